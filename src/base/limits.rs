@@ -1,0 +1,139 @@
+//! Every limit on input and tables, with its default and its reason. `config` may change those in [`Limits`].
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Octets of one SIP message, head and body (DESIGN 10). Above the largest message Teams is known to send (10 kB) and below a datagram's end.
+pub const MESSAGE_OCTETS: usize = 64 * 1024;
+/// Octets from the start line to the blank line. Answer: 513.
+pub const HEADER_BLOCK_OCTETS: usize = 32 * 1024;
+/// Header fields of one message. Answer: 513.
+pub const HEADER_COUNT: usize = 256;
+/// Octets of a header field's name. Answer: 400.
+pub const HEADER_NAME_OCTETS: usize = 128;
+/// Octets of one line, folds counted with it. Answer: 513.
+pub const LINE_OCTETS: usize = 8 * 1024;
+/// Folded continuation lines of one message. Answer: 513.
+pub const FOLDS: usize = 64;
+/// Octets of a Request-URI. Answer: 414. Transfer tokens of Microsoft reach 1.5 kB (MD-145).
+pub const URI_OCTETS: usize = 4 * 1024;
+/// Via values of one message. Answer: 513. RFC 3261 allows 70 hops.
+pub const VIA_COUNT: usize = 70;
+/// Hops in the route set of one dialog (Record-Route values). Answer: 400. As many as Vias: who records is also in the Vias.
+pub const ROUTES: usize = 70;
+/// Parts of one multipart body; PIDF-LO, SDP and ISUP are three. Answer: 400.
+pub const MULTIPART_PARTS: usize = 16;
+/// Octets of one session description. Answer: 488.
+pub const SDP_OCTETS: usize = 32 * 1024;
+/// Media descriptions in one session description. Answer: 488.
+pub const SDP_MEDIA: usize = 16;
+/// Attributes of one media description. Answer: 488.
+pub const SDP_ATTRIBUTES: usize = 512;
+/// Formats (payload types) of one media description; RTP has 128. More are cut.
+pub const SDP_FORMATS: usize = 128;
+/// Octets of one `a=fmtp` text that crosses to the other leg; a codec with a longer one is left out.
+pub const SDP_FMTP_OCTETS: usize = 1024;
+/// `a=crypto` lines read of one media description; the rest is ignored (bounded work).
+pub const SDP_CRYPTO_LINES: usize = 16;
+/// Hops a request may take from us on (RFC 7332, RFC 3261 8.1.1.6).
+pub const MAX_FORWARDS: u8 = 70;
+/// Octets of a configuration file. A node with thousands of trunks stays below 1 MiB. More: refused.
+pub const CONFIG_OCTETS: u64 = 4 * 1024 * 1024;
+/// Findings shown of one configuration file; the rest is counted only.
+pub const CONFIG_FINDINGS: usize = 500;
+/// Tables of one kind (trunks, listeners, ...) in a configuration file. More: refused.
+pub const CONFIG_TABLES: usize = 5000;
+/// Octets a compiled number pattern may take. More: the pattern is refused.
+pub const PATTERN_OCTETS: usize = 256 * 1024;
+/// Characters of a number shown in the text of a missed route.
+pub const SHOWN_NUMBER: usize = 40;
+/// Trust stores the trunks of one listener may name: one bit each in `PeerIdentity::trusted_by`.
+pub const LISTENER_TRUSTS: usize = 64;
+/// Octets of one media packet; a longer datagram is dropped and counted. Above any Ethernet frame without jumbo.
+pub const MEDIA_PACKET_OCTETS: usize = 2048;
+/// Authenticated SSRCs of one SRTP direction with a replay window of their own. The least recently heard
+/// retires when one more comes: only its highest index is remembered.
+pub const SRTP_SOURCES: usize = 8;
+/// Retired SSRCs remembered per SRTP direction and key. At the limit a further new SSRC is refused, counted.
+pub const SRTP_RETIRED_SOURCES: usize = 56;
+/// Attributes of one STUN message; a check of a browser has nine. More: dropped as malformed, counted.
+pub const STUN_ATTRIBUTES: usize = 32;
+/// Pairs of one ICE-lite leg that a check has proved: far ends (forks) times their candidates. At the limit the
+/// oldest one that is neither nominated nor in use goes.
+pub const ICE_CHECKED_PAIRS: usize = 32;
+/// Commands waiting for one relay worker. At the limit those that start something are refused and counted;
+/// those that end something are always taken.
+pub const RELAY_COMMANDS: usize = 65_536;
+/// Port pairs of one relay worker: what fits its table. At the limit a refill is answered `Exhausted`.
+pub const RELAY_PAIRS: usize = 32_768;
+
+/// Digits waiting to be played to one far end. At the limit a further digit is dropped and counted.
+pub const DIGIT_QUEUE: usize = 32;
+/// Octets of one hold music file: ten minutes as 16-bit samples at 8 kHz, and a header. More: refused.
+pub const MUSIC_OCTETS: u64 = 10 * 60 * 8000 * 2 + 4096;
+/// Authentication schemes read of one header field; more are not looked at.
+pub const AUTH_SCHEMES: usize = 8;
+/// Parameters of one challenge or of one set of credentials; with more it is not used. RFC 7616 knows twelve.
+pub const AUTH_PARAMS: usize = 32;
+/// Octets of one such parameter; a challenge with a longer one is not answered. Nonces in use stay below 200.
+pub const AUTH_VALUE_OCTETS: usize = 1024;
+/// How long a nonce of ours may be used (S-A5).
+pub const AUTH_NONCE_LIFE: Duration = Duration::from_secs(60);
+/// Nonces whose uses are remembered. At the limit the oldest goes, and nonces of its age are challenged again.
+pub const AUTH_NONCES: usize = 8192;
+/// Octets of a password.
+pub const PASSWORD_OCTETS: usize = 1024;
+/// Contacts of a registrar's answer that are looked at for ours.
+pub const REGISTRAR_CONTACTS: usize = 32;
+/// Longest registration that is asked for or believed, and longest Retry-After that is obeyed: a day.
+pub const REGISTRATION_MAX: Duration = Duration::from_secs(86_400);
+
+/// The limits an operator may set (table `limits` of the configuration).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Calls at once on this node. At the limit a new call gets 503 with Retry-After.
+    pub max_calls: usize,
+    /// Transactions at once. At the limit a new request out of a dialog gets 503.
+    pub max_transactions: usize,
+    /// Connections (TCP and TLS) at once over all listeners. At the limit a new one is closed.
+    pub max_connections: usize,
+    /// Connections at once from one remote address.
+    pub max_connections_per_source: usize,
+    /// Messages waiting for the engine that belong to nothing yet. At the limit: dropped, counted.
+    pub inbox_new: usize,
+    /// Messages waiting for the engine that belong to a dialog or a transaction. At the limit: reading stops.
+    pub inbox_established: usize,
+    /// Octets waiting to be written on one connection. At the limit the connection is closed.
+    pub connection_write_octets: usize,
+    /// Seconds for a TLS handshake.
+    pub handshake_s: u64,
+    /// Seconds for the rest of a message whose first octet has come.
+    pub message_s: u64,
+    /// Seconds without a message after which an incoming connection is closed.
+    pub idle_connection_s: u64,
+    /// Header fields of one message that pass a policy and are carried to the other leg.
+    pub passed_headers: usize,
+    /// Port pairs the relay keeps ready for one network.
+    pub ready_ports: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            max_calls: 2000,
+            max_transactions: 40_000,
+            max_connections: 12_000,
+            max_connections_per_source: 1024,
+            inbox_new: 4096,
+            inbox_established: 16_384,
+            connection_write_octets: 4 * 1024 * 1024,
+            handshake_s: 10,
+            message_s: 30,
+            idle_connection_s: 3600,
+            passed_headers: 64,
+            ready_ports: 64,
+        }
+    }
+}

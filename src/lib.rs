@@ -1,0 +1,23 @@
+//! Trunkline: a SIP back-to-back user agent that works as a direct-routing session border controller.
+//!
+//! The order of the modules below is the order of dependency: a module imports only what stands above
+//! it (`tests/architecture.rs` enforces this). Everything down to [`engine`] is *core*: it decides,
+//! holds no socket, reads no clock and waits for nothing. Everything after it is *shell*: it waits.
+
+// A panic on input is a defect of the highest class, and only `daemon::clock` and the shells that wait read a clock.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::indexing_slicing,
+        clippy::string_slice,
+        clippy::disallowed_methods
+    )
+)]
+
+pub mod base;
+pub mod sip;
+// ---- above: core, nothing waits; below: shells, nothing decides about SIP ----

@@ -1,0 +1,193 @@
+//! `name-addr` and `addr-spec` with header parameters (RFC 3261 20.10): From, To, Contact, Route, Record-Route, Refer-To,
+//! Referred-By, P-Asserted-Identity, Diversion, History-Info.
+
+use bytes::Bytes;
+use memchr::{memchr, memchr3};
+
+use super::{BadHeader, params};
+use crate::sip::grammar::{part, quoted_end, share, split, trim};
+use crate::sip::uri::Uri;
+
+/// `[display-name] <uri> *(;param)` or a bare addr-spec (RFC 3261 s.20.10). Lossless.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameAddr {
+    /// Display name as written, quotes included; `None` when absent.
+    pub display: Option<Bytes>,
+    pub uri: Uri,
+    /// Header parameters in order, as written (quotes kept).
+    pub params: Vec<(Bytes, Option<Bytes>)>,
+}
+
+impl NameAddr {
+    /// Reads one value (unfolded, not a list).
+    ///
+    /// # Errors
+    /// What no name-addr can be.
+    pub fn parse(value: &Bytes) -> Result<NameAddr, BadHeader> {
+        NameAddr::parse_within(value, value)
+    }
+
+    /// Reads one value that lies inside `owner`.
+    pub(crate) fn parse_within(owner: &Bytes, text: &[u8]) -> Result<NameAddr, BadHeader> {
+        let text = trim(text);
+        if text.first() == Some(&b'"') {
+            let end = quoted_end(text).ok_or(BadHeader)?;
+            let (display, rest) = split(text, end);
+            return NameAddr::parse_bracketed(owner, Some(display), trim(rest));
+        }
+        match memchr(b'<', text) {
+            Some(at) => {
+                let (display, rest) = split(text, at);
+                let display = trim(display);
+                if !display.iter().all(|&octet| is_display_octet(octet)) {
+                    return Err(BadHeader);
+                }
+                NameAddr::parse_bracketed(owner, (!display.is_empty()).then_some(display), rest)
+            }
+            None => NameAddr::parse_bare(owner, text),
+        }
+    }
+
+    /// `text` must begin with the left angle bracket.
+    fn parse_bracketed(owner: &Bytes, display: Option<&[u8]>, text: &[u8]) -> Result<NameAddr, BadHeader> {
+        let text = text.strip_prefix(b"<").ok_or(BadHeader)?;
+        let end = memchr(b'>', text).ok_or(BadHeader)?;
+        let uri = Uri::parse_within(owner, part(text, 0, end))?;
+        let params = params::parse(owner, part(text, end.saturating_add(1), text.len()))?;
+        Ok(NameAddr { display: display.map(|text| share(owner, text)), uri, params })
+    }
+
+    /// RFC 3261 20: without brackets a semicolon begins header parameters, and comma and question mark are forbidden.
+    fn parse_bare(owner: &Bytes, text: &[u8]) -> Result<NameAddr, BadHeader> {
+        let end = memchr3(b';', b'?', b',', text).unwrap_or(text.len());
+        let (uri, rest) = split(text, end);
+        let uri = Uri::parse_within(owner, trim(uri))?;
+        Ok(NameAddr { display: None, uri, params: params::parse(owner, rest)? })
+    }
+
+    /// Only the URI, no display name and no parameter.
+    pub fn new(uri: Uri) -> NameAddr {
+        NameAddr { display: None, uri, params: Vec::new() }
+    }
+
+    /// The `tag` parameter of From and To (RFC 3261 19.3).
+    pub fn tag(&self) -> Option<&[u8]> {
+        self.param("tag").flatten().map(|tag| tag.as_ref())
+    }
+
+    /// Sets the tag, replacing one that is there.
+    pub fn set_tag(&mut self, tag: &[u8]) {
+        params::set(&mut self.params, "tag", Some(Bytes::copy_from_slice(tag)));
+    }
+
+    /// Value of a header parameter, name compared without case; `Some(None)` for a flag.
+    pub fn param(&self, name: &str) -> Option<Option<&Bytes>> {
+        params::find(&self.params, name)
+    }
+
+    /// Replaces or appends a header parameter. The caller quotes the value where it needs it.
+    pub fn set_param(&mut self, name: &str, value: Option<&str>) {
+        params::set(&mut self.params, name, value.map(|text| Bytes::copy_from_slice(text.as_bytes())));
+    }
+
+    /// The display name without quotes and escapes; empty when absent.
+    pub fn display_text(&self) -> Vec<u8> {
+        self.display.as_deref().map(|text| crate::sip::grammar::unquoted(text).into_owned()).unwrap_or_default()
+    }
+
+    /// True when a tag stands more than once (RFC 3261 7.3.1 forbids it; two readers could differ).
+    pub(crate) fn has_several_tags(&self) -> bool {
+        params::count(&self.params, "tag") > 1
+    }
+
+    /// Always with angle brackets.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        if let Some(display) = &self.display {
+            out.extend_from_slice(display);
+            out.push(b' ');
+        }
+        out.push(b'<');
+        self.uri.write(out);
+        out.push(b'>');
+        params::write(&self.params, out);
+    }
+
+    /// The value in a buffer of its own.
+    pub fn to_bytes(&self) -> Bytes {
+        let mut out = Vec::with_capacity(96);
+        self.write(&mut out);
+        Bytes::from(out)
+    }
+}
+
+/// What may stand in a display name without quotes. Wider than `*(token LWS)`: parentheses, slashes and octets above 127
+/// are met; commas and semicolons would change what a list means, and quotes must be whole.
+const fn is_display_octet(octet: u8) -> bool {
+    (octet >= b' ' || octet == b'\t') && !matches!(octet, b'"' | b',' | b';' | b'<' | b'>' | b'\\' | 0x7f)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<NameAddr, BadHeader> {
+        NameAddr::parse(&Bytes::copy_from_slice(text.as_bytes()))
+    }
+
+    #[test]
+    fn every_legal_form_gives_uri_and_tag() {
+        for text in [
+            "<sip:a@h>;tag=1",
+            "sip:a@h;tag=1",
+            "sip:a@h ;   tag    = 1",
+            "<sip:a@h>; tag=1",
+            "Alice <sip:a@h> ;tag=1",
+            "Alice<sip:a@h>;tag=1",
+            "\"Alice, \\\"<sip:x@y>\" <sip:a@h>;Tag=1",
+            "\"\"<sip:a@h>;x=\"a;tag=2\";tag=1",
+        ] {
+            let read = read(text).unwrap();
+            assert_eq!(read.uri.to_bytes(), "sip:a@h", "{text}");
+            assert_eq!(read.tag(), Some(b"1".as_slice()), "{text}");
+        }
+    }
+
+    #[test]
+    fn parameters_inside_the_brackets_belong_to_the_uri() {
+        let read = read("<sip:a@h;tag=uri>;tag=header").unwrap();
+        assert_eq!(read.tag(), Some(b"header".as_slice()));
+    }
+
+    #[test]
+    fn what_no_name_addr_can_be_is_refused() {
+        for bad in [
+            "",
+            "\"Mr. J. User <sip:j@example.com>",
+            "Bell, Alexander <sip:a@h>",
+            "\"W\" < sip:t@h >",
+            "sip:user@example.com?Route=%3Csip:sip.example.com%3E",
+            "<sip:a@h",
+            "<sip:a@h>;;;;",
+            "<sip:a@h> x",
+            "\"a\" \"b\" <sip:a@h>",
+            "alan@jasomi.com",
+            "*",
+        ] {
+            assert_eq!(read(bad), Err(BadHeader), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_latin_1_octet_in_a_display_name_survives() {
+        let text = Bytes::from_static(b"\"J\xfcrgen\" <sip:a@h>;tag=1");
+        assert_eq!(NameAddr::parse(&text).unwrap().to_bytes(), text);
+        assert_eq!(NameAddr::parse(&text).unwrap().display_text(), b"J\xfcrgen");
+    }
+
+    #[test]
+    fn a_tag_is_replaced_not_doubled() {
+        let mut value = read("<sip:a@h>;x=1;tag=1").unwrap();
+        value.set_tag(b"2");
+        assert_eq!(value.to_bytes(), "<sip:a@h>;x=1;tag=2");
+    }
+}
