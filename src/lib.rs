@@ -20,4 +20,7 @@
 
 pub mod base;
 pub mod sip;
+pub mod transaction;
+pub mod dialog;
+pub mod registration;
 // ---- above: core, nothing waits; below: shells, nothing decides about SIP ----

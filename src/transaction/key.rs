@@ -1,0 +1,144 @@
+//! Which transaction a message belongs to (RFC 3261 17.1.3 and 17.2.3).
+//!
+//! A key is one ordered octet string. Branches compare without case (RFC 3261 7.3.1), hosts too, methods with case
+//! (7.1). Parts carry their length, so that no two different messages can write the same key. Keys are compared, not
+//! hashed: nothing here can be driven into collisions.
+//!
+//! A request without the magic cookie (RFC 2543) gets a key from its Request-URI, From tag, Call-ID, CSeq number and
+//! whole top Via. 17.2.3 also compares To tags; they are left out, because the ACK of a failure carries the tag of our
+//! response, and because inside one dialog the CSeq number tells requests apart already.
+
+use bytes::Bytes;
+
+use crate::sip::{Host, Method, Request, Response, Via};
+
+/// RFC 3261 8.1.1.7: begins every branch that is unique by itself.
+const MAGIC_COOKIE: &[u8] = b"z9hg4bk";
+
+/// First octet of a key made from a branch.
+const BY_BRANCH: u8 = 1;
+/// First octet of a key made from the fields of an RFC 2543 request.
+const BY_FIELDS: u8 = 2;
+
+/// The key of a server transaction: branch, sent-by and method. ACK has the key of its INVITE; CANCEL has its own.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerKey {
+    octets: Box<[u8]>,
+    /// Octets before the method.
+    origin: usize,
+}
+
+/// The key of a client transaction: our branch and the method of the CSeq.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientKey {
+    octets: Box<[u8]>,
+}
+
+/// Either key: what a [`Table`](super::Table) is searched by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// Of a request that came in.
+    Server(ServerKey),
+    /// Of a request of ours.
+    Client(ClientKey),
+}
+
+impl ServerKey {
+    /// The key of the transaction that `request` opens or belongs to.
+    pub fn of(request: &Request) -> ServerKey {
+        let method = match &request.method {
+            Method::Ack => Method::Invite,
+            method => method.clone(),
+        };
+        let origin = match cookie_branch(&request.via) {
+            Some(branch) => origin_by_branch(&branch, &request.via),
+            None => origin_by_fields(request),
+        };
+        ServerKey::assemble(origin, &method)
+    }
+
+    /// For a CANCEL's key: the key of the INVITE it wants to end (RFC 3261 9.2).
+    pub fn invite_key(&self) -> ServerKey {
+        let origin = self.octets.get(..self.origin).unwrap_or_default();
+        ServerKey::assemble(origin.to_vec(), &Method::Invite)
+    }
+
+    fn assemble(mut octets: Vec<u8>, method: &Method) -> ServerKey {
+        let origin = octets.len();
+        octets.extend_from_slice(method.as_str().as_bytes());
+        ServerKey { octets: octets.into_boxed_slice(), origin }
+    }
+}
+
+impl ClientKey {
+    /// The key of a request of ours, from the branch written into its Via.
+    pub fn new(branch: &[u8], method: &Method) -> ClientKey {
+        let mut octets = Vec::with_capacity(branch.len() + 16);
+        push(&mut octets, &branch.to_ascii_lowercase());
+        octets.extend_from_slice(method.as_str().as_bytes());
+        ClientKey { octets: octets.into_boxed_slice() }
+    }
+
+    /// The key of the request that `response` answers. A response without a branch has a key that no request has.
+    pub fn of(response: &Response) -> ClientKey {
+        ClientKey::new(response.via.branch().unwrap_or_default(), &response.cseq.method)
+    }
+}
+
+impl From<ServerKey> for Key {
+    fn from(key: ServerKey) -> Key {
+        Key::Server(key)
+    }
+}
+
+impl From<ClientKey> for Key {
+    fn from(key: ClientKey) -> Key {
+        Key::Client(key)
+    }
+}
+
+/// The branch in lower case, when it begins with the magic cookie and says something after it.
+fn cookie_branch(via: &Via) -> Option<Vec<u8>> {
+    let branch = via.branch()?.to_ascii_lowercase();
+    (branch.len() > MAGIC_COOKIE.len() && branch.starts_with(MAGIC_COOKIE)).then_some(branch)
+}
+
+fn origin_by_branch(branch: &[u8], via: &Via) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(branch.len() + 64);
+    octets.push(BY_BRANCH);
+    push(&mut octets, branch);
+    push_sent_by(&mut octets, via);
+    octets
+}
+
+fn origin_by_fields(request: &Request) -> Vec<u8> {
+    let mut octets = vec![BY_FIELDS];
+    push(&mut octets, &request.uri.to_bytes());
+    push(&mut octets, request.from_tag().unwrap_or_default());
+    push(&mut octets, &request.call_id);
+    octets.extend_from_slice(&request.cseq.number.to_be_bytes());
+    push(&mut octets, &request.via.transport_token.to_ascii_lowercase());
+    push_sent_by(&mut octets, &request.via);
+    for (name, value) in &request.via.params {
+        push(&mut octets, &name.to_ascii_lowercase());
+        push(&mut octets, value.as_ref().map(Bytes::as_ref).unwrap_or_default());
+    }
+    octets
+}
+
+/// Host without case and port; a missing port is the transport's own (RFC 3261 18.1.1), 5060 for unknown transports.
+fn push_sent_by(octets: &mut Vec<u8>, via: &Via) {
+    match &via.host {
+        Host::Name(name) => push(octets, &name.to_ascii_lowercase()),
+        Host::V4(address) => push(octets, &address.octets()),
+        Host::V6(address) => push(octets, &address.octets()),
+    }
+    let port = via.port.or(via.transport.map(|transport| transport.default_port())).unwrap_or(5060);
+    octets.extend_from_slice(&port.to_be_bytes());
+}
+
+/// One part, its length first.
+fn push(octets: &mut Vec<u8>, part: &[u8]) {
+    octets.extend_from_slice(&part.len().to_be_bytes());
+    octets.extend_from_slice(part);
+}

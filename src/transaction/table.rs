@@ -1,0 +1,166 @@
+//! Every open transaction: found by key or by id, woken by deadline, never more than a limit.
+//!
+//! All maps are ordered, so that nothing depends on a hash's secret and every walk has one order. A lookup among
+//! 40,000 transactions compares about sixteen short keys.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::key::Key;
+use crate::base::Instant;
+use crate::base::ids::TransactionId;
+
+/// A bounded map of keys to transactions `V`. Ids are given in order and never reused.
+#[derive(Debug)]
+pub struct Table<V> {
+    ids: BTreeMap<Arc<Key>, TransactionId>,
+    entries: BTreeMap<TransactionId, Entry<V>>,
+    wake_ups: BTreeSet<(Instant, TransactionId)>,
+    limit: usize,
+    next_id: u64,
+    refused: u64,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    key: Arc<Key>,
+    value: V,
+    wake_up: Option<Instant>,
+}
+
+/// Why a transaction was not taken in. The name is the metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refused {
+    /// The table holds as many as it may (`limits.max_transactions`). Answer: 503.
+    Full,
+    /// The key is taken: the message is a repetition and belongs to the transaction that holds it.
+    Duplicate(TransactionId),
+}
+
+impl<V> Table<V> {
+    /// `limit`: the most transactions held at once.
+    pub const fn new(limit: usize) -> Table<V> {
+        Table {
+            ids: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            wake_ups: BTreeSet::new(),
+            limit,
+            next_id: 0,
+            refused: 0,
+        }
+    }
+
+    /// Takes a transaction in. It has no deadline until [`wake_at`](Table::wake_at) is told one.
+    ///
+    /// # Errors
+    /// The table is full (counted), or the key is taken.
+    pub fn insert(&mut self, key: impl Into<Key>, value: V) -> Result<TransactionId, Refused> {
+        let key = Arc::new(key.into());
+        if let Some(id) = self.ids.get(&*key) {
+            return Err(Refused::Duplicate(*id));
+        }
+        if self.is_full() {
+            self.refused += 1;
+            return Err(Refused::Full);
+        }
+        let id = TransactionId(self.next_id);
+        self.next_id += 1;
+        self.ids.insert(Arc::clone(&key), id);
+        self.entries.insert(id, Entry { key, value, wake_up: None });
+        Ok(id)
+    }
+
+    /// The id of the transaction with this key.
+    pub fn id_of(&self, key: &Key) -> Option<TransactionId> {
+        self.ids.get(key).copied()
+    }
+
+    /// The transaction with this key.
+    pub fn by_key(&mut self, key: &Key) -> Option<(TransactionId, &mut V)> {
+        let id = self.id_of(key)?;
+        self.entries.get_mut(&id).map(|entry| (id, &mut entry.value))
+    }
+
+    /// The transaction with this id.
+    pub fn by_id(&self, id: TransactionId) -> Option<&V> {
+        self.entries.get(&id).map(|entry| &entry.value)
+    }
+
+    /// The transaction with this id, to be changed.
+    pub fn by_id_mut(&mut self, id: TransactionId) -> Option<&mut V> {
+        self.entries.get_mut(&id).map(|entry| &mut entry.value)
+    }
+
+    /// The key of the transaction with this id.
+    pub fn key_of(&self, id: TransactionId) -> Option<&Key> {
+        self.entries.get(&id).map(|entry| &*entry.key)
+    }
+
+    /// Takes a transaction out, with its key and its deadline.
+    pub fn remove(&mut self, id: TransactionId) -> Option<V> {
+        let entry = self.entries.remove(&id)?;
+        self.ids.remove(&entry.key);
+        if let Some(at) = entry.wake_up {
+            self.wake_ups.remove(&(at, id));
+        }
+        Some(entry.value)
+    }
+
+    /// Sets, moves or (`None`) takes away the one deadline of a transaction: its `next_timeout` after each input.
+    pub fn wake_at(&mut self, id: TransactionId, at: Option<Instant>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        if entry.wake_up == at {
+            return;
+        }
+        if let Some(old) = entry.wake_up {
+            self.wake_ups.remove(&(old, id));
+        }
+        if let Some(new) = at {
+            self.wake_ups.insert((new, id));
+        }
+        entry.wake_up = at;
+    }
+
+    /// The earliest deadline of all.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.wake_ups.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the earliest transaction whose deadline has come, earliest first, then in order of ids. Its deadline is
+    /// gone: ask the machine for the next one and tell it with [`wake_at`](Table::wake_at).
+    pub fn pop_due(&mut self, now: Instant) -> Option<TransactionId> {
+        if self.next_timeout()? > now {
+            return None;
+        }
+        let (_, id) = self.wake_ups.pop_first()?;
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.wake_up = None;
+        }
+        Some(id)
+    }
+
+    /// The ids held, oldest first.
+    pub fn ids(&self) -> impl Iterator<Item = TransactionId> + '_ {
+        self.entries.keys().copied()
+    }
+
+    /// Transactions held now.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// True when none is held.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// True when the next new transaction will be refused.
+    pub fn is_full(&self) -> bool {
+        self.entries.len() >= self.limit
+    }
+
+    /// Transactions refused because the table was full, since it was made.
+    pub const fn refused(&self) -> u64 {
+        self.refused
+    }
+}
