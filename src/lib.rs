@@ -20,6 +20,9 @@
 
 pub mod base;
 pub mod sip;
+pub mod sdp;
+pub mod rtp;
+pub mod audio;
 pub mod transaction;
 pub mod dialog;
 pub mod registration;
