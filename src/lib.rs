@@ -26,4 +26,6 @@ pub mod audio;
 pub mod transaction;
 pub mod dialog;
 pub mod registration;
+pub mod media;
 // ---- above: core, nothing waits; below: shells, nothing decides about SIP ----
+pub mod relay;

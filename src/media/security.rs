@@ -1,0 +1,132 @@
+//! What the plan's protection became at one endpoint, and how it goes over to the next plan.
+
+use crate::media::plan::{Keying, OnRekey, Protection};
+use crate::rtp::srtp::{Inbound, Outbound, SrtpMaster};
+
+/// The keys of an endpoint.
+pub struct Security {
+    state: State,
+    spent: SpentKeys,
+}
+
+/// How packets are protected now.
+pub enum State {
+    Plain,
+    Sealed {
+        inbound: Inbound,
+        outbound: Box<Outbound>,
+    },
+    /// Keys of a wrong length: nothing passes, least of all unprotected.
+    Unusable,
+}
+
+/// What a new plan did to the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyChange {
+    /// What we send goes on under the key (or without one) as before.
+    None,
+    /// What we send is under another key now, and goes on so.
+    Ours(OnRekey),
+}
+
+impl Security {
+    /// As the first plan says.
+    pub fn new(protection: &Protection, keying: Keying) -> Security {
+        let mut security = Security { state: State::new(protection, keying), spent: SpentKeys::default() };
+        security.note(protection);
+        security
+    }
+
+    /// As it is now.
+    pub const fn state(&mut self) -> &mut State {
+        &mut self.state
+    }
+
+    /// True when packets are neither opened nor sealed.
+    pub const fn is_plain(&self) -> bool {
+        matches!(self.state, State::Plain)
+    }
+
+    /// Applies a new plan. The same keys: everything goes on (MD-172).
+    pub fn replan(&mut self, protection: &Protection, keying: Keying) -> KeyChange {
+        let change = match (&mut self.state, protection) {
+            (State::Plain, Protection::Rtp) => KeyChange::None,
+            (State::Sealed { inbound, outbound }, Protection::Srtp { local, remote }) => {
+                let change = rekey_outbound(outbound, local, self.spent.allows(local, keying.on_rekey));
+                match (inbound.rekey(remote, keying.mki), change) {
+                    (Some(()), Some(change)) => change,
+                    (None, _) | (Some(()), None) => self.replace(protection, keying),
+                }
+            }
+            (State::Plain | State::Sealed { .. } | State::Unusable, _) => self.replace(protection, keying),
+        };
+        self.note(protection);
+        change
+    }
+
+    fn replace(&mut self, protection: &Protection, keying: Keying) -> KeyChange {
+        self.state = State::new(protection, keying);
+        KeyChange::Ours(OnRekey::NewSource)
+    }
+
+    fn note(&mut self, protection: &Protection) {
+        match protection {
+            Protection::Rtp => {}
+            Protection::Srtp { local, .. } => self.spent.note(local.fingerprint()),
+        }
+    }
+}
+
+impl State {
+    fn new(protection: &Protection, keying: Keying) -> State {
+        match protection {
+            Protection::Rtp => State::Plain,
+            Protection::Srtp { local, remote } => match (Inbound::with_mki(remote, keying.mki), Outbound::new(local)) {
+                (Some(inbound), Some(outbound)) => State::Sealed { inbound, outbound: Box::new(outbound) },
+                (None | Some(_), None) | (None, Some(_)) => State::Unusable,
+            },
+        }
+    }
+}
+
+/// `None`: the key's length is not its suite's.
+fn rekey_outbound(outbound: &mut Outbound, local: &SrtpMaster, on_rekey: OnRekey) -> Option<KeyChange> {
+    if outbound.has_key(local) {
+        return Some(KeyChange::None);
+    }
+    *outbound = match on_rekey {
+        OnRekey::NewSource | OnRekey::KeepAll => outbound.under(local)?,
+        OnRekey::KeepFromZero => Outbound::new(local)?,
+    };
+    Some(KeyChange::Ours(on_rekey))
+}
+
+/// The last keys of ours. An index of 0 under one of them may have been used with our SSRC, so for a key that comes
+/// back (an offer of several suites that is answered again by another fork) the counter does not begin again.
+#[derive(Debug, Default)]
+struct SpentKeys {
+    fingerprints: [Option<u64>; SpentKeys::KEPT],
+    next: usize,
+}
+
+impl SpentKeys {
+    /// More than suites in one offer: what comes back is a key of the same offer.
+    const KEPT: usize = 16;
+
+    fn allows(&self, key: &SrtpMaster, wanted: OnRekey) -> OnRekey {
+        match wanted {
+            OnRekey::KeepFromZero if self.fingerprints.contains(&Some(key.fingerprint())) => OnRekey::NewSource,
+            OnRekey::NewSource | OnRekey::KeepAll | OnRekey::KeepFromZero => wanted,
+        }
+    }
+
+    fn note(&mut self, fingerprint: u64) {
+        if self.fingerprints.contains(&Some(fingerprint)) {
+            return;
+        }
+        if let Some(place) = self.fingerprints.get_mut(self.next) {
+            *place = Some(fingerprint);
+        }
+        self.next = (self.next + 1) % SpentKeys::KEPT;
+    }
+}

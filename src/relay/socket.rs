@@ -1,0 +1,104 @@
+//! The sockets of the media plane: bound, sized and marked once.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use rustix::net::RecvFlags;
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Octets of a socket's receive queue: about three seconds of one voice stream by the kernel's counting.
+/// Whatever waited longer is of no use to a listener, and a flooded port holds no more memory than this.
+const RECEIVE_QUEUE: usize = 64 * 1024;
+
+/// Binds one port for media.
+///
+/// # Errors
+/// As the system says, `AddrInUse` among them.
+pub fn bind(address: IpAddr, port: u16, dscp: u8) -> io::Result<UdpSocket> {
+    let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_recv_buffer_size(RECEIVE_QUEUE)?;
+    let traffic_class = u32::from(dscp & 0x3f) << 2;
+    if address.is_ipv4() {
+        socket.set_tos_v4(traffic_class)?;
+    } else {
+        socket.set_only_v6(true)?;
+        socket.set_tclass_v6(traffic_class)?;
+    }
+    socket.bind(&SocketAddr::new(address, port).into())?;
+    Ok(socket.into())
+}
+
+/// Whether the address is one of this machine's.
+///
+/// # Errors
+/// As the system says, with the address in the text.
+pub fn probe(address: IpAddr) -> io::Result<()> {
+    match UdpSocket::bind((address, 0)) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(io::Error::new(error.kind(), format!("media address {address}: {error}"))),
+    }
+}
+
+/// Receives one datagram: its whole length, though `area` may be shorter, and its source.
+///
+/// # Errors
+/// `WouldBlock` when nothing waits; a connected socket also reports what ICMP said of an earlier packet.
+pub fn receive(socket: &UdpSocket, area: &mut [u8]) -> io::Result<(usize, Option<SocketAddr>)> {
+    let (_, octets, source) = rustix::net::recvfrom(socket, area, RecvFlags::TRUNC)?;
+    Ok((octets, source.and_then(|source| SocketAddr::try_from(source).ok())))
+}
+
+/// Undoes a `connect`. A port and an address that were bound by name stay; a port the system chose (0) would go.
+pub fn dissolve(socket: &UdpSocket) {
+    // It fails only for a socket that is none.
+    let _ = rustix::net::connect_unspec(socket);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn a_dissolved_socket_keeps_address_and_port_and_hears_everybody_again() {
+        let socket = bind(Ipv4Addr::LOCALHOST.into(), 31_480, 46).unwrap();
+        let here = socket.local_addr().unwrap();
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(peer.local_addr().unwrap()).unwrap();
+        dissolve(&socket);
+        assert_eq!(socket.local_addr().unwrap(), here);
+        let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+        stranger.send_to(&[1, 2, 3], here).unwrap();
+        let (octets, source) = receive(&socket, &mut [0; 2]).unwrap();
+        assert_eq!((octets, source), (3, Some(stranger.local_addr().unwrap())));
+    }
+
+    #[test]
+    fn a_socket_of_every_address_is_one_again_after_a_connection() {
+        let socket = bind(Ipv4Addr::UNSPECIFIED.into(), 31_482, 46).unwrap();
+        let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.connect(peer.local_addr().unwrap()).unwrap();
+        dissolve(&socket);
+        assert_eq!(socket.local_addr().unwrap(), SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 31_482));
+        peer.send_to(&[1], ("127.0.0.1", 31_482)).unwrap();
+        assert_eq!(receive(&socket, &mut [0; 2]).unwrap().0, 1);
+    }
+
+    #[test]
+    fn what_is_sent_carries_the_code_point_in_both_families() {
+        let v4 = Socket::from(bind(Ipv4Addr::LOCALHOST.into(), 0, 46).unwrap());
+        let v6 = Socket::from(bind(std::net::Ipv6Addr::LOCALHOST.into(), 0, 46).unwrap());
+        assert_eq!((v4.tos_v4().unwrap(), v6.tclass_v6().unwrap()), (46 << 2, 46 << 2));
+        let none = Socket::from(bind(Ipv4Addr::LOCALHOST.into(), 0, 0).unwrap());
+        assert_eq!(none.tos_v4().unwrap(), 0);
+    }
+
+    #[test]
+    fn an_address_of_another_machine_is_named_in_the_error() {
+        let error = probe("192.0.2.77".parse().unwrap()).unwrap_err();
+        assert!(error.to_string().contains("192.0.2.77"), "{error}");
+    }
+}

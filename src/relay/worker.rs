@@ -1,0 +1,423 @@
+//! One relay thread: waits, receives, asks what the packet means, sends.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::buffer::spare_capacity;
+use rustix::event::{Timespec, epoll};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::base::ids::{EndpointId, NetworkId, WorkerId};
+use crate::base::limits::{MEDIA_PACKET_OCTETS, RELAY_PAIRS};
+use crate::base::{Entropy, Instant};
+use crate::media::dtmf::HeardDigit;
+use crate::media::plan::{EndpointCounts, EndpointPlan, MediaCommand, MediaEvent, PortLease};
+use crate::media::streams::Streams;
+use crate::media::verdict::{DropReason, MediaPort, Slot, Verdict};
+use crate::relay::EventSink;
+use crate::relay::command_queue::{CommandQueue, Order};
+use crate::relay::counters::WorkerCounters;
+use crate::relay::ports::{Pair, PortShelves};
+use crate::relay::socket;
+use crate::rtp::buffer::PacketBuffer;
+
+/// Sockets reported by one wait. Each has one packet read: one that has more is reported again.
+const BATCH: usize = 256;
+/// How often silence and rests are looked at.
+const TICK: Duration = Duration::from_millis(250);
+/// The mark of the command queue among the sockets.
+const WAKE: u64 = u64::MAX;
+
+/// The thread's whole state.
+pub struct Worker {
+    id: WorkerId,
+    epoll: OwnedFd,
+    queue: Arc<CommandQueue>,
+    /// Who is asked for ports when we have none.
+    next: Arc<CommandQueue>,
+    shelves: Arc<PortShelves>,
+    counters: Arc<WorkerCounters>,
+    sink: Arc<EventSink>,
+    /// Never shrinks: the place of a pair is its slot.
+    pairs: Vec<OwnedPair>,
+    by_port: HashMap<(NetworkId, u16), Slot>,
+    resting: VecDeque<(Instant, Slot)>,
+    streams: Streams,
+    buffer: PacketBuffer,
+    events: Vec<MediaEvent>,
+    next_tick: Instant,
+}
+
+struct OwnedPair {
+    network: NetworkId,
+    pair: Pair,
+    state: PairState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PairState {
+    /// Announced; the engine has it.
+    Ready,
+    Open,
+    Resting,
+}
+
+/// Whether the thread goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    On,
+    Stop,
+}
+
+impl Worker {
+    /// # Errors
+    /// When the system has no descriptor left.
+    pub fn new(
+        id: WorkerId,
+        queue: Arc<CommandQueue>,
+        next: Arc<CommandQueue>,
+        shelves: Arc<PortShelves>,
+        counters: Arc<WorkerCounters>,
+        sink: Arc<EventSink>,
+    ) -> io::Result<Worker> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, queue.wake(), epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
+        Ok(Worker {
+            id,
+            epoll,
+            queue,
+            next,
+            shelves,
+            counters,
+            sink,
+            pairs: Vec::new(),
+            by_port: HashMap::new(),
+            resting: VecDeque::new(),
+            streams: Streams::default(),
+            buffer: PacketBuffer::default(),
+            events: Vec::with_capacity(BATCH),
+            next_tick: Instant::ZERO,
+        })
+    }
+
+    /// Works until told to stop.
+    pub fn run(mut self) {
+        let mut ready: Vec<epoll::Event> = Vec::with_capacity(BATCH);
+        let mut orders = Vec::new();
+        loop {
+            ready.clear();
+            // An interrupted wait reports nothing; the list is empty then and the next wait goes on.
+            let _ = epoll::wait(&self.epoll, spare_capacity(&mut ready), self.patience().as_ref());
+            let now = clock();
+            for event in &ready {
+                match event.data.u64() {
+                    WAKE => self.queue.take(&mut orders),
+                    socket => self.receive(now, socket),
+                }
+            }
+            for order in orders.drain(..) {
+                if self.obey(now, order) == Course::Stop {
+                    return;
+                }
+            }
+            self.play(now);
+            self.report(now);
+            if now >= self.next_tick {
+                self.tick(now);
+            }
+            self.events.drain(..).for_each(|event| (self.sink)(event));
+        }
+    }
+
+    /// How long a wait may last; endless while nothing is open and nothing rests.
+    fn patience(&self) -> Option<Timespec> {
+        if self.streams.is_empty() && self.resting.is_empty() {
+            return None;
+        }
+        let deadlines = [self.streams.next_due(), self.streams.next_report()];
+        let next = deadlines.into_iter().flatten().fold(self.next_tick, Instant::min);
+        Timespec::try_from(next - clock()).ok()
+    }
+
+    /// Sends what the endpoints say by themselves and is due.
+    fn play(&mut self, now: Instant) {
+        if self.streams.next_due().is_none_or(|due| now < due) {
+            return;
+        }
+        while let Some(verdict) = self.streams.play(now, &mut self.buffer, &mut self.events) {
+            if let Verdict::Forward { slot, port, to } = verdict {
+                self.send(slot, port, to);
+            }
+        }
+    }
+
+    /// Reads one packet from a socket and does with it as it must be done.
+    fn receive(&mut self, now: Instant, socket_mark: u64) {
+        let (slot, port) = unmarked(socket_mark);
+        let Some(owned) = self.pairs.get(slot.index()) else { return };
+        let Ok((octets, Some(source))) = socket::receive(owned.pair.socket(port), self.buffer.receive_area()) else {
+            return;
+        };
+        match port {
+            MediaPort::Rtp => self.counters.rtp_received.add(),
+            MediaPort::Rtcp => self.counters.rtcp_received.add(),
+        }
+        if octets > MEDIA_PACKET_OCTETS {
+            return self.counters.dropped(DropReason::TooLong);
+        }
+        self.buffer.received(octets);
+        match self.streams.receive(now, slot, port, source, &mut self.buffer, &mut self.events) {
+            Verdict::Forward { slot, port, to } => self.send(slot, port, to),
+            Verdict::Reply { port, to } => self.answer(slot, port, to),
+            Verdict::Consumed => {}
+            Verdict::Drop(reason) => self.counters.dropped(reason),
+        }
+    }
+
+    /// Sends the reports that are due.
+    fn report(&mut self, now: Instant) {
+        while let Some(verdict) = self.streams.report(now, &mut self.buffer, &mut SystemEntropy) {
+            match verdict {
+                Verdict::Forward { slot, port, to } => self.send(slot, port, to),
+                Verdict::Drop(reason) => self.counters.dropped(reason),
+                Verdict::Reply { .. } | Verdict::Consumed => {}
+            }
+        }
+    }
+
+    /// Sends a STUN answer where the request came from.
+    fn answer(&self, slot: Slot, port: MediaPort, to: std::net::SocketAddr) {
+        let Some(owned) = self.pairs.get(slot.index()) else { return };
+        match owned.pair.send(port, self.buffer.packet(), to) {
+            Ok(_) => self.counters.stun_answered.add(),
+            Err(Errno::AGAIN | Errno::NOBUFS) => self.counters.dropped(DropReason::SendBlocked),
+            Err(_) => self.counters.dropped(DropReason::SendFailed),
+        }
+    }
+
+    fn send(&self, slot: Slot, port: MediaPort, to: std::net::SocketAddr) {
+        let Some(owned) = self.pairs.get(slot.index()) else { return };
+        match owned.pair.send(port, self.buffer.packet(), to) {
+            Ok(_) => match port {
+                MediaPort::Rtp => self.counters.rtp_sent.add(),
+                MediaPort::Rtcp => self.counters.rtcp_sent.add(),
+            },
+            Err(Errno::AGAIN | Errno::NOBUFS) => self.counters.dropped(DropReason::SendBlocked),
+            Err(_) => self.counters.dropped(DropReason::SendFailed),
+        }
+    }
+
+    fn obey(&mut self, now: Instant, order: Order) -> Course {
+        match order {
+            Order::Stop => return Course::Stop,
+            Order::Refill { network, count, asked, of } => self.refill(network, count, asked, of),
+            Order::Media(MediaCommand::Refill { network, count }) => self.refill(network, count, 1, 1),
+            Order::Media(MediaCommand::Return { lease }) => self.take_back(lease),
+            Order::Media(MediaCommand::Open { endpoint, lease, plan }) => self.open(now, endpoint, lease, &plan),
+            Order::Media(MediaCommand::Configure { endpoint, lease: _, plan }) => self.configure(now, endpoint, &plan),
+            Order::Media(MediaCommand::Attach { a, b, worker: _ }) => {
+                if !self.streams.attach(a, b) {
+                    self.counters.misfits.add();
+                }
+            }
+            Order::Media(MediaCommand::Detach { endpoint, worker: _ }) => self.streams.detach(endpoint),
+            Order::Media(MediaCommand::Close { endpoint, lease }) => self.close(now, endpoint, lease),
+            Order::Media(MediaCommand::PlayDigit { endpoint, worker: _, digit, duration }) => {
+                if !self.streams.play_digit(now, endpoint, HeardDigit { digit, duration }) {
+                    self.counters.dropped(DropReason::DigitLost);
+                }
+            }
+            Order::Media(MediaCommand::PlayTone { endpoint, worker: _, tone }) => {
+                if !self.streams.play_tone(now, endpoint, tone) {
+                    self.counters.misfits.add();
+                }
+            }
+            Order::Media(MediaCommand::StopTone { endpoint, worker: _ }) => self.streams.stop_tone(endpoint),
+        }
+        self.set_gauges();
+        Course::On
+    }
+
+    /// Announces `count` pairs: unbound ports first, then rested and, if need be, resting ones of our own.
+    fn refill(&mut self, network: NetworkId, count: usize, asked: usize, of: usize) {
+        let mut leases = Vec::with_capacity(count.min(RELAY_PAIRS));
+        while leases.len() < count {
+            let Some(slot) = self.bind_pair(network).or_else(|| self.cut_rest_short(network)) else { break };
+            leases.extend(self.ready(slot));
+        }
+        let missing = count - leases.len();
+        if !leases.is_empty() {
+            self.events.push(MediaEvent::Ready { leases });
+        }
+        if missing == 0 {
+            return;
+        }
+        if asked < of {
+            self.next.push(Order::Refill { network, count: missing, asked: asked + 1, of });
+        } else {
+            self.events.push(MediaEvent::Exhausted { network });
+        }
+    }
+
+    fn bind_pair(&mut self, network: NetworkId) -> Option<Slot> {
+        if self.pairs.len() >= RELAY_PAIRS {
+            return None;
+        }
+        let slot = Slot(u32::try_from(self.pairs.len()).ok()?);
+        let pair = self.shelves.bind_next(network)?;
+        for port in [MediaPort::Rtp, MediaPort::Rtcp] {
+            let mark = epoll::EventData::new_u64(marked(slot, port));
+            if epoll::add(&self.epoll, pair.socket(port), mark, epoll::EventFlags::IN).is_err() {
+                self.shelves.put_back(network, pair.rtp_port);
+                return None;
+            }
+        }
+        self.by_port.insert((network, pair.rtp_port), slot);
+        self.pairs.push(OwnedPair { network, pair, state: PairState::Resting });
+        Some(slot)
+    }
+
+    /// The pool is short: the pair that rested longest is used again.
+    fn cut_rest_short(&mut self, network: NetworkId) -> Option<Slot> {
+        let place = self
+            .resting
+            .iter()
+            .position(|(_, slot)| self.pairs.get(slot.index()).is_some_and(|owned| owned.network == network))?;
+        self.counters.rests_cut_short.add();
+        self.resting.remove(place).map(|(_, slot)| slot)
+    }
+
+    /// Makes a pair ready and gives it as the engine will name it.
+    fn ready(&mut self, slot: Slot) -> Option<PortLease> {
+        let owned = self.pairs.get_mut(slot.index())?;
+        owned.state = PairState::Ready;
+        Some(PortLease { network: owned.network, worker: self.id, rtp_port: owned.pair.rtp_port })
+    }
+
+    fn slot_of(&self, lease: PortLease) -> Option<Slot> {
+        self.by_port.get(&(lease.network, lease.rtp_port)).copied()
+    }
+
+    fn take_back(&mut self, lease: PortLease) {
+        let ready = self.slot_of(lease).and_then(|slot| self.pairs.get(slot.index()));
+        if ready.is_some_and(|owned| owned.state == PairState::Ready) {
+            self.events.push(MediaEvent::Ready { leases: vec![lease] });
+        } else {
+            self.counters.misfits.add();
+        }
+    }
+
+    fn open(&mut self, now: Instant, endpoint: EndpointId, lease: PortLease, plan: &EndpointPlan) {
+        let slot = self.slot_of(lease);
+        let owned = slot.and_then(|slot| self.pairs.get_mut(slot.index()));
+        let (Some(slot), Some(owned)) = (slot, owned) else { return self.counters.misfits.add() };
+        if owned.state != PairState::Ready || !self.streams.open(now, slot, endpoint, plan, &mut SystemEntropy) {
+            return self.counters.misfits.add();
+        }
+        owned.state = PairState::Open;
+        owned.pair.connect(self.streams.fixed_remote(slot));
+    }
+
+    fn configure(&mut self, now: Instant, endpoint: EndpointId, plan: &EndpointPlan) {
+        let slot = self.streams.slot_of(endpoint);
+        let owned = slot.and_then(|slot| self.pairs.get_mut(slot.index()));
+        let (Some(slot), Some(owned)) = (slot, owned) else { return self.counters.misfits.add() };
+        self.streams.configure(now, endpoint, plan, &mut SystemEntropy);
+        owned.pair.connect(self.streams.fixed_remote(slot));
+    }
+
+    /// Ends an endpoint. One whose `Open` did not fit is answered too, so that no call waits for it.
+    fn close(&mut self, now: Instant, endpoint: EndpointId, lease: PortLease) {
+        if let Some(Verdict::Forward { slot, port, to }) = self.streams.farewell(endpoint, &mut self.buffer) {
+            self.send(slot, port, to);
+        }
+        let counts = match self.streams.close(endpoint) {
+            Some((slot, counts)) => {
+                self.rest(now, slot);
+                counts
+            }
+            None => {
+                self.take_back(lease);
+                EndpointCounts::default()
+            }
+        };
+        self.events.push(MediaEvent::Closed { endpoint, counts });
+    }
+
+    fn rest(&mut self, now: Instant, slot: Slot) {
+        if let Some(owned) = self.pairs.get_mut(slot.index()) {
+            owned.pair.connect(None);
+            owned.state = PairState::Resting;
+            self.resting.push_back((now + self.shelves.rest, slot));
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.next_tick = now + TICK;
+        self.streams.watch_silence(now, &mut self.events);
+        let mut leases = Vec::new();
+        while let Some(&(_, slot)) = self.resting.front().filter(|(until, _)| *until <= now) {
+            self.resting.pop_front();
+            leases.extend(self.ready(slot));
+        }
+        if !leases.is_empty() {
+            self.events.push(MediaEvent::Ready { leases });
+            self.set_gauges();
+        }
+    }
+
+    fn set_gauges(&self) {
+        let (bound, open, resting) = (self.pairs.len(), self.streams.len(), self.resting.len());
+        self.counters.ports_bound.set(bound);
+        self.counters.ports_leased.set(open);
+        self.counters.ports_resting.set(resting);
+        self.counters.ports_ready.set(bound.saturating_sub(open + resting));
+    }
+}
+
+/// Slot and port as one number for `epoll`.
+fn marked(slot: Slot, port: MediaPort) -> u64 {
+    u64::from(slot.0) << 1 | u64::from(port == MediaPort::Rtcp)
+}
+
+fn unmarked(mark: u64) -> (Slot, MediaPort) {
+    let port = if mark & 1 == 1 { MediaPort::Rtcp } else { MediaPort::Rtp };
+    (Slot(u32::try_from(mark >> 1).unwrap_or(u32::MAX)), port)
+}
+
+/// The worker's own line of time. Only differences leave this thread.
+fn clock() -> Instant {
+    let reading = clock_gettime(ClockId::Monotonic);
+    let seconds = u64::try_from(reading.tv_sec).unwrap_or(0);
+    Instant::from_nanos(
+        seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(reading.tv_nsec).unwrap_or(0)),
+    )
+}
+
+/// The operating system's generator. SSRCs and first sequence numbers come from it.
+struct SystemEntropy;
+
+impl Entropy for SystemEntropy {
+    fn fill(&mut self, out: &mut [u8]) {
+        // aws-lc ends the process itself when the system gives no randomness.
+        let _ = aws_lc_rs::rand::fill(out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_names_slot_and_port() {
+        for slot in [Slot(0), Slot(77), Slot(u32::MAX)] {
+            for port in [MediaPort::Rtp, MediaPort::Rtcp] {
+                assert_eq!(unmarked(marked(slot, port)), (slot, port));
+            }
+        }
+    }
+}
