@@ -27,5 +27,6 @@ pub mod transaction;
 pub mod dialog;
 pub mod registration;
 pub mod media;
+pub mod route;
 // ---- above: core, nothing waits; below: shells, nothing decides about SIP ----
 pub mod relay;

@@ -1,0 +1,245 @@
+//! Settings -> [`Snapshot`]: names become indices, every default is filled in, groups are expanded.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::identify::Senders;
+use super::media::MediaSettings;
+use super::settings::{
+    GroupSettings, ListenerSettings, MemberSettings, NetworkSettings, RouteSettings, RoutingSettings, TrunkSettings,
+};
+use super::snapshot::Snapshot;
+use super::table::{Route, RouteTable};
+use super::trunk::{Listener, Network, TargetSpec, Trunk};
+use crate::base::ids::{ListenerId, NetworkId, TrunkId};
+use crate::base::limits::LISTENER_TRUSTS;
+use crate::media::plan::AddressRules;
+use crate::sip::flow::{Discovery, TlsTarget, Transport};
+
+/// Why settings are no snapshot. A file that `config` accepted never gives one of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CompileError {
+    /// `path` names something that does not exist.
+    Dangling { path: String, name: String },
+    /// More entries than an index can count, or more trust stores on one listener than `LISTENER_TRUSTS`.
+    TooMany(&'static str),
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CompileError::Dangling { path, name } => write!(f, "{path}: there is no \"{name}\""),
+            CompileError::TooMany(what) => write!(f, "too many {what}"),
+        }
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+impl Snapshot {
+    /// Makes the snapshot that calls read.
+    ///
+    /// # Errors
+    /// A name that refers to nothing, or too many of something.
+    pub fn compile(settings: &RoutingSettings) -> Result<Snapshot, CompileError> {
+        let networks = networks(settings)?;
+        let listeners = listeners(settings, &networks)?;
+        let trunks = trunks(settings, &listeners)?;
+        let names = Names::new(&trunks, &settings.groups)?;
+        let routes = settings.routes.iter().enumerate().map(|(index, route)| names.route(index, route));
+        let routes = RouteTable::new(routes.collect::<Result<_, _>>()?, trunks.len());
+        let senders = Senders::new(&listeners, &trunks);
+        if listeners.iter().any(|listener| senders.trusts(usize::from(listener.id.0)).len() > LISTENER_TRUSTS) {
+            return Err(CompileError::TooMany("trust stores on one listener"));
+        }
+        let node_name = settings.node_name.as_str().into();
+        let trunks = trunks.into_iter().map(Arc::new).collect();
+        let (limits, cross_check) = (settings.limits.clone(), settings.cross_check);
+        Ok(Snapshot { node_name, networks, listeners, trunks, limits, cross_check, senders, routes })
+    }
+}
+
+/// Entries by name with their index: the order of the ids.
+fn indexed<'s, T>(
+    entries: &'s [T],
+    name: impl Fn(&T) -> &str,
+    what: &'static str,
+) -> Result<Vec<(u16, &'s T)>, CompileError> {
+    let mut sorted: Vec<&T> = entries.iter().collect();
+    sorted.sort_by(|a, b| name(a).cmp(name(b)));
+    let numbered = sorted.into_iter().enumerate();
+    numbered.map(|(index, entry)| Ok((u16::try_from(index).map_err(|_| CompileError::TooMany(what))?, entry))).collect()
+}
+
+fn networks(settings: &RoutingSettings) -> Result<Vec<Network>, CompileError> {
+    let own = own_ports(settings);
+    let build = |(index, network): (u16, &NetworkSettings)| Network {
+        id: NetworkId(index),
+        name: network.name.as_str().into(),
+        bind: network.bind,
+        advertise: network.advertise,
+        rtp_ports: network.rtp_ports,
+        rules: Arc::new(AddressRules { allow: network.allow_media.clone(), own: own.clone() }),
+    };
+    Ok(indexed(&settings.networks, |n| &n.name, "networks")?.into_iter().map(build).collect())
+}
+
+/// Every address of ours with the ports that are ours there: nobody may have media sent to them.
+fn own_ports(settings: &RoutingSettings) -> Vec<(IpAddr, u16, u16)> {
+    let mut own = Vec::new();
+    for network in &settings.networks {
+        let (first, last) = network.rtp_ports;
+        let signalling = settings.listeners.iter().filter(|listener| listener.network == network.name);
+        let ranges = signalling.map(|l| (l.port, l.port)).chain([(first, last)]);
+        for (first, last) in ranges {
+            own.extend(addresses(network).map(|address| (address, first, last)));
+        }
+    }
+    own.sort_unstable();
+    own.dedup();
+    own
+}
+
+fn addresses(network: &NetworkSettings) -> impl Iterator<Item = IpAddr> {
+    [network.bind, network.advertise].into_iter().filter(|address| !address.is_unspecified())
+}
+
+fn listeners(settings: &RoutingSettings, networks: &[Network]) -> Result<Vec<Listener>, CompileError> {
+    let build = |(index, listener): (u16, &ListenerSettings)| {
+        let found = networks.iter().find(|network| *network.name == *listener.network);
+        let network = found.ok_or_else(|| dangling("listeners", &listener.name, "network", &listener.network))?;
+        Ok(Listener {
+            id: ListenerId(index),
+            name: listener.name.as_str().into(),
+            network: network.id,
+            transport: listener.transport,
+            bind: SocketAddr::new(network.bind, listener.port),
+            advertise: SocketAddr::new(network.advertise, listener.port),
+            certificates: listener.certificates.clone(),
+            client_certificate: listener.client_certificate,
+        })
+    };
+    indexed(&settings.listeners, |l| &l.name, "listeners")?.into_iter().map(build).collect()
+}
+
+fn dangling(table: &str, entry: &str, key: &str, name: &str) -> CompileError {
+    CompileError::Dangling { path: format!("{table}.{entry}.{key}"), name: name.to_owned() }
+}
+
+fn trunks(settings: &RoutingSettings, listeners: &[Listener]) -> Result<Vec<Trunk>, CompileError> {
+    let build = |(index, trunk): (u16, &TrunkSettings)| {
+        let found = listeners.iter().find(|listener| *listener.name == *trunk.listener);
+        let listener = found.ok_or_else(|| dangling("trunks", &trunk.name, "listener", &trunk.listener))?;
+        Ok(compile_trunk(TrunkId(index), trunk, listener))
+    };
+    indexed(&settings.trunks, |t| &t.name, "trunks")?.into_iter().map(build).collect()
+}
+
+fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener) -> Trunk {
+    let mut targets = trunk.targets.clone();
+    targets.sort_by_key(|target| target.priority);
+    let sources = trunk.effective_sources();
+    let tls = (listener.transport == Transport::Tls).then(|| Arc::new(tls_target(trunk, targets.first())));
+    Trunk {
+        id,
+        name: trunk.name.as_str().into(),
+        profile: trunk.profile.as_str().into(),
+        listener: listener.id,
+        network: listener.network,
+        transport: listener.transport,
+        fqdn: trunk.fqdn.as_deref().map(Arc::from),
+        targets: targets.into_iter().map(|target| with_port(target, trunk.behaviour.port)).collect(),
+        tls,
+        media: Arc::new(media(&trunk.behaviour.media, &sources)),
+        sources,
+        peer_names: trunk.peer_names.clone(),
+        request_uri_host: trunk.request_uri_host.as_deref().map(Arc::from),
+        timers: trunk.behaviour.timers,
+        options: trunk.behaviour.options,
+        max_calls: trunk.max_calls,
+        max_calls_per_s: trunk.max_calls_per_s,
+        auth: trunk.auth.clone(),
+        registration: trunk.registration.clone(),
+    }
+}
+
+/// The profile's port for a target that names none and asks no SRV record for it.
+fn with_port(target: TargetSpec, port: Option<u16>) -> TargetSpec {
+    let port = target.port.or(port.filter(|_| target.discovery == Discovery::Hosts));
+    TargetSpec { port, ..target }
+}
+
+/// The first target's TLS settings; [`Trunk::tls_towards`] gives those of the others.
+fn tls_target(trunk: &TrunkSettings, target: Option<&TargetSpec>) -> TlsTarget {
+    TlsTarget {
+        server_name: target.map(|target| server_name(target, &trunk.peer_names)).unwrap_or_default(),
+        peer_names: trunk.peer_names.clone(),
+        identity: trunk.certificate.clone(),
+        trust: trunk.trust.clone().unwrap_or_default(),
+    }
+}
+
+/// The target's name; for an address the first of `peer_names` that is no wildcard, or the address itself.
+pub(super) fn server_name(target: &TargetSpec, peer_names: &[String]) -> String {
+    let name = peer_names.iter().find(|name| !name.contains('*'));
+    match (target.address, name) {
+        (Some(_), Some(name)) => name.clone(),
+        (Some(address), None) => address.to_string(),
+        (None, _) => target.host.to_string(),
+    }
+}
+
+/// `media.sources` is the trunk's `sources` unless set.
+fn media(media: &MediaSettings, sources: &[ipnet::IpNet]) -> MediaSettings {
+    let own = if media.sources.is_empty() { sources } else { &media.sources };
+    MediaSettings { sources: own.to_vec(), ..media.clone() }
+}
+
+/// What a route may name: trunks, and groups as the trunks they stand for.
+struct Names(HashMap<String, Vec<TrunkId>>);
+
+impl Names {
+    fn new(trunks: &[Trunk], groups: &[GroupSettings]) -> Result<Names, CompileError> {
+        let ids: HashMap<&str, TrunkId> = trunks.iter().map(|trunk| (&*trunk.name, trunk.id)).collect();
+        let mut names: HashMap<String, Vec<TrunkId>> = HashMap::new();
+        for group in groups {
+            let member = |member: &MemberSettings| {
+                let found = ids.get(member.trunk.as_str()).copied();
+                found.ok_or_else(|| dangling("groups", &group.name, "members", &member.trunk))
+            };
+            let members = in_order(group).into_iter().map(member).collect::<Result<_, _>>()?;
+            names.insert(group.name.clone(), members);
+        }
+        names.extend(trunks.iter().map(|trunk| (trunk.name.to_string(), vec![trunk.id])));
+        Ok(Names(names))
+    }
+
+    fn route(&self, index: usize, route: &RouteSettings) -> Result<Route, CompileError> {
+        let mut to = Vec::new();
+        for name in &route.to {
+            for trunk in self.find(index, "to", name)? {
+                if !to.contains(trunk) {
+                    to.push(*trunk);
+                }
+            }
+        }
+        let name = route.name.clone().unwrap_or_else(|| format!("routes[{index}]"));
+        let from = self.find(index, "from", &route.from)?.to_vec();
+        Ok(Route { name: name.into(), from, calling: route.calling.clone(), called: route.called.clone(), to })
+    }
+
+    fn find(&self, index: usize, key: &str, name: &str) -> Result<&[TrunkId], CompileError> {
+        let missing = || CompileError::Dangling { path: format!("routes[{index}].{key}"), name: name.to_owned() };
+        self.0.get(name).map(Vec::as_slice).ok_or_else(missing)
+    }
+}
+
+/// Members by priority; within one priority the heaviest first, equal weights as written.
+fn in_order(group: &GroupSettings) -> Vec<&MemberSettings> {
+    let mut members: Vec<_> = group.members.iter().collect();
+    members.sort_by_key(|member| (member.priority, Reverse(member.weight)));
+    members
+}

@@ -1,0 +1,143 @@
+//! Which ways to a peer have failed lately: they are tried last for a while, so that not every call waits for what the
+//! call before it has found dead (RFC 3263 4.3 leaves this to the client). Nothing is ever left out: when every way
+//! has failed, all are tried in their order.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::base::Instant;
+use crate::base::ids::TrunkId;
+
+/// The first penalty; each failure after it doubles it.
+const SHORTEST: Duration = Duration::from_secs(30);
+/// The longest penalty: a peer that came back is asked again after this at the latest.
+const LONGEST: Duration = Duration::from_secs(600);
+/// A way that has not failed for this long starts over with the shortest penalty.
+const FORGOTTEN: Duration = Duration::from_secs(3600);
+/// Ways remembered. At the limit the one whose penalty ends first is forgotten.
+const WAYS: usize = 4096;
+
+/// One address of one trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Way {
+    pub trunk: TrunkId,
+    pub address: SocketAddr,
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    penalties: BTreeMap<Way, Penalty>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Penalty {
+    length: Duration,
+    until: Instant,
+}
+
+impl Health {
+    /// No answer came on this way, or none that says that anybody can take a call there (503). A failure during a
+    /// penalty is the same failure seen by another call: it changes nothing.
+    pub fn failed(&mut self, now: Instant, way: Way) {
+        let length = match self.penalties.get(&way) {
+            Some(penalty) if now < penalty.until => return,
+            Some(penalty) if now < penalty.until + FORGOTTEN => (penalty.length * 2).min(LONGEST),
+            Some(_) | None => SHORTEST,
+        };
+        self.make_room(way);
+        self.penalties.insert(way, Penalty { length, until: now + length });
+    }
+
+    /// Somebody answered on this way.
+    pub fn works(&mut self, way: Way) {
+        self.penalties.remove(&way);
+    }
+
+    /// True while this way is to be tried last.
+    pub fn is_penalised(&self, now: Instant, way: Way) -> bool {
+        self.penalties.get(&way).is_some_and(|penalty| now < penalty.until)
+    }
+
+    fn make_room(&mut self, way: Way) {
+        if self.penalties.len() < WAYS || self.penalties.contains_key(&way) {
+            return;
+        }
+        let first = self.penalties.iter().min_by_key(|(_, penalty)| penalty.until).map(|(way, _)| *way);
+        if let Some(first) = first {
+            self.penalties.remove(&first);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn way(last: u8) -> Way {
+        Way { trunk: TrunkId(0), address: ([192, 0, 2, last], 5060).into() }
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn a_failure_penalises_its_own_way_for_half_a_minute() {
+        let mut health = Health::default();
+        health.failed(at(0), way(1));
+        assert!(health.is_penalised(at(29), way(1)));
+        assert!(!health.is_penalised(at(30), way(1)));
+        assert!(!health.is_penalised(at(1), way(2)));
+        assert!(!health.is_penalised(at(1), Way { trunk: TrunkId(1), ..way(1) }));
+    }
+
+    #[test]
+    fn each_failure_after_a_penalty_doubles_it_up_to_ten_minutes() {
+        let mut health = Health::default();
+        let mut now = at(0);
+        let mut lengths = Vec::new();
+        for _ in 0..7 {
+            health.failed(now, way(1));
+            let until = health.penalties[&way(1)].until;
+            lengths.push(until.since(now).as_secs());
+            now = until;
+        }
+        assert_eq!(lengths, [30, 60, 120, 240, 480, 600, 600]);
+    }
+
+    #[test]
+    fn calls_that_fail_together_count_once() {
+        let mut health = Health::default();
+        (0..10).for_each(|second| health.failed(at(second), way(1)));
+        assert!(!health.is_penalised(at(30), way(1)));
+    }
+
+    #[test]
+    fn an_answer_clears_the_past() {
+        let mut health = Health::default();
+        health.failed(at(0), way(1));
+        health.works(way(1));
+        assert!(!health.is_penalised(at(1), way(1)));
+        health.failed(at(2), way(1));
+        assert!(!health.is_penalised(at(32), way(1)));
+    }
+
+    #[test]
+    fn a_failure_long_ago_is_forgotten() {
+        let mut health = Health::default();
+        health.failed(at(0), way(1));
+        health.failed(at(30 + 3600), way(1));
+        assert!(!health.is_penalised(at(30 + 3600 + 30), way(1)));
+    }
+
+    #[test]
+    fn the_table_does_not_grow_without_end() {
+        let mut health = Health::default();
+        for port in 1..=5000 {
+            health.failed(at(u64::from(port)), Way { trunk: TrunkId(0), address: ([192, 0, 2, 1], port).into() });
+        }
+        assert_eq!(health.penalties.len(), WAYS);
+    }
+}

@@ -1,0 +1,228 @@
+//! Who sends: the trunk of a flow, by listener, source address (longest prefix first) and certificate.
+//!
+//! A trunk with `peer_names` on a TLS listener that asks for certificates is known by the name of a certificate its
+//! own trust store verified. When the listener only *requests* one and none was shown, the source address stands
+//! alone. A trunk without sources is known by the name alone. Without `peer_names` the source address decides.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::settings::{ListenerSettings, RoutingSettings, TrunkSettings};
+use super::snapshot::Unidentified;
+use super::trunk::{ClientCertificate, Listener, Trunk};
+use crate::base::ids::TrunkId;
+use crate::sip::flow::{PeerIdentity, Transport};
+
+/// Two trunks of one listener that no sender can be told apart by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ambiguity {
+    pub first: String,
+    pub second: String,
+    pub source: IpNet,
+}
+
+/// All pairs of trunks that could not be told apart.
+pub fn ambiguities(settings: &RoutingSettings) -> Vec<Ambiguity> {
+    let mut seen: HashMap<(&str, IpNet), Vec<&TrunkSettings>> = HashMap::new();
+    let mut found = Vec::new();
+    for trunk in &settings.trunks {
+        let listener = settings.listeners.iter().find(|listener| listener.name == trunk.listener);
+        for source in trunk.effective_sources() {
+            let others = seen.entry((trunk.listener.as_str(), source)).or_default();
+            let twin = others.iter().find(|other| !distinguished(listener, other, trunk));
+            found.extend(twin.map(|twin| Ambiguity { first: twin.name.clone(), second: trunk.name.clone(), source }));
+            others.push(trunk);
+        }
+    }
+    found
+}
+
+fn distinguished(listener: Option<&ListenerSettings>, a: &TrunkSettings, b: &TrunkSettings) -> bool {
+    let asks = listener.is_some_and(|l| asks_for_certificate(l.transport, l.client_certificate));
+    let named = !a.peer_names.is_empty() || !b.peer_names.is_empty();
+    asks && named && a.name != b.name && !a.peer_names.iter().any(|name| name_among(name, &b.peer_names))
+}
+
+fn asks_for_certificate(transport: Transport, posture: ClientCertificate) -> bool {
+    transport == Transport::Tls && posture != ClientCertificate::Never
+}
+
+/// Everything needed to name a sender, one entry for each listener.
+#[derive(Debug, Default)]
+pub(super) struct Senders {
+    listeners: Vec<ListenerSenders>,
+}
+
+#[derive(Debug)]
+struct ListenerSenders {
+    posture: ClientCertificate,
+    /// Trust stores of this listener's trunks, by name; the position is the bit of `PeerIdentity::trusted_by`.
+    trusts: Vec<String>,
+    /// Prefix lengths in use, longest first: one look-up each. Both families share them; a miss costs one look-up.
+    lengths: Vec<u8>,
+    by_source: HashMap<IpNet, Vec<Sender>>,
+    /// Trunks without sources: their certificate names them.
+    by_name: Vec<Sender>,
+}
+
+/// One trunk as its listener knows it.
+#[derive(Clone, Debug)]
+struct Sender {
+    trunk: TrunkId,
+    peer_names: Vec<String>,
+    /// One bit: the trunk's trust store.
+    trust: u64,
+}
+
+/// What speaks for a sender being this trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    /// A verified certificate carries one of the trunk's names.
+    Name,
+    /// Only the source address, and that is enough.
+    Source,
+}
+
+impl Senders {
+    pub(super) fn new(listeners: &[Listener], trunks: &[Trunk]) -> Senders {
+        let of = |listener: &Listener| trunks.iter().filter(|trunk| trunk.listener == listener.id).collect::<Vec<_>>();
+        Senders { listeners: listeners.iter().map(|l| ListenerSenders::new(l, &of(l))).collect() }
+    }
+
+    /// Trust stores of a listener's trunks in the order of the bits of `PeerIdentity::trusted_by`.
+    pub(super) fn trusts(&self, listener: usize) -> &[String] {
+        self.listeners.get(listener).map(|senders| senders.trusts.as_slice()).unwrap_or_default()
+    }
+
+    pub(super) fn identify(
+        &self,
+        listener: usize,
+        source: IpAddr,
+        peer: &PeerIdentity,
+    ) -> Result<TrunkId, Unidentified> {
+        let senders = self.listeners.get(listener).ok_or(Unidentified::UnknownSource)?;
+        senders.identify(source.to_canonical(), peer)
+    }
+}
+
+impl ListenerSenders {
+    fn new(listener: &Listener, trunks: &[&Trunk]) -> ListenerSenders {
+        let posture = match asks_for_certificate(listener.transport, listener.client_certificate) {
+            true => listener.client_certificate,
+            false => ClientCertificate::Never,
+        };
+        let trusts: BTreeSet<String> = trunks.iter().filter_map(|t| Some(t.tls.as_ref()?.trust.clone())).collect();
+        let mut senders = ListenerSenders {
+            posture,
+            trusts: trusts.into_iter().collect(),
+            lengths: Vec::new(),
+            by_source: HashMap::new(),
+            by_name: Vec::new(),
+        };
+        trunks.iter().for_each(|trunk| senders.add(trunk));
+        senders
+    }
+
+    fn add(&mut self, trunk: &Trunk) {
+        let sender = Sender { trunk: trunk.id, peer_names: trunk.peer_names.clone(), trust: self.trust_bit(trunk) };
+        for source in &trunk.sources {
+            self.by_source.entry(source.trunc()).or_default().push(sender.clone());
+            self.lengths.push(source.prefix_len());
+        }
+        self.lengths.sort_unstable_by_key(|length| Reverse(*length));
+        self.lengths.dedup();
+        if trunk.sources.is_empty() && !sender.peer_names.is_empty() && self.posture != ClientCertificate::Never {
+            self.by_name.push(sender);
+        }
+    }
+
+    fn trust_bit(&self, trunk: &Trunk) -> u64 {
+        let name = trunk.tls.as_ref().map(|tls| &tls.trust);
+        let position = self.trusts.iter().position(|trust| Some(trust) == name);
+        position.and_then(|bit| 1u64.checked_shl(u32::try_from(bit).ok()?)).unwrap_or(0)
+    }
+
+    fn identify(&self, source: IpAddr, peer: &PeerIdentity) -> Result<TrunkId, Unidentified> {
+        let mut refusal = None;
+        for length in &self.lengths {
+            match IpNet::new(source, *length).ok().and_then(|net| self.by_source.get(&net.trunc())) {
+                Some(group) => match self.among(group, peer) {
+                    Ok(trunk) => return Ok(trunk),
+                    Err(reason) => refusal = refusal.or(Some(reason)),
+                },
+                None => continue,
+            }
+        }
+        let named = self.by_name.iter().find(|sender| self.proof(sender, peer) == Ok(Proof::Name));
+        named.map(|sender| sender.trunk).ok_or(refusal.unwrap_or(Unidentified::UnknownSource))
+    }
+
+    /// The one trunk of a group with the same source: by name, else the one that needs no name, else the only one.
+    fn among(&self, group: &[Sender], peer: &PeerIdentity) -> Result<TrunkId, Unidentified> {
+        let by = |wanted| group.iter().filter(move |sender| self.proof(sender, peer) == Ok(wanted));
+        if let Some(sender) = by(Proof::Name).next() {
+            return Ok(sender.trunk);
+        }
+        let nameless = by(Proof::Source).find(|sender| sender.peer_names.is_empty());
+        let only = by(Proof::Source).next().filter(|_| by(Proof::Source).count() == 1);
+        let refusal = || group.iter().find_map(|sender| self.proof(sender, peer).err());
+        match nameless.or(only) {
+            Some(sender) => Ok(sender.trunk),
+            None => Err(refusal().unwrap_or(Unidentified::NoCertificate)),
+        }
+    }
+
+    fn proof(&self, sender: &Sender, peer: &PeerIdentity) -> Result<Proof, Unidentified> {
+        let shown = !peer.names.is_empty() || peer.trusted_by != 0;
+        match (self.posture, shown) {
+            (ClientCertificate::Never, _) | (ClientCertificate::Request, false) => Ok(Proof::Source),
+            (ClientCertificate::Require, false) => Err(Unidentified::NoCertificate),
+            (ClientCertificate::Request, true) if sender.peer_names.is_empty() => Ok(Proof::Source),
+            (ClientCertificate::Request | ClientCertificate::Require, true) => sender.certificate_proof(peer),
+        }
+    }
+}
+
+impl Sender {
+    /// A certificate that only another trunk's store verified proves nothing here.
+    fn certificate_proof(&self, peer: &PeerIdentity) -> Result<Proof, Unidentified> {
+        let trusted = peer.trusted_by & self.trust != 0;
+        match (trusted, self.peer_names.is_empty()) {
+            (true, true) => Ok(Proof::Source),
+            (true, false) if peer.names.iter().any(|name| name_among(name, &self.peer_names)) => Ok(Proof::Name),
+            (true | false, _) => Err(Unidentified::WrongCertificate),
+        }
+    }
+}
+
+fn name_among(name: &str, wanted: &[String]) -> bool {
+    wanted.iter().any(|other| same_name(name, other))
+}
+
+/// Equal without case, or one is a wildcard for the other: `*` stands for one left-most label (RFC 6125 6.4.3).
+fn same_name(a: &str, b: &str) -> bool {
+    a.eq_ignore_ascii_case(b) || covers(a, b) || covers(b, a)
+}
+
+fn covers(wildcard: &str, name: &str) -> bool {
+    let parent = wildcard.strip_prefix("*.");
+    let (label, rest) = name.split_once('.').unwrap_or_default();
+    parent.is_some_and(|parent| !label.is_empty() && label != "*" && parent.eq_ignore_ascii_case(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wildcard_stands_for_one_label_only() {
+        assert!(same_name("*.example.com", "SBC.Example.com"));
+        assert!(same_name("a.example.com", "*.example.com"));
+        assert!(!same_name("*.example.com", "a.b.example.com"));
+        assert!(!same_name("*.example.com", "example.com"));
+        assert!(!same_name("*.com", "*.example.com"));
+    }
+}

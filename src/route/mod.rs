@@ -1,0 +1,14 @@
+//! What a call may do: trunks, routes, numbers, in one immutable snapshot (DESIGN rule 7).
+//!
+//! `settings` holds what an operator wrote, typed and with names; `compile` turns names into indices and fills
+//! every default; `snapshot` is what a call reads. Who sends is decided in `identify`, where a call goes in `table`.
+
+pub mod compile;
+pub mod health;
+pub mod identify;
+pub mod media;
+pub mod profile;
+pub mod settings;
+pub mod snapshot;
+pub mod table;
+pub mod trunk;

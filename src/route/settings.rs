@@ -1,0 +1,114 @@
+//! What an operator wrote about networks, listeners, trunks, groups and routes: typed values that still refer to
+//! each other by name. [`compile`](super::compile) makes a snapshot of them.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::profile::Behaviour;
+use super::table::Pattern;
+use super::trunk::{ClientCertificate, TargetSpec, TrunkAuth};
+use crate::base::limits::Limits;
+use crate::registration::RegistrationSettings;
+use crate::sip::flow::Transport;
+
+/// Everything a snapshot is made of.
+#[derive(Clone, Debug, Default)]
+pub struct RoutingSettings {
+    /// `node.name`.
+    pub node_name: String,
+    pub networks: Vec<NetworkSettings>,
+    pub listeners: Vec<ListenerSettings>,
+    pub trunks: Vec<TrunkSettings>,
+    pub groups: Vec<GroupSettings>,
+    /// In the order they are tried.
+    pub routes: Vec<RouteSettings>,
+    pub limits: Limits,
+    /// `sip.cross_check`.
+    pub cross_check: bool,
+}
+
+/// `[networks.NAME]`.
+#[derive(Clone, Debug)]
+pub struct NetworkSettings {
+    pub name: String,
+    pub bind: IpAddr,
+    pub advertise: IpAddr,
+    /// First and last port; the first is even.
+    pub rtp_ports: (u16, u16),
+    pub allow_media: Vec<IpNet>,
+}
+
+/// `[listeners.NAME]`.
+#[derive(Clone, Debug)]
+pub struct ListenerSettings {
+    pub name: String,
+    pub network: String,
+    pub transport: Transport,
+    pub port: u16,
+    /// Keys of `[certificates]`, the first is the default. Empty unless the transport is TLS.
+    pub certificates: Vec<String>,
+    pub client_certificate: ClientCertificate,
+}
+
+/// `[trunks.NAME]`, the profile's values filled in.
+#[derive(Clone, Debug)]
+pub struct TrunkSettings {
+    pub name: String,
+    pub profile: String,
+    pub listener: String,
+    pub fqdn: Option<String>,
+    /// Key of `[certificates]`; `None`: the listener's first.
+    pub certificate: Option<String>,
+    /// Key of `[trust]`; present when the listener is TLS.
+    pub trust: Option<String>,
+    pub targets: Vec<TargetSpec>,
+    /// `None`: the addresses among the targets.
+    pub sources: Option<Vec<IpNet>>,
+    pub peer_names: Vec<String>,
+    pub request_uri_host: Option<String>,
+    pub behaviour: Behaviour,
+    pub max_calls: Option<usize>,
+    pub max_calls_per_s: Option<u32>,
+    pub auth: Option<TrunkAuth>,
+    pub registration: Option<RegistrationSettings>,
+}
+
+impl TrunkSettings {
+    /// Who may send as this trunk: `sources`, or else the addresses among the targets.
+    pub fn effective_sources(&self) -> Vec<IpNet> {
+        match &self.sources {
+            Some(sources) => sources.iter().map(IpNet::trunc).collect(),
+            None => self.targets.iter().filter_map(|target| target.address).map(IpNet::from).collect(),
+        }
+    }
+}
+
+/// `[groups.NAME]`.
+#[derive(Clone, Debug)]
+pub struct GroupSettings {
+    pub name: String,
+    pub members: Vec<MemberSettings>,
+}
+
+/// One member of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberSettings {
+    pub trunk: String,
+    /// Lower first.
+    pub priority: u16,
+    /// Heavier first among members of one priority.
+    pub weight: u16,
+}
+
+/// One `[[routes]]`.
+#[derive(Clone, Debug)]
+pub struct RouteSettings {
+    pub name: Option<String>,
+    /// Trunk or group.
+    pub from: String,
+    pub calling: Option<Pattern>,
+    pub called: Option<Pattern>,
+    /// Trunks or groups, in the order they are hunted.
+    pub to: Vec<String>,
+}

@@ -1,0 +1,103 @@
+//! Everything a call reads, compiled once and never changed.
+
+use std::sync::Arc;
+
+use super::identify::Senders;
+use super::table::RouteTable;
+use super::trunk::{Listener, Network, Trunk};
+use crate::base::ids::{ListenerId, NetworkId, TrunkId};
+use crate::base::limits::Limits;
+use crate::sip::flow::{Flow, PeerIdentity};
+
+/// The compiled configuration. A running call keeps the one it started with.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub node_name: Arc<str>,
+    /// By name; the index is the [`NetworkId`].
+    pub networks: Vec<Network>,
+    /// By name; the index is the [`ListenerId`].
+    pub listeners: Vec<Listener>,
+    /// By name; the index is the [`TrunkId`].
+    pub trunks: Vec<Arc<Trunk>>,
+    pub limits: Limits,
+    pub cross_check: bool,
+    pub(super) senders: Senders,
+    pub(super) routes: RouteTable,
+}
+
+/// Why a sender is nobody we know. The name is the metric label; such a sender gets no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unidentified {
+    /// No trunk of the listener has this source.
+    UnknownSource,
+    /// The source fits a trunk, the certificate shown does not.
+    WrongCertificate,
+    /// The source fits, but only a certificate could tell which trunk it is, and none was shown.
+    NoCertificate,
+}
+
+/// Where a call may go: trunks in the order they are hunted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoutePlan {
+    /// `name` of the route, or `routes[N]` (from 0) when it has none.
+    pub route: Arc<str>,
+    pub trunks: Vec<TrunkId>,
+}
+
+/// No route; `nearest` names, for the log, the route that missed by the least and what missed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoRoute {
+    pub nearest: Option<String>,
+}
+
+impl Snapshot {
+    /// The network with this index.
+    pub fn network(&self, id: NetworkId) -> Option<&Network> {
+        self.networks.get(usize::from(id.0))
+    }
+
+    /// The listener with this index.
+    pub fn listener(&self, id: ListenerId) -> Option<&Listener> {
+        self.listeners.get(usize::from(id.0))
+    }
+
+    /// The trunk with this index.
+    pub fn trunk(&self, id: TrunkId) -> Option<&Arc<Trunk>> {
+        self.trunks.get(usize::from(id.0))
+    }
+
+    /// The trunk an operator calls so.
+    pub fn trunk_named(&self, name: &str) -> Option<&Arc<Trunk>> {
+        let index = self.trunks.binary_search_by(|trunk| (*trunk.name).cmp(name)).ok()?;
+        self.trunks.get(index)
+    }
+
+    /// Number of routes.
+    pub fn route_count(&self) -> usize {
+        self.routes.len()
+    }
+
+    /// Keys of `[trust]` that the trunks of a listener name: the order of the bits of [`PeerIdentity::trusted_by`].
+    pub fn listener_trusts(&self, id: ListenerId) -> &[String] {
+        self.senders.trusts(usize::from(id.0))
+    }
+
+    /// Which trunk sends on this flow: listener, source address, verified certificate names.
+    ///
+    /// # Errors
+    /// Nobody we know.
+    pub fn identify(&self, flow: &Flow, peer: &PeerIdentity) -> Result<TrunkId, Unidentified> {
+        self.senders.identify(usize::from(flow.listener.0), flow.remote.ip(), peer)
+    }
+
+    /// First route that fits. `calling` and `called` are the decoded user parts.
+    ///
+    /// # Errors
+    /// No route fits.
+    pub fn route(&self, from: TrunkId, calling: &str, called: &str) -> Result<RoutePlan, NoRoute> {
+        self.routes.find(from, calling, called).map_err(|miss| match (miss.nearest, self.trunk(from)) {
+            (None, Some(trunk)) => NoRoute { nearest: Some(format!("no route has from = \"{}\"", trunk.name)) },
+            (nearest, _) => NoRoute { nearest },
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! Trunks, networks and listeners as the engine needs them: everything resolved, every default filled in.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::compile::server_name;
+use super::media::MediaSettings;
+use crate::base::ids::{ListenerId, NetworkId, TrunkId};
+use crate::media::plan::AddressRules;
+use crate::registration::RegistrationSettings;
+use crate::sip::auth::{Credentials, Demand};
+use crate::sip::flow::{Discovery, TlsTarget, Transport};
+
+/// One side of the machine (`[networks.NAME]`).
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub id: NetworkId,
+    pub name: Arc<str>,
+    pub bind: IpAddr,
+    pub advertise: IpAddr,
+    /// First and last RTP port.
+    pub rtp_ports: (u16, u16),
+    pub rules: Arc<AddressRules>,
+}
+
+/// `client_certificate` of a TLS listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientCertificate {
+    /// Not asked for.
+    Never,
+    /// Asked for; a peer without one is known by its address.
+    Request,
+    /// The handshake fails without one.
+    Require,
+}
+
+/// One place where SIP arrives (`[listeners.NAME]`).
+#[derive(Clone, Debug)]
+pub struct Listener {
+    pub id: ListenerId,
+    pub name: Arc<str>,
+    pub network: NetworkId,
+    pub transport: Transport,
+    pub bind: SocketAddr,
+    /// Host of Via and Contact where no FQDN applies: the network's `advertise` and this port.
+    pub advertise: SocketAddr,
+    /// TLS only: keys of `[certificates]`, the first is the default.
+    pub certificates: Vec<String>,
+    pub client_certificate: ClientCertificate,
+}
+
+/// One place a trunk sends calls to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetSpec {
+    /// A name or an address.
+    pub host: Arc<str>,
+    /// The address when `host` is one.
+    pub address: Option<IpAddr>,
+    pub port: Option<u16>,
+    /// Which DNS records `host` is asked for.
+    pub discovery: Discovery,
+    /// Lower first.
+    pub priority: u16,
+    pub weight: u16,
+}
+
+/// RFC 3261 timers of one trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SipTimers {
+    /// Round-trip estimate, 500 ms.
+    pub t1: Duration,
+    /// Longest interval of retransmissions, 4 s.
+    pub t2: Duration,
+    /// Longest life of a message in the network, 5 s.
+    pub t4: Duration,
+    /// Silence after INVITE before the next candidate is tried (timer B is the bound): 64*T1 unless set.
+    pub no_response: Duration,
+    /// Ringing without an answer: 180 s.
+    pub no_answer: Duration,
+    /// Longest call: 24 h by default.
+    pub max_duration: Duration,
+}
+
+impl Default for SipTimers {
+    fn default() -> Self {
+        SipTimers {
+            t1: Duration::from_millis(500),
+            t2: Duration::from_secs(4),
+            t4: Duration::from_secs(5),
+            no_response: Duration::from_secs(32),
+            no_answer: Duration::from_secs(180),
+            max_duration: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// Our OPTIONS to this trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeSettings {
+    /// Zero: no probes.
+    pub interval: Duration,
+}
+
+/// `auth = { .. }`: the name and password that we and this peer share in one realm.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrunkAuth {
+    pub credentials: Arc<Credentials>,
+    /// What the peer must prove to send us requests out of a dialog; `None`: nothing.
+    pub demand: Option<Demand>,
+}
+
+/// One peer (`[trunks.NAME]`), profile and overrides merged.
+#[derive(Clone, Debug)]
+pub struct Trunk {
+    pub id: TrunkId,
+    pub name: Arc<str>,
+    pub profile: Arc<str>,
+    pub listener: ListenerId,
+    pub network: NetworkId,
+    pub transport: Transport,
+    /// Host of our Contact and From towards this peer; `None`: the listener's advertised address.
+    pub fqdn: Option<Arc<str>>,
+    /// In the order they are tried.
+    pub targets: Vec<TargetSpec>,
+    /// TLS settings for a target; `server_name` is the target's name, or the first of `peer_names` for an address.
+    pub tls: Option<Arc<TlsTarget>>,
+    /// Who may send to us as this trunk.
+    pub sources: Vec<IpNet>,
+    /// Names of a client certificate that identify this trunk. Empty: sources alone decide.
+    pub peer_names: Vec<String>,
+    /// Host written into the Request-URI of calls to this trunk; `None`: the target's host.
+    pub request_uri_host: Option<Arc<str>>,
+    pub media: Arc<MediaSettings>,
+    pub timers: SipTimers,
+    pub options: ProbeSettings,
+    /// `None`: only the node's limit.
+    pub max_calls: Option<usize>,
+    pub max_calls_per_s: Option<u32>,
+    pub auth: Option<TrunkAuth>,
+    pub registration: Option<RegistrationSettings>,
+}
+
+impl Trunk {
+    /// TLS settings for one of this trunk's targets; `None` when the trunk is not TLS.
+    pub fn tls_towards(&self, target: &TargetSpec) -> Option<Arc<TlsTarget>> {
+        let first = self.tls.as_ref()?;
+        let server_name = server_name(target, &self.peer_names);
+        match server_name == first.server_name {
+            true => Some(Arc::clone(first)),
+            false => Some(Arc::new(TlsTarget { server_name, ..TlsTarget::clone(first) })),
+        }
+    }
+}
