@@ -28,5 +28,7 @@ pub mod dialog;
 pub mod registration;
 pub mod media;
 pub mod route;
+pub mod call;
+pub mod engine;
 // ---- above: core, nothing waits; below: shells, nothing decides about SIP ----
 pub mod relay;

@@ -1,0 +1,386 @@
+//! The call machine: one enum of states, one struct per state; an input consumes the state and gives the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::attempt::Candidate;
+use super::cause::Cause;
+use super::compose;
+use super::effect::{Branch, Effect, Work};
+use super::established::Established;
+use super::event::CallEvent;
+use super::hunting::Hunting;
+use super::ledger::Ledger;
+use super::leg::{Leg, Pending};
+use super::media_end::MediaEnd;
+use super::negotiate::{LegMedia, MediaRefusal};
+use super::outgoing::OutgoingInvite;
+use super::own_address::OwnAddress;
+use super::record::{EndedBy, Side};
+use super::releasing::Releasing;
+use super::screening::Numbers;
+use crate::base::Instant;
+use crate::base::ids::{CallId, EndpointId, TransactionId, WorkerId};
+use crate::base::limits::MAX_FORWARDS;
+use crate::base::timers::{TimerKind, Timers};
+use crate::dialog::Dialog;
+use crate::media::dtmf::HeardDigit;
+use crate::media::plan::EndpointCounts;
+use crate::route::snapshot::{RoutePlan, Snapshot};
+use crate::route::trunk::Trunk;
+use crate::sip::flow::{Flow, Resolution};
+use crate::sip::{Request, Response, Status};
+use crate::timer_kind;
+
+timer_kind! {
+    /// Timers of a call itself; transactions keep their own.
+    pub enum CallTimer {
+        /// No response at all from the candidate: the trunk's `no_response_s`.
+        NoResponse,
+        /// No answer from the candidate: the trunk's `no_answer_s`.
+        NoAnswer,
+        /// The caller of a ringing call must hear so again (RFC 3261 13.3.1.1).
+        Ringing,
+        /// No final answer to a re-INVITE of ours: the trunk's `no_answer_s`.
+        Exchange,
+        /// A party must be asked again after a glare (RFC 3261 14.1).
+        Again,
+        /// The longest a call may last: the smaller `max_duration_s` of both trunks.
+        MaxDuration,
+        /// The last resort of a call that is being released.
+        ReleaseGuard,
+    }
+}
+
+/// Everything that can happen to a call.
+#[derive(Debug)]
+pub enum CallInput {
+    /// A request inside one of its dialogs; never ACK or CANCEL.
+    Request {
+        side: Side,
+        transaction: TransactionId,
+        request: Box<Request>,
+        flow: Flow,
+    },
+    /// An ACK for a 2xx of ours.
+    Ack {
+        side: Side,
+        request: Box<Request>,
+    },
+    /// CANCEL matched this INVITE of the side's peer; the CANCEL itself is answered.
+    Cancelled {
+        side: Side,
+        transaction: TransactionId,
+    },
+    /// A response to one of its requests.
+    Response {
+        side: Side,
+        branch: Branch,
+        response: Box<Response>,
+        flow: Flow,
+    },
+    /// One of its requests got no answer, or did not leave.
+    Failed {
+        side: Side,
+        branch: Branch,
+        cause: Cause,
+    },
+    Resolved(Resolution),
+    /// The relay has closed an endpoint of it.
+    MediaClosed {
+        endpoint: EndpointId,
+        counts: EndpointCounts,
+    },
+    /// The peer of this endpoint pressed a digit that is not for the relay.
+    Digit {
+        endpoint: EndpointId,
+        digit: HeardDigit,
+    },
+    /// The operator, or the end of the process.
+    HangUp(Cause),
+}
+
+/// A screened and routed INVITE, ready to become a call.
+#[derive(Debug)]
+pub struct Invitation {
+    pub id: CallId,
+    pub snapshot: Arc<Snapshot>,
+    pub trunk: Arc<Trunk>,
+    pub request: Box<Request>,
+    pub flow: Flow,
+    pub transaction: TransactionId,
+    pub numbers: Numbers,
+    pub plan: RoutePlan,
+}
+
+/// What every state of a call has.
+#[derive(Debug)]
+pub(super) struct Common {
+    pub snapshot: Arc<Snapshot>,
+    pub caller: Leg,
+    pub numbers: Numbers,
+    pub ledger: Ledger,
+    pub timers: Timers<CallTimer, { CallTimer::COUNT }>,
+    /// INVITEs that were given up and may still be answered.
+    pub losers: Vec<OutgoingInvite>,
+}
+
+/// Where a call stands.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Looking for somebody who answers.
+    Hunting(Box<Hunting>),
+    /// Answered.
+    Established(Box<Established>),
+    /// Over for its parties; answers and counts are awaited.
+    Releasing(Box<Releasing>),
+    /// Nothing is left.
+    Ended,
+}
+
+/// One call.
+#[derive(Debug)]
+pub struct Call {
+    common: Common,
+    state: State,
+}
+
+impl Call {
+    /// Takes an invitation: offers the call to the first candidate. `None`: it was refused, answered and recorded.
+    pub fn start(invitation: Invitation, work: &mut Work<'_>) -> Option<Call> {
+        let mut ledger = open_ledger(&invitation, work);
+        ledger.routed(Arc::clone(&invitation.plan.route));
+        match Self::take(invitation, ledger, work) {
+            Ok(call) => Some(call),
+            Err(refused) => {
+                refused.answer(work);
+                None
+            }
+        }
+    }
+
+    /// Refuses an invitation that never reaches anybody: answered and recorded like every other call.
+    pub fn refuse(invitation: Invitation, cause: Cause, work: &mut Work<'_>) {
+        let ledger = open_ledger(&invitation, work);
+        let pending = Pending::new(invitation.transaction, &invitation.request, invitation.flow);
+        let tag = work.token(10);
+        Refused { pending, tag, ledger, cause, told: Told::Cause }.answer(work);
+    }
+
+    fn take(invitation: Invitation, ledger: Ledger, work: &mut Work<'_>) -> Result<Call, Box<Refused>> {
+        let Invitation { snapshot, trunk, request, flow, transaction, numbers, plan, .. } = invitation;
+        let pending = Pending::new(transaction, &request, flow);
+        let tag = work.token(10);
+        let refuse = |cause, told: Told| {
+            Box::new(Refused { pending: pending.clone(), tag: tag.clone(), ledger: ledger.clone(), cause, told })
+        };
+        let Ok(dialog) = Dialog::from_uas(&request, &tag) else {
+            return Err(refuse(Cause::Malformed, Told::Cause));
+        };
+        let Some(own) = own_address(&snapshot, &trunk) else { return Err(refuse(Cause::Unexpected, Told::Cause)) };
+        let media = leg_media(&snapshot, &trunk, None, work).map_err(|cause| refuse(cause, Told::Cause))?;
+        let body = request.message.body();
+        let offer = if body.is_empty() {
+            None
+        } else {
+            match media.media.read_offer(&body) {
+                Ok(offer) => Some(offer),
+                Err(refusal) => {
+                    give_back(media, work);
+                    return Err(refuse(Cause::MediaRefused, Told::Media(refusal)));
+                }
+            }
+        };
+        let caller = Leg::new(Side::Caller, trunk, own, dialog, media, flow);
+        work.out.push(Effect::DialogOpened { key: caller.key(), side: Side::Caller });
+        let mut common = Common { snapshot, caller, numbers, ledger, timers: Timers::default(), losers: Vec::new() };
+        let candidates = Candidate::expand(&common.snapshot, &plan, work);
+        let hunting = Hunting::new(
+            pending,
+            offer,
+            request.max_forwards.map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1).min(MAX_FORWARDS)),
+            request.from.display.clone(),
+            candidates,
+        );
+        let state = hunting.next(&mut common, work);
+        Ok(Call { common, state }.settled(work))
+    }
+
+    /// Handles one input.
+    pub fn handle(&mut self, input: CallInput, work: &mut Work<'_>) {
+        let state = std::mem::replace(&mut self.state, State::Ended);
+        self.state = match state {
+            State::Hunting(hunting) => hunting.handle(&mut self.common, input, work),
+            State::Established(established) => established.handle(&mut self.common, input, work),
+            State::Releasing(releasing) => releasing.handle(&mut self.common, input, work),
+            State::Ended => State::Ended,
+        };
+        self.settle(work);
+    }
+
+    /// Fires every timer that is due.
+    pub fn handle_timeout(&mut self, work: &mut Work<'_>) {
+        while let Some(timer) = self.common.timers.expired(work.now.instant) {
+            let state = std::mem::replace(&mut self.state, State::Ended);
+            self.state = match state {
+                State::Hunting(hunting) => hunting.timer(&mut self.common, timer, work),
+                State::Established(established) => established.timer(&mut self.common, timer, work),
+                State::Releasing(releasing) => releasing.timer(&mut self.common, timer, work),
+                State::Ended => State::Ended,
+            };
+        }
+        let state = std::mem::replace(&mut self.state, State::Ended);
+        self.state = match state {
+            State::Established(established) => established.retransmissions(&mut self.common, work),
+            State::Releasing(releasing) => releasing.retransmissions(&mut self.common, work),
+            State::Hunting(_) | State::Ended => state,
+        };
+        self.settle(work);
+    }
+
+    /// The next moment [`Call::handle_timeout`] must be called.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let callee = match &self.state {
+            State::Established(established) => established.callee().next_timeout(),
+            State::Releasing(releasing) => releasing.callee().and_then(Leg::next_timeout),
+            State::Hunting(_) | State::Ended => None,
+        };
+        [self.common.timers.next(), self.common.caller.next_timeout(), callee].into_iter().flatten().min()
+    }
+
+    /// True when nothing is left: the record is written, no port and no dialog is held.
+    pub const fn is_ended(&self) -> bool {
+        matches!(self.state, State::Ended)
+    }
+
+    /// True between the answer and the first BYE.
+    pub const fn is_established(&self) -> bool {
+        matches!(self.state, State::Established(_))
+    }
+
+    pub const fn id(&self) -> CallId {
+        self.common.ledger.id()
+    }
+
+    fn settled(mut self, work: &mut Work<'_>) -> Call {
+        self.settle(work);
+        self
+    }
+
+    /// A released call of which nothing is awaited any more ends.
+    fn settle(&mut self, work: &mut Work<'_>) {
+        if let State::Releasing(releasing) = &self.state
+            && releasing.is_done(&self.common)
+        {
+            releasing.end(&self.common, work);
+            self.state = State::Ended;
+        }
+    }
+}
+
+impl Common {
+    /// Begins the end of an answered or unanswered call; the first cause stays.
+    pub fn ended(&mut self, callee: Option<&Leg>, cause: Cause, by: EndedBy, work: &Work<'_>) {
+        self.ledger.ended(work.now, cause, by);
+        self.timers.stop_all();
+        self.timers.set(CallTimer::ReleaseGuard, work.now.instant + self.release_guard(callee));
+    }
+
+    /// 64*T1 for an ACK that a BYE waits for, and again for the BYE, on the slowest trunk; one second so that the
+    /// transactions' own ends come first.
+    fn release_guard(&self, callee: Option<&Leg>) -> Duration {
+        let losers = self.losers.iter().map(|invite| invite.trunk.timers.t1);
+        let slowest =
+            losers.chain(callee.map(|leg| leg.trunk.timers.t1)).fold(self.caller.trunk.timers.t1, Duration::max);
+        slowest * 128 + Duration::from_secs(1)
+    }
+
+    /// A response to an INVITE that was given up. True when it was one of those.
+    pub fn loser_response(&mut self, branch: &Branch, response: &Response, flow: Flow, work: &mut Work<'_>) -> bool {
+        let Some(index) = self.losers.iter().position(|invite| invite.branch == *branch) else { return false };
+        if response.status.is_provisional() {
+            if let Some(invite) = self.losers.get_mut(index) {
+                invite.provisional(work);
+            }
+            return true;
+        }
+        let invite = self.losers.swap_remove(index);
+        if response.status.is_success() {
+            invite.end_unwanted(response, flow, Cause::CallerCancelled, work);
+        }
+        true
+    }
+
+    /// An INVITE that was given up will never be answered. True when it was one of those.
+    pub fn loser_failed(&mut self, branch: &Branch) -> bool {
+        let before = self.losers.len();
+        self.losers.retain(|invite| invite.branch != *branch);
+        self.losers.len() != before
+    }
+}
+
+/// Announces the call and opens its record.
+fn open_ledger(invitation: &Invitation, work: &mut Work<'_>) -> Ledger {
+    let from = Arc::clone(&invitation.trunk.name);
+    work.out.push(Effect::Event(CallEvent::Started { call: invitation.id, from: Arc::clone(&from) }));
+    Ledger::open(invitation.id, from, &invitation.numbers, &invitation.request.call_id, work.now)
+}
+
+/// An invitation that does not become a call.
+struct Refused {
+    pending: Pending,
+    tag: bytes::Bytes,
+    ledger: Ledger,
+    cause: Cause,
+    told: Told,
+}
+
+/// What the caller of a refused invitation is told besides the cause.
+enum Told {
+    Cause,
+    Media(MediaRefusal),
+}
+
+impl Refused {
+    fn answer(mut self, work: &mut Work<'_>) {
+        let (status, warning) = match self.told {
+            Told::Cause => (self.cause.status(), None),
+            Told::Media(refusal) => media_refusal(refusal),
+        };
+        let bytes = compose::refusal_with(status, self.cause, &self.pending.head, &self.tag, warning);
+        work.out.push(Effect::Respond { transaction: self.pending.transaction, status, bytes });
+        self.ledger.ended(work.now, self.cause, EndedBy::Node);
+        let record = self.ledger.close(Default::default(), Default::default());
+        work.out.push(Effect::Event(CallEvent::Ended(Box::new(record))));
+    }
+}
+
+/// Status and Warning of a description that cannot be used.
+pub(super) fn media_refusal(refusal: MediaRefusal) -> (Status, Option<String>) {
+    let status = Status::new(refusal.status()).unwrap_or(Status::NOT_ACCEPTABLE_HERE);
+    (status, Some(format!("{} - \"{}\"", refusal.warning_code(), refusal.text())))
+}
+
+/// How we present ourselves to a trunk's peer; `None` when the snapshot lacks its listener.
+pub(super) fn own_address(snapshot: &Snapshot, trunk: &Trunk) -> Option<Arc<OwnAddress>> {
+    snapshot.listener(trunk.listener).map(|listener| OwnAddress::of(trunk, listener))
+}
+
+/// Ports and description state for one leg on `trunk`, on `worker` when the other leg is there already.
+pub(super) fn leg_media(
+    snapshot: &Snapshot,
+    trunk: &Trunk,
+    worker: Option<WorkerId>,
+    work: &mut Work<'_>,
+) -> Result<MediaEnd, Cause> {
+    let network = snapshot.network(trunk.network).ok_or(Cause::Unexpected)?;
+    let lease = work.supply.lease(network.id, worker).ok_or(Cause::NoPorts)?;
+    let endpoint = work.supply.endpoint();
+    let media =
+        LegMedia::new(Arc::clone(&trunk.media), Arc::clone(&network.rules), network.advertise, lease, work.entropy);
+    Ok(MediaEnd::new(media, endpoint))
+}
+
+fn give_back(mut media: MediaEnd, work: &mut Work<'_>) {
+    media.close(work);
+}

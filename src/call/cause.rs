@@ -1,0 +1,250 @@
+//! Why a call, or one attempt of it, ended. One table turns a [`Cause`] into the SIP status, the Q.850 cause, the
+//! retry rule, the text for people and the metric label (DESIGN rule 9).
+
+use serde::{Deserialize, Serialize};
+
+use crate::sip::Status;
+use crate::sip::flow::{ResolveFailure, TransmitFailure};
+
+/// Why something ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Cause {
+    /// BYE after an answer.
+    NormalClearing,
+    /// The caller sent CANCEL.
+    CallerCancelled,
+    /// Nobody answered in the trunk's `no_answer_s`.
+    NoAnswer,
+    /// Not one response from the peer (timer B, or the trunk's `no_response_s`).
+    PeerSilent,
+    /// No connection to the peer, or the network refused our message.
+    Unreachable,
+    /// The peer's name gave no address.
+    NameNotResolved,
+    /// The peer answered with this status, 300 to 699.
+    Refused(Status),
+    /// The caller's INVITE lacks what a dialog needs (a usable Contact, a readable Record-Route).
+    Malformed,
+    /// No route fits the numbers.
+    NoRoute,
+    /// The caller's or called party's session description cannot be used.
+    MediaRefused,
+    /// The called party's answer does not fit our offer.
+    BadAnswer,
+    /// No RTP port left.
+    NoPorts,
+    /// The node's or the trunk's call limit is reached; another trunk may have room.
+    TooManyCalls,
+    /// The node is being drained, or ended by its operator.
+    Shutdown,
+    /// The call reached the trunk's `max_duration_s`.
+    TooLong,
+    /// A party never acknowledged our 200.
+    NoAck,
+    /// No media came from a party for the trunk's `media.silence_s`.
+    MediaSilent,
+    /// A party's dialog is gone (481 or silence to a request inside the call).
+    DialogLost,
+    /// Something that cannot happen did; an error is logged.
+    Unexpected,
+}
+
+/// One line of the table.
+struct Line {
+    status: u16,
+    q850: u8,
+    retry: Retry,
+    label: &'static str,
+    text: &'static str,
+}
+
+/// What hunting does after an attempt ended so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Try the next candidate (PF-44: 408, 503, 504 and silence only).
+    NextCandidate,
+    /// Tell the caller.
+    Final,
+}
+
+const fn line(status: u16, q850: u8, retry: Retry, label: &'static str, text: &'static str) -> Line {
+    Line { status, q850, retry, label, text }
+}
+
+impl Cause {
+    /// The table of DESIGN rule 9. Q.850 causes after RFC 4497 8.4.4 and ITU-T Q.850.
+    const fn line(self) -> Line {
+        use Retry::{Final, NextCandidate};
+        match self {
+            Cause::NormalClearing => line(200, 16, Final, "normal_clearing", "Normal call clearing"),
+            Cause::CallerCancelled => line(487, 16, Final, "caller_cancelled", "The caller gave up"),
+            Cause::NoAnswer => line(480, 19, Final, "no_answer", "No answer"),
+            Cause::PeerSilent => line(408, 102, NextCandidate, "peer_silent", "No response from the next hop"),
+            Cause::Unreachable => line(503, 38, NextCandidate, "unreachable", "Next hop unreachable"),
+            Cause::NameNotResolved => {
+                line(503, 38, NextCandidate, "name_not_resolved", "Next hop's name gives no address")
+            }
+            Cause::Refused(status) => refused(status),
+            Cause::Malformed => line(400, 127, Final, "malformed", "INVITE makes no dialog"),
+            Cause::NoRoute => line(404, 1, Final, "no_route", "No route to this number"),
+            Cause::MediaRefused => line(488, 65, Final, "media_refused", "Session description not acceptable"),
+            Cause::BadAnswer => line(500, 65, Final, "bad_answer", "The answer does not fit the offer"),
+            Cause::NoPorts => line(503, 34, Final, "no_ports", "No media port left"),
+            Cause::TooManyCalls => line(503, 42, NextCandidate, "too_many_calls", "Call limit reached"),
+            Cause::Shutdown => line(503, 41, Final, "shutdown", "Node is going out of service"),
+            Cause::TooLong => line(408, 31, Final, "too_long", "Longest call duration reached"),
+            Cause::NoAck => line(408, 102, Final, "no_ack", "No ACK for the answer"),
+            Cause::MediaSilent => line(408, 31, Final, "media_silent", "No media from a party"),
+            Cause::DialogLost => line(481, 31, Final, "dialog_lost", "A party lost the call"),
+            Cause::Unexpected => line(500, 41, Final, "unexpected", "Internal error"),
+        }
+    }
+
+    /// What the caller is told: 400 to 699 (200 for an answered call's end).
+    pub fn status(self) -> Status {
+        Status::new(self.line().status).unwrap_or(Status::SERVER_INTERNAL_ERROR)
+    }
+
+    /// ITU-T Q.850 cause value.
+    pub const fn q850(self) -> u8 {
+        self.line().q850
+    }
+
+    /// Whether the next candidate is tried.
+    pub const fn retry(self) -> Retry {
+        self.line().retry
+    }
+
+    /// Metric label.
+    pub const fn label(self) -> &'static str {
+        self.line().label
+    }
+
+    /// For people: records, logs, the text of Reason.
+    pub const fn text(self) -> &'static str {
+        self.line().text
+    }
+
+    /// A `Reason` value (RFC 3326) with the Q.850 cause.
+    pub fn reason(self) -> String {
+        format!("Q.850;cause={};text=\"{}\"", self.q850(), self.text())
+    }
+
+    /// Of two failed attempts, the one the caller is told (RFC 3261 16.7 step 6): a 6xx first, then the lowest class.
+    /// What only says that a path failed (408, 503, 504) comes last: it tells nothing of the called party.
+    pub fn better(self, other: Cause) -> Cause {
+        let rank = |cause: Cause| match cause.status().code() {
+            600..=699 => 0,
+            408 | 503 | 504 => 100,
+            code => code / 100,
+        };
+        if rank(other) < rank(self) { other } else { self }
+    }
+}
+
+/// What a peer's refusal becomes on the other leg. A challenge to us is never handed to the caller, and a status
+/// that speaks about our own request only becomes a 5xx of ours.
+const fn refused(status: Status) -> Line {
+    use Retry::{Final, NextCandidate};
+    const LABELS: [&str; 4] = ["refused_3xx", "refused_4xx", "refused_5xx", "refused_6xx"];
+    let label = match status.code() {
+        300..=399 => LABELS[0],
+        400..=499 => LABELS[1],
+        500..=599 => LABELS[2],
+        _ => LABELS[3],
+    };
+    let code = status.code();
+    match code {
+        300..=399 => line(480, 23, Final, label, "Redirected elsewhere"),
+        401 | 407 => line(403, 21, Final, label, "Refused: the peer wants credentials"),
+        402 | 403 | 405 | 406 | 421 | 423 | 424 | 428..=438 | 489 | 494 => line(403, 21, Final, label, "Call rejected"),
+        400 | 413..=420 | 482 | 483 | 493 => line(code, 127, Final, label, "Request not understood"),
+        404 | 604 => line(code, 1, Final, label, "Unallocated number"),
+        408 => line(408, 102, NextCandidate, label, "Peer timed out"),
+        410 => line(410, 22, Final, label, "Number changed"),
+        480 => line(480, 18, Final, label, "No user responding"),
+        481 => line(480, 41, Final, label, "Peer lost the call"),
+        484 => line(484, 28, Final, label, "Number incomplete"),
+        485 => line(485, 1, Final, label, "Number ambiguous"),
+        486 | 600 => line(code, 17, Final, label, "User busy"),
+        487 => line(487, 16, Final, label, "Request terminated"),
+        488 | 606 => line(code, 65, Final, label, "Media not acceptable to the peer"),
+        501 => line(501, 79, Final, label, "Not implemented by the peer"),
+        503 => line(503, 41, NextCandidate, label, "Peer out of service"),
+        504 => line(504, 102, NextCandidate, label, "Peer's own next hop timed out"),
+        500 | 502 | 505..=599 => line(500, 41, Final, label, "Peer failed"),
+        603 | 607 | 608 => line(code, 21, Final, label, "Call declined"),
+        600..=699 => line(603, 21, Final, label, "Call declined"),
+        _ => line(480, 31, Final, label, "Refused by the peer"),
+    }
+}
+
+impl From<TransmitFailure> for Cause {
+    fn from(failure: TransmitFailure) -> Self {
+        match failure {
+            TransmitFailure::FlowGone
+            | TransmitFailure::ConnectFailed
+            | TransmitFailure::ConnectTimeout
+            | TransmitFailure::TlsRefused
+            | TransmitFailure::Congested
+            | TransmitFailure::SendFailed => Cause::Unreachable,
+        }
+    }
+}
+
+impl From<ResolveFailure> for Cause {
+    fn from(failure: ResolveFailure) -> Self {
+        match failure {
+            ResolveFailure::NoSuchName | ResolveFailure::TimedOut | ResolveFailure::ServerFailed => {
+                Cause::NameNotResolved
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(code: u16) -> u16 {
+        Cause::Refused(Status::new(code).expect("a status")).status().code()
+    }
+
+    #[test]
+    fn every_refusal_becomes_a_status_a_caller_may_hear() {
+        for code in 300..700 {
+            let cause = Cause::Refused(Status::new(code).expect("a status"));
+            assert!((400..700).contains(&cause.status().code()), "{code}");
+            assert!((1..=127).contains(&cause.q850()), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_is_never_handed_to_the_other_leg() {
+        assert_eq!((told(401), told(407)), (403, 403));
+    }
+
+    #[test]
+    fn busy_and_decline_reach_the_caller_and_are_never_retried() {
+        for code in [486, 600, 603] {
+            assert_eq!(told(code), code);
+            assert_eq!(Cause::Refused(Status::new(code).expect("a status")).retry(), Retry::Final);
+        }
+    }
+
+    #[test]
+    fn only_408_503_504_and_silence_try_the_next_candidate() {
+        for code in 300..700 {
+            let retry = Cause::Refused(Status::new(code).expect("a status")).retry();
+            assert_eq!(retry == Retry::NextCandidate, matches!(code, 408 | 503 | 504), "PF-44: {code}");
+        }
+        assert_eq!(Cause::PeerSilent.retry(), Retry::NextCandidate);
+    }
+
+    #[test]
+    fn a_busy_number_is_a_better_answer_than_a_dead_trunk() {
+        let busy = Cause::Refused(Status::new(486).expect("a status"));
+        assert_eq!(Cause::Unreachable.better(busy), busy);
+        assert_eq!(busy.better(Cause::Unreachable), busy);
+    }
+}

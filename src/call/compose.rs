@@ -1,0 +1,257 @@
+//! The messages of a call, each written fresh from state (DESIGN rule 4).
+
+use bytes::Bytes;
+
+use super::cause::Cause;
+use super::digits;
+use super::effect::Branch;
+use super::own_address::OwnAddress;
+use super::proof::Credentials;
+use super::screening::Refusal;
+use crate::base::limits::MAX_FORWARDS;
+use crate::dialog::{Dialog, Role};
+use crate::media::dtmf::HeardDigit;
+use crate::sip::{Method, Name, Response, ResponseHead, SipMessage, Status, Uri, Writer, frame};
+
+/// Methods we take (RFC 3261 20.5).
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS";
+/// The same of a trunk whose digits travel as INFO.
+pub const ALLOW_WITH_INFO: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
+/// Bodies we read (RFC 3261 20.1).
+pub const ACCEPT: &str = "application/sdp";
+/// Extensions we support: none that needs an option tag (RFC 3261 20.37: empty means none).
+pub const SUPPORTED: &str = "";
+/// Content-Type of every body we write.
+pub const SDP: &str = "application/sdp";
+
+/// What makes a request out of a dialog (RFC 3261 8.1.1). Kept for CANCEL, for ACK and for the dialog.
+#[derive(Clone, Debug)]
+pub struct NewRequest {
+    pub uri: Uri,
+    /// Written name-addr with our tag.
+    pub from: Bytes,
+    /// Written name-addr without tag.
+    pub to: Bytes,
+    pub call_id: Bytes,
+    pub cseq: u32,
+    pub max_forwards: u8,
+    /// Route values: the Service-Route of a registration (RFC 3608 6.1).
+    pub routes: Vec<Bytes>,
+}
+
+impl NewRequest {
+    fn start(&self, method: &Method, own: &OwnAddress, branch: &Branch) -> Writer {
+        let mut writer = Writer::request(method, &self.uri)
+            .header(Name::Via, own.via(&branch.0))
+            .header(Name::MaxForwards, self.max_forwards.to_string());
+        for route in &self.routes {
+            writer = writer.header(Name::Route, route);
+        }
+        writer
+            .header(Name::From, &self.from)
+            .header(Name::To, &self.to)
+            .header(Name::CallId, &self.call_id)
+            .header(Name::CSeq, format!("{} {method}", self.cseq))
+    }
+
+    /// The INVITE that opens a leg.
+    pub fn invite(&self, own: &OwnAddress, branch: &Branch, offer: &[u8], credentials: &Credentials) -> Bytes {
+        proven(self.start(&Method::Invite, own, branch), credentials)
+            .header(Name::Contact, own.contact())
+            .header(Name::Allow, own.allow())
+            .body(SDP, offer)
+    }
+
+    /// CANCEL of that INVITE: same Via, same CSeq number (RFC 3261 9.1).
+    pub fn cancel(&self, own: &OwnAddress, branch: &Branch, cause: Cause) -> Bytes {
+        self.start(&Method::Cancel, own, branch).header(Name::Reason, cause.reason()).finish()
+    }
+
+    /// OPTIONS that asks whether the peer lives.
+    pub fn options(&self, own: &OwnAddress, branch: &Branch) -> Bytes {
+        self.start(&Method::Options, own, branch)
+            .header(Name::Contact, own.contact())
+            .header(Name::Accept, ACCEPT)
+            .header(Name::Allow, own.allow())
+            .finish()
+    }
+}
+
+/// What a request inside a dialog carries besides the dialog's own headers.
+pub enum Inside<'a> {
+    /// re-INVITE with this offer.
+    Invite(&'a [u8], &'a Credentials),
+    /// BYE, with why.
+    Bye(Cause, &'a Credentials),
+    /// ACK for a 2xx; our INVITEs carry an offer, so it never carries an answer.
+    Ack,
+    /// CANCEL of our re-INVITE with the same branch and number (RFC 3261 9.1), with why.
+    Cancel(Cause),
+    /// INFO with a digit.
+    Digit(HeardDigit),
+}
+
+impl Inside<'_> {
+    fn method(&self) -> Method {
+        match self {
+            Inside::Invite(..) => Method::Invite,
+            Inside::Bye(..) => Method::Bye,
+            Inside::Ack => Method::Ack,
+            Inside::Cancel(_) => Method::Cancel,
+            Inside::Digit(_) => Method::Info,
+        }
+    }
+}
+
+/// A request inside a dialog (RFC 3261 12.2.1.1). `cseq`: the dialog's next, or the INVITE's for ACK and CANCEL.
+pub fn inside(dialog: &Dialog, own: &OwnAddress, branch: &Branch, cseq: u32, what: &Inside<'_>) -> Bytes {
+    let method = what.method();
+    let path = dialog.request_path();
+    let mut writer = Writer::request(&method, &path.uri)
+        .header(Name::Via, own.via(&branch.0))
+        .header(Name::MaxForwards, MAX_FORWARDS.to_string());
+    for route in &path.routes {
+        writer = writer.header(Name::Route, route);
+    }
+    let writer = writer
+        .header(Name::From, &dialog.local)
+        .header(Name::To, &dialog.remote)
+        .header(Name::CallId, &dialog.call_id)
+        .header(Name::CSeq, format!("{cseq} {method}"));
+    match what {
+        Inside::Invite(offer, credentials) => {
+            let writer = proven(writer, credentials).header(Name::Contact, own.contact());
+            writer.header(Name::Allow, own.allow()).body(SDP, offer)
+        }
+        Inside::Bye(cause, credentials) => proven(writer, credentials).header(Name::Reason, cause.reason()).finish(),
+        Inside::Cancel(cause) => writer.header(Name::Reason, cause.reason()).finish(),
+        Inside::Ack => writer.finish(),
+        Inside::Digit(heard) => {
+            let writer = writer.header(Name::Contact, own.contact());
+            writer.body(digits::DTMF_RELAY, digits::write_relay(*heard).as_bytes())
+        }
+    }
+}
+
+fn proven(writer: Writer, credentials: &Credentials) -> Writer {
+    credentials.iter().fold(writer, |writer, (name, value)| writer.header(*name, value))
+}
+
+/// ACK of a final response that is no 2xx (RFC 3261 17.1.1.3): Request-URI, Via, Route, From, Call-ID and CSeq number
+/// of our INVITE, To of the response. `None` when `invite` is no request of ours.
+pub fn failure_ack(invite: &Bytes, response: &Response) -> Option<Bytes> {
+    let source = (std::net::Ipv4Addr::UNSPECIFIED, 0).into();
+    let Some(Ok(SipMessage::Request(request))) = frame::datagram(invite, source) else { return None };
+    let mut writer = Writer::request(&Method::Ack, &request.uri)
+        .header(Name::Via, request.message.header(Name::Via)?)
+        .header(Name::MaxForwards, MAX_FORWARDS.to_string());
+    for route in request.message.headers(Name::Route) {
+        writer = writer.header(Name::Route, route);
+    }
+    let to = response.message.header(Name::To)?;
+    let writer = writer
+        .header(Name::From, request.message.header(Name::From)?)
+        .header(Name::To, to)
+        .header(Name::CallId, &request.call_id)
+        .header(Name::CSeq, format!("{} ACK", request.cseq.number));
+    Some(writer.finish())
+}
+
+/// An answer to a request inside a dialog, or to OPTIONS anywhere: what we take, and where we are.
+pub fn inside_response(status: Status, head: &ResponseHead, own: &OwnAddress) -> Bytes {
+    let mut writer = Writer::response_from(status, None, head, None).header(Name::Allow, own.allow());
+    if status.is_success() {
+        writer =
+            writer.header(Name::Contact, own.contact()).header(Name::Accept, ACCEPT).header(Name::Supported, SUPPORTED);
+    }
+    if status == Status::SERVER_INTERNAL_ERROR {
+        writer = writer.header(Name::RetryAfter, RETRY_AFTER_S.to_string());
+    }
+    if status == Status::UNSUPPORTED_MEDIA_TYPE {
+        // Only INFO is answered so here: what it may carry (RFC 3261 21.4.13).
+        writer = writer.header(Name::Accept, digits::ACCEPTED);
+    }
+    writer.finish()
+}
+
+/// The answer to OPTIONS out of a dialog (RFC 3261 11.2).
+pub fn options_response(head: &ResponseHead, tag: &[u8], own: &OwnAddress) -> Bytes {
+    Writer::response_from(Status::OK, None, head, Some(tag))
+        .header(Name::Contact, own.contact())
+        .header(Name::Accept, ACCEPT)
+        .header(Name::Allow, own.allow())
+        .header(Name::Supported, SUPPORTED)
+        .finish()
+}
+
+/// 401 with our challenges, the strongest first (RFC 8760 2.3).
+pub fn challenge(head: &ResponseHead, tag: &[u8], challenges: &[Vec<u8>]) -> Bytes {
+    let writer = Writer::response_from(Status::UNAUTHORIZED, None, head, Some(tag));
+    let challenged = |writer: Writer, value: &Vec<u8>| writer.header(Name::WwwAuthenticate, value);
+    challenges.iter().fold(writer, challenged).finish()
+}
+
+/// A response without a body and without a Contact.
+pub fn plain_response(status: Status, head: &ResponseHead, tag: Option<&[u8]>) -> Bytes {
+    Writer::response_from(status, None, head, tag).finish()
+}
+
+/// A 18x or 2xx that makes or keeps the peer's dialog: with its Record-Route (RFC 3261 12.1.1), our Contact, and a body
+/// when there is one.
+pub fn dialog_response(
+    status: Status,
+    head: &ResponseHead,
+    dialog: &Dialog,
+    own: &OwnAddress,
+    body: Option<&[u8]>,
+) -> Bytes {
+    let mut writer = Writer::response_from(status, None, head, Some(&dialog.local_tag));
+    for route in recorded(dialog) {
+        writer = writer.header(Name::RecordRoute, route);
+    }
+    let writer = writer.header(Name::Contact, own.contact()).header(Name::Allow, own.allow());
+    match body {
+        Some(body) => writer.body(SDP, body),
+        None => writer.finish(),
+    }
+}
+
+/// The Record-Route of the request that made the dialog, when it was the peer's.
+fn recorded(dialog: &Dialog) -> &[Bytes] {
+    match dialog.role() {
+        Role::Uas => dialog.route_set(),
+        Role::Uac => &[],
+    }
+}
+
+/// The refusal of a request that did not pass screening. `tag`: ours, for a request out of a dialog.
+pub fn screened(refusal: &Refusal, head: &ResponseHead, tag: Option<&[u8]>) -> Bytes {
+    let mut writer = Writer::response_from(refusal.status(), None, head, tag);
+    if let Some((name, value)) = refusal.explanation() {
+        writer = writer.header(name, value);
+    }
+    if *refusal == Refusal::BadNumber {
+        writer = writer.header(Name::Reason, Cause::NoRoute.reason());
+    }
+    writer.finish()
+}
+
+/// A refusal with its Q.850 cause.
+pub fn refusal(cause: Cause, head: &ResponseHead, tag: &[u8]) -> Bytes {
+    refusal_with(cause.status(), cause, head, tag, None)
+}
+
+/// A refusal with another status, and a Warning text (RFC 3261 20.43) when there is one: `399 - "text"`.
+pub fn refusal_with(status: Status, cause: Cause, head: &ResponseHead, tag: &[u8], warning: Option<String>) -> Bytes {
+    let mut writer = Writer::response_from(status, None, head, Some(tag)).header(Name::Reason, cause.reason());
+    if status == Status::SERVICE_UNAVAILABLE {
+        writer = writer.header(Name::RetryAfter, RETRY_AFTER_S.to_string());
+    }
+    if let Some(warning) = warning {
+        writer = writer.header(Name::Warning, warning);
+    }
+    writer.finish()
+}
+
+/// Seconds a refused caller is asked to wait: long enough for a burst to pass, short enough that nobody gives up.
+pub const RETRY_AFTER_S: u32 = 5;

@@ -1,0 +1,122 @@
+//! What a call wants done, and what it draws on while it decides: plain values and one small trait.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::event::CallEvent;
+use super::outgoing::OutgoingInvite;
+use super::record::Side;
+use crate::base::ids::{EndpointId, NetworkId, ResolveId, TransactionId, WorkerId};
+use crate::base::{Entropy, Instant, Now};
+use crate::dialog::DialogKey;
+use crate::media::plan::{MediaCommand, PortLease};
+use crate::route::health::Way;
+use crate::route::trunk::Trunk;
+use crate::sip::flow::{Destination, Resolve};
+use crate::sip::{Method, Status};
+use crate::transaction::TimerValues;
+
+/// The branch of one of our requests: with its method it names the client transaction (RFC 3261 17.1.3).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Branch(pub Bytes);
+
+/// A request to be sent in a client transaction of its own.
+#[derive(Clone, Debug)]
+pub struct ClientRequest {
+    pub side: Side,
+    pub branch: Branch,
+    pub method: Method,
+    pub bytes: Bytes,
+    pub to: Destination,
+    pub timers: TimerValues,
+    /// For an INVITE that opens a leg: what its second answer, from another fork, is ended by.
+    pub opens: Option<Box<OutgoingInvite>>,
+}
+
+/// One thing a call wants done.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Start a client transaction.
+    Request(Box<ClientRequest>),
+    /// Send the ACK of a 2xx, now and whenever that 2xx comes again (RFC 3261 13.2.2.4). `invite`: the branch of our
+    /// INVITE; `tag`: the To tag of the 2xx, which tells its repetition from the answer of another fork.
+    Acknowledge {
+        invite: Branch,
+        tag: Bytes,
+        to: Destination,
+        bytes: Bytes,
+    },
+    /// Answer a request. A 2xx to an INVITE may be given again: it is sent again.
+    Respond {
+        transaction: TransactionId,
+        status: Status,
+        bytes: Bytes,
+    },
+    /// Forget a client transaction whose answer no longer matters (RFC 3261 9.1: 64*T1 after CANCEL).
+    Abandon {
+        branch: Branch,
+    },
+    Resolve(Resolve),
+    Media(MediaCommand),
+    /// Requests with this key belong to this call from now on.
+    DialogOpened {
+        key: DialogKey,
+        side: Side,
+    },
+    DialogClosed {
+        key: DialogKey,
+    },
+    Event(CallEvent),
+}
+
+/// Things of the process that a call takes one of.
+pub trait Supply {
+    /// A ready pair of ports on this network, on `worker` when one is named. `None`: none left.
+    fn lease(&mut self, network: NetworkId, worker: Option<WorkerId>) -> Option<PortLease>;
+    /// Counts the call on a trunk it goes out to. False: the trunk's limit of calls or of calls per second is reached.
+    fn enter(&mut self, now: Instant, trunk: &Trunk) -> bool;
+    /// The call has left that trunk again.
+    fn leave(&mut self, trunk: &Trunk);
+    /// Nobody can be reached on this way.
+    fn failed(&mut self, now: Instant, way: Way);
+    /// Somebody is there.
+    fn works(&mut self, way: Way);
+    /// True while this way is tried last.
+    fn is_penalised(&self, now: Instant, way: Way) -> bool;
+    /// Route of an INVITE that opens a leg on this trunk (RFC 3608); empty unless its registrar gave one.
+    fn service_route(&self, trunk: &Trunk) -> Vec<Bytes>;
+    /// A fresh identifier.
+    fn endpoint(&mut self) -> EndpointId;
+    /// A fresh identifier whose answer comes back to this call.
+    fn resolve(&mut self) -> ResolveId;
+}
+
+/// What a call has in hand while it handles one input.
+pub struct Work<'a> {
+    pub now: Now,
+    pub entropy: &'a mut dyn Entropy,
+    pub supply: &'a mut dyn Supply,
+    pub out: &'a mut Vec<Effect>,
+}
+
+impl Work<'_> {
+    /// True while this address of the trunk is tried last.
+    pub fn is_penalised(&self, trunk: &Trunk, address: SocketAddr) -> bool {
+        self.supply.is_penalised(self.now.instant, Way { trunk: trunk.id, address })
+    }
+
+    /// A fresh branch with the magic cookie (RFC 3261 8.1.1.7), 96 bits.
+    pub fn branch(&mut self) -> Branch {
+        let mut octets = b"z9hG4bK".to_vec();
+        self.entropy.push_token(12, &mut octets);
+        Branch(octets.into())
+    }
+
+    /// A fresh tag or Call-ID, `octets` random octets.
+    pub fn token(&mut self, octets: usize) -> Bytes {
+        let mut token = Vec::with_capacity(octets * 2);
+        self.entropy.push_token(octets, &mut token);
+        token.into()
+    }
+}

@@ -1,0 +1,22 @@
+//! News of calls for metrics, logs and records.
+
+use std::sync::Arc;
+
+use super::cause::Cause;
+use super::record::CallRecord;
+use crate::base::ids::CallId;
+
+/// What happened to a call.
+#[derive(Clone, Debug)]
+pub enum CallEvent {
+    /// An INVITE of a known peer was taken.
+    Started { call: CallId, from: Arc<str> },
+    /// One INVITE went out for it.
+    Attempted { call: CallId, to: Arc<str> },
+    /// One attempt failed.
+    AttemptFailed { call: CallId, to: Arc<str>, cause: Cause },
+    /// The called party answered.
+    Answered { call: CallId },
+    /// The call is over; exactly one per `Started`.
+    Ended(Box<CallRecord>),
+}

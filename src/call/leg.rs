@@ -1,0 +1,384 @@
+//! One leg of a call: its dialog, its media, and what still waits for an answer on it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::cancelling::Cancelling;
+use super::cause::Cause;
+use super::compose::{self, Inside};
+use super::digits::DigitLine;
+use super::effect::{Branch, ClientRequest, Effect, Work};
+use super::media_end::MediaEnd;
+use super::own_address::OwnAddress;
+use super::proof::{Challenge, Credentials, Proof};
+use super::record::Side;
+use crate::base::ids::TransactionId;
+use crate::dialog::{Dialog, DialogKey, RequestPath};
+use crate::media::dtmf::HeardDigit;
+use crate::route::media::TrunkDtmf;
+use crate::route::trunk::Trunk;
+use crate::sip::flow::{Destination, Flow, Target};
+use crate::sip::{Host, Message, Method, Request, Response, ResponseHead, Status, Uri};
+use crate::transaction::{AcceptedAction, AcceptedRetransmission, TimerValues};
+
+/// A request of a peer that we have not answered finally yet.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    pub transaction: TransactionId,
+    pub head: ResponseHead,
+    /// Number of its CSeq.
+    pub cseq: u32,
+}
+
+impl Pending {
+    /// `transaction` was opened for `request`, which came in on `flow`.
+    pub fn new(transaction: TransactionId, request: &Request, flow: Flow) -> Pending {
+        Pending { transaction, head: ResponseHead::new(request, flow.remote), cseq: request.cseq.number }
+    }
+}
+
+/// Our 2xx to an INVITE, repeated until its ACK comes (RFC 3261 13.3.1.4).
+#[derive(Clone, Debug)]
+struct Accepted {
+    cseq: u32,
+    transaction: TransactionId,
+    repeat: AcceptedRetransmission,
+}
+
+/// A re-INVITE of ours without a final answer.
+#[derive(Clone, Debug)]
+struct Asking {
+    branch: Branch,
+    cseq: u32,
+    offer: Bytes,
+    cancelling: Cancelling,
+}
+
+/// How far the leg's end has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Ending {
+    /// The dialog lives (or never came to be).
+    Open,
+    /// BYE waits for the ACK of our 2xx (RFC 3261 15: a called party's agent sends no BYE before it).
+    ByeWanted(Cause),
+    /// Our BYE is out.
+    ByeSent(Branch, Cause),
+    Over,
+}
+
+/// One side of a call.
+#[derive(Clone, Debug)]
+pub struct Leg {
+    pub side: Side,
+    pub trunk: Arc<Trunk>,
+    pub own: Arc<OwnAddress>,
+    pub dialog: Dialog,
+    pub media: MediaEnd,
+    pub proof: Proof,
+    /// Where requests of this dialog go.
+    hop: Destination,
+    accepted: Option<Accepted>,
+    asking: Option<Asking>,
+    digits: DigitLine,
+    ending: Ending,
+}
+
+/// The transaction timers of a trunk.
+pub fn timer_values(trunk: &Trunk) -> TimerValues {
+    TimerValues { t1: trunk.timers.t1, t2: trunk.timers.t2, t4: trunk.timers.t4 }
+}
+
+impl Leg {
+    /// A leg whose dialog exists; `flow` is where its peer's last message came from.
+    pub fn new(
+        side: Side,
+        trunk: Arc<Trunk>,
+        own: Arc<OwnAddress>,
+        dialog: Dialog,
+        media: MediaEnd,
+        flow: Flow,
+    ) -> Leg {
+        let hop = hop(&dialog, &trunk, flow);
+        let proof = Proof::of(&trunk);
+        Leg {
+            side,
+            trunk,
+            own,
+            dialog,
+            media,
+            proof,
+            hop,
+            accepted: None,
+            asking: None,
+            digits: DigitLine::default(),
+            ending: Ending::Open,
+        }
+    }
+
+    /// The peer refreshes its target, or sends on another flow: requests go there from now on. A Contact that cannot be
+    /// used leaves the target as it was.
+    pub fn follow(&mut self, method: &Method, message: &Message, flow: Flow) {
+        let _ = self.dialog.follow(method, message);
+        self.hop = hop(&self.dialog, &self.trunk, flow);
+    }
+
+    /// The key under which in-dialog requests of this leg's peer arrive.
+    pub fn key(&self) -> DialogKey {
+        self.dialog.key()
+    }
+
+    // ---- what we send
+
+    /// Sends a re-INVITE with `offer`; its branch is returned.
+    pub fn invite_again(&mut self, offer: &[u8], work: &mut Work<'_>) -> Branch {
+        self.proof.begin();
+        self.send_invite(Bytes::copy_from_slice(offer), &Credentials::new(), work)
+    }
+
+    fn send_invite(&mut self, offer: Bytes, credentials: &Credentials, work: &mut Work<'_>) -> Branch {
+        let cseq = self.dialog.next_cseq();
+        let branch = self.request(Method::Invite, cseq, &Inside::Invite(&offer, credentials), work);
+        self.asking = Some(Asking { branch: branch.clone(), cseq, offer, cancelling: Cancelling::Unheard });
+        branch
+    }
+
+    /// A 401 or 407 to our re-INVITE or BYE: it goes again with credentials, under the branch that is given. `None`: it
+    /// must not, or nobody waits for its answer any more.
+    pub fn prove(&mut self, branch: &Branch, response: &Response, flow: Flow, work: &mut Work<'_>) -> Option<Branch> {
+        let asked = self.asking.as_ref().filter(|asking| asking.branch == *branch && !asking.cancelling.is_unwanted());
+        let offer = asked.map(|asking| asking.offer.clone());
+        let cause = match &self.ending {
+            Ending::ByeSent(sent, cause) if sent == branch => Some(*cause),
+            Ending::Open | Ending::ByeWanted(_) | Ending::ByeSent(..) | Ending::Over => None,
+        };
+        let method = if offer.is_some() { Method::Invite } else { Method::Bye };
+        if offer.is_none() && cause.is_none() {
+            return None;
+        }
+        let challenge = Challenge { response, flow, trunk: &self.trunk, sent_to: &self.hop };
+        let uri = self.dialog.request_path().uri;
+        let credentials = self.proof.answer(&challenge, &method, &uri, work)?;
+        match (offer, cause) {
+            (Some(offer), _) => Some(self.send_invite(offer, &credentials, work)),
+            (None, Some(cause)) => Some(self.send_bye_with(cause, &credentials, work)),
+            (None, None) => None,
+        }
+    }
+
+    /// A response to our re-INVITE came: a provisional one lets a waiting CANCEL go, a final one is the end of it.
+    pub fn answered(&mut self, branch: &Branch, status: Status, work: &mut Work<'_>) {
+        let Some(asking) = self.asking.as_mut().filter(|asking| asking.branch == *branch) else { return };
+        if status.is_final() {
+            self.asking = None;
+        } else if let Some(cause) = asking.cancelling.heard() {
+            self.send_cancel(cause, work);
+        }
+    }
+
+    /// Our re-INVITE will not be answered.
+    pub fn unanswered(&mut self, branch: &Branch) {
+        self.asking.take_if(|asking| asking.branch == *branch);
+    }
+
+    /// Takes our re-INVITE back, as soon as that is allowed.
+    pub fn cancel(&mut self, cause: Cause, work: &mut Work<'_>) {
+        if let Some(cause) = self.asking.as_mut().and_then(|asking| asking.cancelling.want(cause)) {
+            self.send_cancel(cause, work);
+        }
+    }
+
+    fn send_cancel(&self, cause: Cause, work: &mut Work<'_>) {
+        let Some(asking) = &self.asking else { return };
+        let (branch, cseq) = (asking.branch.clone(), asking.cseq);
+        self.transact(Method::Cancel, cseq, branch, &Inside::Cancel(cause), work);
+    }
+
+    /// Acknowledges the 2xx to our INVITE with `branch` and `cseq`.
+    pub fn acknowledge(&self, invite: &Branch, cseq: u32, work: &mut Work<'_>) {
+        let branch = work.branch();
+        let bytes = compose::inside(&self.dialog, &self.own, &branch, cseq, &Inside::Ack);
+        let tag = self.dialog.remote_tag.clone();
+        work.out.push(Effect::Acknowledge { invite: invite.clone(), tag, to: self.hop.clone(), bytes });
+    }
+
+    /// Tells this leg's peer a digit: by INFO, or through the relay, as its trunk wants it.
+    pub fn tell_digit(&mut self, digit: HeardDigit, work: &mut Work<'_>) {
+        match self.media.media.dtmf() {
+            TrunkDtmf::Info => {
+                self.digits.push(digit);
+                self.send_digit(work);
+            }
+            TrunkDtmf::Rfc4733 | TrunkDtmf::Inband => self.media.play_digit(digit, work),
+        }
+    }
+
+    /// Our INFO has its final answer, or will never have one: the next digit goes.
+    pub fn digit_told(&mut self, branch: &Branch, work: &mut Work<'_>) {
+        if self.digits.answered(branch) {
+            self.send_digit(work);
+        }
+    }
+
+    fn send_digit(&mut self, work: &mut Work<'_>) {
+        if let Some(digit) = self.digits.next() {
+            let cseq = self.dialog.next_cseq();
+            let branch = self.request(Method::Info, cseq, &Inside::Digit(digit), work);
+            self.digits.sent(branch);
+        }
+    }
+
+    fn request(&mut self, method: Method, cseq: u32, what: &Inside<'_>, work: &mut Work<'_>) -> Branch {
+        let branch = work.branch();
+        self.transact(method, cseq, branch.clone(), what, work);
+        branch
+    }
+
+    fn transact(&self, method: Method, cseq: u32, branch: Branch, what: &Inside<'_>, work: &mut Work<'_>) {
+        let bytes = compose::inside(&self.dialog, &self.own, &branch, cseq, what);
+        work.out.push(Effect::Request(Box::new(ClientRequest {
+            side: self.side,
+            branch,
+            method,
+            bytes,
+            to: self.hop.clone(),
+            timers: timer_values(&self.trunk),
+            opens: None,
+        })));
+    }
+
+    /// Accepts an INVITE of this leg's peer with 200 and `body`, repeated until the ACK comes.
+    pub fn accept(&mut self, invite: &Pending, body: &[u8], work: &mut Work<'_>) {
+        let bytes = compose::dialog_response(Status::OK, &invite.head, &self.dialog, &self.own, Some(body));
+        let repeat = AcceptedRetransmission::start(work.now.instant, bytes.clone(), timer_values(&self.trunk));
+        self.accepted = Some(Accepted { cseq: invite.cseq, transaction: invite.transaction, repeat });
+        work.out.push(Effect::Respond { transaction: invite.transaction, status: Status::OK, bytes });
+    }
+
+    // ---- the ACK of our 2xx
+
+    /// An ACK came. True when it acknowledged the 2xx we are waiting with.
+    pub fn acknowledged(&mut self, cseq: u32, work: &mut Work<'_>) -> bool {
+        if self.accepted.as_ref().is_none_or(|accepted| accepted.cseq != cseq) {
+            return false;
+        }
+        self.accepted = None;
+        if let Ending::ByeWanted(cause) = self.ending {
+            self.send_bye(cause, work);
+        }
+        true
+    }
+
+    /// True while a 2xx of ours lacks its ACK: no INVITE of ours may go to this peer (RFC 3261 14.1).
+    pub const fn awaits_ack(&self) -> bool {
+        self.accepted.is_some()
+    }
+
+    /// When the 2xx must be sent again or given up.
+    pub fn next_timeout(&self) -> Option<crate::base::Instant> {
+        self.accepted.as_ref().and_then(|accepted| accepted.repeat.next_timeout())
+    }
+
+    /// Sends the 2xx again when it is due. True when no ACK came in 64*T1: the call must end.
+    pub fn timeout(&mut self, work: &mut Work<'_>) -> bool {
+        let Some(accepted) = &mut self.accepted else { return false };
+        let mut actions = Vec::new();
+        accepted.repeat.timeout(work.now.instant, &mut actions);
+        let mut given_up = false;
+        for action in actions {
+            match action {
+                // Through its transaction, which knows the way back and lives as long as the repetition (RFC 6026 8.5).
+                AcceptedAction::Transmit(bytes) => {
+                    work.out.push(Effect::Respond { transaction: accepted.transaction, status: Status::OK, bytes });
+                }
+                AcceptedAction::NoAck => given_up = true,
+            }
+        }
+        if given_up {
+            self.accepted = None;
+        }
+        given_up
+    }
+
+    // ---- the end
+
+    /// Ends the dialog with BYE: at once, or after the ACK of our 2xx.
+    pub fn end(&mut self, cause: Cause, work: &mut Work<'_>) {
+        match self.ending {
+            Ending::Open if self.accepted.is_some() => self.ending = Ending::ByeWanted(cause),
+            Ending::Open => self.send_bye(cause, work),
+            Ending::ByeWanted(_) | Ending::ByeSent(..) | Ending::Over => {}
+        }
+    }
+
+    /// The 64*T1 for the ACK are over: a BYE that waited goes now.
+    pub fn end_without_ack(&mut self, cause: Cause, work: &mut Work<'_>) {
+        if matches!(self.ending, Ending::Open | Ending::ByeWanted(_)) {
+            self.send_bye(cause, work);
+        }
+    }
+
+    fn send_bye(&mut self, cause: Cause, work: &mut Work<'_>) {
+        self.accepted = None;
+        self.proof.begin();
+        self.send_bye_with(cause, &Credentials::new(), work);
+    }
+
+    fn send_bye_with(&mut self, cause: Cause, credentials: &Credentials, work: &mut Work<'_>) -> Branch {
+        let cseq = self.dialog.next_cseq();
+        let branch = self.request(Method::Bye, cseq, &Inside::Bye(cause, credentials), work);
+        self.ending = Ending::ByeSent(branch.clone(), cause);
+        branch
+    }
+
+    /// The peer ended the dialog, or there is none to end.
+    pub fn is_over_now(&mut self) {
+        self.accepted = None;
+        self.ending = Ending::Over;
+    }
+
+    /// A final answer (or silence) to our BYE. True when `branch` was it.
+    pub fn bye_done(&mut self, branch: &Branch) -> bool {
+        let ours = matches!(&self.ending, Ending::ByeSent(sent, _) if sent == branch);
+        if ours {
+            self.ending = Ending::Over;
+        }
+        ours
+    }
+
+    /// True when neither dialog nor endpoint of this leg is left, and no INVITE of ours may still be answered in it
+    /// (RFC 5407 3.2.3: a 200 that crosses our BYE gets its ACK).
+    pub fn is_done(&self) -> bool {
+        self.ending == Ending::Over && self.asking.is_none() && self.media.is_gone()
+    }
+
+    /// Gives up waiting for anything: the guard timer's last resort.
+    pub fn forget(&mut self, work: &mut Work<'_>) {
+        self.is_over_now();
+        if let Some(asking) = self.asking.take() {
+            work.out.push(Effect::Abandon { branch: asking.branch });
+        }
+        self.media.forget();
+    }
+}
+
+/// RFC 3261 12.2.1.1 and 8.1.2: first route, else remote target. An address in it is used as it is; a name leads to
+/// where the peer's messages come from. Connections are used again (RFC 5923) and dialled anew only when gone: then to
+/// the port of the URI, since the far port of a connection the peer opened listens to nobody.
+pub fn hop(dialog: &Dialog, trunk: &Trunk, flow: Flow) -> Destination {
+    let address = next_hop_address(&dialog.request_path(), flow);
+    let target = Target { transport: flow.transport, address, listener: flow.listener, tls: trunk.tls.clone() };
+    if flow.transport.is_reliable() { Destination::FlowOr(flow, target) } else { Destination::Target(target) }
+}
+
+fn next_hop_address(path: &RequestPath, flow: Flow) -> SocketAddr {
+    let Uri::Sip(uri) = &path.next_hop else { return flow.remote };
+    let port = uri.port.unwrap_or(flow.transport.default_port());
+    match uri.host {
+        Host::V4(address) => (address, port).into(),
+        Host::V6(address) => (address, port).into(),
+        Host::Name(_) if flow.transport.is_reliable() => (flow.remote.ip(), port).into(),
+        Host::Name(_) => flow.remote,
+    }
+}

@@ -1,0 +1,171 @@
+//! The media side of one leg: its description state and the endpoint that the relay serves for it.
+
+use std::time::Duration;
+
+use super::effect::{Effect, Work};
+use super::negotiate::LegMedia;
+use super::record::LegMediaCounts;
+use crate::base::ids::EndpointId;
+use crate::media::dtmf::HeardDigit;
+use crate::media::plan::{EndpointCounts, EndpointPlan, MediaCommand, RingingTone, Tone};
+
+/// Whether the relay serves the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Service {
+    /// Ports are held, nothing is open.
+    Leased,
+    Open,
+    /// Closing was ordered; the counts have not come yet.
+    Closing,
+    Gone,
+}
+
+/// What [`MediaEnd::apply`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// The endpoint was opened: it must be joined to its partner.
+    Opened,
+    /// It was open before, or cannot be opened yet.
+    Kept,
+}
+
+/// One leg's media.
+#[derive(Clone, Debug)]
+pub struct MediaEnd {
+    pub media: LegMedia,
+    endpoint: EndpointId,
+    service: Service,
+    plan: Option<EndpointPlan>,
+    counts: LegMediaCounts,
+}
+
+impl MediaEnd {
+    /// Holds the lease in `media`; nothing is open.
+    pub fn new(media: LegMedia, endpoint: EndpointId) -> MediaEnd {
+        MediaEnd { media, endpoint, service: Service::Leased, plan: None, counts: LegMediaCounts::default() }
+    }
+
+    /// Opens or reconfigures the endpoint so that it does what both legs have settled.
+    pub fn apply(&mut self, other: &LegMedia, work: &mut Work<'_>) -> Applied {
+        let Some(plan) = self.media.endpoint_plan(other) else { return Applied::Kept };
+        self.obey(plan, work)
+    }
+
+    /// The same while there is nobody to hear: the endpoint only speaks by itself.
+    pub fn apply_alone(&mut self, work: &mut Work<'_>) {
+        if let Some(plan) = self.media.lone_endpoint_plan() {
+            self.obey(plan, work);
+        }
+    }
+
+    fn obey(&mut self, plan: EndpointPlan, work: &mut Work<'_>) -> Applied {
+        if self.plan.as_ref() == Some(&plan) {
+            return Applied::Kept;
+        }
+        self.plan = Some(plan.clone());
+        let (endpoint, lease, plan) = (self.endpoint, self.media.lease(), Box::new(plan));
+        match self.service {
+            Service::Leased => {
+                self.service = Service::Open;
+                work.out.push(Effect::Media(MediaCommand::Open { endpoint, lease, plan }));
+                Applied::Opened
+            }
+            Service::Open => {
+                work.out.push(Effect::Media(MediaCommand::Configure { endpoint, lease, plan }));
+                Applied::Kept
+            }
+            Service::Closing | Service::Gone => Applied::Kept,
+        }
+    }
+
+    /// The peer is told a digit through the relay.
+    pub fn play_digit(&self, heard: HeardDigit, work: &mut Work<'_>) {
+        if self.is_open() {
+            let (endpoint, worker) = (self.endpoint, self.media.lease().worker);
+            let HeardDigit { digit, duration } = heard;
+            work.out.push(Effect::Media(MediaCommand::PlayDigit { endpoint, worker, digit, duration }));
+        }
+    }
+
+    /// The peer hears a ringing tone until a packet of the other party comes; that is waited for, for `after`.
+    pub fn ring(&self, ringing: RingingTone, after: Duration, work: &mut Work<'_>) {
+        if self.is_open() {
+            let (endpoint, worker) = (self.endpoint, self.media.lease().worker);
+            work.out.push(Effect::Media(MediaCommand::PlayTone { endpoint, worker, tone: Tone { ringing, after } }));
+        }
+    }
+
+    /// The ringing tone ends.
+    pub fn stop_ringing(&self, work: &mut Work<'_>) {
+        if self.is_open() {
+            let (endpoint, worker) = (self.endpoint, self.media.lease().worker);
+            work.out.push(Effect::Media(MediaCommand::StopTone { endpoint, worker }));
+        }
+    }
+
+    /// Gives the ports back: at once when nothing was opened, else the counts come first.
+    pub fn close(&mut self, work: &mut Work<'_>) {
+        let lease = self.media.lease();
+        match self.service {
+            Service::Leased => {
+                self.service = Service::Gone;
+                work.out.push(Effect::Media(MediaCommand::Return { lease }));
+            }
+            Service::Open => {
+                self.service = Service::Closing;
+                work.out.push(Effect::Media(MediaCommand::Close { endpoint: self.endpoint, lease }));
+            }
+            Service::Closing | Service::Gone => {}
+        }
+    }
+
+    /// The relay has closed the endpoint and tells what it saw.
+    pub fn closed(&mut self, counts: &EndpointCounts) {
+        self.service = Service::Gone;
+        self.counts = LegMediaCounts {
+            received: counts.received,
+            sent: counts.sent,
+            lost: counts.lost,
+            jitter_us: counts.jitter_us,
+            dropped: counts.dropped,
+            unauthenticated: counts.unauthenticated,
+            lost_there: counts.lost_there,
+            round_trip_us: counts.round_trip_us,
+            silence_ms: counts.silence_ms,
+            mos: counts.mos,
+        };
+    }
+
+    /// Stops waiting for the relay.
+    pub fn forget(&mut self) {
+        self.service = Service::Gone;
+    }
+
+    /// True while the relay serves the endpoint.
+    pub fn is_open(&self) -> bool {
+        self.service == Service::Open
+    }
+
+    /// True when no port is held any more.
+    pub fn is_gone(&self) -> bool {
+        self.service == Service::Gone
+    }
+
+    pub const fn endpoint(&self) -> EndpointId {
+        self.endpoint
+    }
+
+    /// What the relay counted; zeros until it has closed.
+    pub const fn counts(&self) -> LegMediaCounts {
+        self.counts
+    }
+}
+
+/// Makes both endpoints do what the legs have settled, and joins them when one of them has just been opened.
+pub fn connect(a: &mut MediaEnd, b: &mut MediaEnd, work: &mut Work<'_>) {
+    let applied = [a.apply(&b.media, work), b.apply(&a.media, work)];
+    if applied.contains(&Applied::Opened) && a.is_open() && b.is_open() {
+        let worker = a.media.lease().worker;
+        work.out.push(Effect::Media(MediaCommand::Attach { a: a.endpoint, b: b.endpoint, worker }));
+    }
+}

@@ -1,0 +1,35 @@
+//! One call: two legs and what joins them. Every file holds one idea; the state of a call is in [`call`], and each
+//! state in a file of its own (`hunting`, `established`, `releasing`).
+
+mod attempt;
+#[allow(clippy::module_inception, reason = "the file is named after the one thing it holds")]
+pub mod call;
+mod cancelling;
+pub mod cause;
+pub mod compose;
+mod digits;
+pub mod effect;
+mod established;
+pub mod event;
+mod exchange;
+mod hunting;
+mod ledger;
+mod leg;
+mod media_end;
+pub mod negotiate;
+mod outgoing;
+pub mod own_address;
+pub mod proof;
+pub mod record;
+mod reinvite;
+mod releasing;
+mod ringback;
+pub mod screening;
+mod treatment;
+
+pub use call::{Call, CallInput, Invitation};
+pub use cause::Cause;
+pub use effect::{Branch, ClientRequest, Effect, Supply, Work};
+pub use event::CallEvent;
+pub use outgoing::OutgoingInvite;
+pub use record::{CallRecord, Side};

@@ -1,0 +1,147 @@
+//! Our INVITE to a called party, from its sending to its last possible answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::cancelling::Cancelling;
+use super::cause::Cause;
+use super::compose::{self, Inside, NewRequest};
+use super::effect::{Branch, ClientRequest, Effect, Work};
+use super::leg::{hop, timer_values};
+use super::own_address::OwnAddress;
+use super::proof::{Challenge, Credentials, Proof};
+use super::record::Side;
+use crate::dialog::{Dialog, OutgoingRequestFacts};
+use crate::route::trunk::Trunk;
+use crate::sip::flow::{Destination, Flow};
+use crate::sip::{Method, Response};
+
+/// One INVITE of ours.
+#[derive(Clone, Debug)]
+pub struct OutgoingInvite {
+    pub branch: Branch,
+    pub trunk: Arc<Trunk>,
+    pub own: Arc<OwnAddress>,
+    request: NewRequest,
+    local_tag: Bytes,
+    to: Destination,
+    offer: Bytes,
+    /// What the trunk's peer asked for so far.
+    pub proof: Proof,
+    cancelling: Cancelling,
+}
+
+impl OutgoingInvite {
+    /// Sends it. `request.from` carries `local_tag`.
+    pub fn send(
+        trunk: Arc<Trunk>,
+        own: Arc<OwnAddress>,
+        request: NewRequest,
+        local_tag: Bytes,
+        to: Destination,
+        offer: Bytes,
+        work: &mut Work<'_>,
+    ) -> OutgoingInvite {
+        let (branch, proof) = (work.branch(), Proof::of(&trunk));
+        let cancelling = Cancelling::Unheard;
+        let invite = OutgoingInvite { branch, trunk, own, request, local_tag, to, offer, proof, cancelling };
+        invite.send_invite(&Credentials::new(), work);
+        invite
+    }
+
+    fn send_invite(&self, credentials: &Credentials, work: &mut Work<'_>) {
+        let bytes = self.request.invite(&self.own, &self.branch, &self.offer, credentials);
+        self.transact(Method::Invite, bytes, work);
+    }
+
+    /// The peer wants to know who we are (its answer is acknowledged): the INVITE goes again in the same call, with the
+    /// next number and credentials (RFC 3261 22.2, 8.1.3.5). False when it must not.
+    pub fn prove(&mut self, response: &Response, flow: Flow, work: &mut Work<'_>) -> bool {
+        let challenge = Challenge { response, flow, trunk: &self.trunk, sent_to: &self.to };
+        let Some(credentials) = self.proof.answer(&challenge, &Method::Invite, &self.request.uri, work) else {
+            return false;
+        };
+        self.request.cseq = self.request.cseq.saturating_add(1);
+        self.branch = work.branch();
+        self.cancelling = Cancelling::Unheard;
+        self.send_invite(&credentials, work);
+        true
+    }
+
+    fn transact(&self, method: Method, bytes: Bytes, work: &mut Work<'_>) {
+        work.out.push(Effect::Request(Box::new(ClientRequest {
+            side: Side::Callee,
+            branch: self.branch.clone(),
+            bytes,
+            to: self.to.clone(),
+            timers: timer_values(&self.trunk),
+            opens: (method == Method::Invite).then(|| Box::new(self.clone())),
+            method,
+        })));
+    }
+
+    /// A provisional response came: a wanted CANCEL may go now.
+    pub fn provisional(&mut self, work: &mut Work<'_>) {
+        if let Some(cause) = self.cancelling.heard() {
+            self.send_cancel(cause, work);
+        }
+    }
+
+    /// Takes the INVITE back, as soon as that is allowed.
+    pub fn cancel(&mut self, cause: Cause, work: &mut Work<'_>) {
+        if let Some(cause) = self.cancelling.want(cause) {
+            self.send_cancel(cause, work);
+        }
+    }
+
+    fn send_cancel(&self, cause: Cause, work: &mut Work<'_>) {
+        let bytes = self.request.cancel(&self.own, &self.branch, cause);
+        self.transact(Method::Cancel, bytes, work);
+    }
+
+    /// CSeq number of the INVITE.
+    pub const fn cseq(&self) -> u32 {
+        self.request.cseq
+    }
+
+    /// The dialog a 2xx makes; `None` when the response cannot make one (a Contact or Record-Route beyond reading).
+    pub fn dialog(&self, response: &Response) -> Option<Dialog> {
+        Dialog::from_uac(&self.facts(), response).ok()
+    }
+
+    fn facts(&self) -> OutgoingRequestFacts {
+        OutgoingRequestFacts {
+            uri: self.request.uri.clone(),
+            from: self.request.from.clone(),
+            local_tag: self.local_tag.clone(),
+            call_id: self.request.call_id.clone(),
+            cseq: self.request.cseq,
+            transport: self.trunk.transport,
+        }
+    }
+
+    /// A 2xx nobody wants any more (CANCEL crossed it, another branch won): ACK it and end it with BYE (RFC 3261 13.2.2.4).
+    pub fn end_unwanted(&self, response: &Response, flow: Flow, cause: Cause, work: &mut Work<'_>) {
+        let facts = self.facts();
+        let mut dialog =
+            Dialog::from_uac(&facts, response).unwrap_or_else(|_| Dialog::from_uac_astray(&facts, response));
+        let to = hop(&dialog, &self.trunk, flow);
+        let ack = work.branch();
+        let bytes = compose::inside(&dialog, &self.own, &ack, self.request.cseq, &Inside::Ack);
+        let tag = dialog.remote_tag.clone();
+        work.out.push(Effect::Acknowledge { invite: self.branch.clone(), tag, to: to.clone(), bytes });
+        let branch = work.branch();
+        let cseq = dialog.next_cseq();
+        let bytes = compose::inside(&dialog, &self.own, &branch, cseq, &Inside::Bye(cause, &Credentials::new()));
+        work.out.push(Effect::Request(Box::new(ClientRequest {
+            side: Side::Callee,
+            branch,
+            method: Method::Bye,
+            bytes,
+            to,
+            timers: timer_values(&self.trunk),
+            opens: None,
+        })));
+    }
+}

@@ -1,0 +1,86 @@
+//! What is remembered of one call: the record written when it has ended.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::cause::Cause;
+use crate::base::WallTime;
+use crate::base::ids::CallId;
+
+/// Which of the two legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The leg on which the INVITE came in.
+    Caller,
+    /// The leg on which ours went out.
+    Callee,
+}
+
+impl Side {
+    /// The other one.
+    pub const fn other(self) -> Side {
+        match self {
+            Side::Caller => Side::Callee,
+            Side::Callee => Side::Caller,
+        }
+    }
+}
+
+/// Who ended the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    Caller,
+    Callee,
+    Node,
+}
+
+/// Media of one leg, as the relay counted it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LegMediaCounts {
+    /// RTP packets taken from this leg's peer, and sent to it.
+    pub received: u64,
+    pub sent: u64,
+    pub lost: u64,
+    /// Microseconds, RFC 3550 6.4.1.
+    pub jitter_us: u32,
+    pub dropped: u64,
+    pub unauthenticated: u64,
+    /// What this leg's peer misses of what was sent to it, by its last report.
+    pub lost_there: u32,
+    /// To this leg's peer and back, microseconds; 0: it never reported.
+    pub round_trip_us: u32,
+    /// Longest time without voice from this leg's peer while it was to be heard, milliseconds.
+    pub silence_ms: u32,
+    /// Mean opinion score of what this leg's peer sends, hundredths (100..=450); 0: nothing came.
+    pub mos: u16,
+}
+
+/// One call from its INVITE to its end. Times are civil, in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CallRecord {
+    pub id: CallId,
+    /// Trunks' names; `to` is the last one tried.
+    pub from: Arc<str>,
+    pub to: Option<Arc<str>>,
+    pub route: Option<Arc<str>>,
+    /// User parts as received.
+    pub calling: String,
+    pub called: String,
+    /// Call-IDs of both legs, so that a record leads to a trace.
+    pub caller_call_id: String,
+    pub callee_call_id: Option<String>,
+    pub started: WallTime,
+    /// First 180 or 183 handed to the caller.
+    pub rang: Option<WallTime>,
+    pub answered: Option<WallTime>,
+    pub ended: WallTime,
+    pub cause: Cause,
+    pub ended_by: EndedBy,
+    /// INVITEs sent for it.
+    pub attempts: u32,
+    pub caller_media: LegMediaCounts,
+    pub callee_media: LegMediaCounts,
+}

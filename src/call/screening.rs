@@ -1,0 +1,228 @@
+//! What a request must be before anything is done for it (RFC 3261 8.2), in the RFC's order. Pure: a request in,
+//! a refusal or the call's numbers out.
+
+use super::compose;
+use crate::sip::{Method, Name, Request, Status, Uri};
+
+/// Why a request out of a dialog is refused. The variant's name is the metric label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// 501: a method nobody told us about.
+    UnknownMethod,
+    /// 405: a method we know and do not take here.
+    MethodNotAllowed,
+    /// 416.
+    UnknownScheme,
+    /// 483.
+    TooManyHops,
+    /// 420, with the tags that we do not know.
+    BadExtension(Vec<String>),
+    /// 415.
+    MediaType,
+    /// 406.
+    NotAcceptable,
+    /// 404: a called party that no number and no user name can be.
+    BadNumber,
+    /// 482: the same request by another path (RFC 3261 8.2.2.2).
+    Merged,
+    /// 481: inside a dialog that is not there.
+    NoDialog,
+    /// 503: limits or draining.
+    Overload,
+}
+
+impl Refusal {
+    /// What the sender is told.
+    pub fn status(&self) -> Status {
+        let code = match self {
+            Refusal::UnknownMethod => 501,
+            Refusal::MethodNotAllowed => 405,
+            Refusal::UnknownScheme => 416,
+            Refusal::TooManyHops => 483,
+            Refusal::BadExtension(_) => 420,
+            Refusal::MediaType => 415,
+            Refusal::NotAcceptable => 406,
+            Refusal::BadNumber => 404,
+            Refusal::Merged => 482,
+            Refusal::NoDialog => 481,
+            Refusal::Overload => 503,
+        };
+        Status::new(code).unwrap_or(Status::SERVER_INTERNAL_ERROR)
+    }
+
+    /// Metric label.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Refusal::UnknownMethod => "unknown_method",
+            Refusal::MethodNotAllowed => "method_not_allowed",
+            Refusal::UnknownScheme => "unknown_scheme",
+            Refusal::TooManyHops => "too_many_hops",
+            Refusal::BadExtension(_) => "bad_extension",
+            Refusal::MediaType => "media_type",
+            Refusal::NotAcceptable => "not_acceptable",
+            Refusal::BadNumber => "bad_number",
+            Refusal::Merged => "merged_request",
+            Refusal::NoDialog => "no_dialog",
+            Refusal::Overload => "overload",
+        }
+    }
+
+    /// The header that tells the sender what would be taken.
+    pub fn explanation(&self) -> Option<(Name, String)> {
+        match self {
+            Refusal::MethodNotAllowed => Some((Name::Allow, compose::ALLOW.to_owned())),
+            Refusal::BadExtension(tags) => Some((Name::Unsupported, tags.join(", "))),
+            Refusal::MediaType => Some((Name::Accept, compose::ACCEPT.to_owned())),
+            Refusal::Overload => Some((Name::RetryAfter, compose::RETRY_AFTER_S.to_string())),
+            Refusal::UnknownMethod
+            | Refusal::UnknownScheme
+            | Refusal::TooManyHops
+            | Refusal::NotAcceptable
+            | Refusal::BadNumber
+            | Refusal::Merged
+            | Refusal::NoDialog => None,
+        }
+    }
+}
+
+/// The numbers of a call, as the caller wrote them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbers {
+    /// Decoded user parts: for routes and records.
+    pub calling: String,
+    pub called: String,
+    /// Octets of the user parts, escapes kept: for the outgoing request.
+    pub calling_user: Option<bytes::Bytes>,
+    pub called_user: Option<bytes::Bytes>,
+}
+
+/// Checks every request out of a dialog must pass (RFC 3261 8.2.1 to 8.2.3). OPTIONS and INVITE go on from here.
+///
+/// # Errors
+/// The first check that fails.
+pub fn screen(request: &Request) -> Result<(), Refusal> {
+    method(&request.method)?;
+    match &request.uri {
+        Uri::Sip(_) | Uri::Tel(_) => {}
+        Uri::Other { .. } => return Err(Refusal::UnknownScheme),
+    }
+    // RFC 3261 8.1.1.6, S-R: the budget is spent; an OPTIONS addressed to us is answered all the same (zeromf).
+    if request.max_forwards == Some(0) && request.method != Method::Options {
+        return Err(Refusal::TooManyHops);
+    }
+    extensions(request)?;
+    body(request)
+}
+
+fn method(method: &Method) -> Result<(), Refusal> {
+    match method {
+        Method::Invite | Method::Ack | Method::Cancel | Method::Bye | Method::Options => Ok(()),
+        Method::Register
+        | Method::Prack
+        | Method::Update
+        | Method::Info
+        | Method::Refer
+        | Method::Notify
+        | Method::Subscribe
+        | Method::Message
+        | Method::Publish => Err(Refusal::MethodNotAllowed),
+        Method::Other(_) => Err(Refusal::UnknownMethod),
+    }
+}
+
+/// Option tags listed in a 420 at most; more are not repeated back.
+const TAGS_SHOWN: usize = 16;
+
+/// RFC 3261 8.2.2.3: no extension is supported, so each tag of Require and Proxy-Require is one too many.
+pub(super) fn extensions(request: &Request) -> Result<(), Refusal> {
+    let tags: Vec<String> = [Name::Require, Name::ProxyRequire]
+        .into_iter()
+        .flat_map(|name| request.message.tokens(name))
+        .take(TAGS_SHOWN)
+        .collect();
+    if tags.is_empty() { Ok(()) } else { Err(Refusal::BadExtension(tags)) }
+}
+
+/// RFC 3261 8.2.3: an INVITE's body is a session description or nothing, not encoded; its answer may be one.
+fn body(request: &Request) -> Result<(), Refusal> {
+    if request.method != Method::Invite {
+        return Ok(());
+    }
+    if !request.message.body().is_empty() && !is_sdp(request) {
+        return Err(Refusal::MediaType);
+    }
+    let accepts = request.message.list(Name::Accept);
+    let sdp_accepted = |entry: &bytes::Bytes| {
+        let kind = entry.split(|&octet| octet == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
+        matches!(kind.as_slice(), b"application/sdp" | b"application/*" | b"*/*")
+    };
+    // No Accept in an INVITE means application/sdp (RFC 3261 20.1).
+    if !accepts.is_empty() && !accepts.iter().any(sdp_accepted) {
+        return Err(Refusal::NotAcceptable);
+    }
+    Ok(())
+}
+
+/// True when the body is labelled `application/sdp` and carries no content coding.
+pub fn is_sdp(request: &Request) -> bool {
+    is_sdp_type(request.message.header(Name::ContentType).as_deref())
+        && request.message.header(Name::ContentEncoding).is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"))
+}
+
+/// True for the octets of a Content-Type of `application/sdp`, parameters aside.
+pub fn is_sdp_type(content_type: Option<&[u8]>) -> bool {
+    content_type
+        .and_then(|value| value.split(|&octet| octet == b';').next())
+        .is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"application/sdp"))
+}
+
+/// The numbers of an INVITE.
+///
+/// # Errors
+/// A called party with octets that no number and no user name has: escaped control characters and the like are
+/// never unescaped into a header, a log or a look-up.
+pub fn numbers(request: &Request) -> Result<Numbers, Refusal> {
+    let called = decoded(&request.uri);
+    if !called.iter().all(|&octet| is_fit(octet)) {
+        return Err(Refusal::BadNumber);
+    }
+    let calling = decoded(&request.from.uri);
+    let calling_fit = calling.iter().all(|&octet| is_fit(octet));
+    Ok(Numbers {
+        calling: if calling_fit { text(calling) } else { String::from("unknown") },
+        called: text(called),
+        calling_user: if calling_fit { user(&request.from.uri) } else { None },
+        called_user: user(&request.uri),
+    })
+}
+
+/// Octets of a number or a plain user name.
+const fn is_fit(octet: u8) -> bool {
+    octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\'' | b'`' | b'\\' | b'<' | b'>')
+}
+
+fn text(octets: Vec<u8>) -> String {
+    String::from_utf8(octets).unwrap_or_default()
+}
+
+/// The user part for the outgoing URI: a tel number without its visual separators, a sip user as it is.
+fn user(uri: &Uri) -> Option<bytes::Bytes> {
+    match uri {
+        Uri::Sip(sip) => sip.user.clone(),
+        Uri::Tel(tel) => Some(digits(&tel.number).into()),
+        Uri::Other { .. } => None,
+    }
+}
+
+/// The same for routes and records.
+fn decoded(uri: &Uri) -> Vec<u8> {
+    match uri {
+        Uri::Tel(tel) => digits(&tel.number),
+        Uri::Sip(_) | Uri::Other { .. } => uri.user_decoded().unwrap_or_default(),
+    }
+}
+
+/// A tel number without its visual separators (RFC 3966 3).
+fn digits(number: &[u8]) -> Vec<u8> {
+    number.iter().copied().filter(|octet| !matches!(octet, b'-' | b'.' | b'(' | b')')).collect()
+}

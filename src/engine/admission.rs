@@ -1,0 +1,90 @@
+//! How many calls a trunk may have at once, and begin in a second, in both directions. The node's own limits are the
+//! engine's.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::base::Instant;
+use crate::base::ids::{CallId, TrunkId};
+use crate::route::trunk::Trunk;
+
+/// Why a trunk may not begin another call now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// `max_calls`.
+    Calls,
+    /// `max_calls_per_s`.
+    Rate,
+}
+
+/// Calls of each trunk: where they come in, and where they go out while they are tried or talk.
+#[derive(Debug, Default)]
+pub struct Admission {
+    trunks: BTreeMap<TrunkId, Count>,
+    /// Every trunk a call is counted on, once for each of its legs there.
+    calls: BTreeMap<CallId, Vec<TrunkId>>,
+}
+
+/// One trunk's count. The rate is a bucket that holds one second's worth of calls.
+#[derive(Debug)]
+struct Count {
+    calls: usize,
+    /// Nanoseconds of credit.
+    credit: u64,
+    at: Instant,
+}
+
+const SECOND: u64 = Duration::from_secs(1).as_nanos() as u64;
+
+impl Admission {
+    /// Counts a call of `trunk`, if it may begin.
+    ///
+    /// # Errors
+    /// The limit that is reached; nothing is counted.
+    pub fn begin(&mut self, now: Instant, trunk: &Trunk, call: CallId) -> Result<(), Over> {
+        let count = self.trunks.entry(trunk.id).or_insert(Count { calls: 0, credit: SECOND, at: now });
+        if trunk.max_calls.is_some_and(|limit| count.calls >= limit) {
+            return Err(Over::Calls);
+        }
+        if let Some(rate) = trunk.max_calls_per_s {
+            count.take(now, rate)?;
+        }
+        count.calls += 1;
+        self.calls.entry(call).or_default().push(trunk.id);
+        Ok(())
+    }
+
+    /// A call is no longer tried on `trunk`.
+    pub fn leave(&mut self, trunk: &Trunk, call: CallId) {
+        let Some(trunks) = self.calls.get_mut(&call) else { return };
+        // The last one: the first may be the leg the call came in on.
+        if let Some(at) = trunks.iter().rposition(|held| *held == trunk.id) {
+            trunks.remove(at);
+            self.release(trunk.id);
+        }
+    }
+
+    /// A call is over.
+    pub fn ended(&mut self, call: CallId) {
+        for trunk in self.calls.remove(&call).unwrap_or_default() {
+            self.release(trunk);
+        }
+    }
+
+    fn release(&mut self, trunk: TrunkId) {
+        if let Some(count) = self.trunks.get_mut(&trunk) {
+            count.calls = count.calls.saturating_sub(1);
+        }
+    }
+}
+
+impl Count {
+    fn take(&mut self, now: Instant, rate: u32) -> Result<(), Over> {
+        let price = SECOND / u64::from(rate.max(1));
+        let gained = u64::try_from(now.since(self.at).as_nanos()).unwrap_or(u64::MAX);
+        self.credit = self.credit.saturating_add(gained).min(SECOND);
+        self.at = now;
+        self.credit = self.credit.checked_sub(price).ok_or(Over::Rate)?;
+        Ok(())
+    }
+}

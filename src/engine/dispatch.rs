@@ -1,0 +1,295 @@
+//! Where a message from the network goes: to its transaction, its dialog, a new call, or an answer on the spot.
+
+use std::sync::Arc;
+
+use crate::base::Now;
+use crate::base::ids::{CallId, TransactionId, TransmitId};
+use crate::call::own_address::OwnAddress;
+use crate::call::screening::{self, Refusal};
+use crate::call::{Call, CallInput, Cause, Invitation, Side, Work, compose};
+use crate::dialog::DialogKey;
+use crate::route::snapshot::{RoutePlan, Unidentified};
+use crate::route::trunk::Trunk;
+use crate::sip::flow::{Destination, Flow, PeerIdentity, Received, Transmit};
+use crate::sip::{Method, Request, Response, ResponseHead, SipMessage, Status};
+use crate::transaction::TimerValues;
+
+use super::Engine;
+use super::io::{Dropped, Event, Outbox, Output};
+use super::transactions::{Matched, User, reply_to};
+
+impl Engine {
+    /// A message came in.
+    pub(super) fn message(&mut self, now: Now, received: Received, out: &mut Outbox) {
+        let Received { flow, message } = received;
+        match message {
+            SipMessage::Request(request) => self.request(now, request, flow, out),
+            SipMessage::Response(response) => self.response(now, response, flow, out),
+        }
+    }
+
+    /// A response belongs to a transaction, or, as a repeated 2xx whose transaction is gone, to a dialog.
+    fn response(&mut self, now: Now, response: Box<Response>, flow: Flow, out: &mut Outbox) {
+        match self.transactions.response(now.instant, response, flow) {
+            Matched::Yes => {}
+            Matched::No(_) => out.push(Output::Event(Event::Dropped(Dropped::StrayResponse))),
+        }
+    }
+
+    fn request(&mut self, now: Now, request: Box<Request>, flow: Flow, out: &mut Outbox) {
+        if self.transactions.repeated(now.instant, &request) {
+            return;
+        }
+        match &request.method {
+            Method::Ack => self.acknowledged(now, request, out),
+            Method::Cancel => self.cancelled(now, &request, flow, out),
+            _ if request.to_tag().is_some() => self.inside(now, request, flow, out),
+            _ => self.outside(now, request, flow, out),
+        }
+    }
+
+    // ---- inside a dialog: matched by Call-ID and tags only
+
+    fn dialog_of(&self, request: &Request) -> Option<(CallId, Side)> {
+        let to = request.to_tag().unwrap_or_default();
+        let from = request.from_tag().unwrap_or_default();
+        self.dialogs.get(&DialogKey::new(&request.call_id, to, from)).copied()
+    }
+
+    fn acknowledged(&mut self, now: Now, request: Box<Request>, out: &mut Outbox) {
+        match self.dialog_of(&request) {
+            Some((call, side)) => {
+                self.with_call(now, call, out, |call, work| call.handle(CallInput::Ack { side, request }, work));
+            }
+            None => out.push(Output::Event(Event::Dropped(Dropped::StrayAck))),
+        }
+    }
+
+    fn inside(&mut self, now: Now, request: Box<Request>, flow: Flow, out: &mut Outbox) {
+        match self.dialog_of(&request) {
+            Some((call, side)) => {
+                let user = User::Call { call, side };
+                let Some(transaction) = self.open(now, &request, flow, user, out) else { return };
+                let input = CallInput::Request { side, transaction, request, flow };
+                self.with_call(now, call, out, |call, work| call.handle(input, work));
+            }
+            None => {
+                if self.identified(&request, flow, out).is_some() {
+                    self.refuse(now, &request, flow, &Refusal::NoDialog, out);
+                }
+            }
+        }
+    }
+
+    /// RFC 3261 9.2: the CANCEL is answered by itself; the INVITE it names, if it is still open, is given up.
+    fn cancelled(&mut self, now: Now, request: &Request, flow: Flow, out: &mut Outbox) {
+        let Some((invite, user)) = self.transactions.cancelled_by(request) else {
+            if self.identified(request, flow, out).is_some() {
+                self.refuse(now, request, flow, &Refusal::NoDialog, out);
+            }
+            return;
+        };
+        let Some(transaction) = self.open(now, request, flow, User::Nobody, out) else { return };
+        self.answer(now, transaction, request, flow, Status::OK);
+        match user {
+            User::Call { call, side } => {
+                let input = CallInput::Cancelled { side, transaction: invite };
+                self.with_call(now, call, out, |call, work| call.handle(input, work));
+            }
+            User::Probe(_) | User::Registration(_) | User::Nobody => {}
+        }
+    }
+
+    // ---- out of a dialog
+
+    fn outside(&mut self, now: Now, request: Box<Request>, flow: Flow, out: &mut Outbox) {
+        let Some(trunk) = self.identified(&request, flow, out) else { return };
+        if !self.transactions.has_room() {
+            return self.refuse_without_room(&request, flow, &trunk, out);
+        }
+        if !self.authorized(now, &request, flow, &trunk, out) {
+            return;
+        }
+        if let Err(refusal) = self.screen(&request) {
+            return self.refuse(now, &request, flow, &refusal, out);
+        }
+        match &request.method {
+            Method::Invite => self.invited(now, request, flow, trunk, out),
+            Method::Options => self.probed_by_peer(now, &request, flow, &trunk, out),
+            // BYE without a To tag belongs to nothing.
+            _ => self.refuse(now, &request, flow, &Refusal::NoDialog, out),
+        }
+    }
+
+    /// The trunk whose peer sends on this flow. Strangers get nothing (carriers and platforms are all configured).
+    /// A registered flow names its trunk, whatever the source address (PF-133).
+    fn identified(&self, request: &Request, flow: Flow, out: &mut Outbox) -> Option<Arc<Trunk>> {
+        if let Some(trunk) = self.supply.registrations.trunk_on(flow.id, Some(&request.uri)) {
+            return Some(Arc::clone(trunk));
+        }
+        let nobody = PeerIdentity::default();
+        let identity = self.identities.get(&flow.id).unwrap_or(&nobody);
+        let reason = match self.snapshot.identify(&flow, identity) {
+            Ok(trunk) => return self.snapshot.trunk(trunk).cloned(),
+            Err(Unidentified::UnknownSource) => Dropped::UnknownSource,
+            Err(Unidentified::WrongCertificate) => Dropped::WrongCertificate,
+            Err(Unidentified::NoCertificate) => Dropped::NoCertificate,
+        };
+        out.push(Output::Event(Event::Dropped(reason)));
+        if flow.transport.is_reliable() {
+            out.push(Output::CloseFlow(flow.id));
+        }
+        None
+    }
+
+    fn screen(&self, request: &Request) -> Result<(), Refusal> {
+        screening::screen(request)?;
+        if request.method == Method::Invite && self.merging.contains_key(&merge_key(request)) {
+            return Err(Refusal::Merged);
+        }
+        Ok(())
+    }
+
+    fn probed_by_peer(&mut self, now: Now, request: &Request, flow: Flow, trunk: &Trunk, out: &mut Outbox) {
+        if self.draining {
+            return self.refuse(now, request, flow, &Refusal::Overload, out);
+        }
+        let Some(transaction) = self.open(now, request, flow, User::Nobody, out) else { return };
+        let Some(listener) = self.snapshot.listener(flow.listener) else { return };
+        let own = OwnAddress::of(trunk, listener);
+        let tag = self.tag();
+        let head = ResponseHead::new(request, flow.remote);
+        let bytes = compose::options_response(&head, &tag, &own);
+        self.transactions.respond(now.instant, transaction, Status::OK, bytes);
+    }
+
+    fn invited(&mut self, now: Now, request: Box<Request>, flow: Flow, trunk: Arc<Trunk>, out: &mut Outbox) {
+        let id = CallId(self.next_call);
+        let numbers = match self.admit(now, &request, &trunk, id) {
+            Ok(numbers) => numbers,
+            Err(refusal) => return self.refuse(now, &request, flow, &refusal, out),
+        };
+        let plan = match self.snapshot.route(trunk.id, &numbers.calling, &numbers.called) {
+            Ok(plan) => plan,
+            Err(missed) => {
+                out.push(Output::Event(Event::NoRoute { trunk: Arc::clone(&trunk.name), nearest: missed.nearest }));
+                RoutePlan { route: Arc::from(""), trunks: Vec::new() }
+            }
+        };
+        let user = User::Call { call: id, side: Side::Caller };
+        let Some(transaction) = self.open(now, &request, flow, user, out) else {
+            return self.supply.admission.ended(id);
+        };
+        self.next_call += 1;
+        self.merging.insert(merge_key(&request), transaction);
+        self.merge_keys.insert(transaction, merge_key(&request));
+        // RFC 3261 8.2.6.1: 100 at once, so that the peer stops repeating.
+        let trying = compose::plain_response(Status::TRYING, &ResponseHead::new(&request, flow.remote), None);
+        self.transactions.respond(now.instant, transaction, Status::TRYING, trying);
+        let invitation =
+            Invitation { id, snapshot: Arc::clone(&self.snapshot), trunk, request, flow, transaction, numbers, plan };
+        self.begin(now, invitation, out);
+    }
+
+    /// Limits first, then the numbers.
+    fn admit(&mut self, now: Now, request: &Request, trunk: &Trunk, id: CallId) -> Result<screening::Numbers, Refusal> {
+        if self.draining || self.calls.len() >= self.snapshot.limits.max_calls {
+            return Err(Refusal::Overload);
+        }
+        let numbers = screening::numbers(request)?;
+        self.supply.admission.begin(now.instant, trunk, id).map_err(|_| Refusal::Overload)?;
+        Ok(numbers)
+    }
+
+    fn begin(&mut self, now: Now, invitation: Invitation, out: &mut Outbox) {
+        let id = invitation.id;
+        let mut effects = Vec::new();
+        self.supply.call = id;
+        let mut work = Work { now, entropy: &mut *self.entropy, supply: &mut self.supply, out: &mut effects };
+        let call = if invitation.plan.trunks.is_empty() {
+            Call::refuse(invitation, Cause::NoRoute, &mut work);
+            None
+        } else {
+            Call::start(invitation, &mut work)
+        };
+        if let Some(call) = call.filter(|call| !call.is_ended()) {
+            self.wake_ups.set(id, call.next_timeout());
+            self.calls.insert(id, call);
+        }
+        self.apply(now, id, effects, out);
+    }
+
+    // ---- answers on the spot
+
+    /// Opens a server transaction; `None` when there is no room, which is answered 503 without one.
+    pub(super) fn open(
+        &mut self,
+        now: Now,
+        request: &Request,
+        flow: Flow,
+        user: User,
+        out: &mut Outbox,
+    ) -> Option<TransactionId> {
+        let trunk = self.trunk_on(flow);
+        let timers = trunk.map(|trunk| trunk.timers).unwrap_or_default();
+        let timers = TimerValues { t1: timers.t1, t2: timers.t2, t4: timers.t4 };
+        let to = reply_to(request, flow, trunk.and_then(|trunk| trunk.tls.clone()));
+        match self.transactions.open(now.instant, request, to.clone(), timers, user) {
+            Ok(transaction) => Some(transaction),
+            Err(_) => {
+                self.no_room(request, flow, to, out);
+                None
+            }
+        }
+    }
+
+    /// The trunk on this flow; `None` for a peer we do not know by its address.
+    fn trunk_on(&self, flow: Flow) -> Option<&Arc<Trunk>> {
+        if let Some(trunk) = self.supply.registrations.trunk_on(flow.id, None) {
+            return Some(trunk);
+        }
+        let nobody = PeerIdentity::default();
+        let identity = self.identities.get(&flow.id).unwrap_or(&nobody);
+        self.snapshot.identify(&flow, identity).ok().and_then(|id| self.snapshot.trunk(id))
+    }
+
+    fn refuse_without_room(&mut self, request: &Request, flow: Flow, trunk: &Trunk, out: &mut Outbox) {
+        let to = reply_to(request, flow, trunk.tls.clone());
+        self.no_room(request, flow, to, out);
+    }
+
+    /// DESIGN 9: 503 without a transaction, the same for each repetition (RFC 3261 8.2.7). An ACK gets no answer.
+    fn no_room(&mut self, request: &Request, flow: Flow, to: Destination, out: &mut Outbox) {
+        out.push(Output::Event(Event::Dropped(Dropped::TableFull)));
+        if request.method != Method::Ack {
+            let head = ResponseHead::new(request, flow.remote);
+            let bytes = compose::screened(&Refusal::Overload, &head, Some(self.overload_tag.as_bytes()));
+            out.push(Output::Transmit(Transmit { id: TransmitId(0), to, bytes }));
+        }
+    }
+
+    pub(super) fn tag(&mut self) -> Vec<u8> {
+        let mut tag = Vec::with_capacity(20);
+        self.entropy.push_token(10, &mut tag);
+        tag
+    }
+
+    fn answer(&mut self, now: Now, transaction: TransactionId, request: &Request, flow: Flow, status: Status) {
+        let tag = self.tag();
+        let bytes = compose::plain_response(status, &ResponseHead::new(request, flow.remote), Some(&tag));
+        self.transactions.respond(now.instant, transaction, status, bytes);
+    }
+
+    fn refuse(&mut self, now: Now, request: &Request, flow: Flow, refusal: &Refusal, out: &mut Outbox) {
+        let Some(transaction) = self.open(now, request, flow, User::Nobody, out) else { return };
+        let tag = self.tag();
+        let status = refusal.status();
+        let bytes = compose::screened(refusal, &ResponseHead::new(request, flow.remote), Some(&tag));
+        self.transactions.respond(now.instant, transaction, status, bytes);
+        out.push(Output::Event(Event::Refused { status, label: refusal.label() }));
+    }
+}
+
+fn merge_key(request: &Request) -> super::MergeKey {
+    (request.from_tag().unwrap_or_default().to_vec(), request.call_id.to_vec(), request.cseq.number)
+}

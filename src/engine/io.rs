@@ -1,0 +1,144 @@
+//! What goes into the engine and what comes out: plain values.
+
+use std::sync::Arc;
+
+use crate::base::ids::{CommandId, FlowId, TransmitId, TrunkId};
+use crate::call::{CallEvent, Cause};
+use crate::media::plan::{MediaCommand, MediaEvent};
+use crate::registration;
+use crate::route::snapshot::Snapshot;
+use crate::sip::Status;
+use crate::sip::flow::{PeerIdentity, Received, Resolution, Resolve, Transmit, TransmitFailure};
+
+/// Everything that can happen to the engine.
+#[derive(Debug)]
+pub enum Input {
+    /// A message came in. For datagrams no `FlowOpened` precedes it.
+    Message(Received),
+    /// A connection is up (accepted or dialled), its handshake done.
+    FlowOpened(FlowId, PeerIdentity),
+    FlowClosed(FlowId),
+    /// A message handed out as `Transmit` did not leave.
+    TransmitFailed(TransmitId, TransmitFailure),
+    Resolved(Resolution),
+    Media(MediaEvent),
+    /// A new configuration; running calls keep the one they have.
+    Snapshot(Arc<Snapshot>),
+    Command(CommandId, Command),
+}
+
+/// Orders of an operator or of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Refuse new calls (503 with Retry-After); calls go on.
+    Drain,
+    /// End every call with BYE or CANCEL.
+    HangUpAll,
+}
+
+/// Everything the engine wants done.
+#[derive(Clone, Debug)]
+pub enum Output {
+    Transmit(Transmit),
+    Resolve(Resolve),
+    Media(MediaCommand),
+    /// For metrics, records, trace: one ordered stream.
+    Event(Event),
+    /// Close a connection (a peer that no trunk knows).
+    CloseFlow(FlowId),
+    Reply(CommandId, Reply),
+}
+
+/// The effects of one `handle`, in order. The caller owns and drains it.
+pub type Outbox = Vec<Output>;
+
+/// Answer to a [`Command`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    Done,
+}
+
+/// News of the core.
+#[derive(Clone, Debug)]
+pub enum Event {
+    Call(CallEvent),
+    /// A message was taken off the network and not acted on.
+    Dropped(Dropped),
+    /// A request out of a dialog was refused; the label is a [`crate::call::screening::Refusal`]'s or a cause's.
+    Refused {
+        status: Status,
+        label: &'static str,
+    },
+    /// No route takes a call; the nearest miss, for the log.
+    NoRoute {
+        trunk: Arc<str>,
+        nearest: Option<String>,
+    },
+    /// What became of our registration for a trunk.
+    Registration {
+        trunk: Arc<str>,
+        news: registration::News,
+    },
+    /// One of our OPTIONS was answered, or not.
+    Probed {
+        trunk: TrunkId,
+        name: Arc<str>,
+        target: Arc<str>,
+        outcome: Result<Status, Cause>,
+    },
+}
+
+/// Why a message was dropped without an answer. The name is the metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dropped {
+    /// No trunk has this source on this listener.
+    UnknownSource,
+    /// The certificate names no trunk of the listener.
+    WrongCertificate,
+    /// The trunk wants a certificate and none was shown.
+    NoCertificate,
+    /// A response that answers nothing of ours.
+    StrayResponse,
+    /// An ACK that acknowledges nothing of ours.
+    StrayAck,
+    /// No room for another transaction.
+    TableFull,
+}
+
+impl Dropped {
+    /// Every reason, for the metrics' start at zero.
+    pub const ALL: [Dropped; 6] = [
+        Dropped::UnknownSource,
+        Dropped::WrongCertificate,
+        Dropped::NoCertificate,
+        Dropped::StrayResponse,
+        Dropped::StrayAck,
+        Dropped::TableFull,
+    ];
+
+    /// Metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Dropped::UnknownSource => "unknown_source",
+            Dropped::WrongCertificate => "wrong_certificate",
+            Dropped::NoCertificate => "no_certificate",
+            Dropped::StrayResponse => "stray_response",
+            Dropped::StrayAck => "stray_ack",
+            Dropped::TableFull => "table_full",
+        }
+    }
+}
+
+/// How many of everything the engine holds: the gauges of `/metrics`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gauges {
+    pub transactions: usize,
+    pub dialogs: usize,
+    pub calls: usize,
+    /// Endpoints open at the relay.
+    pub streams: usize,
+    /// Port pairs held by calls.
+    pub ports_leased: usize,
+    /// Port pairs ready for use.
+    pub ports_ready: usize,
+}

@@ -1,0 +1,423 @@
+//! The one machine that owns every transaction, dialog and call of the process. `handle` and `handle_timeout` are all
+//! it has: inputs and the time come in, outputs go out, and a whole call runs in a unit test.
+
+mod admission;
+mod authorization;
+mod dispatch;
+pub mod io;
+mod outgoing;
+mod ports;
+mod probes;
+mod registrations;
+mod transactions;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::base::ids::{CallId, EndpointId, FlowId, NetworkId, ResolveId, TransactionId, WorkerId};
+use crate::base::timers::WakeUps;
+use crate::base::{Entropy, Instant, Now};
+use crate::call::{Call, CallEvent, CallInput, Cause, Effect, Side, Supply, Work};
+use crate::dialog::DialogKey;
+use crate::media::dtmf::HeardDigit;
+use crate::media::plan::{MediaCommand, MediaEvent, PortLease};
+use crate::registration;
+use crate::route::health::{Health, Way};
+use crate::route::snapshot::Snapshot;
+use crate::route::trunk::Trunk;
+use crate::sip::auth::DigestServer;
+use crate::sip::flow::{PeerIdentity, Resolution};
+
+use admission::Admission;
+use io::{Command, Event, Gauges, Input, Outbox, Output, Reply};
+use ports::Ports;
+use probes::Probes;
+use registrations::{Registrations, path_failure};
+use transactions::{News, Transactions, User};
+
+/// What identifies one request by whatever path it comes (RFC 3261 8.2.2.2): From tag, Call-ID, CSeq.
+type MergeKey = (Vec<u8>, Vec<u8>, u32);
+
+/// See the module.
+pub struct Engine {
+    snapshot: Arc<Snapshot>,
+    entropy: Box<dyn Entropy + Send>,
+    transactions: Transactions,
+    calls: BTreeMap<CallId, Call>,
+    wake_ups: WakeUps<CallId>,
+    /// Looked up, never walked: the order of a hash map is never seen.
+    dialogs: HashMap<DialogKey, (CallId, Side)>,
+    /// Open INVITEs of known peers by what a second copy would share with them.
+    merging: HashMap<MergeKey, TransactionId>,
+    merge_keys: HashMap<TransactionId, MergeKey>,
+    identities: HashMap<FlowId, PeerIdentity>,
+    supply: ProcessSupply,
+    digest: DigestServer,
+    probes: Probes,
+    draining: bool,
+    next_call: u64,
+    /// To tag of every answer without a transaction: such an answer makes no dialog.
+    overload_tag: String,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("gauges", &self.gauges())
+            .field("draining", &self.draining)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What calls draw on: ports, fresh identifiers, and who asked for what.
+#[derive(Debug)]
+struct ProcessSupply {
+    ports: Ports,
+    next_endpoint: u64,
+    next_resolve: u64,
+    /// Set while a call is being handled.
+    call: CallId,
+    endpoints: BTreeMap<EndpointId, CallId>,
+    open_endpoints: usize,
+    resolving: BTreeMap<ResolveId, CallId>,
+    admission: Admission,
+    /// Ways to peers that failed lately.
+    health: Health,
+    registrations: Registrations,
+    refills: Vec<MediaCommand>,
+}
+
+impl ProcessSupply {
+    fn question(&mut self) -> ResolveId {
+        self.next_resolve += 1;
+        ResolveId(self.next_resolve)
+    }
+}
+
+impl Supply for ProcessSupply {
+    fn lease(&mut self, network: NetworkId, worker: Option<WorkerId>) -> Option<PortLease> {
+        let lease = self.ports.lease(network, worker);
+        self.refills.extend(self.ports.refill(network));
+        lease
+    }
+
+    fn enter(&mut self, now: Instant, trunk: &Trunk) -> bool {
+        self.admission.begin(now, trunk, self.call).is_ok()
+    }
+
+    fn leave(&mut self, trunk: &Trunk) {
+        self.admission.leave(trunk, self.call);
+    }
+
+    fn failed(&mut self, now: Instant, way: Way) {
+        self.health.failed(now, way);
+    }
+
+    fn works(&mut self, way: Way) {
+        self.health.works(way);
+    }
+
+    fn is_penalised(&self, now: Instant, way: Way) -> bool {
+        self.health.is_penalised(now, way)
+    }
+
+    fn service_route(&self, trunk: &Trunk) -> Vec<Bytes> {
+        self.registrations.service_route(trunk.id).to_vec()
+    }
+
+    fn endpoint(&mut self) -> EndpointId {
+        self.next_endpoint += 1;
+        EndpointId(self.next_endpoint)
+    }
+
+    fn resolve(&mut self) -> ResolveId {
+        let id = self.question();
+        self.resolving.insert(id, self.call);
+        id
+    }
+}
+
+impl Engine {
+    /// An engine without calls. Ports come with the first [`MediaEvent::Ready`].
+    pub fn new(snapshot: Arc<Snapshot>, mut entropy: Box<dyn Entropy + Send>) -> Engine {
+        let mut engine = Engine {
+            transactions: Transactions::new(snapshot.limits.max_transactions),
+            supply: ProcessSupply {
+                ports: Ports::new(snapshot.limits.ready_ports),
+                next_endpoint: 0,
+                next_resolve: 0,
+                call: CallId(0),
+                endpoints: BTreeMap::new(),
+                open_endpoints: 0,
+                resolving: BTreeMap::new(),
+                admission: Admission::default(),
+                health: Health::default(),
+                registrations: Registrations::default(),
+                refills: Vec::new(),
+            },
+            snapshot,
+            overload_tag: entropy.token(10),
+            digest: DigestServer::new(&mut *entropy),
+            entropy,
+            calls: BTreeMap::new(),
+            wake_ups: WakeUps::default(),
+            dialogs: HashMap::new(),
+            merging: HashMap::new(),
+            merge_keys: HashMap::new(),
+            identities: HashMap::new(),
+            probes: Probes::default(),
+            draining: false,
+            next_call: 1,
+        };
+        engine.probes.replace(&engine.snapshot, Instant::ZERO, &mut *engine.entropy);
+        engine.registrations_replaced(Now::default(), &mut Outbox::new());
+        engine
+    }
+
+    /// Handles one input. What it wants done is appended to `out`.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) {
+        match input {
+            Input::Message(received) => self.message(now, received, out),
+            Input::FlowOpened(flow, identity) => {
+                self.identities.insert(flow, identity);
+            }
+            Input::FlowClosed(flow) => {
+                self.identities.remove(&flow);
+                self.registered_flow_closed(now, flow, out);
+            }
+            Input::TransmitFailed(id, failure) => self.transactions.transmit_failed(id, failure),
+            Input::Resolved(resolution) => self.resolved(now, resolution, out),
+            Input::Media(event) => self.media(now, event, out),
+            Input::Snapshot(snapshot) => {
+                if !self.draining {
+                    self.probes.replace(&snapshot, now.instant, &mut *self.entropy);
+                }
+                // Trunks are counted anew.
+                self.supply.health = Health::default();
+                self.snapshot = snapshot;
+                if !self.draining {
+                    self.registrations_replaced(now, out);
+                }
+            }
+            Input::Command(id, command) => {
+                self.command(now, command, out);
+                out.push(Output::Reply(id, Reply::Done));
+            }
+        }
+        self.flush(now, out);
+    }
+
+    /// Fires every timer that is due.
+    pub fn handle_timeout(&mut self, now: Now, out: &mut Outbox) {
+        self.transactions.timeout(now.instant);
+        self.flush(now, out);
+        while let Some(id) = self.wake_ups.pop_due(now.instant) {
+            self.with_call(now, id, out, |call, work| call.handle_timeout(work));
+        }
+        while let Some((id, probe)) = self.probes.due(now.instant, &mut *self.entropy) {
+            self.probe(now, id, &probe, out);
+        }
+        self.registrations_due(now, out);
+        self.flush(now, out);
+    }
+
+    /// The next moment [`Engine::handle_timeout`] must be called.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        let registrations = self.supply.registrations.next_timeout();
+        let own = [self.transactions.next_timeout(), self.wake_ups.next(), self.probes.next_timeout(), registrations];
+        own.into_iter().flatten().min()
+    }
+
+    /// How many of everything there is.
+    pub fn gauges(&self) -> Gauges {
+        Gauges {
+            transactions: self.transactions.len(),
+            dialogs: self.dialogs.len(),
+            calls: self.calls.len(),
+            streams: self.supply.open_endpoints,
+            ports_leased: self.supply.ports.leased(),
+            ports_ready: self.supply.ports.ready(),
+        }
+    }
+
+    /// True when no call is left.
+    pub fn is_idle(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    // ---- inputs that are no messages
+
+    fn command(&mut self, now: Now, command: Command, out: &mut Outbox) {
+        match command {
+            Command::Drain => {
+                self.draining = true;
+                self.probes.stop();
+                self.registrations_withdrawn(now, out);
+            }
+            Command::HangUpAll => {
+                let ids: Vec<CallId> = self.calls.keys().copied().collect();
+                for id in ids {
+                    self.with_call(now, id, out, |call, work| call.handle(CallInput::HangUp(Cause::Shutdown), work));
+                }
+            }
+        }
+    }
+
+    fn resolved(&mut self, now: Now, resolution: Resolution, out: &mut Outbox) {
+        if let Some(call) = self.supply.resolving.remove(&resolution.id) {
+            self.with_call(now, call, out, |call, work| call.handle(CallInput::Resolved(resolution), work));
+        } else if let Some(probe) = self.probes.resolved(resolution.id) {
+            self.probe_resolved(now, probe, resolution.outcome, out);
+        } else {
+            self.registrar_resolved(now, resolution.id, &resolution.outcome, out);
+        }
+    }
+
+    fn media(&mut self, now: Now, event: MediaEvent, out: &mut Outbox) {
+        match event {
+            MediaEvent::Ready { leases } => self.supply.ports.add(leases),
+            MediaEvent::Exhausted { network } => self.supply.ports.exhausted(network),
+            MediaEvent::Closed { endpoint, counts } => {
+                self.supply.open_endpoints = self.supply.open_endpoints.saturating_sub(1);
+                if let Some(call) = self.supply.endpoints.remove(&endpoint) {
+                    let input = CallInput::MediaClosed { endpoint, counts };
+                    self.with_call(now, call, out, |call, work| call.handle(input, work));
+                }
+            }
+            MediaEvent::Digit { endpoint, digit, duration } => {
+                if let Some(&call) = self.supply.endpoints.get(&endpoint) {
+                    let input = CallInput::Digit { endpoint, digit: HeardDigit { digit, duration } };
+                    self.with_call(now, call, out, |call, work| call.handle(input, work));
+                }
+            }
+            // Media that begins or falls silent changes no call yet; the relay counts both.
+            MediaEvent::FirstPacket { .. } | MediaEvent::Silent { .. } => {}
+        }
+    }
+
+    // ---- calls
+
+    /// Lets a call handle something, and does what it wants done. A call that has ended is let go.
+    fn with_call(&mut self, now: Now, id: CallId, out: &mut Outbox, act: impl FnOnce(&mut Call, &mut Work<'_>)) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let mut effects = Vec::new();
+        self.supply.call = id;
+        let mut work = Work { now, entropy: &mut *self.entropy, supply: &mut self.supply, out: &mut effects };
+        act(call, &mut work);
+        if call.is_ended() {
+            self.calls.remove(&id);
+            self.wake_ups.set(id, None);
+        } else {
+            let next = call.next_timeout();
+            self.wake_ups.set(id, next);
+        }
+        self.apply(now, id, effects, out);
+    }
+
+    /// Does what a call wants done.
+    fn apply(&mut self, now: Now, call: CallId, effects: Vec<Effect>, out: &mut Outbox) {
+        for effect in effects {
+            match effect {
+                Effect::Request(request) => self.send_request(now, call, request, out),
+                Effect::Acknowledge { invite, tag, to, bytes } => {
+                    self.transactions.acknowledge(&invite, tag, to, bytes);
+                }
+                Effect::Respond { transaction, status, bytes } => {
+                    self.transactions.respond(now.instant, transaction, status, bytes);
+                }
+                Effect::Abandon { branch } => self.transactions.abandon(&branch),
+                Effect::Resolve(question) => out.push(Output::Resolve(question)),
+                Effect::Media(command) => self.media_command(call, command, out),
+                Effect::DialogOpened { key, side } => {
+                    self.dialogs.insert(key, (call, side));
+                }
+                Effect::DialogClosed { key } => {
+                    self.dialogs.remove(&key);
+                }
+                Effect::Event(event) => self.call_event(event, out),
+            }
+            // Messages leave in the order the call gave them.
+            out.extend(self.transactions.transmits().map(Output::Transmit));
+        }
+        out.extend(self.supply.refills.drain(..).map(Output::Media));
+    }
+
+    fn call_event(&mut self, event: CallEvent, out: &mut Outbox) {
+        if let CallEvent::Ended(record) = &event {
+            self.supply.admission.ended(record.id);
+        }
+        out.push(Output::Event(Event::Call(event)));
+    }
+
+    fn media_command(&mut self, call: CallId, command: MediaCommand, out: &mut Outbox) {
+        match &command {
+            MediaCommand::Open { endpoint, .. } => {
+                self.supply.open_endpoints += 1;
+                self.supply.endpoints.insert(*endpoint, call);
+            }
+            MediaCommand::Close { .. } | MediaCommand::Return { .. } => self.supply.ports.released(),
+            MediaCommand::Refill { .. }
+            | MediaCommand::Configure { .. }
+            | MediaCommand::Attach { .. }
+            | MediaCommand::PlayDigit { .. }
+            | MediaCommand::PlayTone { .. }
+            | MediaCommand::StopTone { .. }
+            | MediaCommand::Detach { .. } => {}
+        }
+        out.push(Output::Media(command));
+    }
+
+    // ---- news of transactions
+
+    /// Hands out what the transactions want sent, and brings their news to their users, until nothing is left.
+    fn flush(&mut self, now: Now, out: &mut Outbox) {
+        loop {
+            out.extend(self.transactions.transmits().map(Output::Transmit));
+            let Some(news) = self.transactions.news() else { break };
+            self.news(now, news, out);
+        }
+    }
+
+    fn news(&mut self, now: Now, news: News, out: &mut Outbox) {
+        match news {
+            News::Response { user: User::Call { call, side }, branch, response, flow } => {
+                let input = CallInput::Response { side, branch, response, flow };
+                self.with_call(now, call, out, |call, work| call.handle(input, work));
+            }
+            News::Forked { user: User::Call { call, .. }, invite, response, flow } => {
+                let mut effects = Vec::new();
+                let mut work = Work { now, entropy: &mut *self.entropy, supply: &mut self.supply, out: &mut effects };
+                invite.end_unwanted(&response, flow, Cause::NormalClearing, &mut work);
+                self.apply(now, call, effects, out);
+            }
+            News::Failed { user: User::Call { call, side }, branch, cause } => {
+                let input = CallInput::Failed { side, branch, cause };
+                self.with_call(now, call, out, |call, work| call.handle(input, work));
+            }
+            News::Response { user: User::Probe(probe), response, .. } => {
+                if response.status.is_final() {
+                    self.probed(probe, Ok(response.status), out);
+                }
+            }
+            News::Failed { user: User::Probe(probe), cause, .. } => self.probed(probe, Err(cause), out),
+            News::Response { user: User::Registration(id), branch, response, flow } => {
+                let input = registration::Input::Response { branch: branch.0, response, flow };
+                self.registration(now, id, Some(input), out);
+            }
+            News::Failed { user: User::Registration(id), branch, cause } => {
+                let input = registration::Input::Failed { branch: branch.0, why: path_failure(cause) };
+                self.registration(now, id, Some(input), out);
+            }
+            News::Response { user: User::Nobody, .. }
+            | News::Forked { user: User::Probe(_) | User::Registration(_) | User::Nobody, .. }
+            | News::Failed { user: User::Nobody, .. } => {}
+            News::Gone { transaction } => {
+                if let Some(key) = self.merge_keys.remove(&transaction) {
+                    self.merging.remove(&key);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What the engine itself sends: requests of calls into transactions, and probes.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::base::Now;
+use crate::base::ids::{CallId, TransmitId};
+use crate::base::limits::MAX_FORWARDS;
+use crate::call::compose::NewRequest;
+use crate::call::own_address::OwnAddress;
+use crate::call::{Branch, CallInput, Cause, ClientRequest, Side};
+use crate::route::trunk::Trunk;
+use crate::sip::flow::{Destination, Resolve, ResolveFailure, Resolved, Target, Transmit};
+use crate::sip::{Host, Method, NameAddr, SipUri, Status, Uri};
+use crate::transaction::TimerValues;
+
+use super::Engine;
+use super::io::{Event, Outbox, Output};
+use super::probes::{Probe, ProbeId, literal};
+use super::transactions::User;
+
+impl Engine {
+    /// A call's request. Without room for its transaction the call hears that it failed; a BYE or a CANCEL leaves all
+    /// the same, once.
+    pub(super) fn send_request(&mut self, now: Now, call: CallId, request: Box<ClientRequest>, out: &mut Outbox) {
+        let (side, branch) = (request.side, request.branch.clone());
+        let ending = matches!(request.method, Method::Bye | Method::Cancel);
+        // RFC 3261 9.1: what matters about a CANCEL is the answer to its INVITE.
+        let user = if request.method == Method::Cancel { User::Nobody } else { User::Call { call, side } };
+        let Err(request) = self.transactions.request(now.instant, request, user) else { return };
+        if ending {
+            out.push(Output::Transmit(Transmit { id: TransmitId(0), to: request.to, bytes: request.bytes }));
+        }
+        if user != User::Nobody {
+            let input = CallInput::Failed { side, branch, cause: Cause::TooManyCalls };
+            self.with_call(now, call, out, |call, work| call.handle(input, work));
+        }
+    }
+
+    // ---- probes
+
+    /// Asks one target whether it lives.
+    pub(super) fn probe(&mut self, now: Now, id: ProbeId, probe: &Probe, out: &mut Outbox) {
+        let Some(trunk) = self.snapshot.trunk(probe.trunk).cloned() else { return };
+        match literal(&trunk, probe.target) {
+            Some(address) => self.send_options(now, id, probe, &trunk, address),
+            None => {
+                let Some(spec) = trunk.targets.get(probe.target) else { return };
+                let question = self.supply.question();
+                self.probes.resolving(question, id);
+                out.push(Output::Resolve(Resolve {
+                    id: question,
+                    host: spec.host.to_string(),
+                    port: spec.port,
+                    transport: trunk.transport,
+                    discovery: spec.discovery,
+                }));
+            }
+        }
+    }
+
+    pub(super) fn probe_resolved(
+        &mut self,
+        now: Now,
+        id: ProbeId,
+        outcome: Result<Resolved, ResolveFailure>,
+        out: &mut Outbox,
+    ) {
+        let Some(probe) = self.probes.probe(id).cloned() else { return };
+        let Some(trunk) = self.snapshot.trunk(probe.trunk).cloned() else { return };
+        match outcome.map(|resolved| VecDeque::from(resolved.addresses).pop_front()) {
+            Ok(Some(address)) => self.send_options(now, id, &probe, &trunk, address),
+            Ok(None) => self.probed(id, Err(Cause::NameNotResolved), out),
+            Err(failure) => self.probed(id, Err(failure.into()), out),
+        }
+    }
+
+    fn send_options(&mut self, now: Now, id: ProbeId, probe: &Probe, trunk: &Arc<Trunk>, address: SocketAddr) {
+        let Some(listener) = self.snapshot.listener(trunk.listener) else { return };
+        let own = OwnAddress::of(trunk, listener);
+        let Some(spec) = trunk.targets.get(probe.target) else { return };
+        let host = |text: &str| Host::parse(text).unwrap_or(Host::Name(Bytes::copy_from_slice(text.as_bytes())));
+        let port = spec.port.filter(|&port| port != trunk.transport.default_port());
+        let uri = Uri::Sip(SipUri::new(None, host(&spec.host), port));
+        let mut from = NameAddr::new(Uri::Sip(SipUri::new(None, host(own.host()), None)));
+        from.set_tag(self.entropy.token(10).as_bytes());
+        let request = NewRequest {
+            from: from.to_bytes(),
+            to: NameAddr::new(uri.clone()).to_bytes(),
+            uri,
+            call_id: self.entropy.token(16).into(),
+            cseq: 1,
+            max_forwards: MAX_FORWARDS,
+            routes: Vec::new(),
+        };
+        let branch = Branch(format!("z9hG4bK{}", self.entropy.token(12)).into());
+        let target =
+            Target { transport: trunk.transport, address, listener: trunk.listener, tls: trunk.tls_towards(spec) };
+        let timers = TimerValues { t1: trunk.timers.t1, t2: trunk.timers.t2, t4: trunk.timers.t4 };
+        let bytes = request.options(&own, &branch);
+        let to = Destination::Target(target);
+        let request =
+            ClientRequest { side: Side::Callee, branch, method: Method::Options, bytes, to, timers, opens: None };
+        // Without room for it the probe is left out; the next one comes.
+        let _ = self.transactions.request(now.instant, Box::new(request), User::Probe(id));
+    }
+
+    /// Tells what a probe found. Any final response means that somebody is there.
+    pub(super) fn probed(&mut self, id: ProbeId, outcome: Result<Status, Cause>, out: &mut Outbox) {
+        let Some(probe) = self.probes.probe(id) else { return };
+        let Some(trunk) = self.snapshot.trunk(probe.trunk) else { return };
+        out.push(Output::Event(Event::Probed {
+            trunk: probe.trunk,
+            name: Arc::clone(&trunk.name),
+            target: Arc::clone(&probe.name),
+            outcome,
+        }));
+    }
+}

@@ -1,0 +1,427 @@
+//! The open transactions of the process: machines in a table, their actions turned into transmissions and news.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::base::Instant;
+use crate::base::ids::{CallId, TransactionId, TransmitId};
+use crate::call::{Branch, Cause, ClientRequest, OutgoingInvite, Side, compose};
+use crate::sip::flow::{Destination, Flow, Target, TlsTarget, Transmit, TransmitFailure, Transport};
+use crate::sip::{Method, Request, Response, Status};
+use crate::transaction::server_invite::State as ServerInviteState;
+use crate::transaction::{
+    ClientAction, ClientInvite, ClientKey, ClientNonInvite, Key, Refused, ServerAction, ServerInvite, ServerKey,
+    ServerNonInvite, Table, TimerValues,
+};
+
+use super::probes::ProbeId;
+use super::registrations::RegistrationId;
+
+/// Who a transaction works for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum User {
+    Call {
+        call: CallId,
+        side: Side,
+    },
+    Probe(ProbeId),
+    Registration(RegistrationId),
+    /// Nobody waits for news of it.
+    Nobody,
+}
+
+/// One of the four machines.
+#[derive(Debug)]
+enum Machine {
+    ClientInvite {
+        machine: ClientInvite,
+        request: Bytes,
+        /// What each 2xx was acknowledged with.
+        acks: Vec<Acknowledged>,
+        opens: Option<Box<OutgoingInvite>>,
+    },
+    Client(ClientNonInvite),
+    ServerInvite(ServerInvite),
+    Server(ServerNonInvite),
+}
+
+#[derive(Debug)]
+struct Entry {
+    machine: Machine,
+    user: User,
+    to: Destination,
+    /// The branch of our own request; empty for a server transaction.
+    branch: Bytes,
+}
+
+/// The ACK of one 2xx, kept for its repetition (RFC 3261 13.2.2.4).
+#[derive(Debug)]
+struct Acknowledged {
+    /// To tag of the 2xx: which fork it is from.
+    tag: Bytes,
+    to: Destination,
+    bytes: Bytes,
+}
+
+/// Answers of one INVITE that are acknowledged (RFC 3261 13.2.2.4). Those of further forks are stray responses.
+const FORKS: usize = 16;
+
+/// What a transaction tells its user.
+#[derive(Debug)]
+pub enum News {
+    /// A response that is new to the user.
+    Response { user: User, branch: Branch, response: Box<Response>, flow: Flow },
+    /// Another fork answered an INVITE that has its answer: it is to be ended.
+    Forked { user: User, invite: Box<OutgoingInvite>, response: Box<Response>, flow: Flow },
+    /// A request of the user's will not be answered.
+    Failed { user: User, branch: Branch, cause: Cause },
+    /// The transaction is gone.
+    Gone { transaction: TransactionId },
+}
+
+/// What became of a message that may belong to a transaction.
+#[derive(Debug)]
+pub enum Matched<T> {
+    /// It was for a transaction, which has dealt with it.
+    Yes,
+    /// It is not for any transaction.
+    No(T),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Transactions {
+    table: Table<Entry>,
+    /// Above so many no new request out of a dialog is taken.
+    limit: usize,
+    /// Effects of the machines, in order, until the engine takes them.
+    transmits: Vec<Transmit>,
+    news: VecDeque<News>,
+}
+
+impl Transactions {
+    /// `limit`: `limits.max_transactions`. Calls that are there may open as many again, so that overload breaks no BYE.
+    pub const fn new(limit: usize) -> Transactions {
+        Transactions { table: Table::new(limit.saturating_mul(2)), limit, transmits: Vec::new(), news: VecDeque::new() }
+    }
+
+    /// Messages to send, oldest first.
+    pub fn transmits(&mut self) -> std::vec::Drain<'_, Transmit> {
+        self.transmits.drain(..)
+    }
+
+    /// The next piece of news for a user.
+    pub fn news(&mut self) -> Option<News> {
+        self.news.pop_front()
+    }
+
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// True while a request out of a dialog may open one more.
+    pub fn has_room(&self) -> bool {
+        self.table.len() < self.limit
+    }
+
+    /// When [`Transactions::timeout`] wants to be called.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        self.table.next_timeout()
+    }
+
+    // ---- client side
+
+    /// Sends a request of ours.
+    ///
+    /// # Errors
+    /// There is no room, and nothing was sent: the request comes back.
+    pub fn request(&mut self, now: Instant, request: Box<ClientRequest>, user: User) -> Result<(), Box<ClientRequest>> {
+        if self.table.is_full() {
+            return Err(request);
+        }
+        let ClientRequest { branch, method, bytes, to, timers, opens, .. } = *request;
+        let transport = transport(&to);
+        let mut actions = Vec::new();
+        let key = ClientKey::new(&branch.0, &method);
+        let machine = if method == Method::Invite {
+            let machine = ClientInvite::start(now, bytes.clone(), transport, timers, &mut actions);
+            Machine::ClientInvite { machine, request: bytes, acks: Vec::new(), opens }
+        } else {
+            Machine::Client(ClientNonInvite::start(now, bytes, transport, timers, &mut actions))
+        };
+        if method == Method::Cancel {
+            self.cancelling(now, &branch);
+        }
+        // A branch of ours is random: it is in use by nobody.
+        if let Ok(id) = self.table.insert(key, Entry { machine, user, to, branch: branch.0 }) {
+            self.client_actions(id, actions, None);
+        }
+        Ok(())
+    }
+
+    /// The INVITE with this branch is being cancelled: it waits no longer than 64*T1 from now (RFC 3261 9.1).
+    fn cancelling(&mut self, now: Instant, branch: &Branch) {
+        let key = Key::from(ClientKey::new(&branch.0, &Method::Invite));
+        if let Some((id, Entry { machine: Machine::ClientInvite { machine, .. }, .. })) = self.table.by_key(&key) {
+            machine.cancelled(now);
+            let next = machine.next_timeout();
+            self.table.wake_at(id, next);
+        }
+    }
+
+    /// Sends the ACK of a 2xx, and keeps it for the repetitions of that 2xx.
+    pub fn acknowledge(&mut self, invite: &Branch, tag: Bytes, to: Destination, bytes: Bytes) {
+        self.transmits.push(Transmit { id: TransmitId(0), to: to.clone(), bytes: bytes.clone() });
+        let key = Key::from(ClientKey::new(&invite.0, &Method::Invite));
+        if let Some((_, Entry { machine: Machine::ClientInvite { acks, .. }, .. })) = self.table.by_key(&key)
+            && acks.len() < FORKS
+        {
+            acks.push(Acknowledged { tag, to, bytes });
+        }
+    }
+
+    /// A response came in.
+    pub fn response(&mut self, now: Instant, response: Box<Response>, flow: Flow) -> Matched<Box<Response>> {
+        let key = Key::from(ClientKey::of(&response));
+        let Some((id, entry)) = self.table.by_key(&key) else { return Matched::No(response) };
+        let mut actions = Vec::new();
+        match &mut entry.machine {
+            Machine::ClientInvite { machine, request, acks, opens } => {
+                if let Some(ack) = acknowledged(acks, &response) {
+                    self.transmits.push(Transmit { id: TransmitId(0), to: ack.to.clone(), bytes: ack.bytes.clone() });
+                    return Matched::Yes;
+                }
+                if response.status.is_success() && acks.len() >= FORKS {
+                    // DESIGN rule 8: whoever forks without end gets no BYE for each answer, and each repetition of it.
+                    return Matched::No(response);
+                }
+                if response.status.is_success() && !acks.is_empty() {
+                    let (user, invite) = (entry.user, opens.clone());
+                    self.news.extend(invite.map(|invite| News::Forked { user, invite, response, flow }));
+                    return Matched::Yes;
+                }
+                let ack = || compose::failure_ack(request, &response).unwrap_or_default();
+                machine.response(now, response.status, ack, &mut actions);
+            }
+            Machine::Client(machine) => machine.response(now, response.status, &mut actions),
+            Machine::ServerInvite(_) | Machine::Server(_) => return Matched::No(response),
+        }
+        self.client_actions(id, actions, Some((response, flow)));
+        Matched::Yes
+    }
+
+    /// The user no longer waits for the answer: the transaction goes without news.
+    pub fn abandon(&mut self, branch: &Branch) {
+        let key = Key::from(ClientKey::new(&branch.0, &Method::Invite));
+        if let Some(id) = self.table.id_of(&key) {
+            self.table.remove(id);
+            self.news.push_back(News::Gone { transaction: id });
+        }
+    }
+
+    fn client_actions(
+        &mut self,
+        id: TransactionId,
+        actions: Vec<ClientAction>,
+        received: Option<(Box<Response>, Flow)>,
+    ) {
+        let mut received = received;
+        for action in actions {
+            match action {
+                ClientAction::Transmit(bytes) => self.transmit(id, bytes),
+                ClientAction::Respond => {
+                    if let (Some(entry), Some((response, flow))) = (self.table.by_id(id), received.take()) {
+                        let branch = Branch(entry.branch.clone());
+                        self.news.push_back(News::Response { user: entry.user, branch, response, flow });
+                    }
+                }
+                ClientAction::TimedOut => self.failed(id, Cause::PeerSilent),
+                ClientAction::Failed(failure) => self.failed(id, failure.into()),
+                ClientAction::Absorb | ClientAction::Terminated => {}
+            }
+        }
+        self.settle(id);
+    }
+
+    fn failed(&mut self, id: TransactionId, cause: Cause) {
+        if let Some(entry) = self.table.by_id(id) {
+            let branch = Branch(entry.branch.clone());
+            self.news.push_back(News::Failed { user: entry.user, branch, cause });
+        }
+    }
+
+    // ---- server side
+
+    /// A request came in: a repetition or an ACK goes to its transaction.
+    pub fn repeated(&mut self, now: Instant, request: &Request) -> bool {
+        let key = Key::from(ServerKey::of(request));
+        let Some((id, entry)) = self.table.by_key(&key) else { return false };
+        let mut actions = Vec::new();
+        let is_ack = request.method == Method::Ack;
+        match &mut entry.machine {
+            Machine::ServerInvite(machine) if is_ack => machine.ack(now, &mut actions),
+            Machine::ServerInvite(machine) => machine.request_again(now, &mut actions),
+            Machine::Server(machine) => machine.request_again(now, &mut actions),
+            Machine::ClientInvite { .. } | Machine::Client(_) => return false,
+        }
+        // An ACK for a 2xx that carries the INVITE's branch is the dialog's business all the same (RFC 6026 7.1).
+        let for_dialog = is_ack && actions.contains(&ServerAction::Acknowledged) && self.is_accepted(id);
+        self.server_actions(id, actions);
+        !for_dialog
+    }
+
+    fn is_accepted(&self, id: TransactionId) -> bool {
+        self.table.by_id(id).is_some_and(|entry| {
+            matches!(&entry.machine, Machine::ServerInvite(machine) if matches!(machine.state(), ServerInviteState::Accepted(_)))
+        })
+    }
+
+    /// Opens the server transaction of a new request.
+    ///
+    /// # Errors
+    /// The table is full, or the transaction exists already.
+    pub fn open(
+        &mut self,
+        now: Instant,
+        request: &Request,
+        to: Destination,
+        timers: TimerValues,
+        user: User,
+    ) -> Result<TransactionId, Refused> {
+        let transport = transport(&to);
+        let machine = if request.method == Method::Invite {
+            Machine::ServerInvite(ServerInvite::new(transport, timers))
+        } else {
+            Machine::Server(ServerNonInvite::new(now, transport, timers))
+        };
+        let id = self.table.insert(ServerKey::of(request), Entry { machine, user, to, branch: Bytes::new() })?;
+        self.settle(id);
+        Ok(id)
+    }
+
+    /// The INVITE that a CANCEL wants to end, and whose it is.
+    pub fn cancelled_by(&self, cancel: &Request) -> Option<(TransactionId, User)> {
+        let id = self.table.id_of(&Key::from(ServerKey::of(cancel).invite_key()))?;
+        self.table.by_id(id).map(|entry| (id, entry.user))
+    }
+
+    /// Answers a request.
+    pub fn respond(&mut self, now: Instant, id: TransactionId, status: Status, bytes: Bytes) {
+        let Some(entry) = self.table.by_id_mut(id) else { return };
+        let mut actions = Vec::new();
+        match &mut entry.machine {
+            Machine::ServerInvite(machine) => machine.respond(now, status, bytes, &mut actions),
+            Machine::Server(machine) => machine.respond(now, status, bytes, &mut actions),
+            Machine::ClientInvite { .. } | Machine::Client(_) => {}
+        }
+        self.server_actions(id, actions);
+    }
+
+    fn server_actions(&mut self, id: TransactionId, actions: Vec<ServerAction>) {
+        for action in actions {
+            match action {
+                ServerAction::Transmit(bytes) => self.transmit(id, bytes),
+                // Nothing is owed: a failure without its ACK ends a call that is over already (RFC 3261 17.2.1), a
+                // response that did not leave is asked for again, and every non-INVITE is answered at once (RFC 4320).
+                ServerAction::Acknowledged
+                | ServerAction::NoAck
+                | ServerAction::Failed(_)
+                | ServerAction::TryingDue
+                | ServerAction::Terminated => {}
+            }
+        }
+        self.settle(id);
+    }
+
+    // ---- both
+
+    /// A message of this transaction did not leave.
+    pub fn transmit_failed(&mut self, id: TransmitId, failure: TransmitFailure) {
+        let Some(id) = id.0.checked_sub(1).map(TransactionId) else { return };
+        let Some(entry) = self.table.by_id_mut(id) else { return };
+        let (mut client, mut server) = (Vec::new(), Vec::new());
+        match &mut entry.machine {
+            Machine::ClientInvite { machine, .. } => machine.transport_failed(failure, &mut client),
+            Machine::Client(machine) => machine.transport_failed(failure, &mut client),
+            Machine::ServerInvite(machine) => machine.transport_failed(failure, &mut server),
+            Machine::Server(machine) => machine.transport_failed(failure, &mut server),
+        }
+        self.client_actions(id, client, None);
+        self.server_actions(id, server);
+    }
+
+    /// Fires what is due.
+    pub fn timeout(&mut self, now: Instant) {
+        while let Some(id) = self.table.pop_due(now) {
+            let Some(entry) = self.table.by_id_mut(id) else { continue };
+            let (mut client, mut server) = (Vec::new(), Vec::new());
+            match &mut entry.machine {
+                Machine::ClientInvite { machine, .. } => machine.timeout(now, &mut client),
+                Machine::Client(machine) => machine.timeout(now, &mut client),
+                Machine::ServerInvite(machine) => machine.timeout(now, &mut server),
+                Machine::Server(machine) => machine.timeout(now, &mut server),
+            }
+            self.client_actions(id, client, None);
+            self.server_actions(id, server);
+        }
+    }
+
+    fn transmit(&mut self, id: TransactionId, bytes: Bytes) {
+        if let Some(entry) = self.table.by_id(id)
+            && !bytes.is_empty()
+        {
+            self.transmits.push(Transmit { id: TransmitId(id.0 + 1), to: entry.to.clone(), bytes });
+        }
+    }
+
+    /// Removes a transaction that has ended, or notes when it wants to be woken.
+    fn settle(&mut self, id: TransactionId) {
+        let Some(entry) = self.table.by_id(id) else { return };
+        let (over, next) = match &entry.machine {
+            Machine::ClientInvite { machine, .. } => (machine.is_terminated(), machine.next_timeout()),
+            Machine::Client(machine) => (machine.is_terminated(), machine.next_timeout()),
+            Machine::ServerInvite(machine) => (machine.is_terminated(), machine.next_timeout()),
+            Machine::Server(machine) => (machine.is_terminated(), machine.next_timeout()),
+        };
+        if over {
+            self.table.remove(id);
+            self.news.push_back(News::Gone { transaction: id });
+        } else {
+            self.table.wake_at(id, next);
+        }
+    }
+}
+
+const fn transport(to: &Destination) -> Transport {
+    match to {
+        Destination::Flow(flow) | Destination::FlowOr(flow, _) => flow.transport,
+        Destination::Target(target) => target.transport,
+    }
+}
+
+/// The ACK this 2xx has had already.
+fn acknowledged<'a>(acks: &'a [Acknowledged], response: &Response) -> Option<&'a Acknowledged> {
+    let tag = response.to_tag().unwrap_or_default();
+    acks.iter().find(|ack| response.status.is_success() && ack.tag == tag)
+}
+
+/// Where responses to a request go (RFC 3261 18.2.2, RFC 3581): back on the connection, and when that is gone to the
+/// port its Via names at the same address (`tls`: the trunk's way to be sure who is there); on UDP to the source
+/// address, and to the source port only when the sender asked for it with `rport`, else to the port of its Via. Never to
+/// the host a Via names (bcast).
+pub fn reply_to(request: &Request, flow: Flow, tls: Option<Arc<TlsTarget>>) -> Destination {
+    let mut address = flow.remote;
+    if flow.transport.is_reliable() || request.via.param("rport").is_none() {
+        address.set_port(request.via.port.unwrap_or(flow.transport.default_port()));
+    }
+    match flow.transport {
+        Transport::Udp => Destination::Flow(Flow { remote: address, ..flow }),
+        Transport::Tls if tls.is_none() => Destination::Flow(flow),
+        Transport::Tcp | Transport::Tls => {
+            let target = Target { transport: flow.transport, address, listener: flow.listener, tls };
+            Destination::FlowOr(flow, target)
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! At `max_transactions` a new request out of a dialog gets 503 without a transaction; what ends a call still goes through.
+
+use trunkline::engine::io::Command;
+
+use crate::world::Name::{CarrierA, Platform};
+use crate::world::World;
+use crate::world::steps::number_of;
+use crate::world::text::{invite, request, sdp};
+
+#[test]
+fn new_requests_are_refused_and_the_call_ends_cleanly() {
+    let mut world = World::configured(|settings| settings.limits.max_transactions = 4);
+    let mut first = world.talk(CarrierA, Platform);
+    let mut second = world.talk(CarrierA, Platform);
+    let full = world.engine.gauges().transactions;
+    assert!(full >= 4, "{full}");
+    for _ in 0..2 {
+        world.send(CarrierA, invite(CarrierA, number_of(Platform), &sdp(CarrierA, "sendrecv")));
+        let refused = world.refusal(CarrierA);
+        assert_eq!(refused.status(), Some(503));
+        assert!(!refused.header("Retry-After").is_empty());
+    }
+    assert_eq!(world.engine.gauges().transactions, full);
+    world.caller_hangs_up(&mut first);
+    world.callee_hangs_up(&mut second);
+    assert_eq!(world.finish().len(), 2);
+}
+
+#[test]
+fn even_without_any_room_a_bye_leaves() {
+    let mut world = World::configured(|settings| settings.limits.max_transactions = 1);
+    let _talk = world.talk(CarrierA, Platform);
+    let options = |world: &mut World| {
+        world.send(CarrierA, request(CarrierA, "OPTIONS", "sip:sbc.example.com", ""));
+        world.refusal(CarrierA).status()
+    };
+    assert_eq!(options(&mut world), Some(503));
+    world.order(Command::HangUpAll);
+    world.hears_bye(CarrierA);
+    world.hears_bye(Platform);
+    assert_eq!(world.finish().len(), 1);
+}

@@ -1,0 +1,146 @@
+//! A trunk with `dtmf = "info"` sends and takes digits as INFO; the other leg's digits are in its media (MD-190).
+
+use std::time::Duration;
+
+use trunkline::base::Digit;
+use trunkline::engine::io::Input;
+use trunkline::media::plan::{DigitsTo, HearDigits, MediaCommand, MediaEvent, SpeakDigits};
+use trunkline::route::media::TrunkDtmf;
+
+use crate::world::Name::{CarrierA, Platform};
+use crate::world::World;
+use crate::world::text::{Dialog, sdp, sdp_with};
+
+const RELAY: &str = "application/dtmf-relay";
+
+fn info_world() -> World {
+    World::sounding("carrier-a", |sound| sound.dtmf = TrunkDtmf::Info)
+}
+
+/// An INFO with a body that is not SDP.
+fn info(dialog: &mut Dialog, content_type: &str, body: &str) -> String {
+    dialog.request("INFO", body).replace("application/sdp", content_type)
+}
+
+/// Keys and milliseconds that endpoints were told to play.
+fn played(world: &World) -> Vec<(char, u128)> {
+    let digit = |command: &MediaCommand| match command {
+        MediaCommand::PlayDigit { digit, duration, .. } => Some((digit.key(), duration.as_millis())),
+        _ => None,
+    };
+    world.relay.played.iter().filter_map(digit).collect()
+}
+
+/// The carrier without events answers.
+fn carrier_sdp() -> String {
+    sdp_with(CarrierA, "sendrecv", "0 8", 1)
+}
+
+/// A call of the platform to the carrier, answered.
+fn talk(world: &mut World) -> (Dialog, Dialog) {
+    let (offered, _) = world.ring(Platform, CarrierA);
+    assert!(!offered.body().contains("telephone-event"), "{}", offered.body());
+    let answer = offered.respond(200, CarrierA, &carrier_sdp());
+    let callee = Dialog::of_callee(CarrierA, &offered, &answer);
+    world.send(CarrierA, answer);
+    world.expect(CarrierA, "ACK");
+    let accepted = world.expect(Platform, "SIP/2.0 200");
+    assert!(accepted.body().contains("telephone-event/8000"), "{}", accepted.body());
+    let caller = Dialog::of_caller(Platform, &accepted);
+    world.send(Platform, caller.ack(""));
+    world.pass(Duration::from_secs(1));
+    (caller, callee)
+}
+
+fn end(mut world: World, mut caller: Dialog) {
+    world.send(Platform, caller.request("BYE", ""));
+    world.expect(Platform, "SIP/2.0 200");
+    world.hears_bye(CarrierA);
+    world.finish();
+}
+
+#[test]
+fn an_info_is_answered_here_and_played_as_an_event() {
+    let mut world = info_world();
+    let (caller, mut callee) = talk(&mut world);
+    for (kind, body) in [(RELAY, "Signal=5\r\nDuration=160\r\n"), ("application/dtmf", "#")] {
+        world.send(CarrierA, info(&mut callee, kind, body));
+        world.expect(CarrierA, "SIP/2.0 200");
+    }
+    assert_eq!(played(&world), [('5', 160), ('#', 100)]);
+    let MediaCommand::PlayDigit { endpoint, .. } = &world.relay.played[0] else { panic!("{:?}", world.relay.played) };
+    let speak = world.relay.plans[endpoint].dtmf.speak;
+    assert_eq!(speak, SpeakDigits::Events { payload: 101, clock: 8000 });
+    assert!(world.is_quiet(Platform));
+    end(world, caller);
+}
+
+#[test]
+fn what_an_info_cannot_say_is_refused() {
+    let mut world = info_world();
+    let (caller, mut callee) = talk(&mut world);
+    for (kind, body, status) in
+        [(RELAY, "Signal=55", 400), ("text/plain", "5", 415), (RELAY, "", 200), (RELAY, "Signal=16", 200)]
+    {
+        world.send(CarrierA, info(&mut callee, kind, body));
+        let answer = world.expect(CarrierA, "SIP/2.0");
+        assert_eq!(answer.status(), Some(status), "{kind} {body}");
+        assert!(answer.header("Allow").contains("INFO"));
+        assert_eq!(answer.header("Accept").contains(RELAY), status == 415);
+    }
+    assert_eq!(played(&world), []);
+    end(world, caller);
+}
+
+#[test]
+fn events_become_info_one_after_the_other() {
+    let mut world = info_world();
+    let (caller, _) = talk(&mut world);
+    let hearing = world.relay.plans.iter().find(|(_, plan)| plan.dtmf.hear != HearDigits::Carried);
+    let (&endpoint, plan) = hearing.expect("the platform's events are listened to");
+    assert_eq!(plan.dtmf.hear, HearDigits::Events { payload: 101, clock: 8000, to: DigitsTo::Core });
+    for key in ['1', '*'] {
+        let digit = Digit::from_char(key).unwrap();
+        world.feed(Input::Media(MediaEvent::Digit { endpoint, digit, duration: Duration::from_millis(120) }));
+    }
+    for key in ['1', '*'] {
+        let info = world.expect(CarrierA, "INFO");
+        assert_eq!(info.header("Content-Type"), RELAY);
+        assert_eq!(info.body(), format!("Signal={key}\r\nDuration=120\r\n"));
+        assert!(world.is_quiet(CarrierA));
+        world.send(CarrierA, info.respond(200, CarrierA, ""));
+    }
+    end(world, caller);
+}
+
+#[test]
+fn an_info_before_the_answer_is_played_into_early_media() {
+    let mut world = World::sounding("platform", |sound| sound.dtmf = TrunkDtmf::Info);
+    let (offered, _) = world.dial(Platform, CarrierA);
+    assert!(offered.body().contains("telephone-event"));
+    world.send(CarrierA, offered.respond(183, CarrierA, &sdp(CarrierA, "sendrecv")));
+    let early = world.expect(Platform, "SIP/2.0 183");
+    assert!(!early.body().contains("telephone-event"), "{}", early.body());
+    let mut caller = Dialog::of_caller(Platform, &early);
+    world.send(Platform, info(&mut caller, RELAY, "Signal=3\r\nDuration=100\r\n"));
+    world.expect(Platform, "SIP/2.0 200");
+    assert_eq!(played(&world), [('3', 100)]);
+    let mut talk = world.answer(Platform, CarrierA, offered);
+    world.send(Platform, talk.caller.ack_of(1, ""));
+    talk.caller.cseq = 20;
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+#[test]
+fn tones_of_one_trunk_are_events_for_the_other() {
+    let mut world = World::sounding("carrier-a", |sound| sound.dtmf = TrunkDtmf::Inband);
+    let (caller, _) = talk(&mut world);
+    let hears: Vec<HearDigits> = world.relay.plans.values().map(|plan| plan.dtmf.hear).collect();
+    assert!(hears.contains(&HearDigits::Events { payload: 101, clock: 8000, to: DigitsTo::Partner }), "{hears:?}");
+    assert!(hears.contains(&HearDigits::Inband { a_law: Some(8), mu_law: Some(0), to: DigitsTo::Partner }));
+    assert!(
+        world.relay.plans.values().any(|plan| plan.dtmf.speak == SpeakDigits::Inband && plan.sound.voice.is_some())
+    );
+    end(world, caller);
+}

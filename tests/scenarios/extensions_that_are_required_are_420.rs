@@ -1,0 +1,32 @@
+//! RFC 3261 8.2.2.3: a Require we do not know is named in Unsupported, out of a dialog and inside.
+
+use crate::world::Name::{CarrierA, Platform};
+use crate::world::World;
+use crate::world::steps::number_of;
+use crate::world::text::{invite, sdp, sdp_with, with_header};
+
+#[test]
+fn out_of_a_dialog() {
+    let mut world = World::new();
+    for line in ["Require: 100rel, x-unheard", "Proxy-Require: x-unheard"] {
+        world.send(Platform, with_header(&invite(Platform, number_of(CarrierA), &sdp(Platform, "sendrecv")), line));
+        let refused = world.refusal(Platform);
+        assert_eq!(refused.status(), Some(420));
+        assert!(refused.header("Unsupported").contains("x-unheard"), "{}", refused.as_str());
+    }
+    assert!(world.finish().is_empty());
+}
+
+#[test]
+fn inside_a_dialog() {
+    let mut world = World::new();
+    let mut talk = world.talk(Platform, CarrierA);
+    let ask = talk.caller.request("INVITE", &sdp_with(Platform, "sendonly", "0 8 101", 2));
+    world.send(Platform, with_header(&ask, "Require: x-unheard"));
+    assert_eq!(world.refusal(Platform).header("Unsupported"), "x-unheard");
+    let bye = talk.caller.request("BYE", "");
+    world.send(Platform, with_header(&bye, "Require: x-unheard"));
+    world.expect(Platform, "SIP/2.0 200");
+    world.hears_bye(CarrierA);
+    world.finish();
+}

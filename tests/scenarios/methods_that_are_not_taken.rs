@@ -1,0 +1,82 @@
+//! RFC 3261 8.2.1: out of a dialog an unknown method gets 501, a known one 405 with Allow; in a dialog the same, and the call goes on.
+
+use trunkline::call::Cause;
+
+use crate::world::Name::{CarrierA, Platform};
+use crate::world::World;
+use crate::world::text::{Dialog, request, sdp_with};
+
+#[test]
+fn out_of_a_dialog() {
+    let mut world = World::new();
+    for (method, status) in [
+        ("FROBNICATE", 501),
+        ("REGISTER", 405),
+        ("SUBSCRIBE", 405),
+        ("MESSAGE", 405),
+        ("PUBLISH", 405),
+        ("NOTIFY", 405),
+        ("REFER", 405),
+        ("INFO", 405),
+        ("UPDATE", 405),
+        ("PRACK", 405),
+    ] {
+        world.send(CarrierA, request(CarrierA, method, "sip:sbc.example.com", ""));
+        let answer = world.refusal(CarrierA);
+        assert_eq!(answer.status(), Some(status), "{method}");
+        assert_eq!(answer.header("Allow").contains("INVITE"), status == 405, "{}", answer.as_str());
+    }
+    world.finish();
+}
+
+#[test]
+fn in_a_dialog() {
+    let mut world = World::new();
+    let mut talk = world.talk(Platform, CarrierA);
+    for (method, status) in [
+        ("INFO", 405),
+        ("UPDATE", 405),
+        ("REFER", 405),
+        ("NOTIFY", 405),
+        ("MESSAGE", 405),
+        ("SUBSCRIBE", 405),
+        ("PRACK", 405),
+        ("FROBNICATE", 501),
+    ] {
+        for of_caller in [true, false] {
+            let (at, asked) = if of_caller {
+                (Platform, talk.caller.request(method, ""))
+            } else {
+                (CarrierA, talk.callee.request(method, ""))
+            };
+            world.send(at, asked);
+            let answer = world.refusal(at);
+            assert_eq!(answer.status(), Some(status), "{method}");
+            assert!(!answer.header("Allow").is_empty());
+        }
+    }
+    world.caller_hangs_up(&mut talk);
+    assert_eq!(world.finish()[0].cause, Cause::NormalClearing);
+}
+
+#[test]
+fn before_the_answer() {
+    let mut world = World::new();
+    let (offered, _) = world.dial(Platform, CarrierA);
+    world.send(CarrierA, offered.respond(180, CarrierA, ""));
+    let ringing = world.expect(Platform, "SIP/2.0 180");
+    let mut early = Dialog::of_caller(Platform, &ringing);
+    for (method, status) in [("OPTIONS", 200), ("UPDATE", 405), ("FROBNICATE", 501)] {
+        world.send(Platform, early.request(method, ""));
+        assert_eq!(world.refusal(Platform).status(), Some(status), "{method}");
+    }
+    world.send(Platform, early.request("INVITE", &sdp_with(Platform, "sendonly", "0 8 101", 2)));
+    let answer = world.refusal(Platform);
+    assert_eq!(answer.status(), Some(500), "RFC 3261 14.2");
+    assert!(!answer.header("Retry-After").is_empty());
+    let mut talk = world.answer(Platform, CarrierA, offered);
+    world.send(Platform, talk.caller.ack_of(1, ""));
+    talk.caller.cseq = 20;
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}

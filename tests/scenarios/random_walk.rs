@@ -1,0 +1,274 @@
+//! Caller, called parties and network do whatever a seed says; the world's invariants must hold all the same.
+//! `TRUNKLINE_SEEDS=20000` walks more of them, `TRUNKLINE_FIRST_SEED=N` begins elsewhere.
+
+use std::time::Duration;
+
+use trunkline::base::Entropy;
+use trunkline::base::entropy::SeededEntropy;
+use trunkline::engine::io::Command;
+
+use crate::world::Name::{self, CarrierA, CarrierB, Platform};
+use crate::world::World;
+use crate::world::steps::number_of;
+use crate::world::text::{Dialog, Text, invite, sdp, sdp_with, snapshot, with_tag};
+
+const SEEDS: u64 = 200;
+
+#[test]
+fn every_walk_ends_with_nothing_left() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
+    let first: u64 = number("TRUNKLINE_FIRST_SEED").unwrap_or(0);
+    let count: u64 = number("TRUNKLINE_SEEDS").unwrap_or(SEEDS);
+    for seed in first..first + count {
+        Walk::new(seed).run();
+    }
+}
+
+/// What one agent knows of its call.
+#[derive(Default)]
+struct Part {
+    dialog: Option<Dialog>,
+    /// INVITEs received without a final answer.
+    open: Vec<Text>,
+    /// INVITEs of this agent without a final answer.
+    asked: Vec<Text>,
+}
+
+struct Walk {
+    world: World,
+    dice: SeededEntropy,
+    caller: Name,
+    parts: [(Name, Part); 3],
+    version: u32,
+    /// The walk is over: everybody answers, nobody begins anything.
+    closing: bool,
+}
+
+impl Walk {
+    fn new(seed: u64) -> Walk {
+        let mut dice = SeededEntropy::new(seed.wrapping_mul(7919) ^ 0x77616c6b);
+        let mut world = World::with(snapshot(), seed);
+        if dice.below(3) > 0 {
+            world.network.loss = dice.below(25);
+            world.network.doubled = dice.below(20);
+            world.network.spread_ms = dice.below(400);
+        }
+        world.agent(CarrierA).is_unreachable = dice.below(12) == 0;
+        world.agent(CarrierB).is_unreachable = dice.below(12) == 0;
+        let caller = if dice.below(2) == 0 { Platform } else { CarrierB };
+        let parts = [Platform, CarrierA, CarrierB].map(|name| (name, Part::default()));
+        Walk { world, dice, caller, parts, version: 1, closing: false }
+    }
+
+    fn run(mut self) {
+        self.dial();
+        for _ in 0..4 + self.dice.below(12) {
+            let millis = match self.dice.below(12) {
+                0 => 40_000,
+                1..=3 => self.dice.below(5000),
+                _ => self.dice.below(300),
+            };
+            self.world.pass(Duration::from_millis(millis));
+            self.react();
+            self.act();
+        }
+        self.close();
+        self.world.finish();
+    }
+
+    fn chance(&mut self, percent: u64) -> bool {
+        self.dice.below(100) < percent
+    }
+
+    fn part(&mut self, name: Name) -> &mut Part {
+        let at = self.parts.iter().position(|(known, _)| *known == name).expect("every agent has a part");
+        &mut self.parts[at].1
+    }
+
+    fn dial(&mut self) {
+        let hunted = self.chance(50);
+        let to = match self.caller {
+            Platform if hunted => CarrierB,
+            Platform => CarrierA,
+            _ => Platform,
+        };
+        let body = if self.chance(15) { String::new() } else { sdp(self.caller, "sendrecv") };
+        let call = invite(self.caller, number_of(to), &body);
+        self.send_request(self.caller, call);
+    }
+
+    fn send_request(&mut self, from: Name, octets: String) {
+        if octets.starts_with("INVITE") {
+            self.part(from).asked.push(Text::of(octets.clone()));
+        }
+        self.world.send(from, octets);
+    }
+
+    // ---- answering
+
+    fn react(&mut self) {
+        for name in [Platform, CarrierA, CarrierB] {
+            while let Some(message) = self.world.agent(name).next_new() {
+                match (message.status(), message.method()) {
+                    (Some(status), _) => self.hears(name, &message, status),
+                    (None, "INVITE") => self.part(name).open.push(message),
+                    (None, "ACK") => {}
+                    (None, "CANCEL") => self.cancelled(name, &message),
+                    (None, "BYE") => self.bye(name, &message),
+                    (None, _) => self.world.send(name, message.respond(200, name, "")),
+                }
+            }
+            for invite in std::mem::take(&mut self.part(name).open) {
+                self.invited(name, invite);
+            }
+        }
+    }
+
+    fn hears(&mut self, name: Name, message: &Text, status: u16) {
+        if status < 200 || !message.header("CSeq").ends_with("INVITE") {
+            return;
+        }
+        let cseq = message.header("CSeq");
+        let call_id = message.header("Call-ID");
+        self.part(name).asked.retain(|asked| asked.header("CSeq") != cseq || asked.header("Call-ID") != call_id);
+        if status >= 300 {
+            return;
+        }
+        let number = cseq.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(1);
+        let part = self.part(name);
+        let dialog = part.dialog.get_or_insert_with(|| Dialog::of_caller(name, message)).clone();
+        // The answer to a late offer; superfluous, and ignored, where the INVITE had the offer.
+        let body = if self.chance(90) { sdp(name, "sendrecv") } else { String::new() };
+        if self.closing || self.chance(90) {
+            self.world.send(name, dialog.ack_of(number, &body));
+        }
+    }
+
+    fn cancelled(&mut self, name: Name, cancel: &Text) {
+        let branch = cancel.branch();
+        self.world.send(name, cancel.respond(200, name, ""));
+        let part = self.part(name);
+        if let Some(at) = part.open.iter().position(|invite| invite.branch() == branch) {
+            let invite = part.open.remove(at);
+            self.world.send(name, invite.respond(487, name, ""));
+        }
+    }
+
+    fn bye(&mut self, name: Name, bye: &Text) {
+        let status = if self.chance(5) { 481 } else { 200 };
+        self.world.send(name, bye.respond(status, name, ""));
+        self.part(name).dialog = None;
+    }
+
+    /// An INVITE that is open: answered, refused, rung, or left alone for now.
+    fn invited(&mut self, name: Name, invite: Text) {
+        let again = invite.tag("To").is_some();
+        let status = match (self.closing, again, self.dice.below(20)) {
+            (true, true, _) => 488,
+            (true, false, _) => 486,
+            (false, _, 0..=5) => return self.part(name).open.push(invite),
+            (false, _, 6) => 100,
+            (false, false, 7) => [302, 401, 404, 486, 600][self.dice.below(5) as usize],
+            (false, false, 8) => 503,
+            (false, false, 9..=10) => return self.ring(name, invite, 183),
+            (false, false, 11..=13) => return self.ring(name, invite, 180),
+            (false, true, 7) => 491,
+            (false, true, 8) => [481, 488, 500, 408][self.dice.below(4) as usize],
+            (false, ..) => 200,
+        };
+        if status == 200 {
+            return self.answer(name, &invite);
+        }
+        self.world.send(name, invite.respond(status, name, ""));
+        if status < 200 {
+            self.part(name).open.push(invite);
+        }
+    }
+
+    fn ring(&mut self, name: Name, invite: Text, status: u16) {
+        let body = if status == 183 { sdp(name, "sendrecv") } else { String::new() };
+        let mut ringing = invite.respond(status, name, &body);
+        if self.chance(30) {
+            ringing = with_tag(&ringing, &format!("fork{}", self.dice.below(3)));
+        }
+        self.world.send(name, ringing);
+        self.part(name).open.push(invite);
+    }
+
+    fn answer(&mut self, name: Name, invite: &Text) {
+        let direction = match invite.body() {
+            offer if offer.contains("a=sendonly") => "recvonly",
+            offer if offer.contains("a=inactive") => "inactive",
+            _ => "sendrecv",
+        };
+        let answer = invite.respond(200, name, &sdp(name, direction));
+        let dialog = Dialog::of_callee(name, invite, &answer);
+        if invite.tag("To").is_none() {
+            self.part(name).dialog = Some(dialog);
+            if self.chance(5) {
+                self.world.send(name, with_tag(&answer, "forktwin"));
+            }
+        }
+        self.world.send(name, answer);
+    }
+
+    // ---- acting
+
+    fn act(&mut self) {
+        let name = [Platform, CarrierA, CarrierB][self.dice.below(3) as usize];
+        let choice = self.dice.below(30);
+        if choice == 0 {
+            return self.world.cut(Platform);
+        }
+        if choice == 1 {
+            return self.cancel(name);
+        }
+        let Some(mut dialog) = self.part(name).dialog.clone() else {
+            return if choice == 2 && name == self.caller {
+                self.cancel(name)
+            };
+        };
+        self.version += 1;
+        let direction = ["sendonly", "inactive", "sendrecv", "recvonly"][self.dice.below(4) as usize];
+        let body = sdp_with(name, direction, "0 8 101", self.version);
+        let request = match choice {
+            2..=4 => dialog.request("BYE", ""),
+            5..=11 => dialog.request("INVITE", &body),
+            12..=13 => dialog.request("INVITE", ""),
+            14 => dialog.request("OPTIONS", ""),
+            15 => dialog.request("INFO", ""),
+            16 => dialog.numbered("BYE", 0),
+            _ => return,
+        };
+        self.part(name).dialog = if request.starts_with("BYE") { None } else { Some(dialog) };
+        self.send_request(name, request);
+    }
+
+    fn cancel(&mut self, name: Name) {
+        if let Some(asked) = self.part(name).asked.last().cloned() {
+            self.world.send(name, asked.cancel());
+        }
+    }
+
+    /// Everybody hangs up and answers what comes, until nothing is left; at last the operator ends it.
+    fn close(&mut self) {
+        self.closing = true;
+        self.cancel(self.caller);
+        for name in [Platform, CarrierA, CarrierB] {
+            if let Some(mut dialog) = self.part(name).dialog.take() {
+                let bye = dialog.request("BYE", "");
+                self.world.send(name, bye);
+            }
+        }
+        for round in 0..300 {
+            if self.world.engine.is_idle() && round > 40 {
+                break;
+            }
+            if round == 100 {
+                self.world.order(Command::HangUpAll);
+            }
+            self.world.pass(Duration::from_secs(1));
+            self.react();
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A model of the relay: it hands out ports, and notices when the engine opens, closes or returns what it should not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use trunkline::base::ids::{EndpointId, NetworkId, WorkerId};
+use trunkline::media::plan::{EndpointCounts, EndpointPlan, MediaCommand, MediaEvent, PortLease, Protection};
+
+/// See the module.
+#[derive(Default)]
+pub struct Relay {
+    next_port: u16,
+    open: BTreeSet<EndpointId>,
+    leased: BTreeSet<(NetworkId, u16)>,
+    /// Set by a scenario: no more ports.
+    pub exhausted: bool,
+    /// What endpoints were told to play, and how they were planned.
+    pub played: Vec<MediaCommand>,
+    pub plans: BTreeMap<EndpointId, EndpointPlan>,
+}
+
+/// Networks of the scenarios' configuration, by name: carrier, public.
+const NETWORKS: u16 = 2;
+/// The one whose legs are SRTP.
+const PUBLIC: NetworkId = NetworkId(1);
+
+fn is_protected(plan: &EndpointPlan) -> bool {
+    matches!(plan.protection, Protection::Srtp { .. })
+}
+
+impl Relay {
+    /// What a relay says first.
+    pub fn start(&mut self) -> MediaEvent {
+        self.next_port = 10_000;
+        let leases = (0..NETWORKS).flat_map(|network| self.bind(NetworkId(network), 8)).collect();
+        MediaEvent::Ready { leases }
+    }
+
+    fn bind(&mut self, network: NetworkId, count: usize) -> Vec<PortLease> {
+        (0..count)
+            .map(|_| {
+                self.next_port = self.next_port.wrapping_add(2).max(10_000);
+                self.leased.insert((network, self.next_port));
+                PortLease { network, worker: WorkerId(0), rtp_port: self.next_port }
+            })
+            .collect()
+    }
+
+    /// Obeys one order; a wrong one fails the scenario.
+    pub fn obey(&mut self, command: MediaCommand, ladder: &[String]) -> Option<MediaEvent> {
+        let wrong = |what: &str| -> ! { panic!("relay: {what}\n{}", ladder.join("\n")) };
+        if let MediaCommand::Open { endpoint, plan, .. } | MediaCommand::Configure { endpoint, plan, .. } = &command {
+            self.plans.insert(*endpoint, (**plan).clone());
+        }
+        match command {
+            MediaCommand::Refill { network, .. } if self.exhausted => Some(MediaEvent::Exhausted { network }),
+            MediaCommand::Refill { network, count } => Some(MediaEvent::Ready { leases: self.bind(network, count) }),
+            MediaCommand::Return { lease } => {
+                if !self.leased.contains(&(lease.network, lease.rtp_port)) {
+                    wrong("given back what it never gave");
+                }
+                Some(MediaEvent::Ready { leases: vec![lease] })
+            }
+            MediaCommand::Open { endpoint, lease, plan } => {
+                if is_protected(&plan) != (lease.network == PUBLIC) {
+                    wrong("the wrong protection");
+                }
+                if !self.open.insert(endpoint) {
+                    wrong("opened twice");
+                }
+                None
+            }
+            MediaCommand::Configure { lease, plan, .. } if is_protected(&plan) != (lease.network == PUBLIC) => {
+                wrong("the wrong protection")
+            }
+            MediaCommand::Configure { endpoint, .. } | MediaCommand::Detach { endpoint, .. } => {
+                if !self.open.contains(&endpoint) {
+                    wrong("configured what is not open");
+                }
+                None
+            }
+            MediaCommand::PlayDigit { endpoint, .. }
+            | MediaCommand::PlayTone { endpoint, .. }
+            | MediaCommand::StopTone { endpoint, .. } => {
+                if !self.open.contains(&endpoint) {
+                    wrong("played to what is not open");
+                }
+                self.played.push(command);
+                None
+            }
+            MediaCommand::Attach { a, b, .. } => {
+                if !self.open.contains(&a) || !self.open.contains(&b) {
+                    wrong("joined what is not open");
+                }
+                None
+            }
+            MediaCommand::Close { endpoint, .. } => {
+                if !self.open.remove(&endpoint) {
+                    wrong("closed what is not open");
+                }
+                Some(MediaEvent::Closed { endpoint, counts: EndpointCounts::default() })
+            }
+        }
+    }
+
+    /// What is still open at the end.
+    pub fn leftovers(&self) -> Option<String> {
+        (!self.open.is_empty()).then(|| format!("endpoints still open: {:?}", self.open))
+    }
+}
