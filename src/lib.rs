@@ -31,4 +31,8 @@ pub mod route;
 pub mod call;
 pub mod engine;
 // ---- above: core, nothing waits; below: shells, nothing decides about SIP ----
+pub mod net;
 pub mod relay;
+pub mod metrics;
+pub mod config;
+pub mod daemon;

@@ -1,0 +1,251 @@
+//! What a profile says about a peer and a trunk may override: the same keys, read by the same functions, over
+//! different defaults.
+
+use std::sync::{Arc, OnceLock};
+
+use super::document::Document;
+use super::grammar;
+use super::network::TRANSPORTS;
+use super::read::{Field, Table};
+use super::report::Report;
+use crate::media::plan::{RingingTone, SrtpSuite};
+use crate::route::media::{
+    Comfort, Ice, KeyGeneration, MediaSettings, Security, SoundSettings, SrtpKeying, SsrcOnRekey, TrunkDtmf,
+};
+use crate::route::profile::{Behaviour, Profile, profile_names, profile_text};
+use crate::route::trunk::{ProbeSettings, SipTimers};
+
+/// Reads the file a field names.
+pub(super) type MusicReader<'r> = &'r dyn Fn(&Field<'_>) -> Option<Arc<[i16]>>;
+
+/// Reads `media`, `options` and `timers`; what is not written stays as in `base`.
+pub(super) fn behaviour(table: &Table<'_>, base: &Behaviour, music: MusicReader<'_>) -> Behaviour {
+    Behaviour {
+        port: base.port,
+        media: media(table, &base.media, music),
+        options: options(table, base.options),
+        timers: timers(table, base.timers),
+    }
+}
+
+fn media(parent: &Table<'_>, base: &MediaSettings, music: MusicReader<'_>) -> MediaSettings {
+    const SECURITIES: [(&str, Security); 3] =
+        [("srtp", Security::Srtp), ("rtp", Security::Rtp), ("optional", Security::Optional)];
+    const ICE: [(&str, Ice); 2] = [("off", Ice::Off), ("lite", Ice::Lite)];
+    let table = parent.table("media", "{ security = \"srtp\" }");
+    let security = table.field("security", "\"srtp\"").and_then(|field| field.choice(&SECURITIES));
+    let codecs = table.field("codecs", "[\"PCMA\", \"PCMU\"]").and_then(|field| field.all(grammar::token));
+    let suites = table.field("suites", "[\"AES_CM_128_HMAC_SHA1_80\"]").and_then(|field| suites(&field));
+    let sources = table.field("sources", "[\"198.51.100.0/28\"]").and_then(|field| field.all(grammar::range));
+    let settings = MediaSettings {
+        security: security.unwrap_or(base.security),
+        codecs: codecs.unwrap_or_else(|| base.codecs.clone()),
+        suites: suites.unwrap_or_else(|| base.suites.clone()),
+        srtp_lifetime: table.flag("srtp_lifetime", "false").unwrap_or(base.srtp_lifetime),
+        srtp: keying(&table, base.srtp),
+        learn: table.flag("learn", "false").unwrap_or(base.learn),
+        sources: sources.unwrap_or_else(|| base.sources.clone()),
+        ice: table.field("ice", "\"lite\"").and_then(|field| field.choice(&ICE)).unwrap_or(base.ice),
+        silence: table.seconds("silence_s", "30", 0..=3600).unwrap_or(base.silence),
+        sound: sound(&table, &base.sound, music),
+    };
+    table.close();
+    settings
+}
+
+/// How digits travel, and what the peer may hear from us alone.
+fn sound(media: &Table<'_>, base: &SoundSettings, music: MusicReader<'_>) -> SoundSettings {
+    const WAYS: [(&str, TrunkDtmf); 3] =
+        [("rfc4733", TrunkDtmf::Rfc4733), ("info", TrunkDtmf::Info), ("inband", TrunkDtmf::Inband)];
+    const COMFORTS: [(&str, Comfort); 3] =
+        [("off", Comfort::Off), ("noise", Comfort::Noise), ("silence", Comfort::Silence)];
+    let dtmf = media.field("dtmf", "\"rfc4733\"").and_then(|field| field.choice(&WAYS));
+    let comfort = media.field("comfort", "\"noise\"").and_then(|field| field.choice(&COMFORTS));
+    let file = media.field("hold_music_file", "\"hold.wav\"");
+    SoundSettings {
+        dtmf: dtmf.unwrap_or(base.dtmf),
+        ringback: ringback(media, base.ringback),
+        comfort: comfort.unwrap_or(base.comfort),
+        hold_music: file.map_or_else(|| base.hold_music.clone(), |field| music(&field)),
+    }
+}
+
+fn ringback(media: &Table<'_>, base: Option<RingingTone>) -> Option<RingingTone> {
+    let table = media.table("ringback", "{ enabled = true, country = \"DE\" }");
+    let known = |text: &str| {
+        let codes = || RingingTone::countries().collect::<Vec<_>>().join(", ");
+        RingingTone::of_country(text).ok_or_else(|| format!("is none of the countries known: {}", codes()))
+    };
+    let written = table.field("country", "\"DE\"");
+    let country = written.as_ref().and_then(|field| field.parsed(known)).or(base);
+    let enabled = table.flag("enabled", "true").unwrap_or(base.is_some());
+    if enabled && country.is_none() && written.is_none() {
+        table.doc().error(table.path(), "the ringing tone's country is missing; write country = \"DE\"");
+    }
+    table.close();
+    country.filter(|_| enabled)
+}
+
+fn suites(field: &Field<'_>) -> Option<Vec<SrtpSuite>> {
+    let suite = |text: &str| SrtpSuite::from_name(text).ok_or_else(suite_list);
+    field.refuse_empty("no suite is left to offer");
+    let suites = field.all(suite).filter(|suites| !suites.is_empty())?;
+    if suites.iter().enumerate().any(|(at, suite)| suites.iter().take(at).any(|before| before == suite)) {
+        field.refuse("names a suite twice");
+        return None;
+    }
+    Some(suites)
+}
+
+fn suite_list() -> String {
+    let names: Vec<&str> = SrtpSuite::ALL.into_iter().map(SrtpSuite::name).collect();
+    format!("is no suite of this version; {} are", names.join(", "))
+}
+
+/// `media.srtp`: how our own key lives (MD-172..174).
+fn keying(media: &Table<'_>, base: SrtpKeying) -> SrtpKeying {
+    const GENERATIONS: [(&str, KeyGeneration); 2] =
+        [("only-if-required", KeyGeneration::OnlyIfRequired), ("always", KeyGeneration::Always)];
+    const SSRCS: [(&str, SsrcOnRekey); 2] = [("new", SsrcOnRekey::New), ("keep", SsrcOnRekey::Keep)];
+    let table = media.table("srtp", "{ generate_keys = \"only-if-required\" }");
+    let generate = table.field("generate_keys", "\"only-if-required\"");
+    let ssrc = table.field("ssrc_on_rekey", "\"new\"");
+    let keying = SrtpKeying {
+        generate: generate.and_then(|field| field.choice(&GENERATIONS)).unwrap_or(base.generate),
+        ssrc: ssrc.and_then(|field| field.choice(&SSRCS)).unwrap_or(base.ssrc),
+        reset: table.flag("reset_on_rekey", "false").unwrap_or(base.reset),
+    };
+    if keying.reset && keying.ssrc == SsrcOnRekey::New {
+        let text = "changes nothing: a new SSRC begins at 0 anyway; it acts with ssrc_on_rekey = \"keep\"";
+        table.doc().warn(&table.path_of("reset_on_rekey"), text);
+    }
+    table.close();
+    keying
+}
+
+fn options(parent: &Table<'_>, base: ProbeSettings) -> ProbeSettings {
+    let table = parent.table("options", "{ interval_s = 60 }");
+    let interval = table.seconds("interval_s", "60", 0..=3600).unwrap_or(base.interval);
+    table.close();
+    ProbeSettings { interval }
+}
+
+fn timers(parent: &Table<'_>, base: SipTimers) -> SipTimers {
+    let table = parent.table("timers", "{ t1_ms = 500 }");
+    let t1 = table.millis("t1_ms", "500", 50..=10_000);
+    // RFC 3261 17.1.1.2: timer B is 64*T1, so another T1 moves the wait for a response too.
+    let no_response = t1.map_or(base.no_response, |t1| t1 * 64);
+    let timers = SipTimers {
+        t1: t1.unwrap_or(base.t1),
+        t2: table.millis("t2_ms", "4000", 100..=60_000).unwrap_or(base.t2),
+        t4: table.millis("t4_ms", "5000", 100..=60_000).unwrap_or(base.t4),
+        no_response: table.seconds("no_response_s", "32", 1..=640).unwrap_or(no_response),
+        no_answer: table.seconds("no_answer_s", "180", 5..=3600).unwrap_or(base.no_answer),
+        max_duration: table.seconds("max_duration_s", "86400", 10..=604_800).unwrap_or(base.max_duration),
+    };
+    if timers.t2 < timers.t1 {
+        table.doc().error(&table.path_of("t2_ms"), "T2 is below T1; write t2_ms = 4000");
+    }
+    table.close();
+    timers
+}
+
+/// Reads an embedded profile.
+///
+/// # Errors
+/// What is wrong with its text (a test reads every one), or that there is none of this name.
+pub fn profile(name: &str) -> Result<Profile, Report> {
+    let found = profile_names().find(|known| *known == name).zip(profile_text(name));
+    let Some((name, text)) = found else {
+        return Err(Report::unreadable(name, format!("no such profile; write one of {}", profile_list())));
+    };
+    let (doc, entries) = Document::parse(&format!("profiles/{name}.toml"), text);
+    let profile = read_profile(name, Table::root(&doc, &entries));
+    match doc.is_accepted() {
+        true => Ok(profile),
+        false => Err(doc.into_report()),
+    }
+}
+
+fn read_profile(name: &'static str, table: Table<'_>) -> Profile {
+    let transports = table.need("transports", "[\"tls\"]").and_then(|field| field.list()).unwrap_or_default();
+    let port = table.whole("port", "5061", 1..=u16::MAX);
+    let profile = Profile {
+        name,
+        version: table.need("version", "1").and_then(|field| field.whole(1..=u16::MAX)).unwrap_or(1),
+        description: table.need("description", "\"...\"").and_then(|field| field.text()).unwrap_or_default().to_owned(),
+        transports: transports.iter().filter_map(|field| field.choice(&TRANSPORTS)).collect(),
+        behaviour: Behaviour { port, ..behaviour(&table, &Behaviour::default(), &no_music) },
+    };
+    table.close();
+    profile
+}
+
+/// A profile is part of the program: there is no file beside it.
+fn no_music(field: &Field<'_>) -> Option<Arc<[i16]>> {
+    field.refuse_key("a profile names no file; write hold_music_file at the trunk");
+    None
+}
+
+/// Names of all profiles, for a message.
+pub(super) fn profile_list() -> String {
+    profile_names().collect::<Vec<_>>().join(", ")
+}
+
+/// The embedded profile a field names. They are constants of the binary, so they are read once.
+pub(super) fn profile_of(field: &Field<'_>) -> Option<&'static Profile> {
+    let choices: Vec<(&str, &Profile)> = embedded().iter().map(|profile| (profile.name, profile)).collect();
+    field.choice(&choices)
+}
+
+/// An embedded profile by its name.
+pub(super) fn known_profile(name: &str) -> Option<&'static Profile> {
+    embedded().iter().find(|profile| profile.name == name)
+}
+
+fn embedded() -> &'static [Profile] {
+    static PROFILES: OnceLock<Vec<Profile>> = OnceLock::new();
+    PROFILES.get_or_init(|| profile_names().filter_map(|name| profile(name).ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    use crate::sip::flow::Transport;
+
+    #[test]
+    fn every_embedded_profile_is_read() {
+        for name in profile_names() {
+            if let Err(report) = profile(name) {
+                panic!("{report}");
+            }
+        }
+    }
+
+    #[test]
+    fn generic_tls_secures_its_media_and_probes_once_a_minute() {
+        let profile = profile("generic-tls").unwrap();
+        assert_eq!(profile.transports, [Transport::Tls]);
+        assert_eq!(profile.behaviour.port, Some(5061));
+        assert_eq!(profile.behaviour.media.security, Security::Srtp);
+        assert_eq!(profile.behaviour.media.codecs, ["PCMA", "PCMU", "G722"]);
+        assert_eq!(profile.behaviour.options.interval, Duration::from_secs(60));
+        assert_eq!(profile.behaviour.timers, SipTimers::default());
+    }
+
+    #[test]
+    fn carrier_ip_takes_plain_media_on_any_transport() {
+        let profile = profile("carrier-ip").unwrap();
+        assert_eq!(profile.transports, [Transport::Udp, Transport::Tcp, Transport::Tls]);
+        assert_eq!(profile.behaviour.media.security, Security::Rtp);
+        assert_eq!(profile.behaviour.port, None);
+    }
+
+    #[test]
+    fn an_unknown_profile_is_answered_with_the_known_ones() {
+        let report = profile("nobody").unwrap_err();
+        assert!(report.to_string().contains("carrier-ip, generic-tls"), "{report}");
+    }
+}

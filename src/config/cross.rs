@@ -1,0 +1,202 @@
+//! What only shows when the tables are seen together: ports that collide, trunks that do not fit their listener,
+//! senders that cannot be told apart, routes that are never reached.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+use super::behaviour::known_profile;
+use super::document::Document;
+use super::settings::Settings;
+use super::trunk::foreign_family;
+use crate::route::identify::ambiguities;
+use crate::route::media::Security;
+use crate::route::profile::Profile;
+use crate::route::settings::{ListenerSettings, NetworkSettings, RoutingSettings, TrunkSettings};
+use crate::route::trunk::ClientCertificate;
+use crate::sip::flow::Transport;
+
+/// Reports everything that does not fit together.
+pub(super) fn check(doc: &Document, settings: &Settings) {
+    let routing = &settings.routing;
+    check_networks(doc, &routing.networks);
+    check_ports(doc, settings);
+    routing.trunks.iter().for_each(|trunk| check_trunk(doc, routing, trunk));
+    for pair in ambiguities(routing) {
+        let text = format!(
+            "{} sends as \"{}\" too: nothing tells the two apart; write different sources, or peer_names on a TLS listener",
+            pair.source, pair.first
+        );
+        doc.error(&format!("trunks.{}.sources", pair.second), text);
+    }
+    check_routes(doc, routing);
+    if routing.listeners.is_empty() && doc.is_accepted() {
+        doc.error("", "no listener: nothing can arrive; write a table [listeners.NAME]");
+    }
+}
+
+/// Whether a port bound on one address is taken on the other.
+fn addresses_meet(a: IpAddr, b: IpAddr) -> bool {
+    a == b || (a.is_ipv4() == b.is_ipv4() && (a.is_unspecified() || b.is_unspecified()))
+}
+
+/// Every pair once, the later one second.
+fn pairs<T>(entries: &[T]) -> impl Iterator<Item = (&T, &T)> {
+    let later = |(index, entry)| entries.iter().skip(index + 1).map(move |other| (entry, other));
+    entries.iter().enumerate().flat_map(later)
+}
+
+fn check_networks(doc: &Document, networks: &[NetworkSettings]) {
+    for (a, b) in pairs(networks) {
+        let (first, last) = (a.rtp_ports.0.max(b.rtp_ports.0), a.rtp_ports.1.min(b.rtp_ports.1));
+        if addresses_meet(a.bind, b.bind) && first <= last {
+            let text =
+                format!("ports {first}-{last} belong to network \"{}\" too; write ranges that do not overlap", a.name);
+            doc.error(&format!("networks.{}.rtp_ports", b.name), text);
+        }
+    }
+}
+
+/// A socket the configuration asks for.
+struct Bound {
+    path: String,
+    what: String,
+    datagram: bool,
+    address: SocketAddr,
+}
+
+fn check_ports(doc: &Document, settings: &Settings) {
+    let routing = &settings.routing;
+    let mut bound: Vec<Bound> = routing.listeners.iter().filter_map(|listener| bound(routing, listener)).collect();
+    for (table, address) in [("metrics", settings.metrics), ("api", settings.api)] {
+        let path = format!("{table}.bind");
+        bound.extend(address.map(|address| Bound { what: path.clone(), path, datagram: false, address }));
+    }
+    for (a, b) in pairs(&bound) {
+        let same = a.address.port() == b.address.port() && a.datagram == b.datagram;
+        if same && addresses_meet(a.address.ip(), b.address.ip()) {
+            doc.error(&b.path, format!("port {} is taken by {}; write another port", b.address.port(), a.what));
+        }
+    }
+    for socket in bound.iter().filter(|socket| socket.datagram) {
+        check_media_ports(doc, &routing.networks, socket);
+    }
+}
+
+fn bound(routing: &RoutingSettings, listener: &ListenerSettings) -> Option<Bound> {
+    let network = routing.networks.iter().find(|network| network.name == listener.network)?;
+    let (path, what) = (format!("listeners.{}.port", listener.name), format!("listener \"{}\"", listener.name));
+    let datagram = listener.transport == Transport::Udp;
+    Some(Bound { path, what, datagram, address: SocketAddr::new(network.bind, listener.port) })
+}
+
+fn check_media_ports(doc: &Document, networks: &[NetworkSettings], socket: &Bound) {
+    let port = socket.address.port();
+    let range = |network: &&NetworkSettings| (network.rtp_ports.0..=network.rtp_ports.1).contains(&port);
+    let meeting = networks.iter().filter(|network| addresses_meet(network.bind, socket.address.ip()));
+    if let Some(network) = meeting.into_iter().find(range) {
+        let text =
+            format!("port {port} lies in rtp_ports of network \"{}\"; write a port outside that range", network.name);
+        doc.error(&socket.path, text);
+    }
+}
+
+fn check_trunk(doc: &Document, routing: &RoutingSettings, trunk: &TrunkSettings) {
+    let at = |key: &str| format!("trunks.{}.{key}", trunk.name);
+    let Some(listener) = routing.listeners.iter().find(|listener| listener.name == trunk.listener) else { return };
+    if let Some(profile) = known_profile(&trunk.profile) {
+        check_profile(doc, &at("profile"), profile, listener);
+    }
+    match listener.transport {
+        Transport::Tls => check_tls_trunk(doc, listener, trunk),
+        Transport::Udp | Transport::Tcp => check_plain_trunk(doc, listener, trunk),
+    }
+    let network = routing.networks.iter().find(|network| network.name == listener.network);
+    if let Some(foreign) = network.and_then(|network| foreign_family(&trunk.targets, network.advertise)) {
+        let text = format!(
+            "{foreign} cannot be reached from network \"{}\"; write a target of its address family",
+            listener.network
+        );
+        doc.error(&at("targets"), text);
+    }
+    let is_known = !trunk.effective_sources().is_empty() || !trunk.peer_names.is_empty();
+    // A registrar's calls come over the connection that we registered with (PF-133).
+    if !is_known && trunk.registration.is_none() {
+        doc.warn(&at("sources"), "nobody is let in from this trunk; write sources = [\"198.51.100.0/28\"]");
+    }
+}
+
+fn check_profile(doc: &Document, path: &str, profile: &Profile, listener: &ListenerSettings) {
+    if !profile.transports.contains(&listener.transport) {
+        let spoken: Vec<_> = profile.transports.iter().map(|transport| transport.uri_token()).collect();
+        let (found, spoken) = (listener.transport.uri_token(), spoken.join(" or "));
+        let text = format!(
+            "{} speaks {spoken}, listener \"{}\" is {found}; write a {spoken} listener or another profile",
+            profile.name, listener.name
+        );
+        doc.error(path, text);
+    }
+}
+
+fn check_tls_trunk(doc: &Document, listener: &ListenerSettings, trunk: &TrunkSettings) {
+    let at = |key: &str| format!("trunks.{}.{key}", trunk.name);
+    if trunk.trust.is_none() {
+        doc.error(
+            &at("trust"),
+            "which of the trust stores verifies this peer? write trust = \"NAME\", or name one \"default\"",
+        );
+    }
+    if listener.client_certificate == ClientCertificate::Never && !trunk.peer_names.is_empty() {
+        let text =
+            format!("listener \"{}\" asks for no certificate, so only sources identify this peer", listener.name);
+        doc.warn(&at("peer_names"), text);
+    }
+}
+
+fn check_plain_trunk(doc: &Document, listener: &ListenerSettings, trunk: &TrunkSettings) {
+    let at = |key: &str| format!("trunks.{}.{key}", trunk.name);
+    let found = listener.transport.uri_token();
+    let only_tls = format!("has a meaning over TLS only, listener \"{}\" is {found}; leave it out", listener.name);
+    for path in ["certificate", "trust", "peer_names"].map(at).iter().filter(|path| doc.stands(path)) {
+        doc.error(path, only_tls.as_str());
+    }
+    if trunk.behaviour.media.security != Security::Rtp {
+        let text = format!("SRTP keys travel readable over {found}; write security = \"rtp\" or use a TLS listener");
+        doc.warn(&at("media.security"), text);
+    }
+}
+
+fn check_routes(doc: &Document, routing: &RoutingSettings) {
+    let mut names: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut open: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, route) in routing.routes.iter().enumerate() {
+        let twin = route.name.as_deref().and_then(|name| names.insert(name, index));
+        if let Some(twin) = twin {
+            doc.error(&format!("routes[{index}].name"), format!("routes[{twin}] has this name too; write another one"));
+        }
+        match open.get(route.from.as_str()) {
+            Some(first) => {
+                let from = &route.from;
+                let text = format!(
+                    "never reached: routes[{first}] takes every call from \"{from}\"; put this route before it"
+                );
+                doc.warn(&format!("routes[{index}]"), text);
+            }
+            None if route.calling.is_none() && route.called.is_none() => drop(open.insert(&route.from, index)),
+            None => {}
+        }
+    }
+    let used = used_trunks(routing);
+    for trunk in routing.trunks.iter().filter(|trunk| !used.contains(trunk.name.as_str())) {
+        doc.warn(&format!("trunks.{}", trunk.name), "no route uses this trunk");
+    }
+}
+
+/// Trunks that a route names, by themselves or as members of a group.
+fn used_trunks(routing: &RoutingSettings) -> BTreeSet<&str> {
+    let named = routing.routes.iter().flat_map(|route| route.to.iter().chain([&route.from]));
+    let mut used: BTreeSet<&str> = named.map(String::as_str).collect();
+    for group in routing.groups.iter().filter(|group| used.contains(group.name.as_str())).collect::<Vec<_>>() {
+        used.extend(group.members.iter().map(|member| member.trunk.as_str()));
+    }
+    used
+}

@@ -1,0 +1,152 @@
+//! One TOML text: where each key stands, and what was found wrong so far.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::report::{Finding, Level, Report, shown};
+
+/// The places and findings of one file. Readers share it; findings gather until [`Document::into_report`].
+#[derive(Debug)]
+pub(super) struct Document {
+    name: String,
+    /// Offsets of the first octet of each line.
+    lines: Vec<usize>,
+    /// Path -> line, for every key and element of the file.
+    places: BTreeMap<String, usize>,
+    /// Lines that are no TOML, and the complaint: what the parser made up for them is not judged again.
+    broken: BTreeMap<usize, String>,
+    findings: RefCell<Vec<Finding>>,
+}
+
+impl Document {
+    /// Parses as far as the text goes; what is no TOML becomes findings.
+    pub(super) fn parse<'t>(name: &str, text: &'t str) -> (Document, DeTable<'t>) {
+        let (root, faults) = DeTable::parse_recoverable(text);
+        let starts = text.bytes().enumerate().filter(|(_, octet)| *octet == b'\n').map(|(at, _)| at + 1);
+        let mut document = Document {
+            name: name.to_owned(),
+            lines: std::iter::once(0).chain(starts).collect(),
+            places: BTreeMap::new(),
+            broken: BTreeMap::new(),
+            findings: RefCell::default(),
+        };
+        let root = root.into_inner();
+        document.note_table("", &root);
+        faults.iter().for_each(|fault| document.note_fault(text, fault));
+        (document, root)
+    }
+
+    /// One finding for each broken line: the parser's first complaint is the useful one. A bracket left open breaks
+    /// every line after it in the same way: only the first of them is shown.
+    fn note_fault(&mut self, text: &str, fault: &toml::de::Error) {
+        let span = fault.span();
+        let line = span.as_ref().map_or(1, |span| self.line_of(span));
+        let before = line.checked_sub(1).and_then(|before| self.broken.get(&before));
+        let continued = fault.message().contains("array") && before.is_some_and(|before| before == fault.message());
+        if self.broken.insert(line, fault.message().to_owned()).is_some() || continued {
+            return;
+        }
+        let found = span.and_then(|span| text.get(span)).filter(|found| !found.is_empty()).map(shown);
+        let (found, message) = (found.unwrap_or_default(), fault.message());
+        let text = match message {
+            "duplicate key" => format!("{found} is defined twice; keep one of the two"),
+            message if message.contains("between array elements") => {
+                format!("not TOML: {message}; is the bracket of the list above closed?")
+            }
+            message if message.contains("recur") => "nested too deeply; this file needs four levels at most".to_owned(),
+            message => format!("not TOML: {message}; check quotes, brackets and the = on this line"),
+        };
+        self.push(Level::Error, line, "", text);
+    }
+
+    fn note_table(&mut self, path: &str, table: &DeTable<'_>) {
+        for (key, value) in table.iter() {
+            let path = joined(path, key.get_ref());
+            let line = self.line_of(&key.span());
+            self.note_value(path, line, value.get_ref());
+        }
+    }
+
+    fn note_value(&mut self, path: String, line: usize, value: &DeValue<'_>) {
+        match value {
+            DeValue::Table(table) => self.note_table(&path, table),
+            DeValue::Array(elements) => {
+                for (index, element) in elements.iter().enumerate() {
+                    let line = self.line_of(&element.span());
+                    self.note_value(format!("{path}[{index}]"), line, element.get_ref());
+                }
+            }
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_) => {}
+        }
+        self.places.insert(path, line);
+    }
+
+    fn line_of(&self, span: &Range<usize>) -> usize {
+        self.lines.partition_point(|start| *start <= span.start)
+    }
+
+    /// Line of a path, or of the nearest table around it; 0 when nothing of it stands in the file.
+    pub(super) fn line(&self, path: &str) -> usize {
+        let mut path = path;
+        loop {
+            if let Some(line) = self.places.get(path) {
+                return *line;
+            }
+            match path.rfind(['.', '[']).and_then(|at| path.get(..at)) {
+                Some(parent) => path = parent,
+                None => return 0,
+            }
+        }
+    }
+
+    /// True when the path is written in the file.
+    pub(super) fn stands(&self, path: &str) -> bool {
+        self.places.contains_key(path)
+    }
+
+    /// The file is refused for this.
+    pub(super) fn error(&self, path: &str, text: impl Into<String>) {
+        self.push(Level::Error, self.line(path), path, text.into());
+    }
+
+    /// The file is used in spite of this.
+    pub(super) fn warn(&self, path: &str, text: impl Into<String>) {
+        self.push(Level::Warning, self.line(path), path, text.into());
+    }
+
+    fn push(&self, level: Level, line: usize, path: &str, text: String) {
+        // What the parser could not read is missing from the rest: no judgement on its own line, no warnings at all.
+        let unsure = self.broken.contains_key(&line) || (level == Level::Warning && !self.broken.is_empty());
+        if !path.is_empty() && unsure {
+            return;
+        }
+        let (file, path) = (self.name.clone(), path.to_owned());
+        self.findings.borrow_mut().push(Finding { file, line, path, text, level });
+    }
+
+    /// True when nothing speaks against the file so far.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.findings.borrow().iter().all(|finding| finding.level != Level::Error)
+    }
+
+    pub(super) fn into_report(self) -> Report {
+        Report::new(self.findings.into_inner())
+    }
+}
+
+/// `path.key`, the key quoted when it is no bare key.
+pub(super) fn joined(path: &str, key: &str) -> String {
+    let bare = !key.is_empty() && key.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet));
+    let key = if bare { key.to_owned() } else { shown(key) };
+    match path {
+        "" => key,
+        path => format!("{path}.{key}"),
+    }
+}

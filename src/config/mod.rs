@@ -1,0 +1,145 @@
+//! The configuration file: one TOML text -> [`Settings`] and the [`Snapshot`] compiled from them (DESIGN 7).
+//!
+//! `document` parses with recovery and knows the line of every path; `read` holds the typed getters, whose asked keys
+//! are the known keys; one file for each table or group of tables reads it; `cross` sees them together; `certificates`
+//! looks into the files they name. Every error is found before the first one is shown.
+
+mod authentication;
+mod behaviour;
+mod certificates;
+mod cross;
+mod document;
+mod grammar;
+mod network;
+mod read;
+mod report;
+mod routes;
+mod sections;
+pub mod settings;
+mod suggest;
+mod target;
+mod trunk;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::base::limits::CONFIG_OCTETS;
+use crate::route::settings::{ListenerSettings, RoutingSettings};
+use crate::route::snapshot::Snapshot;
+
+pub use behaviour::profile;
+pub use certificates::Files;
+pub use report::{Finding, Level, Report};
+pub use settings::{CertificateFiles, LogFormat, LogLevel, LogSettings, Settings, TrustRoots};
+
+use document::Document;
+use read::{Declared, Table};
+use trunk::TrunkReader;
+
+/// A file that was accepted.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub settings: Settings,
+    pub snapshot: Arc<Snapshot>,
+    /// What somebody should look at: keys not yet acted on, routes never reached. No errors in it.
+    pub report: Report,
+}
+
+impl Loaded {
+    /// What somebody should look at.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.report.warnings
+    }
+}
+
+/// Reads and checks a file, and the files it names.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn load(path: &Path) -> Result<Loaded, Report> {
+    let name = path.display().to_string();
+    let text = read_file(path).map_err(|reason| Report::unreadable(&name, reason))?;
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let base = absolute.parent().map_or_else(PathBuf::new, Path::to_owned);
+    parse(&name, &text, &base, Files::Checked)
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    let file = File::open(path).map_err(|error| format!("cannot be read: {error}; name another with --config FILE"))?;
+    let mut octets = Vec::new();
+    let read = file.take(CONFIG_OCTETS.saturating_add(1)).read_to_end(&mut octets);
+    let length = read.map_err(|error| format!("cannot be read: {error}"))?;
+    if u64::try_from(length).map_or(true, |length| length > CONFIG_OCTETS) {
+        return Err(format!("is larger than {CONFIG_OCTETS} octets; is this the configuration file?"));
+    }
+    String::from_utf8(octets).map_err(|error| {
+        let good = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
+        let line = good.filter(|octet| **octet == b'\n').count() + 1;
+        format!("line {line} is not UTF-8; save the file as UTF-8")
+    })
+}
+
+/// Checks a text. `name` is what findings call the file; relative paths start at `base`.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn parse(name: &str, text: &str, base: &Path, files: Files) -> Result<Loaded, Report> {
+    let (doc, entries) = Document::parse(name, text);
+    let root = Table::root(&doc, &entries);
+    let settings = read_settings(root, Declared::new(&entries), base, files);
+    cross::check(&doc, &settings);
+    if files == Files::Checked {
+        certificates::check(&doc, &settings);
+    }
+    let snapshot = match doc.is_accepted() {
+        true => Snapshot::compile(&settings.routing).map_err(|error| doc.error("", error.to_string())).ok(),
+        false => None,
+    };
+    let report = doc.into_report();
+    match snapshot {
+        Some(snapshot) => Ok(Loaded { settings, snapshot: Arc::new(snapshot), report }),
+        None => Err(report),
+    }
+}
+
+fn read_settings<'d>(root: Table<'d>, declared: Declared<'d>, base: &'d Path, files: Files) -> Settings {
+    let node = sections::node(&root, base);
+    let (listeners, keep_alives) = network::listeners(&root, &declared);
+    let settings = Settings {
+        dns: sections::dns(&root),
+        certificates: sections::certificates(&root, base),
+        trust: sections::trust(&root, base),
+        media: sections::media(&root),
+        metrics: sections::metrics(&root),
+        api: sections::api(&root),
+        cdr: sections::cdr(&root, base, &node),
+        log: sections::log(&root),
+        routing: routing(&root, &node.name, listeners, TrunkReader { declared, base, files }),
+        keep_alives,
+        node,
+    };
+    root.close();
+    settings
+}
+
+fn routing(
+    root: &Table<'_>,
+    node_name: &str,
+    listeners: Vec<ListenerSettings>,
+    reader: TrunkReader<'_>,
+) -> RoutingSettings {
+    let settings = RoutingSettings {
+        node_name: node_name.to_owned(),
+        networks: network::networks(root),
+        listeners,
+        trunks: reader.trunks(root),
+        groups: routes::groups(root, &reader.declared),
+        routes: routes::routes(root, &reader.declared),
+        limits: sections::limits(root),
+        cross_check: sections::cross_check(root),
+    };
+    routes::later_tables(root, &reader.declared);
+    settings
+}

@@ -1,0 +1,118 @@
+//! `[groups.NAME]` and `[[routes]]`.
+
+use super::grammar;
+use super::read::{Declared, Field, Kind, Table};
+use super::target::rank;
+use crate::route::settings::{GroupSettings, MemberSettings, RouteSettings};
+use crate::route::table::Pattern;
+
+pub(super) fn groups(root: &Table<'_>, declared: &Declared<'_>) -> Vec<GroupSettings> {
+    let trunks = declared.names(Kind::Trunk);
+    let mut groups = Vec::new();
+    for (name, table) in root.named("groups") {
+        if trunks.contains(name.as_str()) {
+            table.doc().error(table.path(), "a trunk has this name too; write another name for the group");
+        }
+        let members = table.need("members", "[{ trunk = \"north-tel\", priority = 1, weight = 1 }]");
+        if let Some(field) = members {
+            field.refuse_empty("a group needs a member");
+            let members = field.list().unwrap_or_default();
+            groups.push(GroupSettings { name, members: members.iter().filter_map(|f| member(f, declared)).collect() });
+        }
+        table.close();
+    }
+    groups
+}
+
+fn member(field: &Field<'_>, declared: &Declared<'_>) -> Option<MemberSettings> {
+    let table = field.table()?;
+    let trunk = table.need("trunk", "\"north-tel\"").and_then(|field| field.name_of(Kind::Trunk, declared));
+    let (priority, weight) = rank(&table);
+    table.close();
+    Some(MemberSettings { trunk: trunk?, priority, weight })
+}
+
+pub(super) fn routes(root: &Table<'_>, declared: &Declared<'_>) -> Vec<RouteSettings> {
+    root.tables("routes").into_iter().filter_map(|table| route(table, declared)).collect()
+}
+
+fn route(table: Table<'_>, declared: &Declared<'_>) -> Option<RouteSettings> {
+    let name = table.text("name", "\"pstn-to-teams\"");
+    let from = table.need("from", "\"north-tel\"").and_then(|field| field.name_of(Kind::TrunkOrGroup, declared));
+    let calling = table.field("calling", "{ prefix = \"+4930\" }").and_then(|field| pattern(&field));
+    let called = table.field("called", "{ prefix = \"+4930\" }").and_then(|field| pattern(&field));
+    let to = table.need("to", "[\"teams\"]");
+    let to = to.as_ref().and_then(|field| destinations(field, declared));
+    later(&table, declared);
+    table.close();
+    Some(RouteSettings { name, from: from?, calling, called, to: to? })
+}
+
+fn destinations(field: &Field<'_>, declared: &Declared<'_>) -> Option<Vec<String>> {
+    field.refuse_empty("a route needs a destination");
+    Some(field.list()?.iter().filter_map(|field| field.name_of(Kind::TrunkOrGroup, declared)).collect())
+}
+
+/// `"+49301234"`, `{ prefix = "+4930" }` or `{ regex = "^\\+4930" }`.
+fn pattern(field: &Field<'_>) -> Option<Pattern> {
+    if field.is_text() {
+        return field.text().map(|number| Pattern::Number(number.to_owned()));
+    }
+    let table = field.table()?;
+    let prefix = table.text("prefix", "\"+4930\"").map(Pattern::Prefix);
+    let regex = table.field("regex", "\"^\\\\+4930\"");
+    let pattern = match (&prefix, &regex) {
+        (Some(_), Some(_)) => {
+            table.doc().error(table.path(), "has both prefix and regex; keep one of the two");
+            None
+        }
+        (None, None) if !table.has("prefix") => {
+            field.refuse("names no pattern");
+            None
+        }
+        (Some(_), None) | (None, None) => prefix,
+        (None, Some(regex)) => expression(regex, &table),
+    };
+    table.close();
+    pattern
+}
+
+fn expression(field: &Field<'_>, table: &Table<'_>) -> Option<Pattern> {
+    if field.text().is_some_and(|text| !text.starts_with(['^', '('])) {
+        let text = "is found anywhere in the number; start it with ^ to mean its beginning";
+        table.doc().warn(field.path(), text);
+    }
+    field.parsed(Pattern::regex)
+}
+
+/// Keys of DESIGN's contract that are understood and wait for their part.
+fn later(table: &Table<'_>, declared: &Declared<'_>) {
+    table.field("account", "\"acme\"").and_then(|field| field.name_of(Kind::Account, declared));
+    table.not_yet("account");
+    let provisioned = table.field("numbers", "\"any\"");
+    if provisioned.and_then(|field| field.choice(&[("any", false), ("provisioned", true)])) == Some(true) {
+        table.not_yet("numbers");
+    }
+}
+
+/// `[accounts]`, `[provisioning]`, `[emergency]`, `[fraud]`: understood, checked, and waiting for their part.
+pub(super) fn later_tables(root: &Table<'_>, declared: &Declared<'_>) {
+    for (_, table) in root.named("accounts") {
+        table.need("fqdn", "\"acme.sbc1.example.com\"").and_then(|field| field.parsed(grammar::fqdn));
+        table.need("trunk", "\"teams\"").and_then(|field| field.name_of(Kind::Trunk, declared));
+        table.flag("caller_screening", "true");
+        table.close();
+    }
+    let provisioning = root.table("provisioning", "{ source = \"file\" }");
+    let source = provisioning.field("source", "\"file\"");
+    source.and_then(|field| field.choice(&[("file", ()), ("store", ())]));
+    provisioning.field("custom_header", "\"X-Operator-Content\"").and_then(|field| field.parsed(grammar::token));
+    provisioning.close();
+    let emergency = root.table("emergency", "{ numbers = [\"110\", \"112\"] }");
+    emergency.field("numbers", "[\"110\", \"112\"]").and_then(|field| field.all(grammar::short_number));
+    emergency.close();
+    let fraud = root.table("fraud", "{ allow_countries = [\"DE\"] }");
+    fraud.field("allow_countries", "[\"DE\"]").and_then(|field| field.all(grammar::country));
+    fraud.close();
+    ["accounts", "provisioning", "emergency", "fraud"].into_iter().for_each(|key| root.not_yet(key));
+}

@@ -1,0 +1,168 @@
+//! The tables that stand once: node, dns, certificates, trust, sip, media, limits, metrics, api, cdr, log.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::grammar;
+use super::read::Table;
+use super::settings::{
+    CertificateFiles, DnsSettings, LogFormat, LogLevel, LogSettings, MediaEngineSettings, NodeSettings, TrustRoots,
+};
+use crate::base::limits::Limits;
+
+pub(super) fn node(root: &Table<'_>, base: &Path) -> NodeSettings {
+    let table = root.table("node", "{ name = \"sbc1\" }");
+    let name = table.field("name", "\"sbc1\"").and_then(|field| field.parsed(grammar::token));
+    let state_dir = table.text("state_dir", "\"/var/lib/trunkline\"");
+    let drain = table.seconds("drain_s", "60", 0..=86_400);
+    table.close();
+    NodeSettings {
+        name: name.unwrap_or_else(|| "trunkline".to_owned()),
+        state_dir: base.join(state_dir.as_deref().unwrap_or("/var/lib/trunkline")),
+        drain: drain.unwrap_or(Duration::from_secs(60)),
+    }
+}
+
+pub(super) fn dns(root: &Table<'_>) -> DnsSettings {
+    const DNS_PORT: u16 = 53;
+    let table = root.table("dns", "{ servers = [\"10.1.0.10\"] }");
+    let server = |text: &str| grammar::socket_or(text, DNS_PORT);
+    let servers = table.field("servers", "[\"10.1.0.10\"]").and_then(|field| field.all(server));
+    let hosts = hosts(&table.table("hosts", "{ \"sip.example.com\" = [\"192.0.2.1\"] }"));
+    table.close();
+    DnsSettings { servers: servers.unwrap_or_default(), hosts }
+}
+
+fn hosts(table: &Table<'_>) -> BTreeMap<String, Vec<IpAddr>> {
+    let mut hosts = BTreeMap::new();
+    for (name, field) in table.pairs("[\"192.0.2.1\"]") {
+        let addresses = field.all(grammar::address).unwrap_or_default();
+        match grammar::host_name(&name) {
+            Ok(name) if !addresses.is_empty() => drop(hosts.insert(name.to_ascii_lowercase(), addresses)),
+            Ok(_) => field.refuse("has no address"),
+            Err(reason) => field.refuse(format_args!("the key {reason}")),
+        }
+    }
+    hosts
+}
+
+pub(super) fn certificates(root: &Table<'_>, base: &Path) -> BTreeMap<String, CertificateFiles> {
+    let mut certificates = BTreeMap::new();
+    for (name, table) in root.named("certificates") {
+        let chain = table.need("chain", "\"/etc/trunkline/sbc1.chain.pem\"").and_then(|field| field.text());
+        let key = table.need("key", "\"/etc/trunkline/sbc1.key.pem\"").and_then(|field| field.text());
+        if let (Some(chain), Some(key)) = (chain, key) {
+            certificates.insert(name, CertificateFiles { chain: base.join(chain), key: base.join(key) });
+        }
+        table.close();
+    }
+    certificates
+}
+
+pub(super) fn trust(root: &Table<'_>, base: &Path) -> BTreeMap<String, TrustRoots> {
+    let mut stores = BTreeMap::new();
+    let named = root.named("trust");
+    if named.is_empty() {
+        stores.insert("default".to_owned(), TrustRoots::System);
+    }
+    for (name, table) in named {
+        let roots = table.need("roots", "\"system\"").and_then(|field| field.text());
+        let roots = roots.map(|roots| match roots {
+            "system" => TrustRoots::System,
+            path => TrustRoots::File(base.join(path)),
+        });
+        stores.extend(roots.map(|roots| (name, roots)));
+        table.close();
+    }
+    stores
+}
+
+/// `sip.cross_check`.
+pub(super) fn cross_check(root: &Table<'_>) -> bool {
+    let table = root.table("sip", "{ cross_check = false }");
+    let cross_check = table.flag("cross_check", "false").unwrap_or(false);
+    table.close();
+    cross_check
+}
+
+pub(super) fn media(root: &Table<'_>) -> MediaEngineSettings {
+    let table = root.table("media", "{ workers = 0 }");
+    let settings = MediaEngineSettings {
+        workers: table.whole("workers", "0", 0..=256).unwrap_or(0),
+        dscp: table.whole("dscp", "46", 0..=63).unwrap_or(46),
+        port_rest: table.seconds("port_rest_s", "30", 0..=3600).unwrap_or(Duration::from_secs(30)),
+    };
+    table.close();
+    settings
+}
+
+pub(super) fn limits(root: &Table<'_>) -> Limits {
+    let table = root.table("limits", "{ max_calls = 2000 }");
+    let default = Limits::default();
+    let count = |key, default: usize, most: u64| {
+        let read = table.whole(key, &default.to_string(), 1..=most);
+        read.and_then(|count| usize::try_from(count).ok()).unwrap_or(default)
+    };
+    let seconds = |key, default: u64| table.whole(key, &default.to_string(), 1..=86_400).unwrap_or(default);
+    let limits = Limits {
+        max_calls: count("max_calls", default.max_calls, 1_000_000),
+        max_transactions: count("max_transactions", default.max_transactions, 10_000_000),
+        max_connections: count("max_connections", default.max_connections, 1_000_000),
+        max_connections_per_source: count("max_connections_per_source", default.max_connections_per_source, 1_000_000),
+        inbox_new: count("inbox_new", default.inbox_new, 1_000_000),
+        inbox_established: count("inbox_established", default.inbox_established, 1_000_000),
+        connection_write_octets: count("connection_write_octets", default.connection_write_octets, 1 << 30),
+        handshake_s: seconds("handshake_s", default.handshake_s),
+        message_s: seconds("message_s", default.message_s),
+        idle_connection_s: seconds("idle_connection_s", default.idle_connection_s),
+        passed_headers: count("passed_headers", default.passed_headers, 256),
+        ready_ports: count("ready_ports", default.ready_ports, 32_768),
+    };
+    table.close();
+    limits
+}
+
+/// `metrics.bind`.
+pub(super) fn metrics(root: &Table<'_>) -> Option<SocketAddr> {
+    bind(root.table("metrics", "{ bind = \"127.0.0.1:9464\" }"), "\"127.0.0.1:9464\"")
+}
+
+/// `api.bind`.
+pub(super) fn api(root: &Table<'_>) -> Option<SocketAddr> {
+    let table = root.table("api", "{ bind = \"127.0.0.1:8443\" }");
+    table.not_yet("bind");
+    bind(table, "\"127.0.0.1:8443\"")
+}
+
+fn bind(table: Table<'_>, example: &str) -> Option<SocketAddr> {
+    let bind = table.field("bind", example).and_then(|field| field.parsed(grammar::socket));
+    table.close();
+    bind
+}
+
+/// `cdr.path`.
+pub(super) fn cdr(root: &Table<'_>, base: &Path, node: &NodeSettings) -> PathBuf {
+    let table = root.table("cdr", "{ path = \"/var/lib/trunkline/cdr\" }");
+    let path = table.text("path", "\"/var/lib/trunkline/cdr\"");
+    table.not_yet("path");
+    table.close();
+    path.map_or_else(|| node.state_dir.join("cdr"), |path| base.join(path))
+}
+
+pub(super) fn log(root: &Table<'_>) -> LogSettings {
+    const LEVELS: [(&str, LogLevel); 5] = [
+        ("error", LogLevel::Error),
+        ("warn", LogLevel::Warn),
+        ("info", LogLevel::Info),
+        ("debug", LogLevel::Debug),
+        ("trace", LogLevel::Trace),
+    ];
+    const FORMATS: [(&str, LogFormat); 2] = [("json", LogFormat::Json), ("text", LogFormat::Text)];
+    let table = root.table("log", "{ level = \"info\" }");
+    let format = table.field("format", "\"json\"").and_then(|field| field.choice(&FORMATS));
+    let level = table.field("level", "\"info\"").and_then(|field| field.choice(&LEVELS));
+    table.close();
+    LogSettings { format: format.unwrap_or(LogFormat::Json), level: level.unwrap_or(LogLevel::Info) }
+}

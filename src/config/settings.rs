@@ -1,0 +1,115 @@
+//! The whole file as typed values: paths absolute, defaults filled in, every reference checked.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::route::settings::RoutingSettings;
+
+/// Everything the process is told at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub node: NodeSettings,
+    pub dns: DnsSettings,
+    /// `[certificates.NAME]`.
+    pub certificates: BTreeMap<String, CertificateFiles>,
+    /// `[trust.NAME]`; `default` with the system's roots when the file has none.
+    pub trust: BTreeMap<String, TrustRoots>,
+    pub media: MediaEngineSettings,
+    /// `metrics.bind`; `None`: no metrics, no `/healthz`.
+    pub metrics: Option<SocketAddr>,
+    /// `api.bind`; `None`: no API.
+    pub api: Option<SocketAddr>,
+    /// `cdr.path`; by default `cdr` under the state directory.
+    pub cdr: PathBuf,
+    pub log: LogSettings,
+    /// `keep_alive_s` by the listener's name, where it is not 0.
+    pub keep_alives: BTreeMap<String, Duration>,
+    /// Networks, listeners, trunks, groups, routes, limits: what [`Snapshot`](crate::route::snapshot::Snapshot) is
+    /// compiled from.
+    pub routing: RoutingSettings,
+}
+
+/// `[node]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSettings {
+    pub name: String,
+    pub state_dir: PathBuf,
+    /// How long TERM lets calls go on.
+    pub drain: Duration,
+}
+
+/// `[dns]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DnsSettings {
+    /// Empty: the system's.
+    pub servers: Vec<SocketAddr>,
+    /// Names in lower case that are never asked for.
+    pub hosts: BTreeMap<String, Vec<IpAddr>>,
+}
+
+/// `[certificates.NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// PEM: leaf first, then intermediates.
+    pub chain: PathBuf,
+    /// PEM: PKCS#8, PKCS#1 or SEC1, not encrypted.
+    pub key: PathBuf,
+}
+
+/// `trust.NAME.roots`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrustRoots {
+    System,
+    /// PEM.
+    File(PathBuf),
+}
+
+/// `[media]`: the relay as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaEngineSettings {
+    /// Worker threads; 0: chosen from the cores.
+    pub workers: u16,
+    /// DiffServ code point of media packets (46: expedited forwarding, RFC 3246).
+    pub dscp: u8,
+    /// How long a released port pair is not used again.
+    pub port_rest: Duration,
+}
+
+/// `[log]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    pub format: LogFormat,
+    pub level: LogLevel,
+}
+
+/// `log.format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Json,
+    Text,
+}
+
+/// `log.level`, each including those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// As written in the file and understood by `tracing`'s filter.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Error => "error",
+            LogLevel::Warn => "warn",
+            LogLevel::Info => "info",
+            LogLevel::Debug => "debug",
+            LogLevel::Trace => "trace",
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! `[trunks.NAME]`.
+
+use std::fs;
+use std::io::Read;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::authentication;
+use super::behaviour::{behaviour, profile_list, profile_of};
+use super::certificates::Files;
+use super::grammar;
+use super::read::{Declared, Field, Kind, Table};
+use super::target;
+use crate::audio::music::{self, MusicFormat};
+use crate::base::limits::MUSIC_OCTETS;
+use crate::route::profile::Behaviour;
+use crate::route::settings::TrunkSettings;
+use crate::route::trunk::TargetSpec;
+
+/// The octets of a music file.
+fn read_music(path: &Path) -> Result<Vec<u8>, String> {
+    let file = fs::File::open(path).map_err(|error| error.to_string())?;
+    let mut octets = Vec::new();
+    file.take(MUSIC_OCTETS.saturating_add(1)).read_to_end(&mut octets).map_err(|error| error.to_string())?;
+    match u64::try_from(octets.len()) {
+        Ok(length) if length <= MUSIC_OCTETS => Ok(octets),
+        Ok(_) | Err(_) => Err(format!("is larger than {MUSIC_OCTETS} octets")),
+    }
+}
+
+/// What reading a trunk needs to know of the rest.
+pub(super) struct TrunkReader<'d> {
+    pub(super) declared: Declared<'d>,
+    pub(super) base: &'d Path,
+    pub(super) files: Files,
+}
+
+impl TrunkReader<'_> {
+    pub(super) fn trunks(&self, root: &Table<'_>) -> Vec<TrunkSettings> {
+        root.named("trunks").into_iter().filter_map(|(name, table)| self.trunk(name, table)).collect()
+    }
+
+    fn trunk(&self, name: String, table: Table<'_>) -> Option<TrunkSettings> {
+        let profile = table.need("profile", &format!("\"{}\"", profile_list().replace(", ", "\" or \"")));
+        let profile = profile.and_then(|field| profile_of(&field));
+        let base = profile.map_or_else(Behaviour::default, |profile| profile.behaviour.clone());
+        let behaviour = behaviour(&table, &base, &|field| self.music(field));
+        let listener =
+            table.need("listener", "\"carrier\"").and_then(|field| field.name_of(Kind::Listener, &self.declared));
+        let (targets, request_uri_host) = next_hop(&table);
+        let settings = TrunkSettings {
+            name,
+            profile: profile.map(|profile| profile.name.to_owned()).unwrap_or_default(),
+            listener: listener.clone().unwrap_or_default(),
+            fqdn: table.field("fqdn", "\"sbc1.example.com\"").and_then(|field| field.parsed(grammar::fqdn)),
+            certificate: self.reference(&table, "certificate", "\"main\"", Kind::Certificate),
+            trust: self.reference(&table, "trust", "\"default\"", Kind::Trust).or_else(|| self.default_trust()),
+            targets,
+            sources: self.sources(&table),
+            peer_names: peer_names(&table),
+            request_uri_host,
+            behaviour,
+            max_calls: table
+                .whole("max_calls", "200", 0..=1_000_000)
+                .and_then(|count: u32| usize::try_from(count).ok()),
+            max_calls_per_s: table.whole("max_calls_per_s", "20", 1..=100_000),
+            auth: authentication::auth(&table, self.base, self.files),
+            registration: authentication::registration(&table),
+        };
+        self.later(&table);
+        table.close();
+        (profile.is_some() && listener.is_some()).then_some(settings)
+    }
+
+    fn reference(&self, table: &Table<'_>, key: &'static str, example: &str, kind: Kind) -> Option<String> {
+        table.field(key, example)?.name_of(kind, &self.declared)
+    }
+
+    /// The store named `default`, or the only one.
+    fn default_trust(&self) -> Option<String> {
+        let names = self.declared.names(Kind::Trust);
+        let only = names.first().filter(|_| names.len() == 1);
+        names.get("default").or(only).map(|name| (*name).to_owned())
+    }
+
+    /// `sources` and the lines of `sources_file` together; `None` when neither is written.
+    fn sources(&self, table: &Table<'_>) -> Option<Vec<IpNet>> {
+        let written = table.field("sources", "[\"198.51.100.0/28\"]");
+        let file = table.field("sources_file", "\"carrier-ranges.txt\"");
+        let present = written.is_some() || file.is_some();
+        let mut sources = written.and_then(|field| field.all(grammar::range)).unwrap_or_default();
+        sources.extend(file.and_then(|field| self.sources_file(&field)).unwrap_or_default());
+        present.then_some(sources)
+    }
+
+    fn sources_file(&self, field: &Field<'_>) -> Option<Vec<IpNet>> {
+        let path = self.base.join(field.text()?);
+        if self.files == Files::Ignored {
+            return None;
+        }
+        let Ok(text) = fs::read_to_string(&path) else {
+            field.refuse(format_args!("cannot read {}", path.display()));
+            return None;
+        };
+        let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+        let ranges = lines.enumerate().filter(|(_, line)| !line.is_empty()).filter_map(|(index, line)| {
+            let refuse = |reason| {
+                let text = format!("{}:{}: {line:?} {reason}; write one range a line", path.display(), index + 1);
+                field.refuse_key(&text);
+            };
+            grammar::range(line).map_err(refuse).ok()
+        });
+        Some(ranges.collect())
+    }
+
+    /// The samples of `media.hold_music_file`.
+    fn music(&self, field: &Field<'_>) -> Option<Arc<[i16]>> {
+        let path = self.base.join(field.text()?);
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let Some(format) = MusicFormat::of_extension(extension) else {
+            field.refuse(format_args!("{} ends in none of .wav, .alaw, .ulaw", path.display()));
+            return None;
+        };
+        if self.files == Files::Ignored {
+            return None;
+        }
+        match read_music(&path).map(|octets| music::read(format, &octets)) {
+            Ok(Ok(samples)) => return Some(samples),
+            Ok(Err(fault)) => field.refuse(format_args!("{} {}", path.display(), fault.text())),
+            Err(reason) => field.refuse(format_args!("cannot read {}: {reason}", path.display())),
+        }
+        None
+    }
+
+    /// Keys of DESIGN's contract that are understood and wait for their part.
+    fn later(&self, table: &Table<'_>) {
+        let numbers = table.table("numbers", "{ country = \"DE\" }");
+        numbers.field("country", "\"DE\"").and_then(|field| field.parsed(grammar::country));
+        for key in ["incoming", "outgoing"] {
+            numbers.text(key, "\"e164\"");
+        }
+        numbers.close();
+        table.not_yet("numbers");
+    }
+}
+
+fn peer_names(table: &Table<'_>) -> Vec<String> {
+    let field = table.field("peer_names", "[\"sip.example.com\"]");
+    field.and_then(|field| field.all(grammar::peer_name)).unwrap_or_default()
+}
+
+/// Where messages go and the host of the Request-URI. With a `proxy` the two differ (PF-116): calls are sent to the
+/// proxy, and the Request-URI shows `request_uri_host` or else the first target.
+fn next_hop(table: &Table<'_>) -> (Vec<TargetSpec>, Option<String>) {
+    let targets = targets(table);
+    let host = table.field("request_uri_host", "\"carrier.example\"").and_then(|field| field.parsed(grammar::host));
+    let proxy =
+        table.field("proxy", "\"proxy.carrier.example:5060\"").and_then(|field| field.parsed(target::from_text));
+    match proxy {
+        Some(proxy) => {
+            let first = targets.first().map(|target| target.host.to_string());
+            (vec![proxy], host.or(first))
+        }
+        None => (targets, host),
+    }
+}
+
+fn targets(table: &Table<'_>) -> Vec<TargetSpec> {
+    let Some(field) = table.need("targets", "[\"198.51.100.7:5060\"]") else { return Vec::new() };
+    field.refuse_empty("no target is left to send calls to");
+    let mut targets: Vec<TargetSpec> = field.list().unwrap_or_default().iter().filter_map(target::target).collect();
+    targets.sort_by_key(|target| target.priority);
+    targets
+}
+
+/// Whether an address of the other family stands among the targets: it could never be reached.
+pub(super) fn foreign_family(targets: &[TargetSpec], own: IpAddr) -> Option<IpAddr> {
+    targets.iter().filter_map(|target| target.address).find(|address| address.is_ipv4() != own.is_ipv4())
+}

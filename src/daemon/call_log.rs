@@ -1,0 +1,75 @@
+//! The core's events as log lines: one for each phase of a call, numbers shortened (`Pii`), causes by their label.
+
+use tracing::{debug, info, warn};
+
+use crate::base::pii::Pii;
+use crate::call::{CallEvent, CallRecord, Cause};
+use crate::engine::io::Event;
+use crate::registration::News;
+
+/// Writes one event.
+pub fn write(event: &Event) {
+    match event {
+        Event::Call(event) => call(event),
+        Event::Dropped(reason) => debug!(reason = reason.label(), "message dropped"),
+        Event::Refused { status, label } => info!(status = status.code(), reason = label, "request refused"),
+        Event::NoRoute { trunk, nearest } => {
+            info!(from = %trunk, nearest = nearest.as_deref().unwrap_or("no route from this trunk"), "no route");
+        }
+        Event::Registration { trunk, news } => registration(trunk, news),
+        Event::Probed { name, target, outcome, .. } => match outcome {
+            Ok(status) => debug!(trunk = %name, target = %target, status = status.code(), "target answers OPTIONS"),
+            Err(cause) => {
+                warn!(trunk = %name, target = %target, cause = cause.label(), "target does not answer OPTIONS")
+            }
+        },
+    }
+}
+
+fn registration(trunk: &str, news: &News) {
+    match news {
+        News::Registered { expires } => debug!(trunk, expires_s = expires.as_secs(), "registered"),
+        News::Failed { problem, again_in } => {
+            warn!(trunk, problem = problem.label(), again_in_s = again_in.as_secs(), "registration failed");
+        }
+        News::Lost => warn!(trunk, "registration lost: the peer cannot reach us by it"),
+        News::Withdrawn => info!(trunk, "registration taken back"),
+    }
+}
+
+fn call(event: &CallEvent) {
+    match event {
+        CallEvent::Started { call, from } => debug!(call = call.0, from = %from, "call taken"),
+        CallEvent::Attempted { call, to } => debug!(call = call.0, to = %to, "call offered"),
+        CallEvent::AttemptFailed { call, to, cause } => {
+            if *cause == Cause::Unexpected {
+                tracing::error!(call = call.0, to = %to, "an attempt ended in a way that cannot happen: please report it");
+            }
+            info!(call = call.0, to = %to, cause = cause.label(), "attempt failed");
+        }
+        CallEvent::Answered { call } => debug!(call = call.0, "call answered"),
+        CallEvent::Ended(record) => ended(record),
+    }
+}
+
+fn ended(record: &CallRecord) {
+    if record.cause == Cause::Unexpected {
+        tracing::error!(
+            call = record.id.0,
+            "a call ended in a way that cannot happen: please report it with its trace"
+        );
+    }
+    let talked = record.answered.map(|answered| record.ended.0.saturating_sub(answered.0));
+    info!(
+        call = record.id.0,
+        from = %record.from,
+        to = record.to.as_deref().unwrap_or("-"),
+        calling = %Pii::new(&record.calling),
+        called = %Pii::new(&record.called),
+        cause = record.cause.label(),
+        ended_by = ?record.ended_by,
+        attempts = record.attempts,
+        talked_ms = talked,
+        "call ended"
+    );
+}

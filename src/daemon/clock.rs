@@ -1,0 +1,39 @@
+//! The one place that reads clocks. The core gets what is read here as an argument (DESIGN rule 2).
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::base::{Instant, Now, WallTime};
+
+/// Both clocks of the process. Its monotonic line begins when it is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    origin: std::time::Instant,
+}
+
+impl Clock {
+    /// The origin of the process's time is now.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
+    pub fn start() -> Clock {
+        Clock { origin: std::time::Instant::now() }
+    }
+
+    /// Reads both clocks.
+    pub fn now(&self) -> Now {
+        Now { instant: self.instant(), wall: wall() }
+    }
+
+    /// Time from now to `deadline`; zero when it is past.
+    pub fn until(&self, deadline: Instant) -> Duration {
+        deadline.since(self.instant())
+    }
+
+    fn instant(&self) -> Instant {
+        Instant::ZERO + self.origin.elapsed()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the calendar")]
+fn wall() -> WallTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    WallTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

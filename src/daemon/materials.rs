@@ -1,0 +1,151 @@
+//! From the configuration to the shells' settings: files are read here, once, before anything is bound.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio_rustls::rustls::RootCertStore;
+
+use crate::config::settings::{CertificateFiles, Settings, TrustRoots};
+use crate::net::NetSettings;
+use crate::net::identity::{Identity, IdentityError};
+use crate::net::pem::PemError;
+use crate::net::settings::{ClientCertificate, DnsSettings, ListenerSettings, TlsListener};
+use crate::net::tls::{roots_of_pem, roots_of_system};
+use crate::relay::{RelayNetwork, RelaySettings};
+use crate::route::snapshot::Snapshot;
+use crate::route::trunk::{self, Listener};
+use crate::sip::flow::Transport;
+
+/// A file the configuration names and that cannot be used. Says where it is named.
+#[derive(Debug)]
+pub struct BadFile {
+    /// Path in the configuration: `certificates.main.chain`.
+    pub key: String,
+    pub file: PathBuf,
+    pub why: String,
+}
+
+impl fmt::Display for BadFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} {}", self.key, self.file.display(), self.why)
+    }
+}
+
+/// Settings of the signalling shell.
+///
+/// # Errors
+/// Every file that cannot be used, at once.
+pub fn net_settings(settings: &Settings, snapshot: &Snapshot) -> Result<NetSettings, Vec<BadFile>> {
+    let mut bad = Vec::new();
+    let identities = each(&settings.certificates, &mut bad, identity);
+    let trust = each(&settings.trust, &mut bad, roots);
+    if !bad.is_empty() {
+        return Err(bad);
+    }
+    Ok(NetSettings {
+        listeners: snapshot.listeners.iter().map(|listener| listener_settings(listener, settings, snapshot)).collect(),
+        identities,
+        trust,
+        dns: DnsSettings { servers: settings.dns.servers.clone(), hosts: settings.dns.hosts.clone() },
+        limits: snapshot.limits.clone(),
+        second_reader: None,
+        known: None,
+    })
+}
+
+/// Settings of the relay.
+pub fn relay_settings(settings: &Settings, snapshot: &Snapshot) -> RelaySettings {
+    let networks = snapshot.networks.iter().map(|network| RelayNetwork {
+        id: network.id,
+        bind: network.bind,
+        first_port: network.rtp_ports.0,
+        last_port: network.rtp_ports.1,
+    });
+    RelaySettings {
+        networks: networks.collect(),
+        workers: usize::from(settings.media.workers),
+        dscp: settings.media.dscp,
+        port_rest: settings.media.port_rest,
+        ready_ports: snapshot.limits.ready_ports,
+    }
+}
+
+fn each<F, T>(
+    from: &BTreeMap<String, F>,
+    bad: &mut Vec<BadFile>,
+    read: impl Fn(&str, &F) -> Result<T, BadFile>,
+) -> BTreeMap<String, T> {
+    let mut out = BTreeMap::new();
+    for (name, files) in from {
+        match read(name, files) {
+            Ok(value) => {
+                out.insert(name.clone(), value);
+            }
+            Err(error) => bad.push(error),
+        }
+    }
+    out
+}
+
+fn identity(name: &str, files: &CertificateFiles) -> Result<Arc<Identity>, BadFile> {
+    let (chain_key, key_key) = (format!("certificates.{name}.chain"), format!("certificates.{name}.key"));
+    let chain = octets(&chain_key, &files.chain)?;
+    let key = zeroize::Zeroizing::new(octets(&key_key, &files.key)?);
+    Identity::from_pem(&chain, &key).map(Arc::new).map_err(|error| {
+        let (named, file) = match error {
+            IdentityError::Key(_) | IdentityError::UnsupportedKey(_) | IdentityError::KeyMismatch => {
+                (key_key, files.key.clone())
+            }
+            IdentityError::Chain(_) | IdentityError::BadCertificate => (chain_key, files.chain.clone()),
+        };
+        BadFile { key: named, file, why: error.to_string() }
+    })
+}
+
+fn roots(name: &str, roots: &TrustRoots) -> Result<Arc<RootCertStore>, BadFile> {
+    let found = match roots {
+        TrustRoots::System => roots_of_system(),
+        TrustRoots::File(file) => {
+            let key = format!("trust.{name}.roots");
+            let pem = octets(&key, file)?;
+            roots_of_pem(&pem).map_err(|error: PemError| BadFile { key, file: file.clone(), why: error.to_string() })?
+        }
+    };
+    if found.skipped > 0 {
+        tracing::warn!(trust = name, skipped = found.skipped, "certificates that cannot be used as roots are skipped");
+    }
+    Ok(found.store)
+}
+
+fn octets(key: &str, file: &Path) -> Result<Vec<u8>, BadFile> {
+    std::fs::read(file).map_err(|error| BadFile {
+        key: key.to_owned(),
+        file: file.to_owned(),
+        why: format!("cannot be read: {error}"),
+    })
+}
+
+fn listener_settings(listener: &Listener, settings: &Settings, snapshot: &Snapshot) -> ListenerSettings {
+    let tls = match listener.transport {
+        Transport::Tls => Some(TlsListener {
+            certificates: listener.certificates.clone(),
+            client_certificate: match listener.client_certificate {
+                trunk::ClientCertificate::Never => ClientCertificate::Never,
+                trunk::ClientCertificate::Request => ClientCertificate::Request,
+                trunk::ClientCertificate::Require => ClientCertificate::Require,
+            },
+            trust: snapshot.listener_trusts(listener.id).to_vec(),
+        }),
+        Transport::Udp | Transport::Tcp => None,
+    };
+    ListenerSettings {
+        id: listener.id,
+        name: listener.name.clone(),
+        transport: listener.transport,
+        bind: listener.bind,
+        tls,
+        keep_alive: settings.keep_alives.get(listener.name.as_ref()).copied(),
+    }
+}

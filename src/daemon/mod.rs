@@ -1,0 +1,18 @@
+//! The life of the process (DESIGN 8): start, run, drain, stop; the engine's thread, the clocks, the system's
+//! randomness.
+
+pub mod call_log;
+pub mod clock;
+pub mod drain;
+pub mod engine_thread;
+pub mod entropy;
+pub mod first_ports;
+pub mod inbox;
+pub mod logging;
+pub mod materials;
+pub mod panic;
+pub mod phase;
+pub mod signals;
+pub mod start;
+
+pub use start::{Daemon, Fault, StartFailure};

@@ -1,0 +1,17 @@
+//! A panic is a defect of the highest class. It ends the process: a daemon that lost a thread but still holds its
+//! ports is worse than none, because nothing starts in its place.
+
+/// Logs a panic of any thread with its place, and ends the process with `code`.
+#[expect(clippy::exit, clippy::disallowed_methods, reason = "a panic on any thread must not be survived")]
+pub fn end_on_panic(code: i32) {
+    std::panic::set_hook(Box::new(move |info| {
+        let place = info.location().map_or_else(String::new, ToString::to_string);
+        let thread = std::thread::current().name().unwrap_or("unnamed").to_owned();
+        let payload = info.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
+        tracing::error!(%place, %thread, text, "panic; the process ends");
+        eprintln!("trunkline: internal error in thread {thread} at {place}: {text}");
+        std::process::exit(code);
+    }));
+}

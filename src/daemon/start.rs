@@ -1,0 +1,287 @@
+//! From a checked configuration to a running daemon: bind, start, serve (DESIGN 8). Nothing is read from the network
+//! before everything is bound.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread::{JoinHandle, available_parallelism};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+
+use super::clock::Clock;
+use super::drain::Drain;
+use super::engine_thread::{EngineThread, Load};
+use super::entropy::OsEntropy;
+use super::first_ports::{self, Announcer, FirstPorts};
+use super::inbox::Inbox;
+use super::materials::{BadFile, net_settings, relay_settings};
+use super::phase::{Phase, PhaseBoard};
+use super::signals::{Signals, Stop};
+use crate::config::{Loaded, Settings};
+use crate::engine::Engine;
+use crate::engine::io::Input;
+use crate::media::plan::MediaEvent;
+use crate::metrics::calls::CallCounters;
+use crate::metrics::gauges::GaugeBoard;
+use crate::metrics::registry::Sources;
+use crate::metrics::server;
+use crate::net::settings::Known;
+use crate::net::{Signalling, StartError};
+use crate::relay::Relay;
+use crate::route::snapshot::{Snapshot, Unidentified};
+use crate::sip::flow::{Flow, PeerIdentity};
+
+/// How long tasks may take to end with the runtime.
+const RUNTIME_END: Duration = Duration::from_millis(200);
+
+/// Why the daemon does not start.
+#[derive(Debug)]
+pub enum StartFailure {
+    /// Files the configuration names.
+    Files(Vec<BadFile>),
+    Signalling(StartError),
+    /// `metrics.bind`.
+    Metrics(SocketAddr, io::Error),
+    /// The relay's threads or ports.
+    Relay(io::Error),
+    /// Threads, signals, the runtime.
+    System(io::Error),
+}
+
+impl StartFailure {
+    /// Who must act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            StartFailure::Files(_) => Fault::Configuration,
+            StartFailure::Signalling(StartError::Taken { .. }) => Fault::Taken,
+            StartFailure::Signalling(StartError::Unavailable { .. } | StartError::Tls { .. }) => Fault::Configuration,
+            StartFailure::Metrics(_, error) | StartFailure::Relay(error) => match error.kind() {
+                io::ErrorKind::AddrInUse => Fault::Taken,
+                io::ErrorKind::AddrNotAvailable | io::ErrorKind::PermissionDenied => Fault::Configuration,
+                _ => Fault::System,
+            },
+            StartFailure::System(_) => Fault::System,
+        }
+    }
+}
+
+/// Whose fault it is that the daemon does not start; `cli` turns it into the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The configuration, or a file it names.
+    Configuration,
+    /// Another process has a port.
+    Taken,
+    /// The system, or we ourselves.
+    System,
+}
+
+impl fmt::Display for StartFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StartFailure::Files(files) => files.iter().try_for_each(|file| writeln!(f, "{file}")),
+            StartFailure::Signalling(error) => write!(f, "{error}"),
+            StartFailure::Metrics(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
+                write!(
+                    f,
+                    "TCP port {address} of `metrics.bind` is taken by another process; stop it or change the port"
+                )
+            }
+            StartFailure::Metrics(address, error) => write!(f, "metrics.bind {address}: {error}"),
+            StartFailure::Relay(error) => write!(f, "the media relay does not start: {error}"),
+            StartFailure::System(error) => write!(f, "the system does not let the daemon start: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartFailure {}
+
+/// A running daemon.
+pub struct Daemon {
+    runtime: Runtime,
+    signalling: Signalling,
+    relay: Arc<Relay>,
+    inbox: Arc<Inbox>,
+    engine: JoinHandle<()>,
+    phase: PhaseBoard,
+    load: watch::Receiver<Load>,
+    drain_patience: Duration,
+}
+
+impl Daemon {
+    /// Binds and starts everything; when this returns, the daemon serves.
+    ///
+    /// # Errors
+    /// Nothing was served.
+    pub fn start(loaded: Loaded) -> Result<Daemon, StartFailure> {
+        let phase = PhaseBoard::default();
+        phase.enter(Phase::Building);
+        let Loaded { settings, snapshot, .. } = loaded;
+        let runtime = runtime().map_err(StartFailure::System)?;
+        let inside = runtime.enter();
+        let inbox = Arc::new(Inbox::new(&snapshot.limits));
+        let calls = Arc::new(CallCounters::default());
+        let mut signalling = signalling(&settings, &snapshot, &inbox, &calls, &runtime)?;
+        let (ports, announcer) = FirstPorts::of(snapshot.networks.iter().map(|network| network.id));
+        let relay = relay(&settings, &snapshot, &inbox, announcer)?;
+        let gauges = Arc::new(GaugeBoard::default());
+        let sources = Sources {
+            net: signalling.counters(),
+            gauges: gauges.clone(),
+            calls: calls.clone(),
+            relay: relay.clone(),
+            waiting: waiting_of(&inbox),
+        };
+        metrics(&settings, sources, &phase, &runtime)?;
+        let (load, watched) = watch::channel(Load::Idle);
+        let engine = EngineThread {
+            engine: Engine::new(snapshot, Box::new(OsEntropy::new())),
+            inbox: inbox.clone(),
+            outgoing: signalling.outgoing(),
+            relay: relay.clone(),
+            clock: Clock::start(),
+            gauges,
+            calls,
+            load,
+        };
+        let engine = engine.spawn().map_err(StartFailure::System)?;
+        phase.enter(Phase::Restoring);
+        ports.wait();
+        signalling.serve().map_err(StartFailure::System)?;
+        phase.enter(Phase::Running);
+        drop(inside);
+        let drain_patience = settings.node.drain;
+        Ok(Daemon { runtime, signalling, relay, inbox, engine, phase, load: watched, drain_patience })
+    }
+
+    /// Serves until a signal ends it (DESIGN 7): TERM drains, a second TERM or INT ends at once.
+    ///
+    /// # Errors
+    /// Signals cannot be heard.
+    pub fn serve_until_signal(self) -> Result<(), StartFailure> {
+        let mut signals = {
+            let _inside = self.runtime.enter();
+            Signals::listen().map_err(StartFailure::System)?
+        };
+        notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status("serving")]);
+        let mut drain = self.drain();
+        self.runtime.block_on(async {
+            let first = signals.next().await;
+            notify(&[sd_notify::NotifyState::Stopping, sd_notify::NotifyState::Status("draining")]);
+            if first == Stop::Drain {
+                drain.drain(signals.next()).await;
+            }
+            drain.stop().await;
+        });
+        self.end();
+        Ok(())
+    }
+
+    /// Ends every call with BYE or CANCEL, then the daemon (for a process that holds it: demo, tests).
+    pub fn stop(self) {
+        let mut drain = self.drain();
+        self.runtime.block_on(drain.stop());
+        self.end();
+    }
+
+    /// The phase, for who must know when it is served.
+    pub fn phase(&self) -> Phase {
+        self.phase.current()
+    }
+
+    fn drain(&self) -> Drain {
+        Drain {
+            inbox: self.inbox.clone(),
+            phase: self.phase.clone(),
+            load: self.load.clone(),
+            patience: self.drain_patience,
+        }
+    }
+
+    fn end(mut self) {
+        self.signalling.stop();
+        self.inbox.end();
+        if self.engine.join().is_err() {
+            tracing::error!("the engine's thread ended badly");
+        }
+        self.runtime.shutdown_timeout(RUNTIME_END);
+        // The engine's thread and the metrics have let go of it.
+        if let Some(relay) = Arc::into_inner(self.relay) {
+            relay.stop();
+        }
+    }
+}
+
+/// One worker for TLS and parsing on a small machine: the engine and the relay need the rest.
+fn runtime() -> io::Result<Runtime> {
+    let cores = available_parallelism().map_or(1, NonZero::get);
+    let workers = if cores <= 2 { 1 } else { (cores / 2).min(8) };
+    Builder::new_multi_thread().worker_threads(workers).thread_name("net").enable_all().build()
+}
+
+fn signalling(
+    settings: &Settings,
+    snapshot: &Arc<Snapshot>,
+    inbox: &Arc<Inbox>,
+    calls: &Arc<CallCounters>,
+    runtime: &Runtime,
+) -> Result<Signalling, StartFailure> {
+    let mut net = net_settings(settings, snapshot).map_err(StartFailure::Files)?;
+    net.second_reader = snapshot.cross_check.then(|| calls.clone().second_reader());
+    net.known = Some(known(snapshot.clone()));
+    Signalling::bind(net, inbox.clone(), Box::new(OsEntropy::new()), runtime.handle().clone())
+        .map_err(StartFailure::Signalling)
+}
+
+/// A flow from an address that some trunk of its listener may send from.
+fn known(snapshot: Arc<Snapshot>) -> Known {
+    Known(Arc::new(move |flow: &Flow| {
+        !matches!(snapshot.identify(flow, &PeerIdentity::default()), Err(Unidentified::UnknownSource))
+    }))
+}
+
+fn relay(
+    settings: &Settings,
+    snapshot: &Snapshot,
+    inbox: &Arc<Inbox>,
+    announcer: Announcer,
+) -> Result<Arc<Relay>, StartFailure> {
+    let inbox = inbox.clone();
+    let events = Box::new(move |event: MediaEvent| {
+        let told = first_ports::told(&event);
+        inbox.put(Input::Media(event));
+        if let Some(network) = told {
+            announcer.announce(network);
+        }
+    });
+    Relay::start(relay_settings(settings, snapshot), events).map(Arc::new).map_err(StartFailure::Relay)
+}
+
+fn waiting_of(inbox: &Arc<Inbox>) -> Box<dyn Fn() -> (usize, usize) + Send + Sync> {
+    let inbox = inbox.clone();
+    Box::new(move || inbox.waiting())
+}
+
+fn metrics(settings: &Settings, sources: Sources, phase: &PhaseBoard, runtime: &Runtime) -> Result<(), StartFailure> {
+    let Some(address) = settings.metrics else { return Ok(()) };
+    let failed = |error| StartFailure::Metrics(address, error);
+    let socket = TcpListener::bind(address).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    let socket = tokio::net::TcpListener::from_std(socket).map_err(failed)?;
+    let phase = phase.clone();
+    let readiness = server::Readiness(Box::new(move || {
+        let current = phase.current();
+        (current == Phase::Running, current.name())
+    }));
+    runtime.spawn(server::serve(socket, sources, readiness));
+    Ok(())
+}
+
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    // Without a service manager there is nobody to tell.
+    let _ = sd_notify::notify(states);
+}

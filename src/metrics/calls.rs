@@ -1,0 +1,259 @@
+//! What the core tells in its events, counted; and what the second reader says of the messages we accepted.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::call::record::LegMediaCounts;
+use crate::call::{CallEvent, CallRecord};
+use crate::engine::io::{Dropped, Event};
+use crate::net::settings::SecondReader;
+use crate::registration::News;
+use crate::sip::SipMessage;
+use crate::sip::cross_check::{Agreement, cross_check};
+
+/// Counts of the core's events.
+#[derive(Debug, Default)]
+pub struct CallCounters {
+    /// Calls taken, and INVITEs sent for them.
+    pub started: AtomicU64,
+    pub attempts: AtomicU64,
+    pub answered: AtomicU64,
+    /// Messages shown to the second reader, and how many it read alike.
+    pub cross_checked: AtomicU64,
+    pub cross_agreed: AtomicU64,
+    labelled: Mutex<Labelled>,
+}
+
+/// Counts by label; the labels are the core's own constants and trunk names, never a peer's text.
+#[derive(Debug, Default)]
+struct Labelled {
+    ended: BTreeMap<&'static str, u64>,
+    failed_attempts: BTreeMap<&'static str, u64>,
+    dropped: BTreeMap<&'static str, u64>,
+    refused: BTreeMap<&'static str, u64>,
+    disagreements: BTreeMap<&'static str, u64>,
+    targets: BTreeMap<(String, String), TargetState>,
+    quality: BTreeMap<&'static str, Quality>,
+    registrations: BTreeMap<String, RegistrationState>,
+    failed_registrations: BTreeMap<&'static str, u64>,
+}
+
+/// Media of the legs of one side, over all calls that have ended. Averages are sums over `legs` or `round_trips`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quality {
+    pub received: u64,
+    pub lost: u64,
+    pub jitter_us: u64,
+    /// Legs whose peer reported, and the sum of their round trips.
+    pub round_trips: u64,
+    pub round_trip_us: u64,
+    /// Legs by [`Grade`], in the order of [`Grade::ALL`].
+    pub graded: [u64; 4],
+}
+
+/// Mean opinion scores in the bands of ITU-T G.107 annex B.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grade {
+    /// 4.03 and above: users are satisfied.
+    Good,
+    /// 3.60 and above: some are not.
+    Fair,
+    Poor,
+    /// No voice came at all.
+    Silent,
+}
+
+impl Grade {
+    pub const ALL: [Grade; 4] = [Grade::Good, Grade::Fair, Grade::Poor, Grade::Silent];
+
+    /// The metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Grade::Good => "good",
+            Grade::Fair => "fair",
+            Grade::Poor => "poor",
+            Grade::Silent => "silent",
+        }
+    }
+
+    const fn of(mos: u16) -> Grade {
+        match mos {
+            0 => Grade::Silent,
+            1..360 => Grade::Poor,
+            360..403 => Grade::Fair,
+            403.. => Grade::Good,
+        }
+    }
+}
+
+impl Quality {
+    fn add(&mut self, media: &LegMediaCounts) {
+        self.received += media.received;
+        self.lost = self.lost.saturating_add(media.lost);
+        self.jitter_us += u64::from(media.jitter_us);
+        self.round_trips += u64::from(media.round_trip_us > 0);
+        self.round_trip_us += u64::from(media.round_trip_us);
+        if let Some(count) = self.graded.get_mut(Grade::of(media.mos) as usize) {
+            *count += 1;
+        }
+    }
+}
+
+/// Whether a binding of ours stands at a trunk's registrar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RegistrationState {
+    Unbound,
+    Bound,
+}
+
+/// What the last probe of a target found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetState {
+    Down,
+    Up,
+}
+
+/// One family of counts: label value and count.
+pub type Counts = Vec<(String, u64)>;
+
+impl CallCounters {
+    /// Counts one event.
+    pub fn note(&self, event: &Event) {
+        match event {
+            Event::Call(event) => self.note_call(event),
+            Event::Dropped(reason) => self.add(|held| held.dropped.entry(reason.label())),
+            Event::Refused { label, .. } => self.add(|held| held.refused.entry(label)),
+            Event::NoRoute { .. } => {}
+            Event::Registration { trunk, news } => self.note_registration(trunk, news),
+            Event::Probed { name, target, outcome, .. } => {
+                let state = if outcome.is_ok() { TargetState::Up } else { TargetState::Down };
+                self.labelled().targets.insert((name.to_string(), target.to_string()), state);
+            }
+        }
+    }
+
+    fn note_registration(&self, trunk: &str, news: &News) {
+        let mut held = self.labelled();
+        let state = held.registrations.entry(trunk.to_owned()).or_insert(RegistrationState::Unbound);
+        match news {
+            News::Registered { .. } => *state = RegistrationState::Bound,
+            News::Lost | News::Withdrawn => *state = RegistrationState::Unbound,
+            // What was granted before may still stand.
+            News::Failed { problem, .. } => *held.failed_registrations.entry(problem.label()).or_default() += 1,
+        }
+    }
+
+    fn note_call(&self, event: &CallEvent) {
+        match event {
+            CallEvent::Started { .. } => one(&self.started),
+            CallEvent::Attempted { .. } => one(&self.attempts),
+            CallEvent::AttemptFailed { cause, .. } => self.add(|held| held.failed_attempts.entry(cause.label())),
+            CallEvent::Answered { .. } => one(&self.answered),
+            CallEvent::Ended(record) => self.note_end(record),
+        }
+    }
+
+    fn note_end(&self, record: &CallRecord) {
+        self.add(|held| held.ended.entry(record.cause.label()));
+        let mut held = self.labelled();
+        for (side, media) in [("caller", &record.caller_media), ("callee", &record.callee_media)] {
+            if *media != LegMediaCounts::default() {
+                held.quality.entry(side).or_default().add(media);
+            }
+        }
+    }
+
+    fn add(&self, entry: impl FnOnce(&mut Labelled) -> Entry<'_, &'static str, u64>) {
+        *entry(&mut self.labelled()).or_default() += 1;
+    }
+
+    fn labelled(&self) -> std::sync::MutexGuard<'_, Labelled> {
+        self.labelled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls ended, by cause.
+    pub fn ended(&self) -> Counts {
+        owned(&self.labelled().ended)
+    }
+
+    /// Attempts failed, by cause.
+    pub fn failed_attempts(&self) -> Counts {
+        owned(&self.labelled().failed_attempts)
+    }
+
+    /// Requests out of a dialog refused, by reason.
+    pub fn refused(&self) -> Counts {
+        owned(&self.labelled().refused)
+    }
+
+    /// Messages dropped by the core, by reason; every reason from the start.
+    pub fn dropped(&self) -> Counts {
+        let held = self.labelled();
+        let count = |reason: &Dropped| held.dropped.get(reason.label()).copied().unwrap_or_default();
+        Dropped::ALL.iter().map(|reason| (reason.label().to_owned(), count(reason))).collect()
+    }
+
+    /// What the second reader would not read, or read otherwise, by class.
+    pub fn disagreements(&self) -> Counts {
+        owned(&self.labelled().disagreements)
+    }
+
+    /// Trunk and target with what the last probe found.
+    pub fn targets(&self) -> Vec<((String, String), TargetState)> {
+        self.labelled().targets.iter().map(|(key, state)| (key.clone(), *state)).collect()
+    }
+
+    /// Media of ended calls, by side.
+    pub fn quality(&self) -> Vec<(&'static str, Quality)> {
+        self.labelled().quality.iter().map(|(side, quality)| (*side, *quality)).collect()
+    }
+
+    /// Trunks that register, with whether they are.
+    pub fn registrations(&self) -> Vec<(String, RegistrationState)> {
+        self.labelled().registrations.iter().map(|(trunk, state)| (trunk.clone(), *state)).collect()
+    }
+
+    /// Attempts to register that failed, by problem.
+    pub fn failed_registrations(&self) -> Counts {
+        owned(&self.labelled().failed_registrations)
+    }
+
+    /// The second reader of `sip.cross_check`, counting into this.
+    pub fn second_reader(self: Arc<Self>) -> SecondReader {
+        SecondReader(Arc::new(move |message: &SipMessage| self.cross_check(message)))
+    }
+
+    fn cross_check(&self, message: &SipMessage) {
+        one(&self.cross_checked);
+        match cross_check(message) {
+            Agreement::Agrees => one(&self.cross_agreed),
+            Agreement::RsipRefuses(class) => self.add(|held| held.disagreements.entry(class.label())),
+            Agreement::Differs(class) => self.add(|held| held.disagreements.entry(class.label())),
+        }
+    }
+}
+
+fn one(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+fn owned(counts: &BTreeMap<&'static str, u64>) -> Counts {
+    counts.iter().map(|(label, count)| ((*label).to_owned(), *count)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leg_counts_once_in_the_band_of_its_score() {
+        let mut quality = Quality::default();
+        for mos in [440, 403, 402, 360, 359, 100, 0] {
+            quality.add(&LegMediaCounts { received: 10, lost: 1, mos, ..LegMediaCounts::default() });
+        }
+        assert_eq!(quality.graded, [2, 2, 2, 1]);
+        assert_eq!((quality.received, quality.lost, quality.round_trips), (70, 7, 0));
+    }
+}

@@ -1,0 +1,8 @@
+//! Prometheus metrics (prefix `sbc_`), `/healthz` and `/readyz`. Nothing here counts on the hot path: the shells keep
+//! plain counters, and a scrape reads them.
+
+pub mod calls;
+pub mod gauges;
+pub mod registry;
+mod rows;
+pub mod server;

@@ -1,0 +1,194 @@
+//! Every metric, its name and its help. One collector reads all sources at a scrape.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::registry::Registry;
+
+use super::calls::{CallCounters, Counts, Grade, Quality, RegistrationState, TargetState};
+use super::gauges::GaugeBoard;
+use super::rows::{counter, counters, gauge, gauges};
+use crate::net::Counters;
+use crate::net::counters::{Direction, Tally};
+use crate::relay::{Relay, RelayCounters};
+
+/// Where the values come from.
+pub struct Sources {
+    pub net: Arc<Counters>,
+    pub gauges: Arc<GaugeBoard>,
+    pub calls: Arc<CallCounters>,
+    pub relay: Arc<Relay>,
+    /// Inputs waiting for the engine: of calls, and new ones.
+    pub waiting: Box<dyn Fn() -> (usize, usize) + Send + Sync>,
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sources")
+    }
+}
+
+/// A registry with every metric of the process.
+pub fn registry(sources: Sources) -> Registry {
+    let mut registry = Registry::with_prefix("sbc");
+    registry.register_collector(Box::new(sources));
+    registry
+}
+
+impl Collector for Sources {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.tables(&mut encoder)?;
+        self.messages(&mut encoder)?;
+        self.failures(&mut encoder)?;
+        self.core(&mut encoder)?;
+        quality(&mut encoder, &self.calls.quality())?;
+        media(&mut encoder, &self.relay.counters())
+    }
+}
+
+impl Sources {
+    fn tables(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let held = self.gauges.read();
+        gauge(encoder, "transactions", "SIP transactions held", held.transactions)?;
+        gauge(encoder, "dialogs", "SIP dialogs held", held.dialogs)?;
+        gauge(encoder, "calls", "Calls held", held.calls)?;
+        gauge(encoder, "streams", "Media endpoints open at the relay", held.streams)?;
+        let open = usize::try_from(self.net.open.load(Ordering::Relaxed)).unwrap_or(0);
+        gauge(encoder, "flows", "Connections open, both directions", open)?;
+        let resting = usize::try_from(self.relay.counters().ports_resting).unwrap_or(usize::MAX);
+        let ports = [("leased", held.ports_leased), ("ready", held.ports_ready), ("resting", resting)];
+        let ports = ports.map(|(state, count)| ([("state", state.to_owned())], count));
+        gauges(encoder, "ports", "Pairs of media ports", ports)?;
+        let (established, new) = (self.waiting)();
+        let waiting = [("established", established), ("new", new)];
+        let waiting = waiting.map(|(class, count)| ([("class", class.to_owned())], count));
+        gauges(encoder, "inbox_waiting", "Inputs that wait for the engine", waiting)
+    }
+
+    fn messages(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let all = self.net.messages.all();
+        let of = |wanted: Direction| {
+            let rows: Vec<_> = all
+                .iter()
+                .filter(|(_, direction, _, _)| *direction == wanted)
+                .map(|(transport, _, kind, count)| {
+                    let transport = transport.uri_token().to_owned();
+                    ([("transport", transport), ("kind", kind.label().to_owned())], *count)
+                })
+                .collect();
+            rows
+        };
+        let received = "SIP messages accepted, by transport and method or response class";
+        counters(encoder, "sip_messages_received", received, of(Direction::Received))?;
+        let sent = "SIP messages sent, by transport and method or response class";
+        counters(encoder, "sip_messages_sent", sent, of(Direction::Sent))?;
+        let pings = self.net.keep_alives.load(Ordering::Relaxed);
+        counter(encoder, "keep_alives", "Keep-alives received", pings)
+    }
+
+    fn failures(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let net = &self.net;
+        tally(encoder, "sip_rejections", "Messages refused by the wire layer", "kind", &net.refused)?;
+        tally(encoder, "inbox_full", "Messages that found their inbox full", "class", &net.inbox_full)?;
+        tally(encoder, "transmit_failures", "Messages that did not leave", "reason", &net.transmit_failures)?;
+        let handshakes = "TLS handshakes that failed";
+        tally(encoder, "tls_handshake_failures", handshakes, "reason", &net.handshake_failures)?;
+        tally(encoder, "connections", "Connections by what became of them", "outcome", &net.connections)?;
+        tally(encoder, "resolve_failures", "Names without an address", "reason", &net.resolve_failures)
+    }
+
+    fn core(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let calls = &self.calls;
+        let read = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
+        counter(encoder, "calls_started", "Calls taken", read(&calls.started))?;
+        counter(encoder, "call_attempts", "INVITEs sent for calls", read(&calls.attempts))?;
+        counter(encoder, "calls_answered", "Calls answered", read(&calls.answered))?;
+        labelled(encoder, "calls_ended", "Calls ended, by cause", "cause", calls.ended())?;
+        let failed = "Attempts that failed, by cause";
+        labelled(encoder, "call_attempts_failed", failed, "cause", calls.failed_attempts())?;
+        labelled(encoder, "sip_dropped", "Messages dropped by the core, by reason", "reason", calls.dropped())?;
+        labelled(encoder, "sip_requests_refused", "Requests refused, by reason", "reason", calls.refused())?;
+        self.targets(encoder)?;
+        self.registrations(encoder)?;
+        counter(encoder, "cross_checked", "Messages shown to the second reader", read(&calls.cross_checked))?;
+        counter(encoder, "cross_agreed", "Messages that both readers read alike", read(&calls.cross_agreed))?;
+        let disagreements = "Messages the second reader refuses or reads otherwise, by class";
+        labelled(encoder, "cross_disagreements", disagreements, "class", calls.disagreements())
+    }
+
+    fn registrations(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let rows = self.calls.registrations().into_iter();
+        let rows = rows.map(|(trunk, state)| ([("trunk", trunk)], usize::from(state == RegistrationState::Bound)));
+        gauges(encoder, "registered", "1: our registration for this trunk stands", rows)?;
+        let failed = "REGISTERs that failed, by problem";
+        labelled(encoder, "registrations_failed", failed, "problem", self.calls.failed_registrations())
+    }
+
+    fn targets(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let rows = self.calls.targets().into_iter().map(|((trunk, target), state)| {
+            ([("trunk", trunk), ("target", target)], usize::from(state == TargetState::Up))
+        });
+        gauges(encoder, "target_up", "1: the last OPTIONS to this target was answered", rows)
+    }
+}
+
+fn labelled(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    label: &'static str,
+    counts: Counts,
+) -> fmt::Result {
+    counters(encoder, name, help, counts.into_iter().map(|(value, count)| ([(label, value)], count)))
+}
+
+fn media(encoder: &mut DescriptorEncoder<'_>, relay: &RelayCounters) -> fmt::Result {
+    let packets = |direction: &str, kind: &str, count: u64| {
+        ([("direction", direction.to_owned()), ("kind", kind.to_owned())], count)
+    };
+    let rows = [
+        packets("received", "rtp", relay.rtp_received),
+        packets("sent", "rtp", relay.rtp_sent),
+        packets("received", "rtcp", relay.rtcp_received),
+        packets("sent", "rtcp", relay.rtcp_sent),
+        packets("sent", "stun", relay.stun_answered),
+    ];
+    counters(encoder, "media_packets", "Media packets read from and sent on ports", rows)?;
+    let drops = relay.drops.iter().map(|(reason, count)| ([("reason", (*reason).to_owned())], *count));
+    counters(encoder, "media_drops", "Media packets that went no further", drops)?;
+    counter(encoder, "port_rests_cut_short", "Ports used again before their rest was over", relay.rests_cut_short)?;
+    let refused = [("queue_full", relay.commands_refused), ("misfit", relay.commands_misfit)];
+    let refused = refused.map(|(reason, count)| ([("reason", reason.to_owned())], count));
+    counters(encoder, "relay_commands_refused", "Orders the relay could not obey", refused)
+}
+
+/// Of the media of ended calls: what each side's legs sent us.
+fn quality(encoder: &mut DescriptorEncoder<'_>, sides: &[(&'static str, Quality)]) -> fmt::Result {
+    let mut sum = |name, help, value: fn(&Quality) -> u64| {
+        let rows = sides.iter().map(|(side, quality)| ([("side", (*side).to_owned())], value(quality)));
+        counters(encoder, name, help, rows)
+    };
+    sum("leg_packets_received", "RTP packets taken, of ended calls", |quality| quality.received)?;
+    sum("leg_packets_lost", "RTP packets expected and not received, of ended calls", |quality| quality.lost)?;
+    sum("leg_jitter_microseconds", "Sum of the legs' jitter at their end", |quality| quality.jitter_us)?;
+    sum("leg_round_trips", "Legs whose peer reported a round trip", |quality| quality.round_trips)?;
+    sum("leg_round_trip_microseconds", "Sum of those round trips", |quality| quality.round_trip_us)?;
+    let grades = sides.iter().flat_map(|(side, quality)| {
+        let row = |grade: Grade, count| ([("side", (*side).to_owned()), ("grade", grade.label().to_owned())], count);
+        Grade::ALL.into_iter().zip(quality.graded).map(move |(grade, count)| row(grade, count))
+    });
+    counters(encoder, "leg_grades", "Legs of ended calls by their opinion score (E-model)", grades)
+}
+
+fn tally<K: Copy + Eq + std::hash::Hash + fmt::Debug>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    label: &'static str,
+    tally: &Tally<K>,
+) -> fmt::Result {
+    counters(encoder, name, help, tally.labelled().into_iter().map(|(value, count)| ([(label, value)], count)))
+}

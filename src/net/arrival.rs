@@ -1,0 +1,73 @@
+//! The way from the network to the engine: which of the two inboxes a message belongs to, and what else is news.
+
+use tokio::sync::Notify;
+
+use crate::base::ids::{FlowId, TransmitId};
+use crate::sip::flow::{PeerIdentity, Received, Resolution, TransmitFailure};
+use crate::sip::{Method, SipMessage};
+
+/// Which inbox a message waits in (DESIGN rule 8: overload refuses new calls and never breaks a BYE).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Begins something: a request without a To tag. First to be refused.
+    New,
+    /// CANCEL: belongs to something, but must never overtake the request it cancels (RFC 3261 9.1).
+    Follows,
+    /// Belongs to a dialog or a transaction.
+    Established,
+}
+
+/// What the network tells besides messages. Bounded by the connections, transmits and questions there are, so
+/// it is never refused.
+#[derive(Debug)]
+pub enum News {
+    /// A connection is up, its handshake done. Comes before its first message.
+    FlowOpened(FlowId, PeerIdentity),
+    FlowClosed(FlowId),
+    TransmitFailed(TransmitId, TransmitFailure),
+    Resolved(Resolution),
+}
+
+/// Where the network delivers. The daemon's inbox is one; tests bring their own.
+pub trait Sink: Send + Sync {
+    /// Takes one message in.
+    ///
+    /// # Errors
+    /// Hands the message back when the inbox of its class is full; [`Sink::room`] tells when to try again.
+    fn offer(&self, class: Class, received: Received) -> Result<(), Received>;
+
+    /// Takes news in.
+    fn report(&self, news: News);
+
+    /// Notified (all waiters) when the inboxes have been emptied.
+    fn room(&self) -> &Notify;
+}
+
+/// The class of a message.
+pub fn classify(message: &SipMessage) -> Class {
+    let request = match message {
+        SipMessage::Response(_) => return Class::Established,
+        SipMessage::Request(request) => request,
+    };
+    match request.method {
+        Method::Cancel => Class::Follows,
+        Method::Ack | Method::Bye | Method::Prack => Class::Established,
+        Method::Invite
+        | Method::Options
+        | Method::Register
+        | Method::Update
+        | Method::Info
+        | Method::Refer
+        | Method::Notify
+        | Method::Subscribe
+        | Method::Message
+        | Method::Publish
+        | Method::Other(_) => {
+            if request.to_tag().is_some() {
+                Class::Established
+            } else {
+                Class::New
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Handing a message up: into the inbox of its class, and what happens when that is full (DESIGN rule 8).
+
+use bytes::Bytes;
+
+use super::arrival::{Class, classify};
+use super::counters::{Direction, MessageKind};
+use super::shared::Shared;
+use crate::sip::flow::Received;
+use crate::sip::{Method, Name, SipMessage, Status, Writer};
+
+/// Seconds after which a refused caller may try again (RFC 3261 20.33, R-A2: 1 to 10).
+const RETRY_AFTER_S: [&str; 8] = ["1", "2", "3", "4", "5", "6", "8", "10"];
+
+/// Counts an accepted message and shows it to the second reader.
+fn accepted(shared: &Shared, received: &Received) {
+    let kind = MessageKind::of(&received.message);
+    shared.counters.messages.add(received.flow.transport, Direction::Received, kind);
+    if let Some(reader) = &shared.second_reader {
+        (reader.0)(&received.message);
+    }
+}
+
+/// Delivers a message of a stream. What belongs to a call waits for room, and with it the connection: nothing more is
+/// read until the engine has caught up.
+///
+/// # Errors
+/// Hands back a new request that found no room.
+pub async fn deliver(shared: &Shared, received: Received) -> Result<(), Received> {
+    accepted(shared, &received);
+    let class = classify(&received.message);
+    let Err(mut refused) = shared.sink.offer(class, received) else { return Ok(()) };
+    shared.counters.inbox_full.add(class);
+    if class == Class::New {
+        return Err(refused);
+    }
+    loop {
+        let room = shared.sink.room().notified();
+        tokio::pin!(room);
+        room.as_mut().enable();
+        match shared.sink.offer(class, refused) {
+            Ok(()) => return Ok(()),
+            Err(back) => refused = back,
+        }
+        room.await;
+    }
+}
+
+/// Delivers a datagram's message, or drops it: the far end repeats what matters (RFC 3261 17.1).
+pub fn deliver_or_drop(shared: &Shared, received: Received) {
+    accepted(shared, &received);
+    let class = classify(&received.message);
+    if shared.sink.offer(class, received).is_err() {
+        shared.counters.inbox_full.add(class);
+    }
+}
+
+/// The answer to a new request that found no room: without any state, so that it costs next to nothing (R-A2).
+/// `None` for what is not answered.
+pub fn stateless_503(refused: &Received, shared: &Shared) -> Option<Bytes> {
+    let SipMessage::Request(request) = &refused.message else { return None };
+    if request.method == Method::Ack || !shared.answers(&refused.flow) {
+        return None;
+    }
+    let draw = shared.draw();
+    let retry = RETRY_AFTER_S.get(usize::from(draw.to_le_bytes()[0] & 7)).copied().unwrap_or("5");
+    let tag = format!("{draw:016x}");
+    let status = Status::new(503)?;
+    let writer = Writer::response(status, None, request, refused.flow.remote, Some(tag.as_bytes()));
+    Some(writer.header(Name::RetryAfter, retry).finish())
+}

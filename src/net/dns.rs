@@ -1,0 +1,81 @@
+//! Questions to DNS servers: what is set, what an error means, and what of an answer is taken.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{
+    ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+
+use crate::sip::flow::ResolveFailure;
+
+/// One question to one server.
+const QUESTION: Duration = Duration::from_secs(2);
+/// Tries per question.
+const ATTEMPTS: usize = 2;
+/// The longest TTL that is believed: a day, as long as an answer is kept at all.
+const LONGEST_TTL: Duration = Duration::from_secs(86_400);
+/// How long "no such name" is believed, whatever its zone says: a name that was added works soon.
+const LONGEST_ABSENCE: Duration = Duration::from_secs(60);
+/// Answers kept while their TTL lasts.
+const CACHE: u64 = 4096;
+
+/// A client of `servers`, or of the system's when there are none.
+///
+/// # Errors
+/// The system names no server.
+pub(super) fn build(servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
+    let mut builder = if servers.is_empty() {
+        TokioResolver::builder_tokio()?
+    } else {
+        let config = ResolverConfig::from_name_servers(servers.iter().map(server).collect());
+        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
+    };
+    set_options(builder.options_mut());
+    builder.build()
+}
+
+fn set_options(options: &mut ResolverOpts) {
+    options.timeout = QUESTION;
+    options.attempts = ATTEMPTS;
+    options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    options.use_hosts_file = ResolveHosts::Always;
+    options.cache_size = CACHE;
+    options.positive_max_ttl = Some(LONGEST_TTL);
+    options.negative_max_ttl = Some(LONGEST_ABSENCE);
+}
+
+fn server(address: &SocketAddr) -> NameServerConfig {
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+        connection.port = address.port();
+        connection
+    });
+    NameServerConfig::new(address.ip(), true, connections.into())
+}
+
+/// What an error means for who asked.
+pub(super) fn failure_of(error: &NetError) -> ResolveFailure {
+    if error.is_nx_domain() || error.is_no_records_found() {
+        return ResolveFailure::NoSuchName;
+    }
+    match error {
+        NetError::Timeout => ResolveFailure::TimedOut,
+        _ => ResolveFailure::ServerFailed,
+    }
+}
+
+/// True for an address that one peer can have. The others would reach ourselves, or everybody.
+pub(super) fn is_usable(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => !(address.is_unspecified() || address.is_multicast() || address.is_broadcast()),
+        IpAddr::V6(address) => !(address.is_unspecified() || address.is_multicast()),
+    }
+}
+
+/// Lower case, no dot at the end.
+pub(super) fn plain(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}

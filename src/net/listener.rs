@@ -1,0 +1,151 @@
+//! Incoming connections: bind, accept within the limits, TLS handshake within its deadline, then the connection's task.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::Connection as TlsSession;
+
+use super::arrival::News;
+use super::connection::Connection;
+use super::counters::ConnectionOutcome;
+use super::reading;
+use super::seats::Seat;
+use super::shared::Shared;
+use super::tls::{HandshakeFailure, TlsServer};
+use crate::base::ids::ListenerId;
+use crate::sip::flow::{Flow, PeerIdentity, Transport};
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+/// TCP keep-alive (issue: a dead connection is found before the next call fails).
+const KEEP_ALIVE: Duration = Duration::from_secs(60);
+/// How long octets may stay without an acknowledgement: a connection that died under a request is given up before the
+/// request's transaction is (RFC 3261 timer B, 32 s).
+const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
+/// How long accepting rests when the process has no descriptor left (R-B6): no busy loop.
+const NO_DESCRIPTOR: Duration = Duration::from_millis(100);
+
+/// Binds a listener of connections.
+///
+/// # Errors
+/// What the system says; `AddrInUse` when the port is taken.
+pub fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // Only lets us back in while old connections linger in TIME_WAIT; a port that is listened on stays taken.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Options of every connection of ours: no delay for small writes, keep-alive, no endless repetition.
+pub fn prepare_stream(stream: &TcpStream) {
+    // A connection without these options still works.
+    let _ = stream.set_nodelay(true);
+    let keep_alive = TcpKeepalive::new().with_time(KEEP_ALIVE).with_interval(Duration::from_secs(10)).with_retries(3);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keep_alive);
+    let _ = SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+}
+
+/// Accepts until the process ends. `tls`: the listener's, when it has TLS.
+pub async fn serve(shared: Arc<Shared>, listener: ListenerId, socket: TcpListener, tls: Option<TlsServer>) {
+    loop {
+        match socket.accept().await {
+            Ok((stream, remote)) => admit(&shared, listener, stream, remote, tls.as_ref()),
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept connections for the moment");
+                sleep(NO_DESCRIPTOR).await;
+            }
+        }
+    }
+}
+
+/// Errors of a connection that was gone before it was accepted.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionRefused
+    )
+}
+
+fn admit(shared: &Arc<Shared>, listener: ListenerId, stream: TcpStream, remote: SocketAddr, tls: Option<&TlsServer>) {
+    let seat = match shared.seats.take(remote.ip()) {
+        Ok(seat) => seat,
+        Err(outcome) => return shared.counters.connections.add(outcome),
+    };
+    prepare_stream(&stream);
+    let shared = shared.clone();
+    match tls.cloned() {
+        Some(tls) => {
+            let handshake = match shared.seats.begin_handshake() {
+                Ok(handshake) => handshake,
+                Err(outcome) => return shared.counters.connections.add(outcome),
+            };
+            tokio::spawn(async move {
+                let secured = secure(&shared, &tls, stream, remote).await;
+                drop(handshake);
+                if let Some((stream, session, peer)) = secured {
+                    begin(shared, listener, stream, remote, Some(session), peer, seat).await;
+                }
+            });
+        }
+        None => {
+            let peer = PeerIdentity::default();
+            tokio::spawn(async move { begin(shared, listener, stream, remote, None, peer, seat).await });
+        }
+    }
+}
+
+async fn secure(
+    shared: &Shared,
+    tls: &TlsServer,
+    stream: TcpStream,
+    remote: SocketAddr,
+) -> Option<(TcpStream, Box<TlsSession>, PeerIdentity)> {
+    let limit = Duration::from_secs(shared.limits.handshake_s);
+    let error = match timeout(limit, TlsAcceptor::from(tls.config.clone()).accept(stream)).await {
+        Ok(Ok(secured)) => {
+            let (stream, session) = secured.into_inner();
+            let peer = tls.identify(session.peer_certificates().unwrap_or_default());
+            return Some((stream, Box::new(TlsSession::Server(session)), peer));
+        }
+        Ok(Err(error)) => error,
+        Err(_) => io::ErrorKind::TimedOut.into(),
+    };
+    let reason = HandshakeFailure::of(&error);
+    shared.counters.handshake_failures.add(reason);
+    tracing::info!(%remote, ?reason, %error, "TLS handshake failed");
+    None
+}
+
+async fn begin(
+    shared: Arc<Shared>,
+    listener: ListenerId,
+    stream: TcpStream,
+    remote: SocketAddr,
+    tls: Option<Box<TlsSession>>,
+    peer: PeerIdentity,
+    seat: Seat,
+) {
+    let Ok(local) = stream.local_addr() else { return };
+    let transport = if tls.is_some() { Transport::Tls } else { Transport::Tcp };
+    let flow = Flow { id: shared.new_flow(), transport, listener, local, remote };
+    let (read, write) = stream.into_split();
+    let connection = Arc::new(Connection::new(flow, write, tls, shared.limits.connection_write_octets));
+    shared.counters.connections.add(ConnectionOutcome::Accepted);
+    tracing::debug!(flow = flow.id.0, %remote, names = ?peer.names, "connection accepted");
+    shared.flows.opened(connection.clone(), &peer);
+    shared.sink.report(News::FlowOpened(flow.id, peer));
+    reading::run(shared, connection, read, Some(seat)).await;
+}

@@ -1,0 +1,115 @@
+//! The one place that reads PEM (RFC 7468). Over octets: who has the file reads it.
+
+use std::fmt;
+
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+/// Why a PEM text gives nothing. Says what to do next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PemError {
+    /// No `BEGIN CERTIFICATE`.
+    NoCertificate,
+    /// No private key in a form that can be read.
+    NoPrivateKey,
+    /// A key that needs a password.
+    EncryptedKey,
+    /// A section that is not base64 or has no end.
+    Damaged(String),
+}
+
+impl fmt::Display for PemError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PemError::NoCertificate => {
+                f.write_str("holds no certificate (a block that begins with -----BEGIN CERTIFICATE-----)")
+            }
+            PemError::NoPrivateKey => {
+                f.write_str("holds no private key (a block that begins with -----BEGIN PRIVATE KEY-----)")
+            }
+            PemError::EncryptedKey => {
+                f.write_str("holds an encrypted key: write it without a password (openssl pkey -in KEY -out NEW)")
+            }
+            PemError::Damaged(what) => write!(f, "is damaged: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for PemError {}
+
+/// All certificates in the order written. Text outside the sections is of no consequence.
+///
+/// # Errors
+/// No certificate at all, or a damaged section.
+pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemError> {
+    let found: Vec<_> = rustls_pemfile::certs(&mut without_mark(pem))
+        .collect::<Result<_, _>>()
+        .map_err(|error| PemError::Damaged(error.to_string()))?;
+    if found.is_empty() { Err(PemError::NoCertificate) } else { Ok(found) }
+}
+
+/// The first private key: PKCS #8, PKCS #1 (RSA) or SEC 1 (EC).
+///
+/// # Errors
+/// No key, an encrypted one, or a damaged section.
+pub fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
+    match rustls_pemfile::private_key(&mut without_mark(pem)) {
+        Ok(Some(key)) => Ok(key),
+        Ok(None) if is_encrypted(pem) => Err(PemError::EncryptedKey),
+        Ok(None) => Err(PemError::NoPrivateKey),
+        Err(_) if is_encrypted(pem) => Err(PemError::EncryptedKey),
+        Err(error) => Err(PemError::Damaged(error.to_string())),
+    }
+}
+
+/// Some editors begin a text with a byte order mark; it would hide the first section.
+fn without_mark(pem: &[u8]) -> &[u8] {
+    pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(pem)
+}
+
+fn is_encrypted(pem: &[u8]) -> bool {
+    [&b"BEGIN ENCRYPTED PRIVATE KEY"[..], b"Proc-Type: 4,ENCRYPTED"]
+        .iter()
+        .any(|mark| memchr::memmem::find(pem, mark).is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BODY: &str = "MAMBAf8=";
+
+    fn section(label: &str) -> String {
+        format!("-----BEGIN {label}-----\n{BODY}\n-----END {label}-----\n")
+    }
+
+    #[test]
+    fn lines_around_the_sections_do_not_matter() {
+        let text = format!("subject=CN = a\n{}quit\n{}quit\n", section("CERTIFICATE"), section("CERTIFICATE"));
+        assert_eq!(certificates(text.as_bytes()).map(|found| found.len()), Ok(2));
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_dos_line_ends_do_not_matter() {
+        let text = format!("\u{feff}{}", section("CERTIFICATE").replace('\n', "\r\n"));
+        assert_eq!(certificates(text.as_bytes()).map(|found| found.len()), Ok(1));
+    }
+
+    #[test]
+    fn a_text_without_a_certificate_says_so() {
+        assert_eq!(certificates(section("PRIVATE KEY").as_bytes()), Err(PemError::NoCertificate));
+        assert_eq!(certificates(b""), Err(PemError::NoCertificate));
+    }
+
+    #[test]
+    fn an_encrypted_key_is_told_from_a_missing_one() {
+        let encrypted = section("ENCRYPTED PRIVATE KEY");
+        assert_eq!(private_key(encrypted.as_bytes()).err(), Some(PemError::EncryptedKey));
+        assert_eq!(private_key(section("CERTIFICATE").as_bytes()).err(), Some(PemError::NoPrivateKey));
+    }
+
+    #[test]
+    fn a_section_that_is_not_base64_is_damaged() {
+        let text = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n";
+        assert!(matches!(certificates(text.as_bytes()), Err(PemError::Damaged(_))));
+    }
+}

@@ -1,0 +1,360 @@
+//! The task of one connection: reads, frames, answers what can be answered on the spot, hands the rest up, and
+//! writes what the socket did not take at once. It ends the connection when a deadline or a limit says so.
+
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::time::{Instant, Sleep};
+
+use super::aliases;
+use super::arrival::News;
+use super::connection::{Connection, Stream, Written};
+use super::counters::ConnectionOutcome;
+use super::deliver::{deliver, stateless_503};
+use super::own_pings::{self, Due, OwnPings, PING};
+use super::seats::Seat;
+use super::shared::Shared;
+use crate::sip::flow::{Received, TransmitFailure};
+use crate::sip::frame::{Framed, StreamFramer};
+use crate::sip::{Rejection, SipMessage};
+
+/// Octets of one read.
+const READ_OCTETS: usize = 16 * 1024;
+/// Keep-alives answered per second on one connection (RFC 5626 asks for one in 95 s). Above: the connection is closed.
+const PINGS_PER_SECOND: u32 = 10;
+/// RFC 5626 4.4.1: the answer to a keep-alive.
+const PONG: Bytes = Bytes::from_static(b"\r\n");
+/// After the end of a stream we read on this long, so that a last answer is not lost to a reset.
+const LINGER: Duration = Duration::from_secs(1);
+/// Octets read and thrown away meanwhile.
+const LINGER_OCTETS: usize = 256 * 1024;
+/// Longer than any process runs: no deadline.
+const NEVER: Duration = Duration::from_secs(86_400 * 365);
+
+/// Runs one connection to its end and clears up after it. `seat`: incoming connections hold one.
+pub async fn run(shared: Arc<Shared>, connection: Arc<Connection>, read: OwnedReadHalf, seat: Option<Seat>) {
+    shared.counters.open.fetch_add(1, Ordering::Relaxed);
+    let idle = if seat.is_some() { Duration::from_secs(shared.limits.idle_connection_s) } else { NEVER };
+    let mut reader = Reader {
+        connection: connection.clone(),
+        read,
+        framer: StreamFramer::default(),
+        pings: Pings { since: Instant::now(), count: 0 },
+        own_pings: own_pings(&shared, &connection, seat.as_ref()),
+        offers: if seat.is_some() { Offers::Possible } else { Offers::Noted },
+        heard: false,
+        timer: Box::pin(tokio::time::sleep(idle)),
+        waits_for: Deadline::Idle,
+        idle,
+        message: Duration::from_secs(shared.limits.message_s),
+        shared: shared.clone(),
+    };
+    let outcome = reader.serve().await;
+    let lost = connection.finish(outcome);
+    shared.flows.closed(&connection);
+    shared.counters.connections.add(outcome);
+    shared.counters.open.fetch_sub(1, Ordering::Relaxed);
+    let failure = failure_of(outcome);
+    for id in lost {
+        shared.fail(id, failure);
+    }
+    shared.sink.report(News::FlowClosed(connection.flow.id));
+    tracing::debug!(flow = connection.flow.id.0, remote = %connection.flow.remote, ?outcome, "connection closed");
+    reader.linger(outcome).await;
+}
+
+/// Pings belong on connections we dialled: the far end of the others keeps them alive.
+fn own_pings(shared: &Shared, connection: &Connection, seat: Option<&Seat>) -> Option<OwnPings> {
+    let interval = shared.listener(connection.flow.listener)?.keep_alive.filter(|_| seat.is_none())?;
+    Some(OwnPings::new(interval, shared.draw()))
+}
+
+const fn failure_of(outcome: ConnectionOutcome) -> TransmitFailure {
+    match outcome {
+        ConnectionOutcome::Congested => TransmitFailure::Congested,
+        ConnectionOutcome::Accepted
+        | ConnectionOutcome::Dialled
+        | ConnectionOutcome::TooMany
+        | ConnectionOutcome::TooManyOfSource
+        | ConnectionOutcome::TooManyHandshakes
+        | ConnectionOutcome::DialFailed
+        | ConnectionOutcome::PeerClosed
+        | ConnectionOutcome::Broken
+        | ConnectionOutcome::Idle
+        | ConnectionOutcome::MessageTimeout
+        | ConnectionOutcome::BadFraming
+        | ConnectionOutcome::NoPong
+        | ConnectionOutcome::PingFlood
+        | ConnectionOutcome::Closed => TransmitFailure::FlowGone,
+    }
+}
+
+struct Reader {
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    read: OwnedReadHalf,
+    framer: StreamFramer,
+    pings: Pings,
+    own_pings: Option<OwnPings>,
+    offers: Offers,
+    /// Octets came since [`Reader::note_heard`].
+    heard: bool,
+    timer: Pin<Box<Sleep>>,
+    waits_for: Deadline,
+    idle: Duration,
+    message: Duration,
+}
+
+/// What the one timer of a connection stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Deadline {
+    /// The connection is closed when nothing happened since the timer was set: between one and two idle periods.
+    Idle,
+    /// The message that was begun must be complete.
+    Message,
+}
+
+/// Whether the far end may still offer the connection for our requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Offers {
+    /// An incoming connection that was not offered so far.
+    Possible,
+    /// It was, or it is ours.
+    Noted,
+}
+
+struct Pings {
+    since: Instant,
+    count: u32,
+}
+
+enum Event {
+    Woken,
+    Writable,
+    Arrived(io::Result<Stream>),
+    Timer,
+    PingTimer,
+}
+
+impl Reader {
+    async fn serve(&mut self) -> ConnectionOutcome {
+        // The handshake may have brought the first message along.
+        let mut arrived = self.connection.absorb(&[], self.framer.buffer());
+        loop {
+            let stream = match arrived {
+                Ok(stream) => stream,
+                Err(error) => return outcome_of(&error),
+            };
+            if let Err(outcome) = self.drain().await {
+                return outcome;
+            }
+            self.note_heard();
+            if stream == Stream::Ended {
+                return ConnectionOutcome::PeerClosed;
+            }
+            self.set_deadline();
+            arrived = match self.wait().await {
+                Event::Arrived(arrived) => {
+                    self.heard = true;
+                    arrived
+                }
+                Event::Woken | Event::Writable => {
+                    if let Some(outcome) = self.connection.end() {
+                        return outcome;
+                    }
+                    match self.connection.write_on() {
+                        Written::All | Written::Part => Ok(Stream::Open),
+                        Written::Broken => return ConnectionOutcome::Broken,
+                    }
+                }
+                Event::Timer => match self.timer_fired() {
+                    Some(outcome) => return outcome,
+                    None => Ok(Stream::Open),
+                },
+                Event::PingTimer => match self.ping() {
+                    Some(outcome) => return outcome,
+                    None => Ok(Stream::Open),
+                },
+            };
+        }
+    }
+
+    async fn wait(&mut self) -> Event {
+        let connection = &self.connection;
+        let backlog = connection.has_backlog();
+        tokio::select! {
+            biased;
+            () = connection.woken() => Event::Woken,
+            _ = connection.writable(), if backlog => Event::Writable,
+            arrived = poll_fn(|cx| poll_read(cx, &mut self.read, connection, &mut self.framer)) => {
+                Event::Arrived(arrived)
+            }
+            () = self.timer.as_mut() => Event::Timer,
+            () = own_pings::due(self.own_pings.as_mut()) => Event::PingTimer,
+        }
+    }
+
+    /// Takes every complete thing out of the framer.
+    async fn drain(&mut self) -> Result<(), ConnectionOutcome> {
+        while let Some(framed) = self.framer.next(self.connection.flow.remote) {
+            self.connection.mark_used();
+            match framed {
+                Framed::Message(message) => self.hand_up(message).await,
+                Framed::Ping => self.pong()?,
+                Framed::Refused(rejection) => self.refuse(rejection)?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn hand_up(&mut self, message: SipMessage) {
+        self.note_alias(&message);
+        let received = Received { flow: self.connection.flow, message };
+        if let Err(refused) = deliver(&self.shared, received).await
+            && let Some(answer) = stateless_503(&refused, &self.shared)
+        {
+            self.answer(answer);
+        }
+    }
+
+    /// RFC 5923: the first request that offers an incoming connection counts; a far end does not move.
+    fn note_alias(&mut self, message: &SipMessage) {
+        if self.offers == Offers::Noted {
+            return;
+        }
+        if let SipMessage::Request(request) = message
+            && let Some(place) = aliases::offered(&self.connection.flow, request)
+        {
+            self.offers = Offers::Noted;
+            self.shared.flows.offered(&self.connection, place);
+        }
+    }
+
+    fn refuse(&mut self, rejection: Rejection) -> Result<(), ConnectionOutcome> {
+        self.shared.refused(&self.connection.flow, &rejection);
+        if let Some(answer) = rejection.answer
+            && self.shared.answers(&self.connection.flow)
+        {
+            self.answer(answer);
+        }
+        if rejection.close { Err(ConnectionOutcome::BadFraming) } else { Ok(()) }
+    }
+
+    fn pong(&mut self) -> Result<(), ConnectionOutcome> {
+        self.shared.counters.keep_alives.fetch_add(1, Ordering::Relaxed);
+        let now = Instant::now();
+        if now.duration_since(self.pings.since) >= Duration::from_secs(1) {
+            self.pings = Pings { since: now, count: 0 };
+        }
+        self.pings.count += 1;
+        if self.pings.count > PINGS_PER_SECOND {
+            return Err(ConnectionOutcome::PingFlood);
+        }
+        self.answer(PONG);
+        Ok(())
+    }
+
+    fn note_heard(&mut self) {
+        if std::mem::take(&mut self.heard)
+            && let Some(pings) = self.own_pings.as_mut()
+        {
+            pings.heard(self.framer.buffer(), || self.shared.draw());
+        }
+    }
+
+    fn ping(&mut self) -> Option<ConnectionOutcome> {
+        match self.own_pings.as_mut()?.fired() {
+            Due::Ping => {
+                self.answer(PING);
+                None
+            }
+            Due::NoPong => Some(ConnectionOutcome::NoPong),
+        }
+    }
+
+    fn answer(&self, bytes: Bytes) {
+        // A refusal means that the connection is ending; the task sees that next.
+        let _ = self.connection.push(None, bytes);
+        self.connection.flush();
+    }
+
+    /// The timer is moved only when a message begins or ends between two reads: rare, so it costs nothing per message.
+    fn set_deadline(&mut self) {
+        let (deadline, after) = if self.framer.is_inside_message() {
+            (Deadline::Message, self.message)
+        } else {
+            (Deadline::Idle, self.idle)
+        };
+        if deadline != self.waits_for {
+            self.waits_for = deadline;
+            self.timer.as_mut().reset(Instant::now() + after);
+        }
+    }
+
+    fn timer_fired(&mut self) -> Option<ConnectionOutcome> {
+        match self.waits_for {
+            Deadline::Message => Some(ConnectionOutcome::MessageTimeout),
+            Deadline::Idle if self.connection.take_used() => {
+                self.timer.as_mut().reset(Instant::now() + self.idle);
+                None
+            }
+            Deadline::Idle => Some(ConnectionOutcome::Idle),
+        }
+    }
+
+    /// Reads on for a moment after we ended the stream: octets that arrive at a closed socket reset it, and the reset
+    /// would overtake our last answer.
+    async fn linger(&mut self, outcome: ConnectionOutcome) {
+        if outcome == ConnectionOutcome::PeerClosed || outcome == ConnectionOutcome::Broken {
+            return;
+        }
+        let read = &mut self.read;
+        let drained = async {
+            let mut octets = 0;
+            while octets < LINGER_OCTETS {
+                match poll_fn(|cx| poll_discard(cx, read)).await {
+                    Ok(0) | Err(_) => return,
+                    Ok(count) => octets += count,
+                }
+            }
+        };
+        // Either way the socket is closed when this returns.
+        let _ = tokio::time::timeout(LINGER, drained).await;
+    }
+}
+
+fn outcome_of(error: &io::Error) -> ConnectionOutcome {
+    if error.kind() == io::ErrorKind::UnexpectedEof { ConnectionOutcome::PeerClosed } else { ConnectionOutcome::Broken }
+}
+
+/// One read through a buffer on the stack, so that an idle connection holds none.
+fn poll_read(
+    cx: &mut Context<'_>,
+    read: &mut OwnedReadHalf,
+    connection: &Connection,
+    framer: &mut StreamFramer,
+) -> Poll<io::Result<Stream>> {
+    let mut scratch = [MaybeUninit::<u8>::uninit(); READ_OCTETS];
+    let mut buffer = ReadBuf::uninit(&mut scratch);
+    ready!(Pin::new(read).poll_read(cx, &mut buffer))?;
+    if buffer.filled().is_empty() {
+        return Poll::Ready(Ok(Stream::Ended));
+    }
+    Poll::Ready(connection.absorb(buffer.filled(), framer.buffer()))
+}
+
+fn poll_discard(cx: &mut Context<'_>, read: &mut OwnedReadHalf) -> Poll<io::Result<usize>> {
+    let mut scratch = [MaybeUninit::<u8>::uninit(); READ_OCTETS];
+    let mut buffer = ReadBuf::uninit(&mut scratch);
+    ready!(Pin::new(read).poll_read(cx, &mut buffer))?;
+    Poll::Ready(Ok(buffer.filled().len()))
+}

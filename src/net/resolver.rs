@@ -1,0 +1,282 @@
+//! Names to addresses (RFC 3263): static hosts first, then NAPTR and SRV where asked for, then A and AAAA. Answers are
+//! used again while their TTL lasts; a call asks each time, so that a new connection goes where the name leads now.
+//!
+//! The last good answer of a name is kept for 24 hours and given out when no server answers: a DNS failure must not
+//! end telephony. "No such name" is an answer, and is believed. What a server sends is bounded: records, addresses and
+//! the time that one name may take.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::NetError;
+use hickory_resolver::proto::rr::{RData, Record, RecordType};
+use tokio::time::{Instant, timeout_at};
+
+use super::arrival::News;
+use super::dns::{self, plain};
+use super::naptr::{self, Pointer};
+use super::settings::DnsSettings;
+use super::shared::Shared;
+use super::srv::{self, Service};
+use crate::sip::flow::{Discovery, Resolution, Resolve, ResolveFailure, Resolved, Transport};
+
+/// One name, with all that it leads to.
+const WHOLE: Duration = Duration::from_secs(10);
+/// How long a good answer stands in for a failing server.
+const KEPT: Duration = Duration::from_secs(86_400);
+/// How long an old answer is given out before the servers are asked again.
+const OLD_ANSWER_TTL: Duration = Duration::from_secs(30);
+/// TTL of a static host.
+const STATIC_TTL: Duration = Duration::from_secs(3600);
+/// Names kept. More are resolved, but not kept.
+const KEPT_NAMES: usize = 1024;
+/// Records looked at of one answer; the rest is not read.
+const RECORDS: usize = 256;
+/// NAPTR replacements followed of one answer.
+const POINTERS: usize = 4;
+/// SRV records followed of one answer, after they were put in order.
+const SERVICES: usize = 16;
+/// Addresses given out for one name: more than a call ever tries.
+const ADDRESSES: usize = 32;
+
+/// Answers [`Resolve`] questions in tasks of the runtime.
+pub struct Resolver {
+    hosts: BTreeMap<String, Vec<IpAddr>>,
+    dns: Option<TokioResolver>,
+    kept: Mutex<HashMap<Key, (Resolved, Instant)>>,
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Resolver({} static hosts)", self.hosts.len())
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    host: String,
+    port: Option<u16>,
+    transport: Transport,
+    discovery: Discovery,
+}
+
+impl Resolver {
+    /// Must be called inside the runtime. Without a usable server every name that is not static fails.
+    pub fn new(settings: DnsSettings) -> Resolver {
+        let dns = dns::build(&settings.servers);
+        if let Err(error) = &dns {
+            tracing::warn!(%error, "no DNS server is known; only dns.hosts and addresses resolve");
+        }
+        let hosts = settings.hosts.into_iter().map(|(name, addresses)| (plain(&name), addresses)).collect();
+        Resolver { hosts, dns: dns.ok(), kept: Mutex::new(HashMap::new()) }
+    }
+
+    /// Answers as news, later.
+    pub(super) fn ask(self: &Arc<Self>, shared: &Arc<Shared>, question: Resolve) {
+        let (resolver, tasks) = (self.clone(), shared.clone());
+        shared.runtime.spawn(async move {
+            let id = question.id;
+            let outcome = resolver.answer(question, || tasks.draw()).await;
+            if let Err(failure) = &outcome {
+                tasks.counters.resolve_failures.add(*failure);
+            }
+            tasks.sink.report(News::Resolved(Resolution { id, outcome }));
+        });
+    }
+
+    /// The answer, or the last good one. `draw`: 64 random bits each time, for SRV weights.
+    ///
+    /// # Errors
+    /// No address, or no answer and none kept.
+    pub async fn answer(&self, question: Resolve, draw: impl FnMut() -> u64) -> Result<Resolved, ResolveFailure> {
+        let key = Key {
+            host: plain(&question.host),
+            port: question.port,
+            transport: question.transport,
+            // RFC 3263 4.2: an explicit port leaves nothing to discover.
+            discovery: if question.port.is_some() { Discovery::Hosts } else { question.discovery },
+        };
+        let fresh = self.look_up(&key, draw).await;
+        match fresh {
+            Ok(resolved) => {
+                self.keep(key, &resolved);
+                Ok(resolved)
+            }
+            Err(ResolveFailure::NoSuchName) => Err(ResolveFailure::NoSuchName),
+            Err(failure @ (ResolveFailure::TimedOut | ResolveFailure::ServerFailed)) => {
+                self.last_good(&key).ok_or(failure)
+            }
+        }
+    }
+
+    async fn look_up(&self, key: &Key, mut draw: impl FnMut() -> u64) -> Result<Resolved, ResolveFailure> {
+        let port = key.port.unwrap_or(key.transport.default_port());
+        if let Some(resolved) = self.static_answer(&key.host, port) {
+            return Ok(resolved);
+        }
+        let deadline = Instant::now() + WHOLE;
+        for name in self.service_names(key, deadline).await? {
+            if let Some(resolved) = self.services(&name, deadline, &mut draw).await? {
+                return Ok(resolved);
+            }
+        }
+        self.addresses(&key.host, port, deadline).await
+    }
+
+    /// Where SRV records may be, in the order they are asked for.
+    async fn service_names(&self, key: &Key, deadline: Instant) -> Result<Vec<String>, ResolveFailure> {
+        let usual = || format!("{}.{}", prefix(key.transport), key.host);
+        match key.discovery {
+            Discovery::Hosts => Ok(Vec::new()),
+            Discovery::Services => Ok(vec![usual()]),
+            Discovery::Pointers => {
+                let mut names = self.pointers(key, deadline).await?;
+                // RFC 3263 4.1: without a NAPTR record for us the usual name is asked.
+                if names.is_empty() {
+                    names.push(usual());
+                }
+                Ok(names)
+            }
+        }
+    }
+
+    async fn pointers(&self, key: &Key, deadline: Instant) -> Result<Vec<String>, ResolveFailure> {
+        let Some(answer) = self.records(&key.host, RecordType::NAPTR, deadline).await? else { return Ok(Vec::new()) };
+        let records = answer.answers().iter().filter_map(|record| match &record.data {
+            RData::NAPTR(naptr) => Some(Pointer {
+                order: naptr.order,
+                preference: naptr.preference,
+                flags: naptr.flags.to_vec(),
+                services: naptr.services.to_vec(),
+                replacement: plain(&naptr.replacement.to_ascii()),
+            }),
+            _ => None,
+        });
+        let mut names = naptr::order(records.take(RECORDS).collect(), key.transport);
+        names.truncate(POINTERS);
+        Ok(names)
+    }
+
+    /// The hosts of SRV records in their order. `None`: there are no such records.
+    async fn services(
+        &self,
+        name: &str,
+        deadline: Instant,
+        draw: impl FnMut() -> u64,
+    ) -> Result<Option<Resolved>, ResolveFailure> {
+        let Some(answer) = self.records(name, RecordType::SRV, deadline).await? else { return Ok(None) };
+        let mut found = Resolved { addresses: Vec::new(), ttl: remaining(answer.valid_until()) };
+        let records = answer.answers().iter().filter_map(service).take(RECORDS).collect();
+        let mut failure = ResolveFailure::NoSuchName;
+        for service in srv::order(records, draw).into_iter().filter(is_offered).take(SERVICES) {
+            match self.host(&service, deadline).await {
+                Ok(resolved) => {
+                    found.ttl = found.ttl.min(resolved.ttl);
+                    found.addresses.extend(resolved.addresses);
+                }
+                Err(why) => failure = why,
+            }
+        }
+        found.addresses.truncate(ADDRESSES);
+        if found.addresses.is_empty() { Err(failure) } else { Ok(Some(found)) }
+    }
+
+    async fn host(&self, service: &Service, deadline: Instant) -> Result<Resolved, ResolveFailure> {
+        match self.static_answer(&service.host, service.port) {
+            Some(resolved) => Ok(resolved),
+            None => self.addresses(&service.host, service.port, deadline).await,
+        }
+    }
+
+    async fn addresses(&self, host: &str, port: u16, deadline: Instant) -> Result<Resolved, ResolveFailure> {
+        let dns = self.dns.as_ref().ok_or(ResolveFailure::ServerFailed)?;
+        // The dot keeps the system's search list out: the name is complete.
+        let answer = within(deadline, dns.lookup_ip(format!("{host}."))).await?;
+        let usable = answer.iter().filter(|address| dns::is_usable(*address)).take(RECORDS);
+        let mut addresses: Vec<_> = usable.map(|address| SocketAddr::new(address, port)).collect();
+        addresses.sort_by_key(SocketAddr::is_ipv6);
+        addresses.truncate(ADDRESSES);
+        if addresses.is_empty() {
+            return Err(ResolveFailure::NoSuchName);
+        }
+        Ok(Resolved { addresses, ttl: remaining(answer.valid_until()) })
+    }
+
+    /// Records of one type; `None` when the name has none.
+    async fn records(&self, name: &str, kind: RecordType, deadline: Instant) -> Result<Option<Lookup>, ResolveFailure> {
+        let dns = self.dns.as_ref().ok_or(ResolveFailure::ServerFailed)?;
+        match within(deadline, dns.lookup(format!("{name}."), kind)).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(ResolveFailure::NoSuchName) => Ok(None),
+            Err(failure @ (ResolveFailure::TimedOut | ResolveFailure::ServerFailed)) => Err(failure),
+        }
+    }
+
+    fn static_answer(&self, host: &str, port: u16) -> Option<Resolved> {
+        let addresses = self.hosts.get(host)?;
+        let addresses = addresses.iter().map(|address| SocketAddr::new(*address, port)).collect();
+        Some(Resolved { addresses, ttl: STATIC_TTL })
+    }
+
+    fn keep(&self, key: Key, resolved: &Resolved) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < KEPT_NAMES || kept.contains_key(&key) {
+            kept.insert(key, (resolved.clone(), Instant::now()));
+        }
+    }
+
+    fn last_good(&self, key: &Key) -> Option<Resolved> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (resolved, at) = kept.get(key)?;
+        if at.elapsed() > KEPT {
+            return None;
+        }
+        tracing::warn!(host = %key.host, "no DNS server answers; the last good answer is used");
+        Some(Resolved { addresses: resolved.addresses.clone(), ttl: OLD_ANSWER_TTL })
+    }
+}
+
+/// RFC 3263 4.2.
+const fn prefix(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Tls => "_sips._tcp",
+        Transport::Tcp => "_sip._tcp",
+        Transport::Udp => "_sip._udp",
+    }
+}
+
+fn service(record: &Record) -> Option<Service> {
+    match &record.data {
+        RData::SRV(srv) => Some(Service {
+            priority: srv.priority,
+            weight: srv.weight,
+            port: srv.port,
+            host: plain(&srv.target.to_ascii()),
+        }),
+        _ => None,
+    }
+}
+
+/// RFC 2782: the target "." says that the service is not to be had there, and nobody listens on port 0.
+fn is_offered(service: &Service) -> bool {
+    !service.host.is_empty() && service.port != 0
+}
+
+async fn within<T>(
+    deadline: Instant,
+    question: impl Future<Output = Result<T, NetError>>,
+) -> Result<T, ResolveFailure> {
+    match timeout_at(deadline, question).await {
+        Ok(answered) => answered.map_err(|error| dns::failure_of(&error)),
+        Err(_) => Err(ResolveFailure::TimedOut),
+    }
+}
+
+fn remaining(valid_until: std::time::Instant) -> Duration {
+    valid_until.saturating_duration_since(Instant::now().into_std())
+}

@@ -1,0 +1,101 @@
+//! What every task of the signalling shell sees.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::runtime::Handle;
+
+use super::arrival::{News, Sink};
+use super::counters::Counters;
+use super::flows::Flows;
+use super::seats::Seats;
+use super::settings::{Known, ListenerSettings, SecondReader};
+use super::tls::TlsMaterial;
+use super::udp::UdpPort;
+use crate::base::Entropy;
+use crate::base::ids::{FlowId, ListenerId, TransmitId};
+use crate::base::limits::Limits;
+use crate::base::text::Escaped;
+use crate::sip::Rejection;
+use crate::sip::flow::{Flow, TransmitFailure};
+
+/// Set in the [`FlowId`] of a datagram flow.
+const DATAGRAM: u64 = 1 << 63;
+
+/// State of the shell; everything in it is safe to share.
+pub struct Shared {
+    pub listeners: Vec<ListenerSettings>,
+    pub limits: Limits,
+    pub sink: Arc<dyn Sink>,
+    pub counters: Arc<Counters>,
+    pub flows: Flows,
+    pub seats: Arc<Seats>,
+    pub tls: TlsMaterial,
+    pub udp: Vec<Arc<UdpPort>>,
+    pub second_reader: Option<SecondReader>,
+    pub known: Option<Known>,
+    pub runtime: Handle,
+    pub entropy: Mutex<Box<dyn Entropy + Send>>,
+    pub next_flow: AtomicU64,
+    pub datagram_key: RandomState,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("listeners", &self.listeners).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// The id of a new connection.
+    pub fn new_flow(&self) -> FlowId {
+        FlowId(self.next_flow.fetch_add(1, Ordering::Relaxed) & !DATAGRAM)
+    }
+
+    /// The id of the datagram flow between a listener and a remote address: a keyed hash instead of a table, which a
+    /// stranger could fill. Two flows with one id need 2^31 addresses by chance, and the key keeps it to chance.
+    pub fn datagram_flow(&self, listener: ListenerId, remote: SocketAddr) -> FlowId {
+        FlowId(self.datagram_key.hash_one((listener, remote)) | DATAGRAM)
+    }
+
+    /// The settings of one listener.
+    pub fn listener(&self, id: ListenerId) -> Option<&ListenerSettings> {
+        self.listeners.iter().find(|listener| listener.id == id)
+    }
+
+    /// The socket of a datagram listener.
+    pub fn udp_port(&self, id: ListenerId) -> Option<&Arc<UdpPort>> {
+        self.udp.iter().find(|port| port.listener == id)
+    }
+
+    /// Tells that a message did not leave.
+    pub fn fail(&self, id: TransmitId, failure: TransmitFailure) {
+        self.counters.transmit_failures.add(failure);
+        self.sink.report(News::TransmitFailed(id, failure));
+    }
+
+    /// Counts and logs a message that the wire layer refused.
+    pub fn refused(&self, flow: &Flow, rejection: &Rejection) {
+        self.counters.refused.add(rejection.kind);
+        let first = rejection.answer.as_deref().unwrap_or_default().split(|octet| *octet == b'\r').next();
+        tracing::debug!(
+            remote = %flow.remote,
+            kind = ?rejection.kind,
+            answer = %Escaped::new(first.unwrap_or_default()),
+            "message refused"
+        );
+    }
+
+    /// True when the far end may get an answer of the shell's own.
+    pub fn answers(&self, flow: &Flow) -> bool {
+        self.known.as_ref().is_none_or(|known| (known.0)(flow))
+    }
+
+    /// 64 random bits.
+    pub fn draw(&self) -> u64 {
+        self.entropy.lock().unwrap_or_else(PoisonError::into_inner).next_u64()
+    }
+}

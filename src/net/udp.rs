@@ -1,0 +1,168 @@
+//! One datagram listener: read in batches, written from any thread without waiting.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::sync::Notify;
+
+use super::deliver::deliver_or_drop;
+use super::shared::Shared;
+use crate::base::ids::ListenerId;
+use crate::sip::flow::{Flow, Received, Transport};
+use crate::sip::frame::datagram;
+
+/// Datagrams read before other tasks get their turn.
+const BATCH: usize = 64;
+/// The longest datagram.
+const DATAGRAM_OCTETS: usize = 65_535;
+/// Receive buffer asked of the system: a second of a call storm. The system may give less (`net.core.rmem_max`).
+const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
+/// Datagrams that wait while the socket takes no more. Above: they fail.
+const RETRIES: usize = 256;
+
+/// The socket of one datagram listener.
+#[derive(Debug)]
+pub struct UdpPort {
+    pub listener: ListenerId,
+    pub local: SocketAddr,
+    socket: UdpSocket,
+    waiting: Mutex<VecDeque<(SocketAddr, Bytes)>>,
+    wake: Notify,
+}
+
+impl UdpPort {
+    /// Binds. The address is not shared with another process: a second one must fail loudly.
+    ///
+    /// # Errors
+    /// What the system says; `AddrInUse` when the port is taken.
+    pub fn bind(listener: ListenerId, address: SocketAddr) -> io::Result<UdpPort> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        // A smaller buffer than asked for is no reason not to start.
+        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+        let _ = socket.set_send_buffer_size(RECEIVE_BUFFER);
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        let socket = UdpSocket::from(socket);
+        let local = socket.local_addr()?;
+        Ok(UdpPort { listener, local, socket, waiting: Mutex::new(VecDeque::new()), wake: Notify::new() })
+    }
+
+    /// Sends one datagram now, or as soon as the socket takes it.
+    ///
+    /// # Errors
+    /// The system refused it, or too many wait already.
+    pub fn send(&self, to: SocketAddr, bytes: Bytes) -> io::Result<()> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.is_empty() {
+            match self.send_now(to, &bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                sent => return sent,
+            }
+        }
+        if waiting.len() >= RETRIES {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        waiting.push_back((to, bytes));
+        drop(waiting);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    fn send_now(&self, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+        loop {
+            match self.socket.send_to(bytes, to) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // An ICMP error of an earlier datagram; this one was not tried.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// `WouldBlock`: some still wait.
+    fn send_waiting(&self) -> io::Result<()> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((to, bytes)) = waiting.front() {
+            match self.send_now(*to, bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+                // Nobody can be told any more; the transaction repeats it.
+                Ok(()) | Err(_) => waiting.pop_front(),
+            };
+        }
+        Ok(())
+    }
+
+    fn has_waiting(&self) -> bool {
+        !self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+}
+
+/// Reads one listener until the process ends.
+pub async fn serve(shared: Arc<Shared>, port: Arc<UdpPort>) {
+    let watched = port.socket.try_clone().and_then(tokio::net::UdpSocket::from_std);
+    let Ok(watched) = watched else {
+        tracing::error!(local = %port.local, "the socket cannot be watched; this listener is deaf");
+        return;
+    };
+    let mut buffer = vec![0u8; DATAGRAM_OCTETS];
+    loop {
+        let interest = if port.has_waiting() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
+        tokio::select! {
+            () = port.wake.notified() => {}
+            ready = watched.ready(interest) => {
+                if ready.is_ok_and(|ready| ready.is_writable()) {
+                    // What is left waits for the next readiness.
+                    let _ = watched.try_io(Interest::WRITABLE, || port.send_waiting());
+                }
+                read_batch(&shared, &port, &watched, &mut buffer);
+            }
+        }
+        tokio::task::consume_budget().await;
+    }
+}
+
+fn read_batch(shared: &Shared, port: &UdpPort, watched: &tokio::net::UdpSocket, buffer: &mut [u8]) {
+    for _ in 0..BATCH {
+        match watched.try_recv_from(buffer) {
+            Ok((length, remote)) => take(shared, port, remote, buffer.get(..length).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            // An ICMP error of something we sent: says nothing about what waits to be read.
+            Err(_) => {}
+        }
+    }
+}
+
+fn take(shared: &Shared, port: &UdpPort, remote: SocketAddr, octets: &[u8]) {
+    let flow = Flow {
+        id: shared.datagram_flow(port.listener, remote),
+        transport: Transport::Udp,
+        listener: port.listener,
+        local: port.local,
+        remote,
+    };
+    match datagram(&Bytes::copy_from_slice(octets), remote) {
+        Some(Ok(message)) => deliver_or_drop(shared, Received { flow, message }),
+        Some(Err(rejection)) => {
+            shared.refused(&flow, &rejection);
+            if let Some(answer) = rejection.answer
+                && shared.answers(&flow)
+            {
+                // An answer that does not leave is repeated when the request is.
+                let _ = port.send(remote, answer);
+            }
+        }
+        None => {
+            shared.counters.keep_alives.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}

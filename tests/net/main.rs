@@ -1,0 +1,13 @@
+//! The signalling shell on loopback: real sockets, real TLS, ports chosen by the system.
+#![cfg(feature = "lab")]
+
+mod authority;
+mod datagrams;
+mod dialling;
+mod handshakes;
+mod hostile_names;
+mod keep_alive;
+mod names;
+mod reuse;
+mod streams;
+mod world;
