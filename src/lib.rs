@@ -35,4 +35,8 @@ pub mod net;
 pub mod relay;
 pub mod metrics;
 pub mod config;
+#[cfg(feature = "lab")]
+#[allow(clippy::disallowed_methods, reason = "the lab is a shell: its agents and its measurements live by the clock")]
+pub mod lab;
 pub mod daemon;
+pub mod cli;

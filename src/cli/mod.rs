@@ -1,0 +1,143 @@
+//! The command line: one file per command.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub mod check;
+#[cfg(feature = "lab")]
+pub mod demo;
+pub mod exit;
+pub mod profiles;
+pub mod run;
+
+use exit::Exit;
+
+/// Where the configuration is when nobody says otherwise.
+const CONFIG: &str = "/etc/trunkline/trunkline.toml";
+
+/// A direct-routing session border controller: SIP over TLS and SRTP between carriers and cloud voice platforms.
+#[derive(Debug, Parser)]
+#[command(name = "trunkline", version, about, propagate_version = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon.
+    Run(ConfigFile),
+    /// Check the configuration: every error at once, with line, path and what to write instead.
+    Check(ConfigFile),
+    /// Place calls through a daemon on this machine's loopback, against a lab platform and a lab carrier.
+    #[cfg(feature = "lab")]
+    Demo(DemoArguments),
+    /// Show the built-in peer profiles, or one of them.
+    Profiles {
+        /// The profile to show.
+        name: Option<String>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ConfigFile {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+}
+
+#[cfg(feature = "lab")]
+#[derive(Debug, Args)]
+struct DemoArguments {
+    /// Move every port of the demo: UDP at N, TLS one above, metrics two above.
+    #[arg(long, value_name = "N", default_value_t = 5060, value_parser = clap::value_parser!(u16).range(1024..=64000))]
+    base_port: u16,
+    /// Leave the daemon running afterwards, to point a softphone or SIPp at it.
+    #[arg(long)]
+    keep: bool,
+    /// Seconds of two-way audio in each call.
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    seconds: u64,
+}
+
+#[cfg(feature = "lab")]
+impl DemoArguments {
+    fn options(&self) -> demo::DemoOptions {
+        demo::DemoOptions { base_port: self.base_port, keep: self.keep, seconds: self.seconds }
+    }
+}
+
+/// Runs one command line; the first argument is the program's name.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    match CommandLine::try_parse_from(arguments) {
+        Ok(line) => execute(line.command),
+        Err(error) => {
+            let asked = !error.use_stderr();
+            // A closed terminal is no reason for another code.
+            let _ = error.print();
+            if asked { Exit::Ok } else { Exit::Usage }
+        }
+    }
+}
+
+fn execute(command: Command) -> Exit {
+    match command {
+        Command::Run(file) => run::run(&file.config),
+        Command::Check(file) => shown(check::run(&file.config, &mut io::stdout()), |checked| match checked {
+            check::Checked::Accepted => Exit::Ok,
+            check::Checked::Refused => Exit::Configuration,
+        }),
+        #[cfg(feature = "lab")]
+        Command::Demo(arguments) => demo::run(arguments.options()),
+        Command::Profiles { name } => shown(profiles::run(name.as_deref(), &mut io::stdout()), |found| match found {
+            profiles::Shown::Found => Exit::Ok,
+            profiles::Shown::Unknown => Exit::Usage,
+        }),
+    }
+}
+
+/// The exit of a command that writes to standard output. A reader that went away (`| head`) has seen enough.
+fn shown<T>(outcome: io::Result<T>, exit: impl FnOnce(T) -> Exit) -> Exit {
+    match outcome {
+        Ok(value) => exit(value),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
+        Err(_) => Exit::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<CommandLine, clap::Error> {
+        CommandLine::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn run_reads_the_packaged_file_unless_told_otherwise() {
+        let config = |line| match parse(line).unwrap().command {
+            Command::Run(file) => file.config,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(config("trunkline run"), PathBuf::from(CONFIG));
+        assert_eq!(config("trunkline run --config a.toml"), PathBuf::from("a.toml"));
+    }
+
+    #[test]
+    fn a_wrong_usage_ends_with_64() {
+        let exit = |line: &str| main(line.split(' ').map(OsString::from));
+        assert_eq!(exit("trunkline nonsense"), Exit::Usage);
+        assert_eq!(exit("trunkline run --nonsense"), Exit::Usage);
+        assert_eq!(exit("trunkline --version"), Exit::Ok);
+    }
+}

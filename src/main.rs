@@ -1,0 +1,7 @@
+//! The binary: hands the command line to the library and its outcome to the shell.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    trunkline::cli::main(std::env::args_os()).into()
+}

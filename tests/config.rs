@@ -1,0 +1,901 @@
+//! What the configuration reader says to an operator: each broken file is refused at the right line and path, with a
+//! text that says what to write. The line that is broken carries the mark `#!`.
+
+use std::path::Path;
+
+use trunkline::base::limits::Limits;
+use trunkline::config::{Files, Finding, Level, Loaded, Report, parse};
+use trunkline::media::plan::{OnRekey, SrtpSuite};
+use trunkline::route::media::KeyGeneration;
+
+const GOOD: &str = r#"[node]
+name = "t"
+[networks.public]
+bind = "192.0.2.1"
+rtp_ports = "10000-18999"
+[networks.carrier]
+bind = "10.1.0.4"
+rtp_ports = "20000-28999"
+allow_media = ["10.0.0.0/8"]
+[certificates.main]
+chain = "chain.pem"
+key = "key.pem"
+[trust.default]
+roots = "system"
+[listeners.platform]
+network = "public"
+transport = "tls"
+certificates = ["main"]
+[listeners.carrier]
+network = "carrier"
+transport = "udp"
+[trunks.teams]
+profile = "generic-tls"
+listener = "platform"
+fqdn = "sbc1.example.com"
+targets = ["sip.example.com"]
+sources = ["198.51.100.0/28"]
+[trunks.north]
+profile = "carrier-ip"
+listener = "carrier"
+targets = ["10.2.0.1:5060"]
+[trunks.south]
+profile = "carrier-ip"
+listener = "carrier"
+targets = ["10.2.0.2"]
+[groups.pstn]
+members = [{ trunk = "north", weight = 2 }, { trunk = "south" }]
+[[routes]]
+from = "pstn"
+to = ["teams"]
+[[routes]]
+from = "teams"
+to = ["pstn"]
+[limits]
+max_calls = 100
+"#;
+
+fn read(text: &str) -> Result<Loaded, Report> {
+    parse("trunkline.toml", text, Path::new("/base"), Files::Ignored)
+}
+
+fn accepted(text: &str) -> Loaded {
+    read(text).unwrap_or_else(|report| panic!("{report}"))
+}
+
+/// The good file with one piece replaced.
+fn changed(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from:?} is not in the good file");
+    GOOD.replacen(from, to, 1)
+}
+
+fn marked_line(text: &str) -> usize {
+    text.lines().position(|line| line.contains("#!")).expect("a marked line") + 1
+}
+
+fn assert_error(text: &str, path: &str, says: &str) {
+    let report = read(text).expect_err("the file must be refused");
+    let line = marked_line(text);
+    let fits = |found: &&Finding| found.line == line && found.path == path && found.text.contains(says);
+    assert_eq!(report.errors.iter().filter(fits).count(), 1, "wanted {line}: {path}: {says}\nfound:\n{report}");
+    assert_eq!(report.errors.len(), 1, "one mistake is one error:\n{report}");
+}
+
+fn assert_warning(text: &str, path: &str, says: &str) {
+    let loaded = accepted(text);
+    let line = marked_line(text);
+    let fits = |found: &&Finding| found.line == line && found.path == path && found.text.contains(says);
+    assert_eq!(
+        loaded.warnings().iter().filter(fits).count(),
+        1,
+        "wanted {line}: {path}: {says}\n{:#?}",
+        loaded.warnings()
+    );
+}
+
+macro_rules! refused {
+    ($($name:ident: $from:expr => $to:expr, $path:expr, $says:expr;)*) => {
+        $(#[test]
+        fn $name() {
+            assert_error(&changed($from, $to), $path, $says);
+        })*
+    };
+}
+
+macro_rules! warned {
+    ($($name:ident: $from:expr => $to:expr, $path:expr, $says:expr;)*) => {
+        $(#[test]
+        fn $name() {
+            assert_warning(&changed($from, $to), $path, $says);
+        })*
+    };
+}
+
+mod sound {
+    use trunkline::media::plan::RingingTone;
+    use trunkline::route::media::{Comfort, SoundSettings, TrunkDtmf};
+
+    use super::*;
+
+    const SOUTH: &str = "targets = [\"10.2.0.2\"]";
+
+    fn sound(media: &str) -> SoundSettings {
+        let loaded = accepted(&changed(SOUTH, &format!("{SOUTH}\n{media}")));
+        loaded.snapshot.trunk_named("south").unwrap().media.sound.clone()
+    }
+
+    #[test]
+    fn what_is_not_written_changes_nothing() {
+        assert_eq!(sound(""), SoundSettings::default());
+    }
+
+    #[test]
+    fn every_key_is_taken() {
+        let written = sound(
+            "media = { dtmf = \"inband\", comfort = \"noise\", ringback = { enabled = true, country = \"JP\" } }",
+        );
+        assert_eq!((written.dtmf, written.comfort), (TrunkDtmf::Inband, Comfort::Noise));
+        assert_eq!(written.ringback.map(RingingTone::country), Some("JP"));
+        assert_eq!(sound("media = { ringback = { enabled = false, country = \"JP\" } }").ringback, None);
+    }
+
+    refused! {
+        an_unknown_way_of_digits_suggests_the_nearest: SOUTH => "targets = [\"10.2.0.2\"]\nmedia = { dtmf = \"infos\" } #!",
+            "trunks.south.media.dtmf", "did you mean \"info\"?";
+        a_country_without_a_tone_lists_those_with_one: SOUTH => "targets = [\"10.2.0.2\"]\nmedia = { ringback = { country = \"XX\" } } #!",
+            "trunks.south.media.ringback.country", "is none of the countries known: AT, AU";
+        ringback_needs_its_country: SOUTH => "targets = [\"10.2.0.2\"]\nmedia = { ringback = { enabled = true } } #!",
+            "trunks.south.media.ringback", "write country = \"DE\"";
+    }
+}
+
+mod names {
+    use super::*;
+
+    refused! {
+        an_unknown_key_suggests_the_nearest: "listener = \"platform\"" => "listener = \"platform\"\nlistner = \"x\" #!",
+            "trunks.teams.listner", "unknown key; did you mean \"listener\"?";
+        an_unknown_key_like_no_other_lists_the_known: "name = \"t\"" => "name = \"t\"\ncolour = 1 #!",
+            "node.colour", "unknown key; known here: drain_s, name, state_dir";
+        an_unknown_table_suggests_the_nearest: "[limits]" => "[network.x] #!\nbind = \"1.2.3.4\"\n[limits]",
+            "network", "did you mean \"networks\"?";
+        an_unknown_key_of_an_inline_table_is_found: "{ trunk = \"south\" }]" => "{ trunk = \"south\", wieght = 3 }] #!",
+            "groups.pstn.members[1].wieght", "did you mean \"weight\"?";
+        a_table_name_that_is_no_label_is_refused: "[limits]" => "[trust.\"my roots\"] #!\nroots = \"system\"\n[limits]",
+            "trust.\"my roots\"", "is no name; a name has 1 to 64 letters";
+        a_group_may_not_be_called_like_a_trunk: "[groups.pstn]" => "[groups.south] #!\nmembers = [{ trunk = \"north\" }]\n[groups.pstn]",
+            "groups.south", "write another name for the group";
+        two_routes_of_one_name_are_refused: "[[routes]]\nfrom = \"pstn\"\nto = [\"teams\"]\n[[routes]]" => "[[routes]]\nname = \"r\"\nfrom = \"pstn\"\nto = [\"teams\"]\n[[routes]]\nname = \"r\" #!",
+            "routes[1].name", "routes[0] has this name too; write another one";
+    }
+}
+
+mod types_and_values {
+    use super::*;
+
+    refused! {
+        a_number_for_a_string_is_refused: "name = \"t\"" => "name = 5 #!",
+            "node.name", "expected a string, found a whole number; write name = \"sbc1\"";
+        a_string_for_a_number_is_refused: "max_calls = 100" => "max_calls = \"100\" #!",
+            "limits.max_calls", "expected a whole number, found a string; write max_calls = 2000";
+        a_string_for_a_list_is_refused: "targets = [\"sip.example.com\"]" => "targets = \"sip.example.com\" #!",
+            "trunks.teams.targets", "expected a list, found a string; write targets = [";
+        a_value_for_a_table_is_refused: "[limits]\nmax_calls = 100" => "[trunks.south.media]\nsrtp = 4 #!",
+            "trunks.south.media.srtp", "expected a table, found a whole number";
+        a_single_route_table_needs_two_brackets: "[limits]" => "[emergency]\nnumbers = [110] #!\n[limits]",
+            "emergency.numbers[0]", "expected a string, found a whole number";
+        a_fraction_is_no_count: "max_calls = 100" => "max_calls = 1.5 #!",
+            "limits.max_calls", "expected a whole number, found a fraction";
+        a_count_out_of_bounds_names_them: "max_calls = 100" => "max_calls = 0 #!",
+            "limits.max_calls", "0 is not between 1 and 1000000";
+        a_number_beyond_all_bounds_is_refused: "max_calls = 100" => "max_calls = 99999999999999999999 #!",
+            "limits.max_calls", "is not between 1 and 1000000";
+        an_empty_string_is_refused: "name = \"t\"" => "name = \"\" #!", "node.name", "is empty; write name = \"sbc1\"";
+        a_control_character_is_refused: "name = \"t\"" => "name = \"a\\u001bb\" #!", "node.name", "control character";
+        a_port_out_of_range_is_refused: "transport = \"udp\"" => "transport = \"udp\"\nport = 65536 #!",
+            "listeners.carrier.port", "65536 is not between 1 and 65535; write port = 5061";
+        an_address_that_is_none_is_refused: "bind = \"192.0.2.1\"" => "bind = \"192.0.2.256\" #!",
+            "networks.public.bind", "\"192.0.2.256\" is no IP address; write bind = \"0.0.0.0\"";
+        an_address_nobody_can_reach_is_not_advertised: "bind = \"192.0.2.1\"" => "bind = \"192.0.2.1\"\nadvertise = \"0.0.0.0\" #!",
+            "networks.public.advertise", "no peer can send to this address";
+        two_families_on_one_network_are_refused: "bind = \"192.0.2.1\"" => "bind = \"192.0.2.1\"\nadvertise = \"2001:db8::1\" #!",
+            "networks.public.advertise", "both be IPv4 or both IPv6";
+        an_odd_first_rtp_port_is_refused: "\"10000-18999\"" => "\"10001-18999\" #!",
+            "networks.public.rtp_ports", "starts at an odd port; RTP uses even ones; write rtp_ports = \"10000-18999\"";
+        a_reversed_port_range_is_turned_round: "\"10000-18999\"" => "\"18999-10000\" #!",
+            "networks.public.rtp_ports", "is reversed; did you mean \"10000-18999\"?";
+        a_range_with_stray_bits_names_the_range_meant: "sources = [\"198.51.100.0/28\"]" => "sources = [\"198.51.100.1/28\"] #!",
+            "trunks.teams.sources[0]", "did you mean 198.51.100.0/28?";
+        an_unknown_word_suggests_the_nearest: "transport = \"tls\"" => "transport = \"tsl\" #!",
+            "listeners.platform.transport", "unknown value; did you mean \"tls\"?";
+        an_unknown_word_lists_the_known: "[limits]" => "[log]\nlevel = \"loud\" #!\n[limits]",
+            "log.level", "\"loud\" is none of error, warn, info, debug, trace; write level = \"info\"";
+        an_fqdn_needs_a_dot: "\"sbc1.example.com\"" => "\"sbc1\" #!", "trunks.teams.fqdn", "is no full domain name";
+        an_fqdn_is_no_address: "\"sbc1.example.com\"" => "\"192.0.2.1\" #!", "trunks.teams.fqdn", "write fqdn = \"sbc1.example.com\"";
+        an_unknown_suite_names_the_known: "[limits]" => "[trunks.teams.media]\nsuites = [\"F8_128_HMAC_SHA1_80\"] #!\n[limits]",
+            "trunks.teams.media.suites[0]", "AEAD_AES_128_GCM, AEAD_AES_256_GCM are";
+        a_suite_named_twice_is_refused: "[limits]" => "[trunks.teams.media]\nsuites = [\"AEAD_AES_128_GCM\", \"AEAD_AES_128_GCM\"] #!\n[limits]",
+            "trunks.teams.media.suites", "names a suite twice";
+        a_key_policy_of_another_word_is_refused: "[limits]" => "[trunks.teams.media.srtp]\ngenerate_keys = \"never\" #!\n[limits]",
+            "trunks.teams.media.srtp.generate_keys", "always";
+        a_kind_of_ice_that_is_not_served_is_refused: "[limits]" => "[trunks.teams.media]\nice = \"full\" #!\n[limits]",
+            "trunks.teams.media.ice", "\"full\" is none of off, lite";
+        a_host_entry_without_address_is_refused: "[limits]" => "[dns.hosts]\n\"a.example\" = [] #!\n[limits]",
+            "dns.hosts.\"a.example\"", "has no address; write \"a.example\" = [\"192.0.2.1\"]";
+        a_country_is_two_capitals: "[limits]" => "[fraud]\nallow_countries = [\"Germany\"] #!\n[limits]",
+            "fraud.allow_countries[0]", "is no country code of two capital letters";
+        a_broken_expression_says_why: "from = \"pstn\"" => "from = \"pstn\"\ncalled = { regex = \"^(\" } #!",
+            "routes[0].called.regex", "no regular expression: unclosed group";
+        a_pattern_of_two_kinds_is_refused: "from = \"pstn\"" => "from = \"pstn\"\ncalled = { prefix = \"1\", regex = \"^1\" } #!",
+            "routes[0].called", "has both prefix and regex; keep one of the two";
+        an_empty_pattern_is_refused: "from = \"pstn\"" => "from = \"pstn\"\ncalled = {} #!",
+            "routes[0].called", "names no pattern; write called = { prefix = \"+4930\" }";
+        credentials_need_all_three: "[limits]" => "[trunks.south.auth] #!\nuser = \"u\"\npassword_file = \"p\"\n[limits]",
+            "trunks.south.auth", "missing key \"realm\"; write realm = \"carrier.example\"";
+        md5_is_a_matter_of_what_we_demand: "[limits]" => "[trunks.south.auth]\nuser = \"u\"\nrealm = \"r\"\npassword_file = \"p\"\nallow_md5 = true #!\n[limits]",
+            "trunks.south.auth.allow_md5", "has a meaning with require = true only";
+        an_address_of_record_has_a_user: "[limits]" => "[trunks.south.registration]\naor = \"sip:carrier.example\" #!\n[limits]",
+            "trunks.south.registration.aor", "is no SIP address with a user and without parameters; write aor = \"sip:user@carrier.example\"";
+        an_address_of_record_has_no_parameters: "[limits]" => "[trunks.south.registration]\naor = \"sip:a@carrier.example;transport=tls\" #!\n[limits]",
+            "trunks.south.registration.aor", "is no SIP address with a user and without parameters";
+        a_password_in_the_file_is_refused_and_not_shown: "[limits]" => "[trunks.south.auth]\nuser = \"u\"\nrealm = \"r\"\npassword = \"hunter2\" #!\n[limits]",
+            "trunks.south.auth.password", "secrets do not stand in this file; write password_file";
+        t2_is_not_below_t1: "[limits]" => "[trunks.south.timers]\nt1_ms = 1000\nt2_ms = 500 #!\n[limits]",
+            "trunks.south.timers.t2_ms", "T2 is below T1; write t2_ms = 4000";
+    }
+
+    #[test]
+    fn a_single_bracket_for_routes_is_answered_with_two() {
+        let routes = GOOD.find("[[routes]]").unwrap();
+        let text = format!("{}[routes] #!\nfrom = \"teams\"\n", &GOOD[..routes]);
+        assert_error(&text, "routes", "write [[routes]] with two brackets");
+    }
+}
+
+mod missing_things {
+    use super::*;
+
+    refused! {
+        a_missing_key_is_reported_at_its_table: "[trunks.teams]\nprofile = \"generic-tls\"\nlistener = \"platform\"" => "[trunks.teams] #!\nprofile = \"generic-tls\"",
+            "trunks.teams", "missing key \"listener\"; write listener = \"carrier\"";
+        a_missing_profile_names_the_profiles: "[trunks.north]\nprofile = \"carrier-ip\"" => "[trunks.north] #!",
+            "trunks.north", "missing key \"profile\"; write profile = \"carrier-ip\" or \"generic-tls\"";
+        missing_targets_are_reported: "[trunks.north]\nprofile = \"carrier-ip\"\nlistener = \"carrier\"\ntargets = [\"10.2.0.1:5060\"]" => "[trunks.north] #!\nprofile = \"carrier-ip\"\nlistener = \"carrier\"\nsources = [\"10.2.0.1\"]",
+            "trunks.north", "missing key \"targets\"; write targets = [\"198.51.100.7:5060\"]";
+        empty_targets_are_refused: "targets = [\"sip.example.com\"]" => "targets = [] #!",
+            "trunks.teams.targets", "no target is left";
+        a_tls_listener_needs_a_certificate: "[listeners.platform]\nnetwork = \"public\"\ntransport = \"tls\"\ncertificates = [\"main\"]" => "[listeners.platform] #!\nnetwork = \"public\"\ntransport = \"tls\"",
+            "listeners.platform", "missing key \"certificates\"; write certificates = [\"main\"]";
+        an_empty_certificate_list_is_refused: "certificates = [\"main\"]" => "certificates = [] #!",
+            "listeners.platform.certificates", "a TLS listener needs a certificate";
+        a_wildcard_bind_needs_an_advertised_address: "[networks.carrier]\nbind = \"10.1.0.4\"" => "[networks.carrier] #!\nbind = \"0.0.0.0\"",
+            "networks.carrier", "missing key \"advertise\"";
+        a_group_needs_a_member: "members = [{ trunk = \"north\", weight = 2 }, { trunk = \"south\" }]" => "members = [] #!",
+            "groups.pstn.members", "a group needs a member";
+        a_route_needs_a_destination: "to = [\"pstn\"]" => "to = [] #!", "routes[1].to", "a route needs a destination";
+        a_route_needs_a_start: "[[routes]]\nfrom = \"pstn\"" => "[[routes]] #!", "routes[0]", "missing key \"from\"";
+    }
+
+    #[test]
+    fn an_empty_file_is_told_where_to_begin() {
+        let report = read("").unwrap_err();
+        assert_eq!(
+            report.to_string(),
+            "trunkline.toml: no listener: nothing can arrive; write a table [listeners.NAME]\n"
+        );
+    }
+}
+
+mod references {
+    use super::*;
+
+    refused! {
+        a_listener_of_an_unknown_network: "network = \"carrier\"" => "network = \"carier\" #!",
+            "listeners.carrier.network", "there is no network \"carier\"; did you mean \"carrier\"?";
+        a_trunk_on_an_unknown_listener: "listener = \"platform\"" => "listener = \"edge\" #!",
+            "trunks.teams.listener", "there is no listener \"edge\"; write one of carrier, platform, or add [listeners.NAME]";
+        a_listener_of_an_unknown_certificate: "certificates = [\"main\"]" => "certificates = [\"other\"] #!",
+            "listeners.platform.certificates[0]", "there is no certificate \"other\"";
+        a_trunk_of_an_unknown_trust_store: "fqdn = " => "trust = \"ms\" #!\nfqdn = ",
+            "trunks.teams.trust", "there is no trust store \"ms\"; write one of default";
+        a_trunk_of_an_unknown_profile: "profile = \"generic-tls\"" => "profile = \"generic-tsl\" #!",
+            "trunks.teams.profile", "did you mean \"generic-tls\"?";
+        a_group_with_an_unknown_member: "{ trunk = \"south\" }]" => "{ trunk = \"soth\" }] #!",
+            "groups.pstn.members[1].trunk", "there is no trunk \"soth\"; did you mean \"south\"?";
+        a_group_is_no_member_of_a_group: "{ trunk = \"south\" }]" => "{ trunk = \"pstn\" }] #!",
+            "groups.pstn.members[1].trunk", "there is no trunk \"pstn\"";
+        a_route_from_nobody: "from = \"teams\"" => "from = \"team\" #!", "routes[1].from", "did you mean \"teams\"?";
+        a_route_to_nobody: "to = [\"pstn\"]" => "to = [\"pstn\", \"moon\"] #!",
+            "routes[1].to[1]", "there is no trunk or group \"moon\"";
+        an_account_on_an_unknown_trunk: "[limits]" => "[accounts.acme]\nfqdn = \"acme.sbc1.example.com\"\ntrunk = \"x\" #!\n[limits]",
+            "accounts.acme.trunk", "there is no trunk \"x\"";
+    }
+
+    #[test]
+    fn several_trust_stores_without_a_default_must_be_chosen() {
+        let text = changed("[trust.default]", "[trust.a]\nroots = \"system\"\n[trust.b]");
+        let text = text.replacen("[trunks.teams]", "[trunks.teams] #!", 1);
+        assert_error(&text, "trunks.teams.trust", "write trust = \"NAME\", or name one \"default\"");
+    }
+}
+
+mod together {
+    use super::*;
+
+    refused! {
+        rtp_ports_of_networks_on_one_address_do_not_overlap: "bind = \"10.1.0.4\"\nrtp_ports = \"20000-28999\"" => "bind = \"0.0.0.0\"\nadvertise = \"10.1.0.4\"\nrtp_ports = \"18000-28999\" #!",
+            "networks.carrier.rtp_ports", "ports 18000-18999 belong to network \"public\" too";
+        two_listeners_on_one_port: "[limits]" => "[listeners.again]\nnetwork = \"carrier\"\ntransport = \"udp\"\nport = 5060 #!\n[limits]",
+            "listeners.again.port", "port 5060 is taken by listener \"carrier\"; write another port";
+        tcp_and_tls_share_the_ports: "[limits]" => "[listeners.again]\nnetwork = \"public\"\ntransport = \"tcp\"\nport = 5061 #!\n[limits]",
+            "listeners.again.port", "port 5061 is taken by listener \"platform\"";
+        metrics_on_a_listeners_port: "[limits]" => "[metrics]\nbind = \"0.0.0.0:5061\" #!\n[limits]",
+            "metrics.bind", "port 5061 is taken by listener \"platform\"";
+        a_listener_inside_the_rtp_ports: "transport = \"udp\"" => "transport = \"udp\"\nport = 20002 #!",
+            "listeners.carrier.port", "port 20002 lies in rtp_ports of network \"carrier\"";
+        a_profile_that_does_not_speak_the_transport: "profile = \"carrier-ip\"" => "profile = \"generic-tls\" #!",
+            "trunks.north.profile", "generic-tls speaks tls, listener \"carrier\" is udp; write a tls listener or another profile";
+        a_certificate_on_a_udp_trunk: "targets = [\"10.2.0.1:5060\"]" => "targets = [\"10.2.0.1:5060\"]\ncertificate = \"main\" #!",
+            "trunks.north.certificate", "has a meaning over TLS only";
+        a_certificate_on_a_udp_listener: "transport = \"udp\"" => "transport = \"udp\"\ncertificates = [\"main\"] #!",
+            "listeners.carrier.certificates", "only a listener with transport = \"tls\" has it; leave it out";
+        a_target_of_the_other_address_family: "targets = [\"10.2.0.2\"]" => "targets = [\"[2001:db8::1]:5060\"] #!",
+            "trunks.south.targets", "2001:db8::1 cannot be reached from network \"carrier\"";
+        two_trunks_of_one_source: "targets = [\"10.2.0.2\"]" => "targets = [\"10.2.0.2\"]\nsources = [\"10.2.0.1\"] #!",
+            "trunks.south.sources", "10.2.0.1/32 sends as \"north\" too: nothing tells the two apart";
+        srv_brings_its_own_port: "targets = [\"10.2.0.2\"]" => "targets = [{ host = \"a.example\", srv = true, port = 5060 }] #!\nsources = [\"10.2.0.2\"]",
+            "trunks.south.targets[0].port", "leave port out, or write srv = false";
+        an_address_has_no_srv: "targets = [\"10.2.0.2\"]" => "targets = [{ host = \"10.2.0.2\", srv = true }] #!",
+            "trunks.south.targets[0].srv", "write a name as host, or srv = false";
+        naptr_brings_its_own_port: "targets = [\"10.2.0.2\"]" => "targets = [{ host = \"a.example\", naptr = true, port = 5060 }] #!\nsources = [\"10.2.0.2\"]",
+            "trunks.south.targets[0].port", "leave port out, or write naptr = false";
+        naptr_leads_to_srv: "targets = [\"10.2.0.2\"]" => "targets = [{ host = \"a.example\", naptr = true, srv = false }] #!\nsources = [\"10.2.0.2\"]",
+            "trunks.south.targets[0].srv", "leave srv out, or write naptr = false";
+        datagrams_keep_nothing_alive: "transport = \"udp\"" => "transport = \"udp\"\nkeep_alive_s = 30 #!",
+            "listeners.carrier.keep_alive_s", "has a meaning over TCP and TLS only; leave it out";
+        a_target_with_a_scheme_is_refused: "targets = [\"10.2.0.2\"]" => "targets = [\"sip:10.2.0.2\"] #!\nsources = [\"10.2.0.2\"]",
+            "trunks.south.targets[0]", "write targets = [\"198.51.100.7:5060\"]";
+    }
+
+    #[test]
+    fn one_source_is_fine_on_two_listeners() {
+        let second = "[listeners.extra]\nnetwork = \"carrier\"\ntransport = \"udp\"\nport = 5070\n[trunks.other]\nprofile = \"carrier-ip\"\nlistener = \"extra\"\ntargets = [\"10.2.0.1:5060\"]\n[limits]";
+        accepted(&changed("[limits]", second));
+    }
+}
+
+mod warnings {
+    use super::*;
+
+    warned! {
+        srtp_over_udp_is_readable: "targets = [\"10.2.0.2\"]" => "targets = [\"10.2.0.2\"]\nmedia = { security = \"srtp\" } #!",
+            "trunks.south.media.security", "SRTP keys travel readable over udp";
+        fraud_rules_are_not_yet_acted_on: "[limits]" => "[fraud] #!\nallow_countries = [\"DE\"]\n[limits]",
+            "fraud", "accepted, not yet acted on";
+        a_counter_reset_where_a_new_ssrc_does_it: "[limits]" => "[trunks.teams.media.srtp]\nreset_on_rekey = true #!\n[limits]",
+            "trunks.teams.media.srtp.reset_on_rekey", "it acts with ssrc_on_rekey = \"keep\"";
+        number_rules_are_not_yet_acted_on: "targets = [\"10.2.0.2\"]" => "targets = [\"10.2.0.2\"]\nnumbers = { country = \"DE\" } #!",
+            "trunks.south.numbers", "accepted, not yet acted on";
+        a_trunk_that_lets_nobody_in: "targets = [\"10.2.0.2\"]" => "targets = [\"carrier.example\"]\nsources = [] #!",
+            "trunks.south.sources", "nobody is let in from this trunk";
+        a_route_behind_one_that_takes_all: "[[routes]]\nfrom = \"teams\"\nto = [\"pstn\"]" => "[[routes]]\nfrom = \"teams\"\nto = [\"pstn\"]\n[[routes]] #!\nfrom = \"teams\"\nto = [\"north\"]",
+            "routes[2]", "never reached: routes[1] takes every call from \"teams\"";
+        an_expression_without_anchor: "from = \"pstn\"" => "from = \"pstn\"\ncalled = { regex = \"4930\" } #!",
+            "routes[0].called.regex", "start it with ^ to mean its beginning";
+        peer_names_where_no_certificate_is_asked_for: "certificates = [\"main\"]\n" => "certificates = [\"main\"]\nclient_certificate = \"never\"\n[trunks.x]\nprofile = \"generic-tls\"\nlistener = \"platform\"\ntargets = [\"203.0.113.9\"]\npeer_names = [\"a.example\"] #!\n",
+            "trunks.x.peer_names", "asks for no certificate";
+    }
+
+    #[test]
+    fn the_good_file_has_no_warning() {
+        assert_eq!(accepted(GOOD).warnings(), []);
+    }
+
+    #[test]
+    fn suites_and_key_policy_of_a_trunk_are_acted_on_without_a_word() {
+        let media = "[trunks.teams.media]\nsuites = [\"AEAD_AES_256_GCM\", \"AES_CM_128_HMAC_SHA1_80\"]\n[trunks.teams.media.srtp]\ngenerate_keys = \"always\"\nssrc_on_rekey = \"keep\"\nreset_on_rekey = true\n[limits]";
+        let loaded = accepted(&changed("[limits]", media));
+        assert_eq!(loaded.warnings(), []);
+        let media = &loaded.snapshot.trunk_named("teams").unwrap().media;
+        assert_eq!(media.suites, [SrtpSuite::AeadAes256Gcm, SrtpSuite::AesCm128HmacSha1_80]);
+        assert_eq!(media.srtp.generate, KeyGeneration::Always);
+        assert_eq!(media.srtp.on_rekey(), OnRekey::KeepFromZero);
+    }
+
+    #[test]
+    fn what_is_written_as_default_is_not_warned_about() {
+        let srtp = "[trunks.teams.media.srtp]\ngenerate_keys = \"only-if-required\"\nreset_on_rekey = false\nssrc_on_rekey = \"new\"\n[limits]";
+        assert_eq!(accepted(&changed("[limits]", srtp)).warnings(), []);
+    }
+}
+
+mod text_as_a_whole {
+    use super::*;
+
+    refused! {
+        a_line_that_is_no_toml: "name = \"t\"" => "name = = \"t\" #!", "", "not TOML: ";
+        a_string_without_quotes: "name = \"t\"" => "name = sbc1 #!", "", "not TOML: string values must be quoted";
+        a_key_written_twice: "name = \"t\"" => "name = \"t\"\nname = \"u\" #!", "", "is defined twice; keep one of the two";
+        a_table_written_twice: "[limits]" => "[node] #!\ndrain_s = 5\n[limits]", "", "\"node\" is defined twice";
+        a_nul_is_no_toml: "name = \"t\"" => "name = \"t\0\" #!", "", "not TOML: ";
+    }
+
+    #[test]
+    fn seven_mistakes_are_seven_errors_in_the_order_of_their_lines() {
+        let text = GOOD
+            .replace("name = \"t\"", "name = 5")
+            .replace("\"10000-18999\"", "\"10001-18999\"")
+            .replace("network = \"carrier\"", "network = \"carier\"")
+            .replace("\"sbc1.example.com\"", "sbc1")
+            .replace("listener = \"platform\"", "listner = \"platform\"")
+            .replace("max_calls = 100", "max_calls = -1");
+        let report = read(&text).unwrap_err();
+        let lines: Vec<_> = report.errors.iter().map(|error| (error.line, error.path.as_str())).collect();
+        let wanted = [
+            (2, "node.name"),
+            (5, "networks.public.rtp_ports"),
+            (20, "listeners.carrier.network"),
+            (22, "trunks.teams"),
+            (24, "trunks.teams.listner"),
+            (25, ""),
+            (45, "limits.max_calls"),
+        ];
+        assert_eq!(lines, wanted, "{report}");
+        assert_eq!(report.to_string().lines().count(), 7);
+    }
+
+    #[test]
+    fn the_same_mistake_on_two_lines_is_two_errors() {
+        let report =
+            read(&changed("name = \"t\"", "name = t\nstate_dir = s\ndrain_s = 1\ndrain_s = 2\nname = u")).unwrap_err();
+        assert_eq!(report.errors.iter().map(|error| error.line).collect::<Vec<_>>(), [2, 3, 5, 6], "{report}");
+    }
+
+    #[test]
+    fn a_list_left_open_is_one_error() {
+        let report = read(&changed("targets = [\"sip.example.com\"]", "targets = [\"sip.example.com\"")).unwrap_err();
+        let open: Vec<_> = report.errors.iter().filter(|error| error.text.contains("not TOML")).collect();
+        assert_eq!(open.len(), 1, "{report}");
+        assert!(open[0].text.contains("is the bracket of the list above closed?"), "{report}");
+        assert_eq!(report.warnings, []);
+    }
+
+    #[test]
+    fn an_error_reads_file_line_path_and_advice() {
+        let text = changed("name = \"t\"", "name = \"t\"\ndrain = 5");
+        let report = read(&text).unwrap_err();
+        assert_eq!(report.to_string(), "trunkline.toml:3: node.drain: unknown key; did you mean \"drain_s\"?\n");
+    }
+
+    #[test]
+    fn a_secret_is_never_shown() {
+        let text = changed("[limits]", "[trunks.south.auth]\npassword = \"hunter2\"\npasword_file = \"x\"\n[limits]");
+        assert!(!read(&text).unwrap_err().to_string().contains("hunter2"));
+    }
+
+    #[test]
+    fn control_characters_of_a_key_do_not_reach_the_terminal() {
+        let report = read(&changed("name = \"t\"", "\"a\\u001b[31m\" = 1")).unwrap_err();
+        assert!(!report.to_string().contains('\x1b'), "{report:?}");
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_without_harm() {
+        for deep in [format!("a = {}", "[".repeat(100_000)), format!("{}x = 1", "a.".repeat(100_000))] {
+            let report = read(&deep).unwrap_err();
+            assert!(report.errors.iter().any(|error| error.text.contains("nested too deeply")), "{report}");
+        }
+    }
+
+    #[test]
+    fn a_file_cut_or_bent_at_any_place_is_judged_without_panic() {
+        for at in 0..GOOD.len() {
+            let (head, tail) = GOOD.split_at(at);
+            let bent = [format!("{head}{}", &tail[1..]), format!("{head}\"{tail}"), format!("{head}\n[{tail}")];
+            for text in bent.iter().map(String::as_str).chain([head]) {
+                let refused = read(text).err();
+                assert!(refused.is_none_or(|report| !report.errors.is_empty()), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn too_many_tables_of_a_kind_are_refused() {
+        let flood: String =
+            (0..5001).map(|number| format!("[groups.g{number}]\nmembers = [{{ trunk = \"north\" }}]\n")).collect();
+        let report = read(&changed("[[routes]]", &format!("{flood}[[routes]]"))).unwrap_err();
+        assert!(report.to_string().contains("groups: has more than 5000 tables"), "{report}");
+    }
+
+    #[test]
+    fn a_flood_of_mistakes_is_shown_in_part_and_counted() {
+        let flood: String = (0..5000).map(|number| format!("k{number} = 1\n")).collect();
+        let report = read(&flood).unwrap_err();
+        assert_eq!((report.errors.len(), report.errors_not_shown), (500, 4500));
+        assert!(report.to_string().ends_with("... and 4500 more errors\n"));
+        assert!(report.errors.iter().all(|error| error.level == Level::Error));
+    }
+}
+
+mod examples {
+    use super::*;
+
+    fn example(name: &str) -> String {
+        std::fs::read_to_string(Path::new("config").join(name)).unwrap()
+    }
+
+    /// The complete example with every `#key` line in force.
+    fn complete() -> String {
+        let uncomment = |line: &str| match line.strip_prefix('#') {
+            Some(rest) if rest.starts_with(|letter: char| letter.is_ascii_lowercase()) => rest.to_owned(),
+            Some(_) | None => line.to_owned(),
+        };
+        example("trunkline.toml").lines().map(|line| uncomment(line) + "\n").collect()
+    }
+
+    #[test]
+    fn every_example_is_accepted() {
+        let files = std::fs::read_dir("config").unwrap().map(|entry| entry.unwrap().path());
+        let mut read = 0;
+        for path in files.filter(|path| path.extension().is_some_and(|extension| extension == "toml")) {
+            accepted(&std::fs::read_to_string(&path).unwrap());
+            read += 1;
+        }
+        assert!(read >= 3);
+    }
+
+    #[test]
+    fn the_small_examples_have_no_warning() {
+        for name in ["minimal.toml", "tls-to-carrier.toml"] {
+            assert_eq!(accepted(&example(name)).warnings(), [], "{name}");
+        }
+    }
+
+    #[test]
+    fn the_commented_keys_of_the_complete_example_are_accepted() {
+        accepted(&complete());
+    }
+
+    #[test]
+    fn the_complete_example_shows_every_limit_with_its_default() {
+        assert_eq!(accepted(&complete()).snapshot.limits, Limits::default());
+    }
+
+    #[test]
+    fn the_complete_example_shows_the_values_of_its_profile() {
+        let (plain, complete) = (accepted(&example("trunkline.toml")), accepted(&complete()));
+        let [plain, complete] = [&plain, &complete].map(|file| file.snapshot.trunk_named("platform").unwrap());
+        assert_eq!(plain.media, complete.media);
+        assert_eq!(plain.timers, complete.timers);
+        assert_eq!(plain.options, complete.options);
+    }
+
+    #[test]
+    fn ice_is_off_until_a_trunk_asks_for_it() {
+        use trunkline::route::media::Ice;
+        let complete = complete();
+        let ice = |text: &str| accepted(text).snapshot.trunk_named("platform").unwrap().media.ice;
+        assert_eq!(ice(&complete), Ice::Off);
+        assert_eq!(ice(&complete.replace("ice = \"off\"", "ice = \"lite\"")), Ice::Lite);
+    }
+
+    #[test]
+    fn the_complete_example_names_every_key_of_its_tables() {
+        let text = complete();
+        let kind = |header: &str| {
+            header
+                .split('.')
+                .enumerate()
+                .filter(|(depth, _)| *depth != 1)
+                .map(|(_, part)| part.trim_matches(']').to_owned())
+                .collect::<Vec<_>>()
+        };
+        let headers: Vec<_> = text.lines().filter(|line| line.starts_with('[')).collect();
+        let first = |(index, header): &(usize, &&str)| {
+            headers.iter().position(|other| kind(other) == kind(header)) == Some(*index)
+        };
+        for header in headers.iter().enumerate().filter(first).map(|(_, header)| *header) {
+            let probed = text.replacen(header, &format!("{header}\nqqqqqqqqqqqq = 1"), 1);
+            let report = read(&probed).unwrap_err();
+            let known = report.errors.iter().find_map(|error| error.text.strip_prefix("unknown key; known here: "));
+            let table = header.trim_matches(['[', ']']);
+            let own = text.split(&format!("{header}\n")).nth(1).and_then(|rest| rest.split("\n[").next()).unwrap();
+            for key in known.unwrap_or_else(|| panic!("{header} takes any key")).split(", ") {
+                let written = own.lines().any(|line| line.starts_with(&format!("{key} = ")));
+                assert!(written || text.contains(&format!("[{table}.{key}]")), "{header} does not show {key}");
+            }
+        }
+    }
+
+    /// The bench's file: only what it names counts here, its certificates are made by the bench.
+    #[test]
+    fn a_platform_and_a_carrier_on_loopback_load() {
+        let text = r#"
+[networks.loop]
+bind = "127.0.0.1"
+advertise = "127.0.0.1"
+rtp_ports = "10000-65535"
+allow_media = ["127.0.0.0/8"]
+[certificates.main]
+chain = "../certs/sbc.pem"
+key = "../certs/sbc.key"
+[trust.bench]
+roots = "../certs/ca.pem"
+[listeners.platform]
+network = "loop"
+transport = "tls"
+port = 5061
+certificates = ["main"]
+[trunks.platform]
+profile = "generic-tls"
+listener = "platform"
+targets = ["127.0.1.1:5071"]
+media = { codecs = ["PCMU"] }
+"#;
+        let loaded = accepted(text);
+        let trunk = loaded.snapshot.trunk_named("platform").unwrap();
+        let tls = trunk.tls.as_ref().unwrap();
+        assert_eq!((tls.server_name.as_str(), tls.trust.as_str()), ("127.0.1.1", "bench"));
+        assert_eq!(trunk.media.codecs, ["PCMU"]);
+        assert_eq!(trunk.media.security, trunkline::route::media::Security::Srtp);
+        assert_eq!(loaded.settings.certificates["main"].chain, Path::new("/base/../certs/sbc.pem"));
+    }
+}
+
+/// Files on disk: the configuration itself and the certificates it names.
+#[cfg(feature = "lab")]
+mod files {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+    use tempfile::TempDir;
+    use trunkline::cli::check;
+    use trunkline::config::{Files, load, parse};
+
+    use trunkline::base::Secret;
+    use trunkline::registration::Form;
+    use trunkline::sip::auth::{Credentials, Demand};
+
+    use super::{Finding, GOOD};
+
+    struct Disk {
+        dir: TempDir,
+    }
+
+    impl Disk {
+        /// The good file with a chain of leaf and authority, its key, and the authority as trust store.
+        fn new() -> Disk {
+            let dir = tempfile::tempdir().unwrap();
+            let disk = Disk { dir };
+            let authority = CertificateParams::new(Vec::new()).unwrap();
+            let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+            let key = KeyPair::generate().unwrap();
+            let leaf = CertificateParams::new(vec!["*.example.com".to_owned()]).unwrap();
+            let leaf = leaf.signed_by(&key, &authority).unwrap();
+            disk.write("chain.pem", &format!("subject=quit\n{}{}", leaf.pem(), authority.pem()));
+            disk.write("backwards.pem", &format!("{}{}", authority.pem(), leaf.pem()));
+            disk.write("key.pem", &key.serialize_pem());
+            disk.write("other.key.pem", &KeyPair::generate().unwrap().serialize_pem());
+            disk.write("ca.pem", &authority.pem());
+            disk.write("empty.pem", "");
+            disk
+        }
+
+        fn write(&self, name: &str, text: &str) -> PathBuf {
+            let path = self.dir.path().join(name);
+            fs::write(&path, text).unwrap();
+            path
+        }
+
+        fn good(&self) -> String {
+            GOOD.replace("roots = \"system\"", "roots = \"ca.pem\"")
+        }
+
+        /// Errors of the good file with one piece replaced, as (path, text).
+        fn errors(&self, from: &str, to: &str) -> Vec<(String, String)> {
+            assert!(self.good().contains(from));
+            let path = self.write("trunkline.toml", &self.good().replacen(from, to, 1));
+            let errors = load(&path).map_or_else(|report| report.errors, |_| Vec::new());
+            errors.into_iter().map(|Finding { path, text, .. }| (path, text)).collect()
+        }
+
+        fn assert_error(&self, from: &str, to: &str, path: &str, says: &str) {
+            let errors = self.errors(from, to);
+            assert!(matches!(errors.as_slice(), [(at, text)] if at == path && text.contains(says)), "{errors:?}");
+        }
+
+        fn warnings(&self, text: &str) -> Vec<String> {
+            let path = self.write("trunkline.toml", text);
+            load(&path).unwrap().warnings().iter().map(ToString::to_string).collect()
+        }
+    }
+
+    #[test]
+    fn hold_music_is_read_with_the_file_and_what_is_no_music_is_named() {
+        let disk = Disk::new();
+        disk.write("hold.alaw", &"U".repeat(800));
+        disk.write("hold.wav", "RIFF");
+        let with = |file: &str| {
+            let trunk = "targets = [\"10.2.0.2\"]";
+            (trunk, format!("{trunk}\nmedia = {{ hold_music_file = \"{file}\" }}"))
+        };
+        let (from, to) = with("hold.alaw");
+        let path = disk.write("trunkline.toml", &disk.good().replacen(from, &to, 1));
+        let loaded = load(&path).unwrap();
+        let music = loaded.snapshot.trunk_named("south").unwrap().media.sound.hold_music.clone();
+        assert_eq!(music.map(|samples| samples.len()), Some(800));
+        let at = "trunks.south.media.hold_music_file";
+        for (file, says) in [
+            ("hold.wav", "is no WAVE file"),
+            ("none.wav", "cannot read"),
+            ("hold.mp3", "ends in none of .wav, .alaw, .ulaw"),
+        ] {
+            let (from, to) = with(file);
+            disk.assert_error(from, &to, at, says);
+        }
+    }
+
+    #[test]
+    fn relative_paths_start_at_the_file() {
+        let disk = Disk::new();
+        assert_eq!(disk.warnings(&disk.good()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_file_that_does_not_exist_is_named() {
+        let disk = Disk::new();
+        disk.assert_error(
+            "\"chain.pem\"",
+            "\"none.pem\"",
+            "certificates.main.chain",
+            "none.pem cannot be read: No such",
+        );
+        disk.assert_error("\"key.pem\"", "\"none.pem\"", "certificates.main.key", "write the path of a PEM file");
+        disk.assert_error("\"ca.pem\"", "\"none.pem\"", "trust.default.roots", "none.pem cannot be read");
+    }
+
+    fn with_password(disk: &Disk) -> String {
+        let auth = "[trunks.south.auth]\nuser = \"u\"\nrealm = \"r\"\npassword_file = \"pw\"\nrequire = true\n[trunks.south.registration]\naor = \"sip:+4930@carrier.example\"\ngin = true\n[limits]";
+        disk.good().replacen("[limits]", auth, 1)
+    }
+
+    #[test]
+    fn a_trunk_knows_its_password_and_what_it_registers() {
+        let disk = Disk::new();
+        disk.write("pw", "s3cret with spaces\r\n");
+        let path = disk.write("trunkline.toml", &with_password(&disk));
+        let loaded = load(&path).unwrap();
+        assert_eq!(loaded.warnings(), []);
+        let trunk = loaded.snapshot.trunks.iter().find(|trunk| &*trunk.name == "south").unwrap();
+        let auth = trunk.auth.as_ref().unwrap();
+        let password = Secret::new(b"s3cret with spaces".to_vec());
+        assert_eq!(*auth.credentials, Credentials::new("u".into(), "r".into(), password));
+        assert_eq!(auth.demand, Some(Demand::Sha256));
+        let registration = trunk.registration.as_ref().unwrap();
+        assert_eq!((registration.expires.as_secs(), registration.form), (600, Form::Bulk));
+        assert!(!format!("{loaded:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_password_file_holds_one_line() {
+        let disk = Disk::new();
+        for bad in ["", "\n", "a\nb\n", "a\0b"] {
+            disk.write("pw", bad);
+            let path = disk.write("trunkline.toml", &with_password(&disk));
+            let errors = load(&path).unwrap_err().errors;
+            assert!(errors[0].text.contains("must hold one line with the password and nothing else"), "{errors:?}");
+        }
+    }
+
+    #[test]
+    fn a_directory_is_no_certificate() {
+        Disk::new().assert_error("\"chain.pem\"", "\".\"", "certificates.main.chain", "is no file");
+    }
+
+    #[test]
+    fn a_file_without_certificate_says_what_one_looks_like() {
+        let disk = Disk::new();
+        disk.assert_error("\"chain.pem\"", "\"key.pem\"", "certificates.main.chain", "BEGIN CERTIFICATE");
+        disk.assert_error("\"ca.pem\"", "\"empty.pem\"", "trust.default.roots", "holds no certificate");
+    }
+
+    #[test]
+    fn a_file_without_key_says_what_one_looks_like() {
+        Disk::new().assert_error("\"key.pem\"", "\"chain.pem\"", "certificates.main.key", "BEGIN PRIVATE KEY");
+    }
+
+    #[test]
+    fn the_key_of_another_certificate_is_refused() {
+        Disk::new().assert_error("\"key.pem\"", "\"other.key.pem\"", "certificates.main.key", "is not the key of");
+    }
+
+    #[test]
+    fn a_chain_written_backwards_is_told_so() {
+        Disk::new().assert_error(
+            "\"chain.pem\"",
+            "\"backwards.pem\"",
+            "certificates.main.chain",
+            "leaf must stand first",
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_no_key_is_refused() {
+        let disk = Disk::new();
+        disk.write("bad.pem", "-----BEGIN PRIVATE KEY-----\nAQID\n-----END PRIVATE KEY-----\n");
+        disk.assert_error("\"key.pem\"", "\"bad.pem\"", "certificates.main.key", "TLS cannot use");
+    }
+
+    #[test]
+    fn a_name_the_certificate_does_not_carry_is_warned_about() {
+        let disk = Disk::new();
+        let warnings = disk.warnings(&disk.good().replace("sbc1.example.com", "cust.sbc1.example.com"));
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].contains("trunks.teams.fqdn: certificate \"main\" does not carry cust.sbc1.example.com"));
+    }
+
+    #[test]
+    fn sources_of_a_file_count_like_written_ones() {
+        let disk = Disk::new();
+        disk.write("ranges.txt", "# carrier north\n10.9.0.0/16  # media too\n\n10.8.0.1\n");
+        let sources = "targets = [\"10.2.0.2\"]\nsources_file = \"ranges.txt\"";
+        let path = disk.write("trunkline.toml", &disk.good().replace("targets = [\"10.2.0.2\"]", sources));
+        let loaded = load(&path).unwrap();
+        let sources = &loaded.snapshot.trunk_named("south").unwrap().sources;
+        assert_eq!(sources.iter().map(ToString::to_string).collect::<Vec<_>>(), ["10.9.0.0/16", "10.8.0.1/32"]);
+    }
+
+    #[test]
+    fn a_wrong_line_of_a_sources_file_is_named() {
+        let disk = Disk::new();
+        disk.write("ranges.txt", "10.9.0.0/16\ncarrier\n");
+        let sources = "targets = [\"10.2.0.2\"]\nsources_file = \"ranges.txt\"";
+        disk.assert_error(
+            "targets = [\"10.2.0.2\"]",
+            sources,
+            "trunks.south.sources_file",
+            "ranges.txt:2: \"carrier\" is no address",
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_utf8_names_the_line() {
+        let disk = Disk::new();
+        let path = disk.dir.path().join("latin1.toml");
+        fs::write(&path, b"[node]\nname = \"\xe4\"\n").unwrap();
+        assert_eq!(load(&path).unwrap_err().errors[0].text, "line 2 is not UTF-8; save the file as UTF-8");
+    }
+
+    #[test]
+    fn a_file_of_ten_megabytes_is_refused_before_it_is_parsed() {
+        let disk = Disk::new();
+        let path = disk.write("large.toml", &"# padding\n".repeat(1024 * 1024));
+        assert!(load(&path).unwrap_err().errors[0].text.starts_with("is larger than 4194304 octets"));
+    }
+
+    #[test]
+    fn the_check_sums_up_what_it_accepted() {
+        let disk = Disk::new();
+        let path = disk.write("trunkline.toml", &disk.good());
+        let mut out = Vec::new();
+        let checked = check::run(&path, &mut out).unwrap();
+        assert_eq!(checked.exit_code(), 0);
+        assert_eq!(String::from_utf8(out).unwrap(), "configuration OK: 2 listeners, 3 trunks, 2 routes\n");
+    }
+
+    #[test]
+    fn the_check_counts_what_it_refused() {
+        let disk = Disk::new();
+        let path = disk.write("trunkline.toml", &disk.good().replace("name = \"t\"", "nam = 5\ndrain_s = \"x\""));
+        let mut out = Vec::new();
+        let checked = check::run(&path, &mut out).unwrap();
+        assert_eq!(checked.exit_code(), 78);
+        assert!(String::from_utf8(out).unwrap().ends_with("\nconfiguration refused: 2 errors\n"));
+    }
+
+    #[test]
+    fn files_are_not_looked_at_when_only_the_text_counts() {
+        assert!(parse("trunkline.toml", GOOD, std::path::Path::new("/nowhere"), Files::Ignored).is_ok());
+    }
+}

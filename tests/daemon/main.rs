@@ -1,0 +1,12 @@
+//! The real binary on loopback, spoken to with plain sockets: what it answers, whom it ignores, how it ends, and that
+//! nothing in the hostile corpora hurts it. How it starts and what it logs is in `daemon_life`.
+#![cfg(feature = "lab")]
+
+mod calls;
+mod ends;
+mod ground;
+mod hostile;
+mod peer;
+mod probes;
+mod starts;
+mod text;

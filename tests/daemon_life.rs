@@ -1,0 +1,219 @@
+//! The process from outside: what it says, what it answers, and how it ends.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// Longer than anything here takes: only a failing test waits for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A configuration in a directory of its own, on ports that were free a moment ago.
+struct Ground {
+    directory: TempDir,
+    sip: u16,
+    metrics: u16,
+}
+
+impl Ground {
+    fn new() -> Ground {
+        let sip = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let metrics = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let ground = Ground { directory: tempfile::tempdir().unwrap(), sip, metrics };
+        fs::write(ground.config(), ground.text()).unwrap();
+        ground
+    }
+
+    fn config(&self) -> PathBuf {
+        self.directory.path().join("trunkline.toml")
+    }
+
+    fn text(&self) -> String {
+        format!(
+            r#"
+[node]
+name = "life"
+state_dir = "state"
+drain_s = 30
+[networks.loop]
+bind = "127.0.0.1"
+advertise = "127.0.0.1"
+rtp_ports = "38000-38199"
+allow_media = ["127.0.0.0/8"]
+[listeners.carrier]
+network = "loop"
+transport = "udp"
+port = {}
+[trunks.one]
+profile = "carrier-ip"
+listener = "carrier"
+targets = ["127.0.1.2:5060"]
+sources = ["127.0.1.2/32"]
+options = {{ interval_s = 0 }}
+[trunks.two]
+profile = "carrier-ip"
+listener = "carrier"
+targets = ["127.0.1.3:5060"]
+sources = ["127.0.1.3/32"]
+options = {{ interval_s = 0 }}
+[[routes]]
+from = "one"
+to = ["two"]
+[metrics]
+bind = "127.0.0.1:{}"
+"#,
+            self.sip, self.metrics
+        )
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
+        command.arg("run").arg("--config").arg(self.config()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self) -> Output {
+        self.command().output().unwrap()
+    }
+
+    fn start(&self) -> Running {
+        let path = self.directory.path().join("notify");
+        let notify = UnixDatagram::bind(&path).unwrap();
+        notify.set_read_timeout(Some(PATIENCE)).unwrap();
+        let child = self.command().env("NOTIFY_SOCKET", &path).stderr(Stdio::null()).spawn().unwrap();
+        let running = Running { child, notify };
+        assert!(running.told().contains("READY=1"));
+        running
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.metrics)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    }
+}
+
+/// A daemon that has said that it is ready. Killed if a test fails.
+struct Running {
+    child: Child,
+    notify: UnixDatagram,
+}
+
+impl Running {
+    fn told(&self) -> String {
+        let mut buffer = [0u8; 1024];
+        let length = self.notify.recv(&mut buffer).unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
+        assert!(status.success());
+    }
+
+    fn exit(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_taken_port_ends_the_start_with_69_and_names_the_port() {
+    let ground = Ground::new();
+    let _taken = UdpSocket::bind(("127.0.0.1", ground.sip)).unwrap();
+    let output = ground.run();
+    assert_eq!(output.status.code(), Some(69));
+    assert!(stderr(&output).contains(&format!("127.0.0.1:{}", ground.sip)), "{}", stderr(&output));
+}
+
+#[test]
+fn a_taken_metrics_port_ends_the_start_with_69() {
+    let ground = Ground::new();
+    let _taken = TcpListener::bind(("127.0.0.1", ground.metrics)).unwrap();
+    let output = ground.run();
+    assert_eq!(output.status.code(), Some(69));
+    assert!(stderr(&output).contains("metrics.bind"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_broken_configuration_ends_the_start_with_78_and_every_error() {
+    let ground = Ground::new();
+    fs::write(ground.config(), ground.text().replace("profile", "profle")).unwrap();
+    let output = ground.run();
+    assert_eq!(output.status.code(), Some(78));
+    assert_eq!(stderr(&output).lines().filter(|line| line.contains("profle")).count(), 2, "{}", stderr(&output));
+}
+
+#[test]
+fn a_missing_configuration_ends_the_start_with_78() {
+    let ground = Ground::new();
+    fs::remove_file(ground.config()).unwrap();
+    assert_eq!(ground.run().status.code(), Some(78));
+}
+
+#[test]
+fn term_ends_an_idle_daemon_at_once_with_0() {
+    let ground = Ground::new();
+    let running = ground.start();
+    running.signal("TERM");
+    assert!(running.told().contains("STOPPING=1"));
+    assert_eq!(running.exit(), Some(0));
+}
+
+#[test]
+fn int_ends_the_daemon_with_0() {
+    let ground = Ground::new();
+    let running = ground.start();
+    running.signal("INT");
+    assert_eq!(running.exit(), Some(0));
+}
+
+#[test]
+fn a_running_daemon_is_ready_and_shows_every_table() {
+    let ground = Ground::new();
+    let _running = ground.start();
+    assert!(ground.get("/readyz").starts_with("HTTP/1.1 200 "));
+    assert!(ground.get("/healthz").starts_with("HTTP/1.1 200 "));
+    let page = ground.get("/metrics");
+    for table in ["transactions", "dialogs", "calls", "flows", "streams", "ports{state=\"ready\"}"] {
+        assert!(page.contains(&format!("\nsbc_{table} ")), "{table} is missing in\n{page}");
+    }
+    assert!(page.trim_end().ends_with("# EOF"), "{page}");
+}
+
+#[test]
+fn a_port_in_use_by_a_first_daemon_does_not_disturb_it() {
+    let ground = Ground::new();
+    let _running = ground.start();
+    assert_eq!(ground.run().status.code(), Some(69));
+    assert!(ground.get("/readyz").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn logs_are_one_json_object_a_line() {
+    let ground = Ground::new();
+    let mut child = ground.command().spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let line: serde_json::Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(line["level"], "INFO", "{first}");
+}
