@@ -1,0 +1,108 @@
+"""Runs every interop check; see `run`."""
+import sys
+
+import audio
+import hostile
+import kamailio
+import load
+import sipp
+from capture import Capture
+from daemon import Daemon
+from process import REPORT, certificates, end
+
+CALLS = 1000
+FEW = 100
+OURS = "127.0.0.1:26060"
+
+
+def calls_over_udp_and_tcp():
+    """SIPp as caller and called: one socket or one per call, each transport and across."""
+    ways = [
+        ("UDP u1", "u1", "127.0.10.11", "u1", "127.0.10.12", "+49301"),
+        ("UDP un", "un", "127.0.10.11", "u1", "127.0.10.12", "+49301"),
+        ("TCP t1", "t1", "127.0.11.11", "t1", "127.0.11.12", "+49301"),
+        ("TCP tn", "tn", "127.0.11.11", "tn", "127.0.11.12", "+49301"),
+        ("UDP to TCP", "u1", "127.0.10.11", "t1", "127.0.11.12", "+49302"),
+        ("TCP to UDP", "tn", "127.0.11.11", "u1", "127.0.10.12", "+49302"),
+    ]
+    for title, out, caller, back, called, prefix in ways:
+        sipp.pair(f"{CALLS} calls, SIPp {title}, caller hangs up", ("uac.xml", caller, out, OURS), ("uas.xml", called, back), CALLS, number=prefix + "000000")
+    for title, out, caller, back, called, prefix in ways:
+        sipp.pair(f"{FEW} calls, SIPp {title}, called hangs up", ("uac_called_hangs_up.xml", caller, out, OURS), ("uas_hangs_up.xml", called, back), FEW,
+                  number=prefix + "000000")
+
+
+def scenarios():
+    """What a call may do besides being answered, over UDP and over TCP."""
+    stories = [
+        ("busy", "uac_refused.xml", "uas_busy.xml"),
+        ("cancel while ringing", "uac_cancel.xml", "uas_cancelled.xml"),
+        ("hold and resume", "uac_hold.xml", "uas_held.xml"),
+    ]
+    for over, caller, called in (("u1", "127.0.10.11", "127.0.10.12"), ("t1", "127.0.11.11", "127.0.11.12")):
+        for title, first, second in stories:
+            sipp.pair(f"{FEW} calls, SIPp {over}, {title}", (first, caller, over, OURS), (second, called, over), FEW, rate=50)
+        sipp.pair(f"{FEW} probes, SIPp {over}, OPTIONS", ("uac_options.xml", caller, over, OURS), None, FEW)
+        sipp.pair(f"{FEW} calls, SIPp {over}, no route", ("uac_no_route.xml", caller, over, OURS), None, FEW, number="+49309")
+    sipp.pair(f"{FEW} calls, SIPp u1, 3 % of the caller's datagrams lost", ("uac.xml", "127.0.10.11", "u1", OURS), ("uas.xml", "127.0.10.12", "u1"), FEW,
+              rate=50, loss=3)
+
+
+def with_trunkline(wanted):
+    daemon = Daemon()
+    if not REPORT.check("daemon is ready", "yes" if daemon.ready() else "no", "readyz within 20 s", daemon.process.poll() is None):
+        return
+    if "hostile" in wanted:
+        hostile.run(daemon)
+    if "sipp" in wanted:
+        calls_over_udp_and_tcp()
+    if "scenarios" in wanted:
+        scenarios()
+    if "kamailio" in wanted:
+        kamailio.run(CALLS, FEW)
+    capture = Capture() if "tshark" in wanted else None
+    if "tshark" in wanted:
+        sipp.pair(f"{FEW} calls under tshark", ("uac_hold.xml", "127.0.10.11", "u1", OURS), ("uas_held.xml", "127.0.10.12", "u1"), FEW, rate=50)
+    if "baresip" in wanted or "tshark" in wanted:
+        audio.run()
+    if capture:
+        capture.judge()
+    if "load" in wanted:
+        load.run()
+    daemon.idle(90, "all peers")
+    daemon.unharmed("all peers")
+    daemon.disagreements()
+    daemon.end()
+
+
+def peers_only():
+    """The same peers and scenarios without Trunkline between them."""
+    for over in ("u1", "t1"):
+        for first, second in (("uac.xml", "uas.xml"), ("uac_called_hangs_up.xml", "uas_hangs_up.xml"), ("uac_refused.xml", "uas_busy.xml"),
+                              ("uac_cancel.xml", "uas_cancelled.xml"), ("uac_hold.xml", "uas_held.xml")):
+            sipp.pair(f"SIPp to SIPp, {over}, {first}", (first, "127.0.10.11", over, "127.0.10.12:5080"), (second, "127.0.10.12", over), FEW, hops=0, direct=True)
+    kamailio.run(CALLS, FEW, direct=True)
+    audio.run(direct=True)
+
+
+def main(arguments):
+    wanted = {"hostile", "sipp", "scenarios", "kamailio", "baresip", "tshark", "load"}
+    if "--only" in arguments:
+        wanted = set(arguments[arguments.index("--only") + 1].split(","))
+    certificates()
+    if "--peers-only" in arguments:
+        peers_only()
+    else:
+        with_trunkline(wanted)
+
+
+if __name__ == "__main__":
+    code = 0
+    try:
+        main(sys.argv[1:])
+    except Exception as error:  # The closing line must come, whatever happened.
+        import traceback
+        traceback.print_exc()
+        print(f"the script itself failed: {error}")
+        code = 1
+    end(code)
