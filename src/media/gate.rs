@@ -191,6 +191,17 @@ mod tests {
     }
 
     #[test]
+    fn a_private_far_end_moves_beside_itself_and_nowhere_else_inside() {
+        let mut gate = Gate::new(remote("10.1.0.4:10", "10.1.0.4:11"), SourceRule::Described);
+        for elsewhere in ["127.0.0.1:53", "169.254.169.254:80", "192.168.1.1:10", "[fd00::1]:10"] {
+            gate.authenticated(MediaPort::Rtp, at(elsewhere));
+            assert_eq!(gate.remote(), remote("10.1.0.4:10", "10.1.0.4:11"), "{elsewhere}");
+        }
+        gate.authenticated(MediaPort::Rtp, at("10.9.0.7:20"));
+        assert_eq!(gate.remote(), remote("10.9.0.7:20", "10.1.0.4:11"));
+    }
+
+    #[test]
     fn no_packet_moves_a_public_far_end_into_a_special_range() {
         let mut gate = Gate::new(remote("9.9.9.9:10", "9.9.9.9:11"), SourceRule::Described);
         for inside in ["127.0.0.1:53", "10.0.0.5:10", "169.254.169.254:80"] {
