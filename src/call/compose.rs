@@ -15,8 +15,6 @@ use crate::sip::{Method, Name, Response, ResponseHead, SipMessage, Status, Uri, 
 
 /// Methods we take (RFC 3261 20.5).
 pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS";
-/// The same of a trunk whose digits travel as INFO.
-pub const ALLOW_WITH_INFO: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, INFO";
 /// Bodies we read (RFC 3261 20.1).
 pub const ACCEPT: &str = "application/sdp";
 /// Extensions we support: none that needs an option tag (RFC 3261 20.37: empty means none).

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::compose::{ALLOW, ALLOW_WITH_INFO};
+use super::compose::ALLOW;
 use crate::route::media::TrunkDtmf;
+use crate::route::transfer::ReferPolicy;
 use crate::route::trunk::{Listener, Trunk};
 use crate::sip::flow::Transport;
 
@@ -16,7 +17,7 @@ pub struct OwnAddress {
     /// Host alone, for From.
     host: String,
     /// Methods we take from this trunk.
-    allow: &'static str,
+    allow: String,
 }
 
 impl OwnAddress {
@@ -31,18 +32,14 @@ impl OwnAddress {
                 (host, authority)
             }
         };
-        let allow = match trunk.media.sound.dtmf {
-            TrunkDtmf::Info => ALLOW_WITH_INFO,
-            TrunkDtmf::Rfc4733 | TrunkDtmf::Inband => ALLOW,
-        };
-        Arc::new(OwnAddress { transport: listener.transport, authority, host, allow })
+        Arc::new(OwnAddress { transport: listener.transport, authority, host, allow: allow(trunk) })
     }
 
     /// For a listener without a trunk in play.
     pub fn of_listener(listener: &Listener) -> OwnAddress {
         let authority = listener.advertise.to_string();
         let host = authority.rsplit_once(':').map_or_else(|| authority.clone(), |(host, _)| host.to_owned());
-        OwnAddress { transport: listener.transport, authority, host, allow: ALLOW }
+        OwnAddress { transport: listener.transport, authority, host, allow: ALLOW.to_owned() }
     }
 
     /// A Via value with the given branch; `rport` asks for the address we are seen from (RFC 3581).
@@ -69,8 +66,8 @@ impl OwnAddress {
     }
 
     /// Value of our Allow (RFC 3261 20.5).
-    pub const fn allow(&self) -> &'static str {
-        self.allow
+    pub fn allow(&self) -> &str {
+        &self.allow
     }
 
     /// `host:port` as written in Via and Contact.
@@ -82,4 +79,17 @@ impl OwnAddress {
     pub fn host(&self) -> &str {
         &self.host
     }
+}
+
+/// What we take from this trunk. Platforms choose their way of transfer by it (MD-73): REFER and NOTIFY, or neither.
+fn allow(trunk: &Trunk) -> String {
+    let info = match trunk.media.sound.dtmf {
+        TrunkDtmf::Info => ", INFO",
+        TrunkDtmf::Rfc4733 | TrunkDtmf::Inband => "",
+    };
+    let refer = match trunk.transfer.refer {
+        ReferPolicy::Execute | ReferPolicy::Pass => ", REFER, NOTIFY",
+        ReferPolicy::Refuse => "",
+    };
+    format!("{ALLOW}{info}{refer}")
 }

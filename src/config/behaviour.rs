@@ -13,18 +13,20 @@ use crate::route::media::{
     Comfort, Ice, KeyGeneration, MediaSettings, Security, SoundSettings, SrtpKeying, SsrcOnRekey, TrunkDtmf,
 };
 use crate::route::profile::{Behaviour, Profile, profile_names, profile_text};
+use crate::route::transfer::{RedirectPolicy, ReferPolicy, ReferTarget, ReplacesPolicy, TransferSettings};
 use crate::route::trunk::{ProbeSettings, SipTimers};
 
 /// Reads the file a field names.
 pub(super) type MusicReader<'r> = &'r dyn Fn(&Field<'_>) -> Option<Arc<[i16]>>;
 
-/// Reads `media`, `options` and `timers`; what is not written stays as in `base`.
+/// Reads `media`, `options`, `timers` and `transfer`; what is not written stays as in `base`.
 pub(super) fn behaviour(table: &Table<'_>, base: &Behaviour, music: MusicReader<'_>) -> Behaviour {
     Behaviour {
         port: base.port,
         media: media(table, &base.media, music),
         options: options(table, base.options),
         timers: timers(table, base.timers),
+        transfer: transfer(table, base.transfer),
     }
 }
 
@@ -148,6 +150,31 @@ fn timers(parent: &Table<'_>, base: SipTimers) -> SipTimers {
     }
     table.close();
     timers
+}
+
+fn transfer(parent: &Table<'_>, base: TransferSettings) -> TransferSettings {
+    const REFERS: [(&str, ReferPolicy); 3] =
+        [("execute", ReferPolicy::Execute), ("pass", ReferPolicy::Pass), ("refuse", ReferPolicy::Refuse)];
+    const TARGETS: [(&str, ReferTarget); 2] = [("route", ReferTarget::Route), ("peer", ReferTarget::Peer)];
+    const REDIRECTS: [(&str, RedirectPolicy); 3] =
+        [("follow", RedirectPolicy::Follow), ("relay", RedirectPolicy::Relay), ("refuse", RedirectPolicy::Refuse)];
+    let table = parent.table("transfer", "{ refer = \"execute\" }");
+    let refer = table.field("refer", "\"execute\"").and_then(|field| field.choice(&REFERS));
+    let target = table.field("target", "\"route\"").and_then(|field| field.choice(&TARGETS));
+    let redirect = table.field("redirect", "\"follow\"").and_then(|field| field.choice(&REDIRECTS));
+    let replaces = |key| {
+        let taken = table.flag(key, "true")?;
+        Some(if taken { ReplacesPolicy::Take } else { ReplacesPolicy::Refuse })
+    };
+    let transfer = TransferSettings {
+        refer: refer.unwrap_or(base.refer),
+        target: target.unwrap_or(base.target),
+        replaces: replaces("replaces").unwrap_or(base.replaces),
+        send_replaces: replaces("send_replaces").unwrap_or(base.send_replaces),
+        redirect: redirect.unwrap_or(base.redirect),
+    };
+    table.close();
+    transfer
 }
 
 /// Reads an embedded profile.

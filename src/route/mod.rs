@@ -11,4 +11,5 @@ pub mod profile;
 pub mod settings;
 pub mod snapshot;
 pub mod table;
+pub mod transfer;
 pub mod trunk;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::media::{Ice, MediaSettings, Security, SrtpKeying};
+use super::transfer::TransferSettings;
 use super::trunk::{ProbeSettings, SipTimers};
 use crate::media::plan::SrtpSuite;
 use crate::sip::flow::Transport;
@@ -16,10 +17,11 @@ pub struct Behaviour {
     pub media: MediaSettings,
     pub options: ProbeSettings,
     pub timers: SipTimers,
+    pub transfer: TransferSettings,
 }
 
 impl Default for Behaviour {
-    /// A peer nothing is known about: plain RTP, any codec, the standard's timers, no probes.
+    /// A peer nothing is known about: plain RTP, any codec, the standard's timers, no probes, no transfers.
     fn default() -> Self {
         Behaviour {
             port: None,
@@ -37,6 +39,7 @@ impl Default for Behaviour {
             },
             options: ProbeSettings { interval: Duration::ZERO },
             timers: SipTimers::default(),
+            transfer: TransferSettings::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::compile::server_name;
 use super::media::MediaSettings;
+use super::transfer::TransferSettings;
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
 use crate::media::plan::AddressRules;
 use crate::registration::RegistrationSettings;
@@ -136,6 +137,7 @@ pub struct Trunk {
     pub media: Arc<MediaSettings>,
     pub timers: SipTimers,
     pub options: ProbeSettings,
+    pub transfer: TransferSettings,
     /// `None`: only the node's limit.
     pub max_calls: Option<usize>,
     pub max_calls_per_s: Option<u32>,
