@@ -221,6 +221,7 @@ fn join(relay: &Relay, endpoint: u64, pair: &[PortLease], sink: &UdpSocket, legs
         let plan = EndpointPlan {
             remote: Some(RemoteMedia { rtp: remote, rtcp: remote }),
             sources: SourceRule::Described,
+            rules: Default::default(),
             protection,
             keying: Keying::default(),
             clock: ClockRate::NARROW_BAND,

@@ -220,6 +220,10 @@ mod types_and_values {
             "trunks.teams.media.srtp.generate_keys", "always";
         a_kind_of_ice_that_is_not_served_is_refused: "[limits]" => "[trunks.teams.media]\nice = \"full\" #!\n[limits]",
             "trunks.teams.media.ice", "\"full\" is none of off, lite";
+        a_silence_nobody_notices_ends_no_call: "[limits]" => "[trunks.teams.media]\nsilence_s = 0\non_silence = \"hang-up\" #!\n[limits]",
+            "trunks.teams.media.on_silence", "write silence_s = 30";
+        an_action_on_silence_of_another_word_is_refused: "[limits]" => "[trunks.teams.media]\non_silence = \"beep\" #!\n[limits]",
+            "trunks.teams.media.on_silence", "\"beep\" is none of report, hang-up";
         a_host_entry_without_address_is_refused: "[limits]" => "[dns.hosts]\n\"a.example\" = [] #!\n[limits]",
             "dns.hosts.\"a.example\"", "has no address; write \"a.example\" = [\"192.0.2.1\"]";
         a_country_is_two_capitals: "[limits]" => "[fraud]\nallow_countries = [\"Germany\"] #!\n[limits]",

@@ -41,6 +41,7 @@ fn plan(remote: &str, ice: Option<IcePlan>) -> EndpointPlan {
     EndpointPlan {
         remote: Some(RemoteMedia { rtp: at(remote), rtcp: at(remote) }),
         sources: SourceRule::Described,
+        rules: Default::default(),
         protection: Protection::Rtp,
         keying: Keying::default(),
         clock: ClockRate::NARROW_BAND,

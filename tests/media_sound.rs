@@ -65,6 +65,7 @@ fn plan(slot: Slot, dtmf: DtmfMode) -> EndpointPlan {
     EndpointPlan {
         remote: Some(RemoteMedia { rtp, rtcp: rtp }),
         sources: SourceRule::Described,
+        rules: Default::default(),
         protection: Protection::Rtp,
         flowing: Flowing { send: true, receive: true },
         payloads,

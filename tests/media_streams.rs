@@ -40,6 +40,7 @@ fn plan(slot: Slot, protection: Protection) -> EndpointPlan {
     EndpointPlan {
         remote: Some(RemoteMedia { rtp, rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1) }),
         sources: SourceRule::Described,
+        rules: Default::default(),
         protection,
         keying: Keying::default(),
         clock: ClockRate::NARROW_BAND,
@@ -149,7 +150,15 @@ fn silence_is_told_once_and_again_after_the_next_packets() {
     assert_eq!(silent(&bench.after(1)), [A.0, B.0]);
     assert_eq!(silent(&bench.after(100)), []);
     bench.a_sends(&packet(2));
+    assert!(
+        matches!(bench.events.as_slice(), [MediaEvent::Heard { endpoint }] if *endpoint == A.0),
+        "{:?}",
+        bench.events
+    );
+    bench.a_sends(&packet(3));
+    assert_eq!(bench.events.len(), 1, "told once");
     assert_eq!(silent(&bench.after(30)), [A.0]);
+    assert_eq!(bench.streams.close(A.0).unwrap().1.silences, 2);
 }
 
 #[test]

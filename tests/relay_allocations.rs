@@ -70,6 +70,7 @@ fn plan(far: &UdpSocket, protection: Protection) -> EndpointPlan {
     EndpointPlan {
         remote: Some(RemoteMedia { rtp, rtcp }),
         sources: SourceRule::Described,
+        rules: Default::default(),
         protection,
         keying: Keying::default(),
         clock: ClockRate::NARROW_BAND,

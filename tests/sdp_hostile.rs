@@ -4,7 +4,6 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use trunkline::base::entropy::SeededEntropy;
 use trunkline::base::ids::{NetworkId, WorkerId};
@@ -86,7 +85,7 @@ fn settings(security: Security) -> MediaSettings {
         learn: false,
         sources: Vec::new(),
         ice: Ice::Off,
-        silence: Duration::from_secs(30),
+        silence: Default::default(),
         sound: Default::default(),
     }
 }

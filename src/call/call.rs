@@ -26,6 +26,7 @@ use crate::base::timers::{TimerKind, Timers};
 use crate::dialog::Dialog;
 use crate::media::dtmf::HeardDigit;
 use crate::media::plan::EndpointCounts;
+use crate::media::presence::Change;
 use crate::route::snapshot::{RoutePlan, Snapshot};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Flow, Resolution};
@@ -95,6 +96,11 @@ pub enum CallInput {
     Digit {
         endpoint: EndpointId,
         digit: HeardDigit,
+    },
+    /// The peer of this endpoint fell silent, or is heard again.
+    Presence {
+        endpoint: EndpointId,
+        change: Change,
     },
     /// The operator, or the end of the process.
     HangUp(Cause),

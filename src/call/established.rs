@@ -58,6 +58,7 @@ impl Established {
             CallInput::Failed { side, branch, cause } => self.failed(common, side, &branch, cause, work),
             CallInput::HangUp(cause) => self.hang_up(common, cause, EndedBy::Node, work),
             CallInput::Digit { endpoint, digit } => self.digit_pressed(common, endpoint, digit, work),
+            CallInput::Presence { endpoint, change } => self.presence(common, endpoint, change, work),
             CallInput::Resolved(_) | CallInput::MediaClosed { .. } => State::Established(self),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::cause::Cause;
 use super::record::CallRecord;
 use crate::base::ids::CallId;
+use crate::media::presence::Change;
 
 /// What happened to a call.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub enum CallEvent {
     AttemptFailed { call: CallId, to: Arc<str>, cause: Cause },
     /// The called party answered.
     Answered { call: CallId },
+    /// The far end of the leg on this trunk fell silent in an answered call, or is heard again.
+    Presence { call: CallId, trunk: Arc<str>, change: Change },
     /// The call is over; exactly one per `Started`.
     Ended(Box<CallRecord>),
 }

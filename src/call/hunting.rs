@@ -165,6 +165,7 @@ impl Hunting {
             media.close(work);
             return Err(Cause::MediaRefused);
         };
+        media.listen(work);
         let invite = self.send_invite(common, &candidate, own, address, offer, work);
         Ok(Inviting { invite, candidate, media, address, addresses, early: BTreeMap::new() })
     }
@@ -241,6 +242,7 @@ impl Hunting {
             CallInput::Cancelled { .. }
             | CallInput::Ack { .. }
             | CallInput::MediaClosed { .. }
+            | CallInput::Presence { .. }
             | CallInput::Digit { .. } => State::Hunting(Box::new(self)),
         }
     }

@@ -14,6 +14,8 @@ use crate::media::plan::{EndpointCounts, EndpointPlan, MediaCommand, RingingTone
 enum Service {
     /// Ports are held, nothing is open.
     Leased,
+    /// It answers ICE's checks and does nothing else.
+    Listening,
     Open,
     /// Closing was ordered; the counts have not come yet.
     Closing,
@@ -23,7 +25,7 @@ enum Service {
 /// What [`MediaEnd::apply`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// The endpoint was opened: it must be joined to its partner.
+    /// The endpoint serves media from now on: it must be joined to its partner.
     Opened,
     /// It was open before, or cannot be opened yet.
     Kept,
@@ -45,10 +47,24 @@ impl MediaEnd {
         MediaEnd { media, endpoint, service: Service::Leased, plan: None, counts: LegMediaCounts::default() }
     }
 
-    /// Opens or reconfigures the endpoint so that it does what both legs have settled.
+    /// Opens or reconfigures the endpoint so that it does what both legs have settled; until they have, it answers checks.
     pub fn apply(&mut self, other: &LegMedia, work: &mut Work<'_>) -> Applied {
-        let Some(plan) = self.media.endpoint_plan(other) else { return Applied::Kept };
+        let Some(plan) = self.media.endpoint_plan(other) else {
+            self.listen(work);
+            return Applied::Kept;
+        };
         self.obey(plan, work)
+    }
+
+    /// Opens the endpoint for ICE's checks, which may come as soon as the peer has our offer (MD-197). Without ICE in it
+    /// nothing is opened.
+    pub fn listen(&mut self, work: &mut Work<'_>) {
+        if let (Service::Leased, Some(plan)) = (self.service, self.media.early_plan()) {
+            self.service = Service::Listening;
+            self.plan = Some(plan.clone());
+            let (endpoint, lease) = (self.endpoint, self.media.lease());
+            work.out.push(Effect::Media(MediaCommand::Open { endpoint, lease, plan: Box::new(plan) }));
+        }
     }
 
     /// The same while there is nobody to hear: the endpoint only speaks by itself.
@@ -68,6 +84,11 @@ impl MediaEnd {
             Service::Leased => {
                 self.service = Service::Open;
                 work.out.push(Effect::Media(MediaCommand::Open { endpoint, lease, plan }));
+                Applied::Opened
+            }
+            Service::Listening => {
+                self.service = Service::Open;
+                work.out.push(Effect::Media(MediaCommand::Configure { endpoint, lease, plan }));
                 Applied::Opened
             }
             Service::Open => {
@@ -111,7 +132,7 @@ impl MediaEnd {
                 self.service = Service::Gone;
                 work.out.push(Effect::Media(MediaCommand::Return { lease }));
             }
-            Service::Open => {
+            Service::Listening | Service::Open => {
                 self.service = Service::Closing;
                 work.out.push(Effect::Media(MediaCommand::Close { endpoint: self.endpoint, lease }));
             }
@@ -132,6 +153,7 @@ impl MediaEnd {
             lost_there: counts.lost_there,
             round_trip_us: counts.round_trip_us,
             silence_ms: counts.silence_ms,
+            silences: counts.silences,
             mos: counts.mos,
         };
     }
@@ -141,7 +163,7 @@ impl MediaEnd {
         self.service = Service::Gone;
     }
 
-    /// True while the relay serves the endpoint.
+    /// True while media may flow at the endpoint.
     pub fn is_open(&self) -> bool {
         self.service == Service::Open
     }

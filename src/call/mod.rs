@@ -25,6 +25,7 @@ mod reinvite;
 mod releasing;
 mod ringback;
 pub mod screening;
+mod silence;
 mod treatment;
 
 pub use call::{Call, CallInput, Invitation};

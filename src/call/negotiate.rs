@@ -20,7 +20,7 @@ use bytes::Bytes;
 use crate::base::{Entropy, Secret};
 use crate::media::ice;
 use crate::media::plan::{AddressRules, IceCredentials, KeySource, PortLease, RemoteMedia, SrtpMaster};
-use crate::route::media::{Ice, KeyGeneration, MediaSettings, Security, TrunkDtmf};
+use crate::route::media::{Ice, KeyGeneration, MediaSettings, OnSilence, Security, TrunkDtmf};
 use describe::{Description, KeyLifetime, Local};
 use payloads::PayloadTable;
 use plan::{Format, matching};
@@ -247,6 +247,11 @@ impl LegMedia {
     /// What this leg's peer last offered or answered, to offer it anew to a new partner (transfer, late offer).
     pub fn remote_plan(&self) -> Option<&AudioPlan> {
         self.settled.as_ref().map(|settled| &settled.plan)
+    }
+
+    /// What becomes of the call when the peer falls silent.
+    pub fn on_silence(&self) -> OnSilence {
+        self.settings.silence.then
     }
 
     /// How digits travel on this leg.

@@ -54,6 +54,8 @@ pub struct LegMediaCounts {
     pub round_trip_us: u32,
     /// Longest time without voice from this leg's peer while it was to be heard, milliseconds.
     pub silence_ms: u32,
+    /// How often it fell silent for the trunk's `media.silence_s`.
+    pub silences: u32,
     /// Mean opinion score of what this leg's peer sends, hundredths (100..=450); 0: nothing came.
     pub mos: u16,
 }

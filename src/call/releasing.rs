@@ -92,7 +92,11 @@ impl Releasing {
                     }
                 }
             }
-            CallInput::Digit { .. } | CallInput::Cancelled { .. } | CallInput::Resolved(_) | CallInput::HangUp(_) => {}
+            CallInput::Presence { .. }
+            | CallInput::Digit { .. }
+            | CallInput::Cancelled { .. }
+            | CallInput::Resolved(_)
+            | CallInput::HangUp(_) => {}
         }
         State::Releasing(self)
     }

@@ -10,7 +10,8 @@ use super::read::{Field, Table};
 use super::report::Report;
 use crate::media::plan::{RingingTone, SrtpSuite};
 use crate::route::media::{
-    Comfort, Ice, KeyGeneration, MediaSettings, Security, SoundSettings, SrtpKeying, SsrcOnRekey, TrunkDtmf,
+    Comfort, Ice, KeyGeneration, MediaSettings, OnSilence, Security, SilenceSettings, SoundSettings, SrtpKeying,
+    SsrcOnRekey, TrunkDtmf,
 };
 use crate::route::profile::{Behaviour, Profile, profile_names, profile_text};
 use crate::route::transfer::{RedirectPolicy, ReferPolicy, ReferTarget, ReplacesPolicy, TransferSettings};
@@ -48,10 +49,23 @@ fn media(parent: &Table<'_>, base: &MediaSettings, music: MusicReader<'_>) -> Me
         learn: table.flag("learn", "false").unwrap_or(base.learn),
         sources: sources.unwrap_or_else(|| base.sources.clone()),
         ice: table.field("ice", "\"lite\"").and_then(|field| field.choice(&ICE)).unwrap_or(base.ice),
-        silence: table.seconds("silence_s", "30", 0..=3600).unwrap_or(base.silence),
+        silence: silence(&table, base.silence),
         sound: sound(&table, &base.sound, music),
     };
     table.close();
+    settings
+}
+
+/// What a far end that says nothing does to its call.
+fn silence(media: &Table<'_>, base: SilenceSettings) -> SilenceSettings {
+    const ACTIONS: [(&str, OnSilence); 2] = [("report", OnSilence::Report), ("hang-up", OnSilence::HangUp)];
+    let after = media.seconds("silence_s", "30", 0..=3600).unwrap_or(base.after);
+    let then = media.field("on_silence", "\"report\"").and_then(|field| field.choice(&ACTIONS));
+    let settings = SilenceSettings { after, then: then.unwrap_or(base.then) };
+    if settings.then == OnSilence::HangUp && after.is_zero() {
+        let text = "never happens: silence_s = 0 notices no silence; write silence_s = 30";
+        media.doc().error(&media.path_of("on_silence"), text);
+    }
     settings
 }
 

@@ -5,6 +5,7 @@ use tracing::{debug, info, warn};
 use crate::base::pii::Pii;
 use crate::call::{CallEvent, CallRecord, Cause};
 use crate::engine::io::Event;
+use crate::media::presence::Change;
 use crate::registration::News;
 
 /// Writes one event.
@@ -48,6 +49,12 @@ fn call(event: &CallEvent) {
             info!(call = call.0, to = %to, cause = cause.label(), "attempt failed");
         }
         CallEvent::Answered { call } => debug!(call = call.0, "call answered"),
+        CallEvent::Presence { call, trunk, change: Change::FellSilent } => {
+            warn!(call = call.0, trunk = %trunk, "no media from a party of the call");
+        }
+        CallEvent::Presence { call, trunk, change: Change::CameBack } => {
+            info!(call = call.0, trunk = %trunk, "media of the party comes again");
+        }
         CallEvent::Ended(record) => ended(record),
     }
 }

@@ -61,6 +61,7 @@ pub fn told(event: &MediaEvent) -> Option<NetworkId> {
         MediaEvent::FirstPacket { .. }
         | MediaEvent::Digit { .. }
         | MediaEvent::Silent { .. }
+        | MediaEvent::Heard { .. }
         | MediaEvent::Closed { .. } => None,
     }
 }

@@ -23,6 +23,7 @@ use crate::call::{Call, CallEvent, CallInput, Cause, Effect, Side, Supply, Work}
 use crate::dialog::DialogKey;
 use crate::media::dtmf::HeardDigit;
 use crate::media::plan::{MediaCommand, MediaEvent, PortLease};
+use crate::media::presence::Change;
 use crate::registration;
 use crate::route::health::{Health, Way};
 use crate::route::snapshot::Snapshot;
@@ -292,8 +293,17 @@ impl Engine {
                     self.with_call(now, call, out, |call, work| call.handle(input, work));
                 }
             }
-            // Media that begins or falls silent changes no call yet; the relay counts both.
-            MediaEvent::FirstPacket { .. } | MediaEvent::Silent { .. } => {}
+            MediaEvent::Silent { endpoint } => self.presence(now, endpoint, Change::FellSilent, out),
+            MediaEvent::Heard { endpoint } => self.presence(now, endpoint, Change::CameBack, out),
+            // The relay ends its ringing tone itself.
+            MediaEvent::FirstPacket { .. } => {}
+        }
+    }
+
+    fn presence(&mut self, now: Now, endpoint: EndpointId, change: Change, out: &mut Outbox) {
+        if let Some(&call) = self.supply.endpoints.get(&endpoint) {
+            let input = CallInput::Presence { endpoint, change };
+            self.with_call(now, call, out, |call, work| call.handle(input, work));
         }
     }
 

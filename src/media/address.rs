@@ -95,15 +95,6 @@ fn is_special_v4(ip: Ipv4Addr) -> bool {
     SPECIAL_V4.iter().any(|range| range.contains(&ip))
 }
 
-/// Whether both addresses lie in one and the same special range: private hosts beside each other, never a private host
-/// beside the loopback or a cloud's metadata address. IPv6 special addresses only count as themselves.
-pub fn share_special_range(a: IpAddr, b: IpAddr) -> bool {
-    match (a.to_canonical(), b.to_canonical()) {
-        (IpAddr::V4(a), IpAddr::V4(b)) => SPECIAL_V4.iter().any(|range| range.contains(&a) && range.contains(&b)),
-        (a, b) => a == b && is_special(a),
-    }
-}
-
 /// The IPv4 address that stands at this octet of a translated form.
 fn embedded(ip: Ipv6Addr, at: usize) -> Ipv4Addr {
     let octets = ip.octets();
@@ -147,24 +138,6 @@ mod tests {
             refused += 1;
         }
         assert!(refused >= 15, "{refused}");
-    }
-
-    #[test]
-    fn a_special_range_is_shared_only_with_itself() {
-        let share = |a: &str, b: &str| share_special_range(a.parse().unwrap(), b.parse().unwrap());
-        assert!(share("10.1.0.4", "10.200.0.9"));
-        assert!(share("::ffff:127.0.0.1", "127.9.9.9"));
-        assert!(share("fd00::1", "fd00::1"));
-        for (a, b) in [
-            ("10.1.0.4", "169.254.169.254"),
-            ("10.1.0.4", "127.0.0.1"),
-            ("10.1.0.4", "192.168.1.1"),
-            ("9.9.9.9", "9.9.9.9"),
-            ("fd00::1", "fd00::2"),
-            ("::1", "127.0.0.1"),
-        ] {
-            assert!(!share(a, b), "{a} {b}");
-        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The media side of one leg: opens what its far end sends, seals what is sent to it.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use crate::base::ids::EndpointId;
 use crate::base::{Entropy, Instant};
@@ -14,6 +13,7 @@ use crate::media::plan::{
     SpeakDigits, Tone,
 };
 use crate::media::player::{Frame, Passage, Player};
+use crate::media::presence::{Change, Presence};
 use crate::media::quality::{Measured, opinion_score};
 use crate::media::reception::Reception;
 use crate::media::report::Reports;
@@ -38,9 +38,7 @@ pub struct Endpoint {
     reports: Reports,
     ice: Option<Box<IceLite>>,
     counts: EndpointCounts,
-    silence: Option<Duration>,
-    life: Life,
-    pause: Pause,
+    presence: Presence,
     dtmf: DtmfMode,
     ear: Ear,
     sound: LocalSound,
@@ -59,27 +57,6 @@ pub enum Turn {
     Idle,
 }
 
-/// When the far end was last heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Life {
-    last: Instant,
-    voice: Voice,
-}
-
-/// How long the far end sent no RTP while it was to be heard.
-#[derive(Clone, Copy, Debug)]
-struct Pause {
-    since: Instant,
-    longest: Duration,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Voice {
-    Speaking,
-    /// And said so to the core.
-    Silent,
-}
-
 /// An RTP packet that was taken, as the other endpoint gets it.
 #[derive(Clone, Copy, Debug)]
 pub struct Taken {
@@ -93,7 +70,7 @@ impl Endpoint {
     pub fn open(id: EndpointId, plan: &EndpointPlan, now: Instant, entropy: &mut dyn Entropy) -> Endpoint {
         let mut endpoint = Endpoint {
             id,
-            gate: Gate::new(plan.remote, plan.sources.clone()),
+            gate: Gate::new(plan.remote, plan.sources.clone(), plan.rules.clone()),
             security: Security::new(&plan.protection, plan.keying),
             flowing: plan.flowing,
             payloads: plan.payloads.clone(),
@@ -102,9 +79,7 @@ impl Endpoint {
             reports: Reports::new(now, entropy),
             ice: plan.ice.as_ref().map(|ice| Box::new(IceLite::new(ice))),
             counts: EndpointCounts::default(),
-            silence: plan.silence,
-            life: Life { last: now, voice: Voice::Speaking },
-            pause: Pause { since: now, longest: Duration::ZERO },
+            presence: Presence::new(now, plan.silence),
             dtmf: plan.dtmf,
             ear: Ear::new(plan.dtmf.hear),
             sound: LocalSound::default(),
@@ -118,7 +93,7 @@ impl Endpoint {
     /// (MD-172). When our key changes, our SSRC and sequence change with it unless the plan keeps them (DESIGN 5).
     pub fn configure(&mut self, plan: &EndpointPlan, now: Instant, entropy: &mut dyn Entropy) {
         let used = self.pairs_in_use();
-        self.gate.replan(plan.remote, plan.sources.clone());
+        self.gate.replan(plan.remote, plan.sources.clone(), plan.rules.clone());
         self.replan_ice(plan.ice.as_ref(), used);
         match self.security.replan(&plan.protection, plan.keying) {
             KeyChange::None | KeyChange::Ours(OnRekey::KeepAll) => {}
@@ -130,8 +105,7 @@ impl Endpoint {
         }
         self.line.set_clock(plan.clock);
         self.reception.set_clock(plan.clock);
-        self.pause.watch(now, self.flowing);
-        self.pause.since = now;
+        self.presence.replan(now, self.flowing, plan.silence);
         self.flowing = plan.flowing;
         self.payloads = plan.payloads.clone();
         if self.dtmf.hear != plan.dtmf.hear {
@@ -139,13 +113,6 @@ impl Endpoint {
         }
         self.dtmf = plan.dtmf;
         self.tune(now, &plan.sound);
-        if self.silence != plan.silence {
-            self.silence = plan.silence;
-            self.life.last = now;
-            if self.life.voice == Voice::Silent {
-                self.life.voice = Voice::Speaking;
-            }
-        }
     }
 
     /// Who this is.
@@ -176,9 +143,8 @@ impl Endpoint {
         if self.counts.received == 0 {
             events.push(MediaEvent::FirstPacket { endpoint: self.id });
         }
-        self.heard(now);
-        self.pause.watch(now, self.flowing);
-        self.pause.since = now;
+        self.heard(now, events);
+        self.presence.voice(now, self.flowing);
         self.reception.receive(now, &header, index);
         self.counts.received += 1;
         self.counts.received_octets += payload_octets(packet.len(), &header);
@@ -322,6 +288,7 @@ impl Endpoint {
         port: MediaPort,
         source: SocketAddr,
         packet: &mut PacketBuffer,
+        events: &mut Vec<MediaEvent>,
     ) -> Result<(), DropReason> {
         match self.security.state() {
             State::Plain => {
@@ -338,7 +305,7 @@ impl Endpoint {
             }
             State::Unusable => return Err(DropReason::NoKeys),
         }
-        self.heard(now);
+        self.heard(now, events);
         self.counts.rtcp_received += 1;
         self.reports.heard(now, packet.packet(), self.line.ssrc());
         Ok(())
@@ -354,6 +321,7 @@ impl Endpoint {
         port: MediaPort,
         source: SocketAddr,
         packet: &mut PacketBuffer,
+        events: &mut Vec<MediaEvent>,
     ) -> Result<(), DropReason> {
         let ice = self.ice.as_mut().ok_or(DropReason::NotRtp)?;
         let checking = ice.check(port, source, packet.packet())?;
@@ -361,7 +329,7 @@ impl Endpoint {
         if let Some(selected) = checking.selected {
             self.gate.proved(port, selected);
         }
-        self.heard(now);
+        self.heard(now, events);
         Ok(())
     }
 
@@ -432,12 +400,8 @@ impl Endpoint {
 
     /// Says once when the far end was silent for longer than the plan lets it be.
     pub fn watch_silence(&mut self, now: Instant, events: &mut Vec<MediaEvent>) {
-        self.pause.watch(now, self.flowing);
-        let Some(silence) = self.silence else { return };
-        if self.life.voice != Voice::Silent && now - self.life.last >= silence {
-            self.life.voice = Voice::Silent;
-            events.push(MediaEvent::Silent { endpoint: self.id });
-        }
+        let change = self.presence.watch(now, self.flowing);
+        self.tell(change, events);
     }
 
     /// Everything counted so far.
@@ -449,7 +413,8 @@ impl Endpoint {
             jitter_us,
             lost_there: self.reports.lost_there(),
             round_trip_us,
-            silence_ms: u32::try_from(self.pause.longest.as_millis()).unwrap_or(u32::MAX),
+            silence_ms: u32::try_from(self.presence.longest_pause().as_millis()).unwrap_or(u32::MAX),
+            silences: self.presence.silences(),
             mos: opinion_score(&Measured { received, lost, jitter_us, round_trip_us }).unwrap_or(0),
             ..self.counts
         }
@@ -539,16 +504,17 @@ impl Endpoint {
         }
     }
 
-    fn heard(&mut self, now: Instant) {
-        self.life = Life { last: now, voice: Voice::Speaking };
+    fn heard(&mut self, now: Instant, events: &mut Vec<MediaEvent>) {
+        let change = self.presence.sign(now);
+        self.tell(change, events);
     }
-}
 
-impl Pause {
-    /// Looks at the pause that lasts now, if it is one.
-    fn watch(&mut self, now: Instant, flowing: Flowing) {
-        if flowing.receive {
-            self.longest = self.longest.max(now - self.since);
+    fn tell(&self, change: Option<Change>, events: &mut Vec<MediaEvent>) {
+        let endpoint = self.id;
+        match change {
+            Some(Change::FellSilent) => events.push(MediaEvent::Silent { endpoint }),
+            Some(Change::CameBack) => events.push(MediaEvent::Heard { endpoint }),
+            None => {}
         }
     }
 }

@@ -2,8 +2,8 @@
 //! or where an authenticated packet came from.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use crate::media::address::share_special_range;
 use crate::media::plan::{AddressRules, RemoteMedia, SourceRule};
 use crate::media::verdict::MediaPort;
 
@@ -13,6 +13,7 @@ pub struct Gate {
     described: Option<RemoteMedia>,
     current: Option<RemoteMedia>,
     rule: SourceRule,
+    rules: Arc<AddressRules>,
     rtp: Learning,
     rtcp: Learning,
 }
@@ -26,16 +27,16 @@ enum Learning {
 
 impl Gate {
     /// Nothing was heard yet.
-    pub const fn new(remote: Option<RemoteMedia>, rule: SourceRule) -> Gate {
-        Gate { described: remote, current: remote, rule, rtp: Learning::Open, rtcp: Learning::Open }
+    pub const fn new(remote: Option<RemoteMedia>, rule: SourceRule, rules: Arc<AddressRules>) -> Gate {
+        Gate { described: remote, current: remote, rule, rules, rtp: Learning::Open, rtcp: Learning::Open }
     }
 
     /// A new plan. What was learnt stays as long as the description says the same.
-    pub fn replan(&mut self, remote: Option<RemoteMedia>, rule: SourceRule) {
+    pub fn replan(&mut self, remote: Option<RemoteMedia>, rule: SourceRule, rules: Arc<AddressRules>) {
         if remote == self.described {
-            self.rule = rule;
+            (self.rule, self.rules) = (rule, rules);
         } else {
-            *self = Gate::new(remote, rule);
+            *self = Gate::new(remote, rule, rules);
         }
     }
 
@@ -78,7 +79,7 @@ impl Gate {
 
     /// Another far end speaks under the same description: where its predecessor was means nothing.
     pub fn forget(&mut self) {
-        *self = Gate::new(self.described, self.rule.clone());
+        *self = Gate::new(self.described, self.rule.clone(), self.rules.clone());
     }
 
     /// A check of ICE has proved that the far end is at `source`.
@@ -95,17 +96,16 @@ impl Gate {
             SourceRule::Described => false,
             SourceRule::LearnOnce(ranges) => {
                 learning == Learning::Open
-                    && source.port() != 0
                     && ranges.iter().any(|range| range.contains(&source.ip()))
+                    && self.may_move(source)
             }
         }
     }
 
-    /// A key does not make an internal host a media peer (reliability-security M5): into a special range the
-    /// far end moves only when it was described in that same range, which the network's `allow_media` then had opened.
+    /// Neither a key nor a list makes an internal host a media peer, nor ourselves (reliability-security M5): what is
+    /// learnt or proved passes the same function as what is described.
     fn may_move(&self, source: SocketAddr) -> bool {
-        AddressRules::default().allows(source).is_ok()
-            || self.described.is_some_and(|described| share_special_range(described.rtp.ip(), source.ip()))
+        self.rules.allows(source).is_ok()
     }
 
     fn move_to(&mut self, port: MediaPort, source: SocketAddr) {
@@ -139,13 +139,17 @@ mod tests {
         Some(RemoteMedia { rtp: at(rtp), rtcp: at(rtcp) })
     }
 
+    fn open() -> Arc<AddressRules> {
+        Arc::default()
+    }
+
     fn learn_once() -> SourceRule {
         SourceRule::LearnOnce(vec!["9.0.0.0/8".parse().unwrap()].into())
     }
 
     #[test]
     fn a_described_source_is_the_only_one() {
-        let mut gate = Gate::new(remote("9.9.9.9:10", "9.9.9.9:11"), SourceRule::Described);
+        let mut gate = Gate::new(remote("9.9.9.9:10", "9.9.9.9:11"), SourceRule::Described, open());
         assert!(gate.takes_plain(MediaPort::Rtp, at("9.9.9.9:10")));
         assert!(gate.takes_plain(MediaPort::Rtcp, at("9.9.9.9:11")));
         assert!(!gate.takes_plain(MediaPort::Rtp, at("9.9.9.9:12")));
@@ -154,7 +158,7 @@ mod tests {
 
     #[test]
     fn one_other_source_is_learnt_once_and_inside_its_range_only() {
-        let mut gate = Gate::new(remote("9.9.9.9:10", "9.9.9.9:11"), learn_once());
+        let mut gate = Gate::new(remote("9.9.9.9:10", "9.9.9.9:11"), learn_once(), open());
         assert!(!gate.takes_plain(MediaPort::Rtp, at("8.0.0.1:10")));
         assert!(gate.takes_plain(MediaPort::Rtp, at("9.0.0.1:50")));
         assert_eq!(gate.remote(), remote("9.0.0.1:50", "9.9.9.9:11"));
@@ -164,36 +168,39 @@ mod tests {
 
     #[test]
     fn after_the_described_source_spoke_nothing_is_learnt() {
-        let mut gate = Gate::new(remote("9.9.9.9:10", "9.9.9.9:11"), learn_once());
+        let mut gate = Gate::new(remote("9.9.9.9:10", "9.9.9.9:11"), learn_once(), open());
         assert!(gate.takes_plain(MediaPort::Rtp, at("9.9.9.9:10")));
         assert!(!gate.takes_plain(MediaPort::Rtp, at("9.0.0.1:50")));
     }
 
     #[test]
     fn the_same_description_keeps_what_was_learnt_and_another_opens_it_again() {
-        let mut gate = Gate::new(remote("9.9.9.9:10", "9.9.9.9:11"), learn_once());
+        let mut gate = Gate::new(remote("9.9.9.9:10", "9.9.9.9:11"), learn_once(), open());
         gate.takes_plain(MediaPort::Rtp, at("9.0.0.1:50"));
-        gate.replan(remote("9.9.9.9:10", "9.9.9.9:11"), learn_once());
+        gate.replan(remote("9.9.9.9:10", "9.9.9.9:11"), learn_once(), open());
         assert_eq!(gate.remote(), remote("9.0.0.1:50", "9.9.9.9:11"));
         assert!(!gate.takes_plain(MediaPort::Rtp, at("9.0.0.2:50")));
-        gate.replan(remote("9.9.9.9:20", "9.9.9.9:21"), learn_once());
+        gate.replan(remote("9.9.9.9:20", "9.9.9.9:21"), learn_once(), open());
         assert!(gate.takes_plain(MediaPort::Rtp, at("9.0.0.2:50")));
     }
 
     #[test]
     fn an_authenticated_packet_moves_a_shared_port_as_one_and_separate_ports_one_by_one() {
-        let mut shared = Gate::new(remote("9.9.9.9:10", "9.9.9.9:10"), SourceRule::Described);
+        let mut shared = Gate::new(remote("9.9.9.9:10", "9.9.9.9:10"), SourceRule::Described, open());
         shared.authenticated(MediaPort::Rtp, at("7.7.7.7:5"));
         assert_eq!(shared.remote(), remote("7.7.7.7:5", "7.7.7.7:5"));
-        let mut separate = Gate::new(remote("9.9.9.9:10", "9.9.9.9:11"), SourceRule::Described);
+        let mut separate = Gate::new(remote("9.9.9.9:10", "9.9.9.9:11"), SourceRule::Described, open());
         separate.authenticated(MediaPort::Rtcp, at("7.7.7.7:6"));
         assert_eq!(separate.remote(), remote("9.9.9.9:10", "7.7.7.7:6"));
     }
 
     #[test]
-    fn a_private_far_end_moves_beside_itself_and_nowhere_else_inside() {
-        let mut gate = Gate::new(remote("10.1.0.4:10", "10.1.0.4:11"), SourceRule::Described);
-        for elsewhere in ["127.0.0.1:53", "169.254.169.254:80", "192.168.1.1:10", "[fd00::1]:10"] {
+    fn a_far_end_moves_into_a_special_range_only_where_the_network_allows_it() {
+        let rules = Arc::new(AddressRules { allow: vec!["10.0.0.0/8".parse().unwrap()], own: Vec::new() });
+        let mut gate = Gate::new(remote("10.1.0.4:10", "10.1.0.4:11"), SourceRule::Described, rules);
+        for elsewhere in
+            ["127.0.0.1:53", "169.254.169.254:80", "192.168.1.1:10", "[fd00::1]:10", "[::ffff:127.0.0.1]:53"]
+        {
             gate.authenticated(MediaPort::Rtp, at(elsewhere));
             assert_eq!(gate.remote(), remote("10.1.0.4:10", "10.1.0.4:11"), "{elsewhere}");
         }
@@ -203,19 +210,31 @@ mod tests {
 
     #[test]
     fn no_packet_moves_a_public_far_end_into_a_special_range() {
-        let mut gate = Gate::new(remote("9.9.9.9:10", "9.9.9.9:11"), SourceRule::Described);
-        for inside in ["127.0.0.1:53", "10.0.0.5:10", "169.254.169.254:80"] {
+        let mut gate = Gate::new(remote("9.9.9.9:10", "9.9.9.9:11"), SourceRule::Described, open());
+        for inside in ["127.0.0.1:53", "10.0.0.5:10", "169.254.169.254:80", "[64:ff9b::10.0.0.5]:10"] {
             gate.authenticated(MediaPort::Rtp, at(inside));
+            gate.proved(MediaPort::Rtp, at(inside));
             assert_eq!(gate.remote(), remote("9.9.9.9:10", "9.9.9.9:11"));
         }
-        let mut lab = Gate::new(remote("127.0.0.1:10", "127.0.0.1:11"), SourceRule::Described);
-        lab.authenticated(MediaPort::Rtp, at("127.0.0.1:20"));
-        assert_eq!(lab.remote(), remote("127.0.0.1:20", "127.0.0.1:11"));
+    }
+
+    #[test]
+    fn nobody_becomes_one_of_our_own_ports_learnt_or_authenticated() {
+        let rules = Arc::new(AddressRules {
+            allow: vec!["9.0.0.0/8".parse().unwrap()],
+            own: vec![("9.0.0.1".parse().unwrap(), 10_000, 18_999)],
+        });
+        for rule in [SourceRule::Described, learn_once()] {
+            let mut gate = Gate::new(remote("9.9.9.9:10", "9.9.9.9:11"), rule, rules.clone());
+            gate.authenticated(MediaPort::Rtp, at("9.0.0.1:10000"));
+            assert!(!gate.takes_plain(MediaPort::Rtp, at("9.0.0.1:18998")));
+            assert_eq!(gate.remote(), remote("9.9.9.9:10", "9.9.9.9:11"));
+        }
     }
 
     #[test]
     fn without_a_description_nothing_plain_is_taken_and_nothing_moves() {
-        let mut gate = Gate::new(None, learn_once());
+        let mut gate = Gate::new(None, learn_once(), open());
         assert!(!gate.takes_plain(MediaPort::Rtp, at("9.0.0.1:50")));
         gate.authenticated(MediaPort::Rtp, at("9.0.0.1:50"));
         assert_eq!(gate.remote(), None);

@@ -4,7 +4,7 @@
 //! worker and asks it about every packet. An [`endpoint::Endpoint`] is the media side of one leg; what it
 //! sends is one [`line::OutgoingLine`], whatever it carries; whom it hears is decided in [`gate`],
 //! by [`ice`] where that is agreed, and under which keys in [`security`]. RTCP ends at each leg: [`report`]. [`dtmf`]
-//! finds digits in what comes, [`player`] makes digits, tones and fill.
+//! finds digits in what comes, [`player`] makes digits, tones and fill, [`presence`] knows how long nothing came.
 
 pub mod address;
 pub mod dtmf;
@@ -14,6 +14,7 @@ pub mod ice;
 pub mod line;
 pub mod plan;
 pub mod player;
+pub mod presence;
 pub mod quality;
 pub mod reception;
 pub mod report;

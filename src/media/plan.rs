@@ -233,6 +233,8 @@ pub struct EndpointPlan {
     /// `None`: not known yet, nothing is sent.
     pub remote: Option<RemoteMedia>,
     pub sources: SourceRule,
+    /// What any address of the far end must pass, described, learnt or proved.
+    pub rules: Arc<AddressRules>,
     pub protection: Protection,
     pub keying: Keying,
     /// Of the speech on both legs: they carry the same codec.
@@ -244,8 +246,8 @@ pub struct EndpointPlan {
     pub event_payload: Option<u8>,
     /// `None`: STUN is dropped.
     pub ice: Option<IcePlan>,
-    /// `None`: silence is not watched (hold). Else a [`MediaEvent::Silent`] after this long without a packet: RTP, RTCP, or a
-    /// check of ICE.
+    /// `None`: silence is not watched (before the answer, and on hold). Else a [`MediaEvent::Silent`] after this long
+    /// without a packet: RTP, RTCP, or a check of ICE.
     pub silence: Option<Duration>,
     pub dtmf: DtmfMode,
     pub sound: LocalSound,
@@ -289,6 +291,8 @@ pub enum MediaEvent {
     Digit { endpoint: EndpointId, digit: Digit, duration: Duration },
     /// Nothing valid came for the plan's `silence`. Sent once until packets come again.
     Silent { endpoint: EndpointId },
+    /// After a [`MediaEvent::Silent`], something valid came again.
+    Heard { endpoint: EndpointId },
     /// The endpoint is gone.
     Closed { endpoint: EndpointId, counts: EndpointCounts },
 }
@@ -319,12 +323,14 @@ pub struct EndpointCounts {
     /// The longest time without an RTP packet while the far end was to be heard, milliseconds: as long as the call on
     /// a leg with one-way audio.
     pub silence_ms: u32,
+    /// How often a [`MediaEvent::Silent`] was told.
+    pub silences: u32,
     /// Mean opinion score of what the far end sends, hundredths ([`crate::media::quality`]); 0: nothing came.
     pub mos: u16,
 }
 
 /// Ranges that are never remote media addresses unless the network's `allow_media` lists them, and our own ports.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddressRules {
     /// `networks.*.allow_media`.
     pub allow: Vec<IpNet>,

@@ -137,8 +137,8 @@ impl Streams {
         let kind = PacketKind::of(packet.packet());
         let result = match (kind, port) {
             (PacketKind::Rtp, MediaPort::Rtp) => self.relay_rtp(now, slot, source, packet, events),
-            (PacketKind::Rtcp, _) => self.take_rtcp(now, slot, port, source, packet),
-            (PacketKind::Stun, _) => self.answer_stun(now, slot, port, source, packet),
+            (PacketKind::Rtcp, _) => self.take_rtcp(now, slot, port, source, packet, events),
+            (PacketKind::Stun, _) => self.answer_stun(now, slot, port, source, packet, events),
             (PacketKind::Rtp, MediaPort::Rtcp)
             | (PacketKind::Zrtp | PacketKind::Dtls | PacketKind::TurnChannel | PacketKind::Unknown, _) => {
                 Err(DropReason::NotRtp)
@@ -333,9 +333,10 @@ impl Streams {
         port: MediaPort,
         source: SocketAddr,
         packet: &mut PacketBuffer,
+        events: &mut Vec<MediaEvent>,
     ) -> Result<Verdict, DropReason> {
         let here = joined_mut(&mut self.slots, slot).ok_or(DropReason::NotOpen)?;
-        here.endpoint.take_rtcp(now, port, source, packet)?;
+        here.endpoint.take_rtcp(now, port, source, packet, events)?;
         Ok(Verdict::Consumed)
     }
 
@@ -346,9 +347,10 @@ impl Streams {
         port: MediaPort,
         source: SocketAddr,
         packet: &mut PacketBuffer,
+        events: &mut Vec<MediaEvent>,
     ) -> Result<Verdict, DropReason> {
         let here = joined_mut(&mut self.slots, slot).ok_or(DropReason::NotOpen)?;
-        here.endpoint.take_stun(now, port, source, packet)?;
+        here.endpoint.take_stun(now, port, source, packet, events)?;
         Ok(Verdict::Reply { port, to: source })
     }
 

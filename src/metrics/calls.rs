@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::call::record::LegMediaCounts;
 use crate::call::{CallEvent, CallRecord};
 use crate::engine::io::{Dropped, Event};
+use crate::media::presence::Change;
 use crate::net::settings::SecondReader;
 use crate::registration::News;
 use crate::sip::SipMessage;
@@ -36,6 +37,7 @@ struct Labelled {
     disagreements: BTreeMap<&'static str, u64>,
     targets: BTreeMap<(String, String), TargetState>,
     quality: BTreeMap<&'static str, Quality>,
+    silences: BTreeMap<String, u64>,
     registrations: BTreeMap<String, RegistrationState>,
     failed_registrations: BTreeMap<&'static str, u64>,
 }
@@ -151,6 +153,10 @@ impl CallCounters {
             CallEvent::Attempted { .. } => one(&self.attempts),
             CallEvent::AttemptFailed { cause, .. } => self.add(|held| held.failed_attempts.entry(cause.label())),
             CallEvent::Answered { .. } => one(&self.answered),
+            CallEvent::Presence { trunk, change: Change::FellSilent, .. } => {
+                *self.labelled().silences.entry(trunk.to_string()).or_default() += 1;
+            }
+            CallEvent::Presence { change: Change::CameBack, .. } => {}
             CallEvent::Ended(record) => self.note_end(record),
         }
     }
@@ -208,6 +214,11 @@ impl CallCounters {
     /// Media of ended calls, by side.
     pub fn quality(&self) -> Vec<(&'static str, Quality)> {
         self.labelled().quality.iter().map(|(side, quality)| (*side, *quality)).collect()
+    }
+
+    /// How often a far end fell silent in an answered call, by trunk.
+    pub fn silences(&self) -> Counts {
+        self.labelled().silences.iter().map(|(trunk, count)| (trunk.clone(), *count)).collect()
     }
 
     /// Trunks that register, with whether they are.

@@ -45,6 +45,8 @@ impl Collector for Sources {
         self.failures(&mut encoder)?;
         self.core(&mut encoder)?;
         quality(&mut encoder, &self.calls.quality())?;
+        let silent = "Far ends that fell silent in an answered call";
+        labelled(&mut encoder, "far_end_silences", silent, "trunk", self.calls.silences())?;
         media(&mut encoder, &self.relay.counters())
     }
 }

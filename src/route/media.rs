@@ -84,8 +84,7 @@ pub struct MediaSettings {
     /// `media.sources` (default: the trunk's `sources`).
     pub sources: Vec<IpNet>,
     pub ice: Ice,
-    /// RTP silence that is reported; zero: never.
-    pub silence: Duration,
+    pub silence: SilenceSettings,
     pub sound: SoundSettings,
 }
 
@@ -94,6 +93,30 @@ impl MediaSettings {
     pub fn takes_events(&self) -> bool {
         self.sound.dtmf == TrunkDtmf::Rfc4733
     }
+}
+
+/// `media.silence_s` and `media.on_silence`: a far end that says nothing in an answered call (MD-193).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SilenceSettings {
+    /// This long without RTP, RTCP or a check of ICE; zero: never noticed.
+    pub after: Duration,
+    pub then: OnSilence,
+}
+
+impl Default for SilenceSettings {
+    fn default() -> Self {
+        SilenceSettings { after: Duration::from_secs(30), then: OnSilence::default() }
+    }
+}
+
+/// `media.on_silence`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnSilence {
+    /// Log, metric and record tell of it.
+    #[default]
+    Report,
+    /// The call ends too.
+    HangUp,
 }
 
 /// `media.dtmf`: how digits come from and go to this trunk.

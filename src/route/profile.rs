@@ -34,7 +34,7 @@ impl Default for Behaviour {
                 learn: false,
                 sources: Vec::new(),
                 ice: Ice::Off,
-                silence: Duration::from_secs(30),
+                silence: Default::default(),
                 sound: Default::default(),
             },
             options: ProbeSettings { interval: Duration::ZERO },

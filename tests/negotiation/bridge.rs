@@ -56,7 +56,9 @@ fn a_carrier_offer_becomes_a_secure_offer_and_its_numbers_come_back_in_the_answe
 
 #[test]
 fn the_relay_gets_keys_addresses_and_directions_of_each_leg() {
-    let (a, b) = bridged();
+    let (mut a, b) = bridged();
+    assert_eq!(a.endpoint_plan(&b).unwrap().silence, None, "nobody is silent before the answer");
+    a.answered();
     let (secure, plain) = (a.endpoint_plan(&b).unwrap(), b.endpoint_plan(&a).unwrap());
     assert_eq!(secure.remote.unwrap().rtp, "52.112.60.10:51030".parse().unwrap());
     assert_eq!(secure.remote.unwrap().rtcp, "52.112.60.10:51031".parse().unwrap());

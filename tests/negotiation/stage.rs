@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use trunkline::base::entropy::SeededEntropy;
 use trunkline::base::ids::{NetworkId, WorkerId};
@@ -98,7 +97,7 @@ pub fn settings(security: Security, codecs: &[&str]) -> MediaSettings {
         learn: false,
         sources: Vec::new(),
         ice: Ice::Off,
-        silence: Duration::from_secs(30),
+        silence: Default::default(),
         sound: Default::default(),
     }
 }

@@ -3,14 +3,15 @@
 //! sent after it that does.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use trunkline::base::Secret;
 use trunkline::base::ids::{EndpointId, NetworkId};
 use trunkline::media::plan::{
-    ClockRate, EndpointCounts, EndpointPlan, Flowing, Keying, MediaCommand, MediaEvent, PayloadMap, PortLease,
-    Protection, RemoteMedia, SourceRule, SrtpMaster, SrtpSuite,
+    AddressRules, ClockRate, EndpointCounts, EndpointPlan, Flowing, Keying, MediaCommand, MediaEvent, PayloadMap,
+    PortLease, Protection, RemoteMedia, SourceRule, SrtpMaster, SrtpSuite,
 };
 use trunkline::relay::{Relay, RelayCounters, RelayNetwork, RelaySettings};
 use webrtc_srtp::context::Context;
@@ -159,6 +160,7 @@ impl Far {
         EndpointPlan {
             remote: Some(RemoteMedia { rtp: self.rtp.local_addr().unwrap(), rtcp: self.rtcp.local_addr().unwrap() }),
             sources: SourceRule::Described,
+            rules: loopback(),
             protection: Protection::Rtp,
             keying: Keying::default(),
             clock: ClockRate::NARROW_BAND,
@@ -175,6 +177,12 @@ impl Far {
     pub fn send(&self, packet: &[u8], to: Opened) {
         self.rtp.send_to(packet, to.rtp()).unwrap();
     }
+}
+
+/// What a lab's network allows.
+pub fn loopback() -> Arc<AddressRules> {
+    let allow = ["127.0.0.0/8", "::1/128"].map(|range| range.parse().unwrap()).to_vec();
+    Arc::new(AddressRules { allow, own: Vec::new() })
 }
 
 /// The next packet.

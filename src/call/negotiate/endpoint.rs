@@ -1,5 +1,7 @@
 //! From two settled legs to what the relay does at one of them.
 
+use std::time::Duration;
+
 use super::plan::{Codec, CodecRole, Format, matching};
 use super::{LegMedia, Settled, Stage};
 use crate::audio::g711::Law;
@@ -28,6 +30,7 @@ impl LegMedia {
         Some(EndpointPlan {
             remote: here.remote,
             sources: source_rule(&self.settings, here),
+            rules: self.rules.clone(),
             protection: protection(here)?,
             keying: self.keying(here),
             clock: clock(&pairs, &payloads),
@@ -40,7 +43,7 @@ impl LegMedia {
             },
             sound: self.sound(&pairs, self::flowing(there)),
             payloads,
-            silence: Some(self.settings.silence).filter(|watch| !watch.is_zero() && flowing.send && flowing.receive),
+            silence: self.watched_silence(flowing),
         })
     }
 
@@ -51,6 +54,7 @@ impl LegMedia {
         Some(EndpointPlan {
             remote: here.remote,
             sources: source_rule(&self.settings, here),
+            rules: self.rules.clone(),
             protection: protection(here)?,
             flowing: flowing(here),
             payloads: PayloadMap::NONE,
@@ -76,6 +80,7 @@ impl LegMedia {
         Some(EndpointPlan {
             remote: None,
             sources: SourceRule::Described,
+            rules: self.rules.clone(),
             protection: Protection::Rtp,
             keying: Keying::default(),
             clock: ClockRate::NARROW_BAND,
@@ -93,6 +98,12 @@ impl LegMedia {
     pub fn ringback(&self) -> Option<RingingTone> {
         let speaks = |settled: &Settled| voice(&pairs(settled)).is_some() && flowing(settled).send;
         self.settings.sound.ringback.filter(|_| self.settled.as_ref().is_some_and(speaks))
+    }
+
+    /// Silence is watched from the answer on, while nobody holds (MD-193).
+    fn watched_silence(&self, flowing: Flowing) -> Option<Duration> {
+        let after = self.settings.silence.after;
+        (self.stage == Stage::Answered && flowing.send && flowing.receive && !after.is_zero()).then_some(after)
     }
 
     fn sound(&self, pairs: &[Pair<'_>], partner: Flowing) -> LocalSound {

@@ -231,8 +231,6 @@ pub(super) fn matching<'a>(codec: &Codec, formats: &'a [Format]) -> Option<&'a F
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::route::media::{Ice, Security, SrtpKeying};
 
@@ -246,7 +244,7 @@ mod tests {
             learn: false,
             sources: Vec::new(),
             ice: Ice::Off,
-            silence: Duration::ZERO,
+            silence: Default::default(),
             sound: Default::default(),
         }
     }

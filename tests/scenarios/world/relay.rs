@@ -16,6 +16,8 @@ pub struct Relay {
     /// What endpoints were told to play, and how they were planned.
     pub played: Vec<MediaCommand>,
     pub plans: BTreeMap<EndpointId, EndpointPlan>,
+    /// Joined endpoints, in the order given.
+    pub joined: Vec<(EndpointId, EndpointId)>,
 }
 
 /// Networks of the scenarios' configuration, by name: carrier, public.
@@ -25,6 +27,12 @@ const PUBLIC: NetworkId = NetworkId(1);
 
 fn is_protected(plan: &EndpointPlan) -> bool {
     matches!(plan.protection, Protection::Srtp { .. })
+}
+
+/// An endpoint that waits for checks before any answer has no keys yet, and must neither take nor send media.
+fn is_wrong(plan: &EndpointPlan, network: NetworkId) -> bool {
+    let only_listens = plan.remote.is_none() && !plan.flowing.send && !plan.flowing.receive;
+    !only_listens && is_protected(plan) != (network == PUBLIC)
 }
 
 impl Relay {
@@ -61,7 +69,7 @@ impl Relay {
                 Some(MediaEvent::Ready { leases: vec![lease] })
             }
             MediaCommand::Open { endpoint, lease, plan } => {
-                if is_protected(&plan) != (lease.network == PUBLIC) {
+                if is_wrong(&plan, lease.network) {
                     wrong("the wrong protection");
                 }
                 if !self.open.insert(endpoint) {
@@ -69,7 +77,7 @@ impl Relay {
                 }
                 None
             }
-            MediaCommand::Configure { lease, plan, .. } if is_protected(&plan) != (lease.network == PUBLIC) => {
+            MediaCommand::Configure { lease, plan, .. } if is_wrong(&plan, lease.network) => {
                 wrong("the wrong protection")
             }
             MediaCommand::Configure { endpoint, .. } | MediaCommand::Detach { endpoint, .. } => {
@@ -91,6 +99,7 @@ impl Relay {
                 if !self.open.contains(&a) || !self.open.contains(&b) {
                     wrong("joined what is not open");
                 }
+                self.joined.push((a, b));
                 None
             }
             MediaCommand::Close { endpoint, .. } => {
@@ -100,6 +109,11 @@ impl Relay {
                 Some(MediaEvent::Closed { endpoint, counts: EndpointCounts::default() })
             }
         }
+    }
+
+    /// The endpoint whose plan is such, of those open now.
+    pub fn endpoint(&self, such: impl Fn(&EndpointPlan) -> bool) -> Option<EndpointId> {
+        self.open.iter().find(|id| self.plans.get(id).is_some_and(&such)).copied()
     }
 
     /// What is still open at the end.

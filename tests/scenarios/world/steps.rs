@@ -1,6 +1,6 @@
 //! What most scenarios begin or end with.
 
-use trunkline::route::media::SoundSettings;
+use trunkline::route::media::{MediaSettings, SoundSettings};
 use trunkline::route::settings::RoutingSettings;
 use trunkline::route::snapshot::Snapshot;
 
@@ -27,9 +27,14 @@ impl World {
 
     /// A world in which one trunk's sound settings differ.
     pub fn sounding(trunk: &str, change: impl FnOnce(&mut SoundSettings)) -> World {
+        World::with_media(trunk, |media| change(&mut media.sound))
+    }
+
+    /// A world in which one trunk's media settings differ.
+    pub fn with_media(trunk: &str, change: impl FnOnce(&mut MediaSettings)) -> World {
         World::configured(|settings| {
             let trunk = settings.trunks.iter_mut().find(|known| known.name == trunk).expect("a trunk of this name");
-            change(&mut trunk.behaviour.media.sound);
+            change(&mut trunk.behaviour.media);
         })
     }
 

@@ -1,7 +1,6 @@
 //! Raw SIP of the agents: read by plain text search, written from templates. None of it uses the product's code.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use trunkline::route::media::Security;
@@ -362,7 +361,6 @@ fn trunk(name: &str, listener: &str, host: &str, port: u16) -> TrunkSettings {
     let tls = listener == "platform";
     let mut behaviour = Behaviour::default();
     behaviour.media.security = if tls { Security::Srtp } else { Security::Rtp };
-    behaviour.media.silence = Duration::ZERO;
     TrunkSettings {
         name: name.into(),
         profile: if tls { "generic-tls" } else { "carrier-ip" }.into(),
