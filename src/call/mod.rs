@@ -1,6 +1,7 @@
 //! One call: two legs and what joins them. Every file holds one idea; the state of a call is in [`call`], and each
 //! state in a file of its own (`hunting`, `established`, `releasing`).
 
+mod answering;
 mod attempt;
 #[allow(clippy::module_inception, reason = "the file is named after the one thing it holds")]
 pub mod call;
@@ -17,9 +18,11 @@ mod ledger;
 mod leg;
 mod media_end;
 pub mod negotiate;
+mod offering;
 mod outgoing;
 pub mod own_address;
 pub mod proof;
+mod provisional;
 pub mod record;
 mod reinvite;
 mod releasing;

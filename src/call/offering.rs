@@ -1,0 +1,175 @@
+//! Offering a call to a candidate: its address, ports and a description, and the INVITE.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::attempt::{Attempt, Candidate, Inviting};
+use super::call::{CallTimer, Common, State, leg_media, own_address};
+use super::cause::Cause;
+use super::compose::NewRequest;
+use super::effect::{Effect, Work};
+use super::event::CallEvent;
+use super::hunting::Hunting;
+use super::negotiate::AudioPlan;
+use super::outgoing::OutgoingInvite;
+use super::own_address::OwnAddress;
+use super::record::EndedBy;
+use crate::sip::flow::{Destination, Resolution, Resolve, Target};
+use crate::sip::{Host, NameAddr, SipUri, Uri};
+
+/// CSeq number of a leg's first INVITE.
+const FIRST_CSEQ: u32 = 1;
+
+impl Hunting {
+    /// Tries the next candidate, or tells the caller that there is none left.
+    pub fn next(mut self, common: &mut Common, work: &mut Work<'_>) -> State {
+        let Some(candidate) = self.candidates.pop_front() else {
+            let cause = self.failed.unwrap_or(Cause::Unreachable);
+            return self.refuse(common, cause, EndedBy::Callee, work);
+        };
+        match candidate.address() {
+            Some(address) => self.invite(common, candidate, VecDeque::from([address]), work),
+            None => {
+                let id = work.supply.resolve();
+                work.out.push(Effect::Resolve(Resolve {
+                    id,
+                    host: candidate.target.host.to_string(),
+                    port: candidate.target.port,
+                    transport: candidate.trunk.transport,
+                    discovery: candidate.target.discovery,
+                }));
+                common.timers.set(CallTimer::NoResponse, work.now.instant + candidate.trunk.timers.no_response);
+                self.attempt = Attempt::Resolving { id, candidate };
+                State::Hunting(Box::new(self))
+            }
+        }
+    }
+
+    pub(super) fn resolved(mut self, common: &mut Common, resolution: Resolution, work: &mut Work<'_>) -> State {
+        let attempt = std::mem::replace(&mut self.attempt, Attempt::None);
+        match (attempt, resolution.outcome) {
+            (Attempt::Resolving { id, candidate }, Ok(resolved)) if id == resolution.id => {
+                let mut addresses = resolved.addresses;
+                addresses.sort_by_key(|&address| work.is_penalised(&candidate.trunk, address));
+                self.invite(common, candidate, addresses.into(), work)
+            }
+            (Attempt::Resolving { id, candidate }, Err(failure)) if id == resolution.id => {
+                self.attempt_failed(common, &candidate.trunk, failure.into(), work)
+            }
+            (attempt, _) => {
+                self.attempt = attempt;
+                State::Hunting(Box::new(self))
+            }
+        }
+    }
+
+    /// Offers the call to the first of `addresses`.
+    pub(super) fn invite(
+        mut self,
+        common: &mut Common,
+        candidate: Candidate,
+        mut addresses: VecDeque<SocketAddr>,
+        work: &mut Work<'_>,
+    ) -> State {
+        let trunk = Arc::clone(&candidate.trunk);
+        let Some(address) = addresses.pop_front() else {
+            return self.attempt_failed(common, &trunk, Cause::NameNotResolved, work);
+        };
+        if !work.supply.enter(work.now.instant, &trunk) {
+            return self.attempt_failed(common, &trunk, Cause::TooManyCalls, work);
+        }
+        match self.attempt(common, candidate, address, addresses, work) {
+            Ok(inviting) => {
+                self.attempt = Attempt::Inviting(Box::new(inviting));
+                State::Hunting(Box::new(self))
+            }
+            Err(cause) => {
+                work.supply.leave(&trunk);
+                self.attempt_failed(common, &trunk, cause, work)
+            }
+        }
+    }
+
+    /// Ports, an offer, and the INVITE.
+    fn attempt(
+        &self,
+        common: &mut Common,
+        candidate: Candidate,
+        address: SocketAddr,
+        addresses: VecDeque<SocketAddr>,
+        work: &mut Work<'_>,
+    ) -> Result<Inviting, Cause> {
+        let own = own_address(&common.snapshot, &candidate.trunk).ok_or(Cause::Unexpected)?;
+        let worker = common.caller.media.media.lease().worker;
+        let mut media = leg_media(&common.snapshot, &candidate.trunk, Some(worker), work)?;
+        let plan = match &self.offer {
+            Some(offer) => offer.plan.clone(),
+            // The caller wrote no offer: ours names what its trunk may carry, and the caller is offered the answer.
+            None => AudioPlan::from_settings(&common.caller.trunk.media),
+        };
+        let Ok(offer) = media.media.write_offer(&plan) else {
+            media.close(work);
+            return Err(Cause::MediaRefused);
+        };
+        media.listen(work);
+        let invite = self.send_invite(common, &candidate, own, address, offer, work);
+        Ok(Inviting { invite, candidate, media, address, addresses, early: BTreeMap::new() })
+    }
+
+    fn send_invite(
+        &self,
+        common: &mut Common,
+        candidate: &Candidate,
+        own: Arc<OwnAddress>,
+        address: SocketAddr,
+        offer: Bytes,
+        work: &mut Work<'_>,
+    ) -> OutgoingInvite {
+        let trunk = Arc::clone(&candidate.trunk);
+        let tag = work.token(10);
+        let request = self.new_request(common, candidate, &own, &tag, work);
+        common.ledger.attempted(Arc::clone(&trunk.name), &request.call_id);
+        work.out.push(Effect::Event(CallEvent::Attempted { call: common.ledger.id(), to: Arc::clone(&trunk.name) }));
+        let now = work.now.instant;
+        common.timers.set(CallTimer::NoResponse, now + trunk.timers.no_response);
+        common.timers.set(CallTimer::NoAnswer, now + trunk.timers.no_answer);
+        let tls = trunk.tls_towards(&candidate.target);
+        let target = Target { transport: trunk.transport, address, listener: trunk.listener, tls };
+        OutgoingInvite::send(trunk, own, request, tag, Destination::Target(target), offer, work)
+    }
+
+    /// Request-URI and To name the called number at the peer, From the calling number at us: no host of the other side.
+    fn new_request(
+        &self,
+        common: &Common,
+        candidate: &Candidate,
+        own: &OwnAddress,
+        tag: &Bytes,
+        work: &mut Work<'_>,
+    ) -> NewRequest {
+        // PF-116: a Request-URI host of its own has nothing to do with the next hop, so neither has its port.
+        let (host, port) = match candidate.trunk.request_uri_host.as_deref() {
+            Some(host) => (host, None),
+            None => (&*candidate.target.host, candidate.target.port),
+        };
+        let port = port.filter(|&port| port != candidate.trunk.transport.default_port());
+        let peer = Host::parse(host).unwrap_or(Host::Name(Bytes::copy_from_slice(host.as_bytes())));
+        let us = Host::parse(own.host()).unwrap_or(Host::Name(Bytes::copy_from_slice(own.host().as_bytes())));
+        let uri = Uri::Sip(SipUri::new(common.numbers.called_user.clone(), peer, port));
+        let mut from = NameAddr::new(Uri::Sip(SipUri::new(common.numbers.calling_user.clone(), us, None)));
+        from.display = self.display.clone();
+        from.set_tag(tag);
+        NewRequest {
+            from: from.to_bytes(),
+            to: NameAddr::new(uri.clone()).to_bytes(),
+            uri,
+            call_id: work.token(16),
+            cseq: FIRST_CSEQ,
+            max_forwards: self.max_forwards,
+            routes: work.supply.service_route(&candidate.trunk),
+        }
+    }
+}
