@@ -7,6 +7,7 @@ pub mod compile;
 pub mod health;
 pub mod identify;
 pub mod media;
+pub mod number;
 pub mod profile;
 pub mod settings;
 pub mod snapshot;

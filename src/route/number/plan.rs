@@ -1,0 +1,189 @@
+//! What one trunk does to numbers: its country, a form per field and direction, own rules.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::country::Country;
+use super::e164::BadNumber;
+use super::read::{Dialled, IncomingForm, Party, read};
+use super::rule::RuleList;
+use super::write::{OutgoingForm, Written, write};
+use crate::sip::Uri;
+
+/// A field that names a party.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Field {
+    /// The Request-URI, or what holds the route key.
+    Called,
+    To,
+    From,
+    /// P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID.
+    Identity,
+    Diversion,
+    HistoryInfo,
+}
+
+impl Field {
+    /// Every field, in the order the configuration lists them.
+    pub const ALL: [Field; 6] =
+        [Field::Called, Field::To, Field::From, Field::Identity, Field::Diversion, Field::HistoryInfo];
+
+    /// As the configuration writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Field::Called => "request_uri",
+            Field::To => "to",
+            Field::From => "from",
+            Field::Identity => "identity",
+            Field::Diversion => "diversion",
+            Field::HistoryInfo => "history_info",
+        }
+    }
+}
+
+/// One form for all fields, and others for some.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FieldForms<F> {
+    pub default: F,
+    pub own: BTreeMap<Field, F>,
+}
+
+impl<F: Copy> FieldForms<F> {
+    /// One form for all.
+    pub const fn all(default: F) -> FieldForms<F> {
+        FieldForms { default, own: BTreeMap::new() }
+    }
+
+    /// The form of one field.
+    pub fn of(&self, field: Field) -> F {
+        self.own.get(&field).copied().unwrap_or(self.default)
+    }
+}
+
+/// Why the user part of a field names nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Its digits are no E.164 number.
+    NoNumber(BadNumber),
+    /// It is not in the form its trunk writes, and too long for a short code.
+    OtherForm,
+    /// Octets that are no text, or a tel number that is none.
+    NoText,
+}
+
+impl Unreadable {
+    /// Completes the sentence "the number ...".
+    pub const fn text(self) -> &'static str {
+        match self {
+            Unreadable::NoNumber(bad) => bad.text(),
+            Unreadable::OtherForm => "is not in the form this trunk writes",
+            Unreadable::NoText => "is no text of ASCII",
+        }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct NumberPlan {
+    /// Needed by the national forms; without it prefixes mean nothing.
+    pub country: Option<&'static Country>,
+    pub incoming: FieldForms<IncomingForm>,
+    pub outgoing: FieldForms<OutgoingForm>,
+    /// Rewrite what came in, before it is read.
+    pub incoming_rules: RuleList,
+    /// Rewrite what was written, before it is sent.
+    pub outgoing_rules: RuleList,
+}
+
+impl NumberPlan {
+    /// The party a URI of this field names.
+    ///
+    /// # Errors
+    /// Why it names none; see [`NumberPlan::complaint`] for the sentence.
+    pub fn read(&self, field: Field, uri: &Uri) -> Result<Party, Unreadable> {
+        let text = user_text(uri).ok_or(Unreadable::NoText)?;
+        self.read_text(field, &text)
+    }
+
+    /// The same of a user part or tel number with its parameters, escapes removed.
+    ///
+    /// # Errors
+    /// As for [`NumberPlan::read`].
+    pub fn read_text(&self, field: Field, text: &str) -> Result<Party, Unreadable> {
+        let (user, params) = text.split_once(';').unwrap_or((text, ""));
+        let user = without_separators(user);
+        let (rewritten, _) = self.incoming_rules.apply(field, &user);
+        let dialled =
+            Dialled { digits: &rewritten, extension: param(params, "ext"), context: param(params, "phone-context") };
+        read(self.incoming.of(field), self.country, dialled)
+    }
+
+    /// How this peer wants `party` in this field.
+    pub fn write(&self, field: Field, party: &Party) -> Written {
+        let written = write(self.outgoing.of(field), self.country, party);
+        match self.outgoing_rules.apply(field, &written.user) {
+            (Cow::Owned(user), Some(_)) => Written { user, ..written },
+            (Cow::Borrowed(user), Some(_)) => Written { user: user.to_owned(), ..written },
+            (_, None) => written,
+        }
+    }
+
+    /// The sentence a refusal of this field carries: what is wrong, and the rule it broke.
+    pub fn complaint(&self, field: Field, unreadable: Unreadable) -> String {
+        let form = self.incoming.of(field).name();
+        let country = self.country.map_or("no country set", |country| country.iso);
+        format!("{} {unreadable} (numbers.incoming = {form}, {country})", field.name())
+    }
+}
+
+/// The user part with its parameters, or the tel number with its own. `None`: no ASCII text.
+fn user_text(uri: &Uri) -> Option<String> {
+    let decoded = uri.user_decoded().unwrap_or_default();
+    let mut text = String::from_utf8(decoded).ok().filter(|text| text.is_ascii())?;
+    let params: Vec<String> = match uri {
+        Uri::Sip(sip) => sip.user.iter().flat_map(|user| raw_params(user)).collect(),
+        Uri::Tel(tel) => {
+            let texts = tel.params.iter().map(|(name, value)| match value {
+                Some(value) => format!("{}={}", String::from_utf8_lossy(name), String::from_utf8_lossy(value)),
+                None => String::from_utf8_lossy(name).into_owned(),
+            });
+            texts.collect()
+        }
+        Uri::Other { .. } => return None,
+    };
+    for param in params {
+        text.push(';');
+        text.push_str(&param);
+    }
+    Some(text)
+}
+
+fn raw_params(user: &[u8]) -> Vec<String> {
+    user.split(|&octet| octet == b';').skip(1).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
+}
+
+/// Visual separators have no meaning (RFC 3966 5.1.1), but only inside a number: a name keeps its dots and dashes.
+fn without_separators(user: &str) -> Cow<'_, str> {
+    let is_separator = |c: char| matches!(c, '-' | '.' | '(' | ')' | ' ');
+    let is_number = user.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '*' | '#') || is_separator(c));
+    match is_number && user.contains(is_separator) {
+        true => Cow::Owned(user.chars().filter(|&c| !is_separator(c)).collect()),
+        false => Cow::Borrowed(user),
+    }
+}
+
+fn param<'t>(params: &'t str, name: &str) -> Option<&'t str> {
+    params.split(';').find_map(|param| {
+        let (key, value) = param.split_once('=')?;
+        key.eq_ignore_ascii_case(name).then_some(value)
+    })
+}
