@@ -4,6 +4,7 @@
 //! every default; `snapshot` is what a call reads. Who sends is decided in `identify`, where a call goes in `table`.
 
 pub mod compile;
+pub mod diverting;
 pub mod health;
 pub mod identify;
 pub mod media;

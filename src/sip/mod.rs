@@ -4,7 +4,7 @@ pub mod auth;
 pub mod cross_check;
 pub mod flow;
 pub mod frame;
-mod grammar;
+pub(crate) mod grammar;
 pub mod header;
 pub mod message;
 pub mod method;

@@ -1,0 +1,66 @@
+//! Diversion (RFC 5806): one entry for each diversion, the newest first.
+
+use bytes::Bytes;
+
+use super::{DIVERSIONS, DiversionReason, Diversions, Diverted, DivertingPrivacy};
+use crate::route::number::{Field, NumberPlan, Party};
+use crate::sip::grammar::{number_as, unquoted};
+use crate::sip::{Message, Name, NameAddr, SipUri, Uri};
+
+/// Reads the Diversion fields of a message. An entry that cannot be read is left out; one more than may be kept is
+/// counted, so that [`Diversions::check`] sees it.
+pub fn read_diversions(message: &Message, plan: &NumberPlan) -> Diversions {
+    let newest_first = message.list(Name::Diversion);
+    let entries = newest_first.iter().take(DIVERSIONS + 1).filter_map(|value| read(value, plan));
+    let mut entries: Vec<Diverted> = entries.collect();
+    entries.reverse();
+    Diversions::new(entries)
+}
+
+fn read(value: &Bytes, plan: &NumberPlan) -> Option<Diverted> {
+    let address = NameAddr::parse(value).ok()?;
+    let text = |name: &str| address.param(name).flatten().map(|value| unquoted(value).into_owned());
+    let reason = text("reason").map_or(DiversionReason::Unknown, |word| DiversionReason::from_word(&word));
+    let counter = text("counter").and_then(|digits| number_as::<u16>(&digits)).unwrap_or(1).max(1);
+    let privacy = match text("privacy") {
+        Some(word) if !word.eq_ignore_ascii_case(b"off") => DivertingPrivacy::Full,
+        Some(_) | None => DivertingPrivacy::Off,
+    };
+    Some(Diverted { by: party(&address.uri, plan), display: address.display, reason, counter, privacy })
+}
+
+/// The party a URI names; what cannot be read as a number is kept as a name.
+pub(super) fn party(uri: &Uri, plan: &NumberPlan) -> Party {
+    plan.read(Field::Diversion, uri).unwrap_or_else(|_| {
+        let text = uri.user_decoded().unwrap_or_default();
+        Party::Name(crate::base::text::Escaped::limited(&text, 64).to_string().into())
+    })
+}
+
+/// Writes the list for a peer, newest first; `host` is shown in every URI (no host of the other side).
+pub fn write_diversions(list: &Diversions, plan: &NumberPlan, host: &SipUri) -> Vec<Bytes> {
+    list.oldest_first().iter().rev().map(|diverted| write(diverted, plan, host)).collect()
+}
+
+fn write(diverted: &Diverted, plan: &NumberPlan, host: &SipUri) -> Bytes {
+    let mut address = NameAddr::new(Uri::Sip(uri(&diverted.by, Field::Diversion, plan, host)));
+    address.display = diverted.display.clone();
+    address.set_param("reason", Some(diverted.reason.word()));
+    address.set_param("counter", Some(&diverted.counter.max(1).to_string()));
+    let privacy = match diverted.privacy {
+        DivertingPrivacy::Off => "off",
+        DivertingPrivacy::Full => "full",
+    };
+    address.set_param("privacy", Some(privacy));
+    address.to_bytes()
+}
+
+/// The URI of a party at this host, in the form the peer expects.
+pub(super) fn uri(party: &Party, field: Field, plan: &NumberPlan, host: &SipUri) -> SipUri {
+    let written = plan.write(field, party);
+    let mut uri = SipUri::new(Some(Bytes::from(written.user)), host.host.clone(), host.port);
+    if written.is_telephone {
+        uri.set_param("user", Some("phone"));
+    }
+    uri
+}

@@ -1,0 +1,196 @@
+//! Diversion and History-Info: three hops both ways, reasons, privacy, counters, and loops (PF-138, PF-139, PF-214).
+
+use bytes::Bytes;
+use trunkline::route::diverting::{
+    DiversionReason, Diversions, Diverted, DivertingLoop, DivertingPrivacy, HistoryStyle, merged, read_diversions,
+    read_history, write_diversions, write_history,
+};
+use trunkline::route::number::{E164, NumberPlan, Party};
+use trunkline::sip::{Host, Message, SipMessage, SipUri, frame};
+
+fn message(headers: &str) -> Message {
+    let head = "INVITE sip:+4930999@a SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bK1\r\nFrom: <sip:a@a>;tag=1\r\n\
+                To: <sip:b@b>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\nMax-Forwards: 70\r\n";
+    let text = format!("{head}{headers}Content-Length: 0\r\n\r\n");
+    match frame::datagram(&Bytes::from(text), "127.0.0.1:5060".parse().unwrap()) {
+        Some(Ok(SipMessage::Request(request))) => request.message,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn host() -> SipUri {
+    SipUri::new(None, Host::parse("sbc.example").unwrap(), None)
+}
+
+fn number(text: &str) -> Party {
+    Party::of(E164::parse(text).unwrap())
+}
+
+fn texts(values: &[Bytes]) -> Vec<&str> {
+    values.iter().map(|value| std::str::from_utf8(value).unwrap()).collect()
+}
+
+/// A was called first and is busy, B does not answer, C sends everything on.
+fn three_hops() -> Diversions {
+    Diversions::new(vec![
+        Diverted::once(number("+49301"), DiversionReason::UserBusy),
+        Diverted::once(number("+49302"), DiversionReason::NoAnswer),
+        Diverted::once(number("+49303"), DiversionReason::Unconditional),
+    ])
+}
+
+#[test]
+fn three_hops_are_read_from_diversion_newest_first() {
+    let headers = "Diversion: <sip:+49303@x>;reason=unconditional;counter=1;privacy=off,\r\n \
+                   <sip:+49302@x>;reason=no-answer\r\nDiversion: <sip:+49301@x>;reason=\"user-busy\"\r\n";
+    assert_eq!(read_diversions(&message(headers), &NumberPlan::default()), three_hops());
+}
+
+#[test]
+fn three_hops_are_read_from_history_info_by_rfc_7044() {
+    let headers = "History-Info: <sip:+49301@x>;index=1,<sip:+49302@x;cause=486>;index=1.1;mp=1,\
+                   <sip:+49303@x;cause=408>;index=1.1.1;mp=1.1\r\n\
+                   History-Info: <sip:+49309@x;cause=302>;index=1.1.1.1;mp=1.1.1\r\n";
+    assert_eq!(read_history(&message(headers), &NumberPlan::default()), three_hops());
+}
+
+#[test]
+fn three_hops_are_read_from_history_info_by_rfc_4244() {
+    let headers = "History-Info: <sip:+49301@x?Reason=SIP%3Bcause%3D486>;index=1,\
+                   <sip:+49302@x?Reason=SIP%3Bcause%3D408%3Btext%3D%22no%22>;index=1.1,\
+                   <sip:+49303@x?Reason=SIP%3Bcause%3D302>;index=1.1.1,<sip:+49309@x>;index=1.1.1.1\r\n";
+    assert_eq!(read_history(&message(headers), &NumberPlan::default()), three_hops());
+}
+
+#[test]
+fn the_platforms_own_trace_tells_of_one_diversion() {
+    // MD-99: a call forwarded by a user of Teams.
+    let headers = "HISTORY-INFO: <sip:+14255550100@sip.pstnhub.microsoft.com:5061;user=phone\
+                   ?Reason=SIP%3Bcause%3D302%3Btext%3D%22Moved%20temporarily%22>;index=1,\
+                   <sip:+12065550142@sip.pstnhub.microsoft.com:5061;user=phone>;index=1.1\r\n";
+    let read = read_history(&message(headers), &NumberPlan::default());
+    assert_eq!(read.oldest_first(), [Diverted::once(number("+14255550100"), DiversionReason::Unconditional)]);
+}
+
+#[test]
+fn diversion_is_written_newest_first() {
+    let written = write_diversions(&three_hops(), &NumberPlan::default(), &host());
+    assert_eq!(
+        texts(&written),
+        [
+            "<sip:+49303@sbc.example;user=phone>;reason=unconditional;counter=1;privacy=off",
+            "<sip:+49302@sbc.example;user=phone>;reason=no-answer;counter=1;privacy=off",
+            "<sip:+49301@sbc.example;user=phone>;reason=user-busy;counter=1;privacy=off",
+        ]
+    );
+}
+
+#[test]
+fn history_info_is_written_oldest_first_with_the_called_party_last() {
+    let list = three_hops();
+    let called = number("+49309");
+    let written = write_history(&list, &called, &NumberPlan::default(), &host(), HistoryStyle::Rfc7044);
+    assert_eq!(
+        texts(&written),
+        [
+            "<sip:+49301@sbc.example;user=phone>;index=1",
+            "<sip:+49302@sbc.example;user=phone;cause=486>;index=1.1;mp=1",
+            "<sip:+49303@sbc.example;user=phone;cause=408>;index=1.1.1;mp=1.1",
+            "<sip:+49309@sbc.example;user=phone;cause=302>;index=1.1.1.1;mp=1.1.1",
+        ]
+    );
+    let written = write_history(&list, &called, &NumberPlan::default(), &host(), HistoryStyle::Rfc4244);
+    assert_eq!(
+        texts(&written),
+        [
+            "<sip:+49301@sbc.example;user=phone?Reason=SIP%3Bcause%3D486>;index=1",
+            "<sip:+49302@sbc.example;user=phone?Reason=SIP%3Bcause%3D408>;index=1.1",
+            "<sip:+49303@sbc.example;user=phone?Reason=SIP%3Bcause%3D302>;index=1.1.1",
+            "<sip:+49309@sbc.example;user=phone>;index=1.1.1.1",
+        ]
+    );
+}
+
+/// What one header says is what the other says after the conversion and back.
+#[test]
+fn a_list_survives_both_headers_with_privacy_counter_and_reason() {
+    let reasons = [
+        DiversionReason::Unknown,
+        DiversionReason::UserBusy,
+        DiversionReason::NoAnswer,
+        DiversionReason::Unavailable,
+        DiversionReason::Unconditional,
+        DiversionReason::Deflection,
+    ];
+    for reason in reasons {
+        for privacy in [DivertingPrivacy::Off, DivertingPrivacy::Full] {
+            for counter in [1, 3] {
+                let mut list = three_hops();
+                list.push(Diverted { privacy, counter, ..Diverted::once(number("+49304"), reason) });
+                for style in [HistoryStyle::Rfc7044, HistoryStyle::Rfc4244] {
+                    assert_eq!(by_history(&list, style), list, "{reason:?} {privacy:?} {counter} {style:?}");
+                }
+                assert_eq!(by_diversion(&list), list, "{reason:?} {privacy:?} {counter}");
+            }
+        }
+    }
+}
+
+fn by_history(list: &Diversions, style: HistoryStyle) -> Diversions {
+    let written = write_history(list, &number("+49309"), &NumberPlan::default(), &host(), style);
+    let headers: String = texts(&written).iter().map(|value| format!("History-Info: {value}\r\n")).collect();
+    read_history(&message(&headers), &NumberPlan::default())
+}
+
+fn by_diversion(list: &Diversions) -> Diversions {
+    let written = write_diversions(list, &NumberPlan::default(), &host());
+    let headers: String = texts(&written).iter().map(|value| format!("Diversion: {value}\r\n")).collect();
+    read_diversions(&message(&headers), &NumberPlan::default())
+}
+
+#[test]
+fn reasons_the_other_header_lacks_become_unknown_not_another_reason() {
+    for reason in [DiversionReason::TimeOfDay, DiversionReason::DoNotDisturb, DiversionReason::FollowMe] {
+        let list = Diversions::new(vec![Diverted::once(number("+49301"), reason)]);
+        let back = by_history(&list, HistoryStyle::Rfc7044);
+        assert_eq!(back.newest().unwrap().reason, DiversionReason::Unknown);
+        assert_eq!(by_diversion(&list), list);
+    }
+}
+
+#[test]
+fn a_retargeting_without_a_cause_is_no_diversion() {
+    let headers = "History-Info: <sip:+49301@x>;index=1,<sip:+49301@y>;index=1.1;rc=1\r\n";
+    assert!(read_history(&message(headers), &NumberPlan::default()).is_empty());
+}
+
+#[test]
+fn history_info_wins_where_both_tell_of_a_diversion() {
+    let one = Diversions::new(vec![Diverted::once(number("+49301"), DiversionReason::UserBusy)]);
+    assert_eq!(merged(three_hops(), one.clone()), three_hops());
+    assert_eq!(merged(Diversions::default(), one.clone()), one);
+}
+
+#[test]
+fn a_call_sent_on_too_often_or_back_to_where_it_was_is_a_loop() {
+    let list = three_hops();
+    assert_eq!(list.check(&number("+49309")), Ok(()));
+    assert_eq!(list.check(&number("+49303")), Ok(()), "the newest may send it to another device of his own");
+    assert_eq!(list.check(&number("+49301")), Err(DivertingLoop::ComesBack));
+    let often = Diverted { counter: 11, ..Diverted::once(number("+49301"), DiversionReason::Unconditional) };
+    assert_eq!(Diversions::new(vec![often]).check(&number("+49309")), Err(DivertingLoop::TooMany));
+    let many: String = (0..12).map(|at| format!("Diversion: <sip:+4930{at}1@x>;reason=unconditional\r\n")).collect();
+    let read = read_diversions(&message(&many), &NumberPlan::default());
+    assert_eq!(read.check(&number("+49309")), Err(DivertingLoop::TooMany));
+}
+
+#[test]
+fn broken_entries_are_left_out_and_absurd_counters_are_bounded() {
+    let headers = "Diversion: <<>>, <sip:+49301@x>;counter=99999999999;reason=\"\r\n";
+    assert!(read_diversions(&message(headers), &NumberPlan::default()).is_empty());
+    let headers = "Diversion: <sip:+49301@x>;counter=0;reason=bogus\r\n";
+    let read = read_diversions(&message(headers), &NumberPlan::default());
+    assert_eq!(read.oldest_first(), [Diverted::once(number("+49301"), DiversionReason::Unknown)]);
+    let deep = format!("History-Info: <sip:+49301@x>;index=1{}\r\n", ".1".repeat(3000));
+    assert!(read_history(&message(&deep), &NumberPlan::default()).is_empty());
+}
