@@ -3,6 +3,7 @@
 //! `settings` holds what an operator wrote, typed and with names; `compile` turns names into indices and fills
 //! every default; `snapshot` is what a call reads. Who sends is decided in `identify`, where a call goes in `table`.
 
+pub mod caller;
 pub mod compile;
 pub mod diverting;
 pub mod health;

@@ -5,7 +5,7 @@ use trunkline::route::diverting::{
     DiversionReason, Diversions, Diverted, DivertingLoop, DivertingPrivacy, HistoryStyle, merged, read_diversions,
     read_history, write_diversions, write_history,
 };
-use trunkline::route::number::{E164, NumberPlan, Party};
+use trunkline::route::number::{E164, NumberPlan, Party, UriStyle};
 use trunkline::sip::{Host, Message, SipMessage, SipUri, frame};
 
 fn message(headers: &str) -> Message {
@@ -20,6 +20,10 @@ fn message(headers: &str) -> Message {
 
 fn host() -> SipUri {
     SipUri::new(None, Host::parse("sbc.example").unwrap(), None)
+}
+
+fn plan() -> NumberPlan {
+    NumberPlan { uri_style: UriStyle::SipPhone, ..NumberPlan::default() }
 }
 
 fn number(text: &str) -> Party {
@@ -43,7 +47,7 @@ fn three_hops() -> Diversions {
 fn three_hops_are_read_from_diversion_newest_first() {
     let headers = "Diversion: <sip:+49303@x>;reason=unconditional;counter=1;privacy=off,\r\n \
                    <sip:+49302@x>;reason=no-answer\r\nDiversion: <sip:+49301@x>;reason=\"user-busy\"\r\n";
-    assert_eq!(read_diversions(&message(headers), &NumberPlan::default()), three_hops());
+    assert_eq!(read_diversions(&message(headers), &plan()), three_hops());
 }
 
 #[test]
@@ -51,7 +55,7 @@ fn three_hops_are_read_from_history_info_by_rfc_7044() {
     let headers = "History-Info: <sip:+49301@x>;index=1,<sip:+49302@x;cause=486>;index=1.1;mp=1,\
                    <sip:+49303@x;cause=408>;index=1.1.1;mp=1.1\r\n\
                    History-Info: <sip:+49309@x;cause=302>;index=1.1.1.1;mp=1.1.1\r\n";
-    assert_eq!(read_history(&message(headers), &NumberPlan::default()), three_hops());
+    assert_eq!(read_history(&message(headers), &plan()), three_hops());
 }
 
 #[test]
@@ -59,7 +63,7 @@ fn three_hops_are_read_from_history_info_by_rfc_4244() {
     let headers = "History-Info: <sip:+49301@x?Reason=SIP%3Bcause%3D486>;index=1,\
                    <sip:+49302@x?Reason=SIP%3Bcause%3D408%3Btext%3D%22no%22>;index=1.1,\
                    <sip:+49303@x?Reason=SIP%3Bcause%3D302>;index=1.1.1,<sip:+49309@x>;index=1.1.1.1\r\n";
-    assert_eq!(read_history(&message(headers), &NumberPlan::default()), three_hops());
+    assert_eq!(read_history(&message(headers), &plan()), three_hops());
 }
 
 #[test]
@@ -68,13 +72,13 @@ fn the_platforms_own_trace_tells_of_one_diversion() {
     let headers = "HISTORY-INFO: <sip:+14255550100@sip.pstnhub.microsoft.com:5061;user=phone\
                    ?Reason=SIP%3Bcause%3D302%3Btext%3D%22Moved%20temporarily%22>;index=1,\
                    <sip:+12065550142@sip.pstnhub.microsoft.com:5061;user=phone>;index=1.1\r\n";
-    let read = read_history(&message(headers), &NumberPlan::default());
+    let read = read_history(&message(headers), &plan());
     assert_eq!(read.oldest_first(), [Diverted::once(number("+14255550100"), DiversionReason::Unconditional)]);
 }
 
 #[test]
 fn diversion_is_written_newest_first() {
-    let written = write_diversions(&three_hops(), &NumberPlan::default(), &host());
+    let written = write_diversions(&three_hops(), &plan(), &host());
     assert_eq!(
         texts(&written),
         [
@@ -89,7 +93,7 @@ fn diversion_is_written_newest_first() {
 fn history_info_is_written_oldest_first_with_the_called_party_last() {
     let list = three_hops();
     let called = number("+49309");
-    let written = write_history(&list, &called, &NumberPlan::default(), &host(), HistoryStyle::Rfc7044);
+    let written = write_history(&list, &called, &plan(), &host(), HistoryStyle::Rfc7044);
     assert_eq!(
         texts(&written),
         [
@@ -99,7 +103,7 @@ fn history_info_is_written_oldest_first_with_the_called_party_last() {
             "<sip:+49309@sbc.example;user=phone;cause=302>;index=1.1.1.1;mp=1.1.1",
         ]
     );
-    let written = write_history(&list, &called, &NumberPlan::default(), &host(), HistoryStyle::Rfc4244);
+    let written = write_history(&list, &called, &plan(), &host(), HistoryStyle::Rfc4244);
     assert_eq!(
         texts(&written),
         [
@@ -137,15 +141,15 @@ fn a_list_survives_both_headers_with_privacy_counter_and_reason() {
 }
 
 fn by_history(list: &Diversions, style: HistoryStyle) -> Diversions {
-    let written = write_history(list, &number("+49309"), &NumberPlan::default(), &host(), style);
+    let written = write_history(list, &number("+49309"), &plan(), &host(), style);
     let headers: String = texts(&written).iter().map(|value| format!("History-Info: {value}\r\n")).collect();
-    read_history(&message(&headers), &NumberPlan::default())
+    read_history(&message(&headers), &plan())
 }
 
 fn by_diversion(list: &Diversions) -> Diversions {
-    let written = write_diversions(list, &NumberPlan::default(), &host());
+    let written = write_diversions(list, &plan(), &host());
     let headers: String = texts(&written).iter().map(|value| format!("Diversion: {value}\r\n")).collect();
-    read_diversions(&message(&headers), &NumberPlan::default())
+    read_diversions(&message(&headers), &plan())
 }
 
 #[test]
@@ -161,7 +165,7 @@ fn reasons_the_other_header_lacks_become_unknown_not_another_reason() {
 #[test]
 fn a_retargeting_without_a_cause_is_no_diversion() {
     let headers = "History-Info: <sip:+49301@x>;index=1,<sip:+49301@y>;index=1.1;rc=1\r\n";
-    assert!(read_history(&message(headers), &NumberPlan::default()).is_empty());
+    assert!(read_history(&message(headers), &plan()).is_empty());
 }
 
 #[test]
@@ -180,17 +184,17 @@ fn a_call_sent_on_too_often_or_back_to_where_it_was_is_a_loop() {
     let often = Diverted { counter: 11, ..Diverted::once(number("+49301"), DiversionReason::Unconditional) };
     assert_eq!(Diversions::new(vec![often]).check(&number("+49309")), Err(DivertingLoop::TooMany));
     let many: String = (0..12).map(|at| format!("Diversion: <sip:+4930{at}1@x>;reason=unconditional\r\n")).collect();
-    let read = read_diversions(&message(&many), &NumberPlan::default());
+    let read = read_diversions(&message(&many), &plan());
     assert_eq!(read.check(&number("+49309")), Err(DivertingLoop::TooMany));
 }
 
 #[test]
 fn broken_entries_are_left_out_and_absurd_counters_are_bounded() {
     let headers = "Diversion: <<>>, <sip:+49301@x>;counter=99999999999;reason=\"\r\n";
-    assert!(read_diversions(&message(headers), &NumberPlan::default()).is_empty());
+    assert!(read_diversions(&message(headers), &plan()).is_empty());
     let headers = "Diversion: <sip:+49301@x>;counter=0;reason=bogus\r\n";
-    let read = read_diversions(&message(headers), &NumberPlan::default());
+    let read = read_diversions(&message(headers), &plan());
     assert_eq!(read.oldest_first(), [Diverted::once(number("+49301"), DiversionReason::Unknown)]);
     let deep = format!("History-Info: <sip:+49301@x>;index=1{}\r\n", ".1".repeat(3000));
-    assert!(read_history(&message(&deep), &NumberPlan::default()).is_empty());
+    assert!(read_history(&message(&deep), &plan()).is_empty());
 }

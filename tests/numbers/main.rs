@@ -1,6 +1,7 @@
 //! Number conversions over countries and forms, as a table: what a field holds, whom it names, what another peer is
 //! written. Expectations come from the numbering plans, never from a run of the program.
 
+mod callers;
 mod diverting;
 
 use trunkline::route::number::{Field, FieldForms, IncomingForm, NumberPlan, OutgoingForm, Party, country};

@@ -43,7 +43,7 @@ pub fn write_diversions(list: &Diversions, plan: &NumberPlan, host: &SipUri) -> 
 }
 
 fn write(diverted: &Diverted, plan: &NumberPlan, host: &SipUri) -> Bytes {
-    let mut address = NameAddr::new(Uri::Sip(uri(&diverted.by, Field::Diversion, plan, host)));
+    let mut address = NameAddr::new(plan.uri(Field::Diversion, &diverted.by, host));
     address.display = diverted.display.clone();
     address.set_param("reason", Some(diverted.reason.word()));
     address.set_param("counter", Some(&diverted.counter.max(1).to_string()));
@@ -53,14 +53,4 @@ fn write(diverted: &Diverted, plan: &NumberPlan, host: &SipUri) -> Bytes {
     };
     address.set_param("privacy", Some(privacy));
     address.to_bytes()
-}
-
-/// The URI of a party at this host, in the form the peer expects.
-pub(super) fn uri(party: &Party, field: Field, plan: &NumberPlan, host: &SipUri) -> SipUri {
-    let written = plan.write(field, party);
-    let mut uri = SipUri::new(Some(Bytes::from(written.user)), host.host.clone(), host.port);
-    if written.is_telephone {
-        uri.set_param("user", Some("phone"));
-    }
-    uri
 }

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::diversion::{party, uri};
+use super::diversion::party;
 use super::{DIVERSIONS, DiversionReason, Diversions, Diverted, DivertingPrivacy};
 use crate::route::number::{Field, NumberPlan, Party};
 use crate::sip::grammar::{number_as, percent_decoded, unquoted};
@@ -128,7 +128,7 @@ fn target(
     host: &SipUri,
     style: HistoryStyle,
 ) -> SipUri {
-    let mut uri = uri(party, Field::HistoryInfo, plan, host);
+    let mut uri = plan.sip_uri(Field::HistoryInfo, party, host);
     if let (HistoryStyle::Rfc7044, Some((diverted, _))) = (style, before) {
         uri.set_param("cause", Some(&diverted.reason.cause().to_string()));
     }

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use bytes::Bytes;
+
 use super::country::Country;
 use super::e164::BadNumber;
 use super::read::{Dialled, IncomingForm, Party, read};
 use super::rule::RuleList;
 use super::write::{OutgoingForm, Written, write};
-use crate::sip::Uri;
+use crate::sip::{SipUri, Uri};
 
 /// A field that names a party.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,6 +93,18 @@ impl fmt::Display for Unreadable {
 
 impl std::error::Error for Unreadable {}
 
+/// The URI a number is put into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum UriStyle {
+    /// `sip:+4930@host`.
+    #[default]
+    Sip,
+    /// `sip:+4930@host;user=phone` (RFC 3261 19.1.6).
+    SipPhone,
+    /// `tel:+4930` (RFC 3966). Short codes stay sip URIs: a local tel number would need a context.
+    Tel,
+}
+
 /// See the module.
 #[derive(Clone, Debug, Default)]
 pub struct NumberPlan {
@@ -98,6 +112,7 @@ pub struct NumberPlan {
     pub country: Option<&'static Country>,
     pub incoming: FieldForms<IncomingForm>,
     pub outgoing: FieldForms<OutgoingForm>,
+    pub uri_style: UriStyle,
     /// Rewrite what came in, before it is read.
     pub incoming_rules: RuleList,
     /// Rewrite what was written, before it is sent.
@@ -137,11 +152,40 @@ impl NumberPlan {
         }
     }
 
+    /// The URI that names `party` to this peer; a sip URI takes host and port from `at`.
+    pub fn uri(&self, field: Field, party: &Party, at: &SipUri) -> Uri {
+        if self.uri_style == UriStyle::Tel && party.number().is_some() {
+            let text = format!("tel:{}", with_extension(self.write(field, party)));
+            if let Ok(uri) = Uri::parse(&Bytes::from(text)) {
+                return uri;
+            }
+        }
+        Uri::Sip(self.sip_uri(field, party, at))
+    }
+
+    /// The same, always as a sip URI.
+    pub fn sip_uri(&self, field: Field, party: &Party, at: &SipUri) -> SipUri {
+        let written = self.write(field, party);
+        let is_phone = self.uri_style == UriStyle::SipPhone && written.is_telephone;
+        let mut uri = SipUri::new(Some(Bytes::from(with_extension(written))), at.host.clone(), at.port);
+        if is_phone {
+            uri.set_param("user", Some("phone"));
+        }
+        uri
+    }
+
     /// The sentence a refusal of this field carries: what is wrong, and the rule it broke.
     pub fn complaint(&self, field: Field, unreadable: Unreadable) -> String {
         let form = self.incoming.of(field).name();
         let country = self.country.map_or("no country set", |country| country.iso);
         format!("{} {unreadable} (numbers.incoming = {form}, {country})", field.name())
+    }
+}
+
+fn with_extension(written: Written) -> String {
+    match written.extension {
+        Some(extension) => format!("{};ext={extension}", written.user),
+        None => written.user,
     }
 }
 
