@@ -36,6 +36,10 @@ pub const SDP_FORMATS: usize = 128;
 pub const SDP_FMTP_OCTETS: usize = 1024;
 /// `a=crypto` lines read of one media description; the rest is ignored (bounded work).
 pub const SDP_CRYPTO_LINES: usize = 16;
+/// Headers of one outgoing message besides those of the dialog: passed, added, identity, diversions. More are left out.
+pub const POLICY_HEADERS: usize = 64;
+/// Octets of one header value that a policy writes. A longer one is cut (templates) or left as it was (map).
+pub const POLICY_VALUE_OCTETS: usize = 4096;
 /// Hops a request may take from us on (RFC 7332, RFC 3261 8.1.1.6).
 pub const MAX_FORWARDS: u8 = 70;
 /// Octets of a configuration file. A node with thousands of trunks stays below 1 MiB. More: refused.

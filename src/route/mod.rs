@@ -10,6 +10,7 @@ pub mod health;
 pub mod identify;
 pub mod media;
 pub mod number;
+pub mod policy;
 pub mod profile;
 pub mod settings;
 pub mod snapshot;

@@ -3,6 +3,7 @@
 
 mod callers;
 mod diverting;
+mod headers;
 
 use trunkline::route::number::{Field, FieldForms, IncomingForm, NumberPlan, OutgoingForm, Party, country};
 

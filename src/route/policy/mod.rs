@@ -1,0 +1,98 @@
+//! Which headers of one side reach the other, and what is added, changed and removed on the way (DESIGN rule 4: we
+//! originate; what a policy lets through goes byte for byte).
+//!
+//! A trunk's [`HeaderPolicy`] says what may reach *its* peer. [`HeaderPolicy::outgoing`] starts with what the call core
+//! wrote besides the dialog's own headers, takes up what the other side sent and the allow-list passes, and applies the
+//! edits in their order. Every line remembers the rule that made it, so that `explain` and a trace can say so. Headers
+//! that make the dialog, route it, secure it or lead to the other side can be neither passed nor edited.
+
+mod edit;
+mod names;
+mod template;
+
+pub use edit::{Edit, EditFault};
+pub use names::{HeaderName, NamePattern, PatternFault, is_ours};
+pub use template::{Facts, Template, TemplateFault, Variable};
+
+use bytes::Bytes;
+
+use crate::base::limits::POLICY_HEADERS;
+use crate::sip::grammar::unfold;
+use crate::sip::{Message, Method};
+
+/// Why a header is in an outgoing message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// The core wrote it (identity, diversions, custom header).
+    Core,
+    /// The other side sent it, and the allow-list passes it.
+    Passed,
+    /// The edit at this place of the policy made or changed it.
+    Edit(usize),
+}
+
+/// One header of an outgoing message besides those of the dialog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// In the case it was written.
+    pub name: Bytes,
+    pub value: Bytes,
+    pub origin: Origin,
+}
+
+impl Line {
+    /// A line of the core's.
+    pub fn core(name: &str, value: Bytes) -> Line {
+        Line { name: Bytes::copy_from_slice(name.as_bytes()), value, origin: Origin::Core }
+    }
+
+    /// Compares names without case.
+    pub fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name.as_bytes())
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct HeaderPolicy {
+    /// Names that pass; a pattern that begins with `!` takes names out again. The last one that fits decides.
+    pub pass: Vec<NamePattern>,
+    /// In the order they are applied.
+    pub edits: Vec<Edit>,
+    /// Option tags never offered to this peer in Supported.
+    pub hidden_options: Vec<String>,
+    /// Methods never named to this peer in Allow.
+    pub hidden_methods: Vec<Method>,
+}
+
+impl HeaderPolicy {
+    /// Whether a header of the other side reaches this peer.
+    pub fn passes(&self, name: &[u8]) -> bool {
+        let decides = self.pass.iter().rev().find(|pattern| pattern.fits(name));
+        decides.is_some_and(NamePattern::takes_in) && !is_ours(name)
+    }
+
+    /// Lines of the outgoing message. `received`: the other side's message, if there is one. At most
+    /// [`POLICY_HEADERS`] lines: what comes later is left out.
+    pub fn outgoing(&self, core: Vec<Line>, received: Option<&Message>, facts: &Facts<'_>) -> Vec<Line> {
+        let mut lines = core;
+        if let Some(message) = received {
+            lines.extend(self.passed(message));
+        }
+        for (place, edit) in self.edits.iter().enumerate() {
+            edit.apply(place, &mut lines, received, facts);
+        }
+        lines.truncate(POLICY_HEADERS);
+        lines
+    }
+
+    fn passed<'m>(&'m self, message: &'m Message) -> impl Iterator<Item = Line> + 'm {
+        let wanted = message.raw_headers().filter(|(name, _)| self.passes(name));
+        wanted.map(|(name, value)| Line {
+            name: Bytes::copy_from_slice(name),
+            // A fold is no part of the value (RFC 3261 7.3.1).
+            value: Bytes::from(unfold(value).into_owned()),
+            origin: Origin::Passed,
+        })
+    }
+}
