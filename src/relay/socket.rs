@@ -62,9 +62,14 @@ mod tests {
 
     use super::*;
 
+    /// A port by number: the system takes back a port it chose itself when a connection is dissolved.
+    fn free_port() -> u16 {
+        UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port()
+    }
+
     #[test]
     fn a_dissolved_socket_keeps_address_and_port_and_hears_everybody_again() {
-        let socket = bind(Ipv4Addr::LOCALHOST.into(), 31_480, 46).unwrap();
+        let socket = bind(Ipv4Addr::LOCALHOST.into(), free_port(), 46).unwrap();
         let here = socket.local_addr().unwrap();
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(peer.local_addr().unwrap()).unwrap();
@@ -78,12 +83,13 @@ mod tests {
 
     #[test]
     fn a_socket_of_every_address_is_one_again_after_a_connection() {
-        let socket = bind(Ipv4Addr::UNSPECIFIED.into(), 31_482, 46).unwrap();
+        let socket = bind(Ipv4Addr::UNSPECIFIED.into(), free_port(), 46).unwrap();
+        let port = socket.local_addr().unwrap().port();
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(peer.local_addr().unwrap()).unwrap();
         dissolve(&socket);
-        assert_eq!(socket.local_addr().unwrap(), SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 31_482));
-        peer.send_to(&[1], ("127.0.0.1", 31_482)).unwrap();
+        assert_eq!(socket.local_addr().unwrap(), SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port));
+        peer.send_to(&[1], ("127.0.0.1", port)).unwrap();
         assert_eq!(receive(&socket, &mut [0; 2]).unwrap().0, 1);
     }
 
