@@ -4,9 +4,14 @@
 //! `cargo bench --bench pipeline`; with `--test` one short round.
 #![allow(unsafe_code, reason = "an allocator is an unsafe trait")]
 
-mod allocations;
+#[path = "../../tests/engine_cost/allocator.rs"]
+mod allocator;
 mod client;
 mod core_alone;
+#[allow(dead_code, reason = "tests use more of it")]
+#[path = "../../tests/engine_cost/stage.rs"]
+mod stage;
+#[path = "../../tests/engine_cost/text.rs"]
 mod text;
 mod ways;
 

@@ -2,6 +2,24 @@
 
 use std::fmt;
 
+/// Appends formatted text to octets: `append(&mut out, format_args!(..))`. No string is made on the way.
+pub fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    let mut end = End { out };
+    // `End` never fails.
+    let _ = fmt::Write::write_fmt(&mut end, text);
+}
+
+struct End<'a> {
+    out: &'a mut Vec<u8>,
+}
+
+impl fmt::Write for End<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.out.extend_from_slice(text.as_bytes());
+        Ok(())
+    }
+}
+
 /// Shows octets with everything outside printable ASCII escaped (`\x1b`, `\\`), cut after `limit` octets.
 pub struct Escaped<'a> {
     octets: &'a [u8],

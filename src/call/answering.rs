@@ -1,7 +1,5 @@
 //! The called party's 2xx: acknowledged, and made the answer of the call.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use super::attempt::Inviting;
@@ -36,7 +34,7 @@ impl Hunting {
             invite.end_unwanted(response, flow, Cause::BadAnswer, work);
             return self.unusable(common, media, work);
         };
-        let mut callee = Leg::new(Side::Callee, candidate.trunk, Arc::clone(&invite.own), dialog, media, flow);
+        let mut callee = Leg::new(Side::Callee, candidate.trunk, invite.own.clone(), dialog, media, flow);
         callee.proof = invite.proof.clone();
         work.out.push(Effect::DialogOpened { key: callee.key(), side: Side::Callee });
         callee.acknowledge(&invite.branch, invite.cseq(), work);

@@ -183,7 +183,7 @@ impl Call {
         let Ok(dialog) = Dialog::from_uas(&request, &tag) else {
             return Err(refuse(Cause::Malformed, Told::Cause));
         };
-        let Some(own) = own_address(&snapshot, &trunk) else { return Err(refuse(Cause::Unexpected, Told::Cause)) };
+        let own = OwnAddress::of(&trunk);
         let media = leg_media(&snapshot, &trunk, None, work).map_err(|cause| refuse(cause, Told::Cause))?;
         let body = request.message.body();
         let offer = if body.is_empty() {
@@ -365,11 +365,6 @@ impl Refused {
 pub(super) fn media_refusal(refusal: MediaRefusal) -> (Status, Option<String>) {
     let status = Status::new(refusal.status()).unwrap_or(Status::NOT_ACCEPTABLE_HERE);
     (status, Some(format!("{} - \"{}\"", refusal.warning_code(), refusal.text())))
-}
-
-/// How we present ourselves to a trunk's peer; `None` when the snapshot lacks its listener.
-pub(super) fn own_address(snapshot: &Snapshot, trunk: &Trunk) -> Option<Arc<OwnAddress>> {
-    snapshot.listener(trunk.listener).map(|listener| OwnAddress::of(trunk, listener))
 }
 
 /// Ports and description state for one leg on `trunk`, on `worker` when the other leg is there already.

@@ -14,7 +14,7 @@ use crate::media::dtmf::HeardDigit;
 use crate::sip::{Method, Name, Response, ResponseHead, SipMessage, Status, Uri, Writer, frame};
 
 /// Methods we take (RFC 3261 20.5).
-pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS";
+pub use crate::route::presence::ALLOW;
 /// Bodies we read (RFC 3261 20.1).
 pub const ACCEPT: &str = "application/sdp";
 /// Extensions we support: none that needs an option tag (RFC 3261 20.37: empty means none).
@@ -40,8 +40,8 @@ pub struct NewRequest {
 impl NewRequest {
     fn start(&self, method: &Method, own: &OwnAddress, branch: &Branch) -> Writer {
         let mut writer = Writer::request(method, &self.uri)
-            .header(Name::Via, own.via(&branch.0))
-            .header(Name::MaxForwards, self.max_forwards.to_string());
+            .parts(Name::Via, &own.via(branch))
+            .text(Name::MaxForwards, format_args!("{}", self.max_forwards));
         for route in &self.routes {
             writer = writer.header(Name::Route, route);
         }
@@ -49,7 +49,7 @@ impl NewRequest {
             .header(Name::From, &self.from)
             .header(Name::To, &self.to)
             .header(Name::CallId, &self.call_id)
-            .header(Name::CSeq, format!("{} {method}", self.cseq))
+            .text(Name::CSeq, format_args!("{} {method}", self.cseq))
     }
 
     /// The INVITE that opens a leg.
@@ -106,8 +106,8 @@ pub fn inside(dialog: &Dialog, own: &OwnAddress, branch: &Branch, cseq: u32, wha
     let method = what.method();
     let path = dialog.request_path();
     let mut writer = Writer::request(&method, &path.uri)
-        .header(Name::Via, own.via(&branch.0))
-        .header(Name::MaxForwards, MAX_FORWARDS.to_string());
+        .parts(Name::Via, &own.via(branch))
+        .text(Name::MaxForwards, format_args!("{MAX_FORWARDS}"));
     for route in &path.routes {
         writer = writer.header(Name::Route, route);
     }
@@ -115,7 +115,7 @@ pub fn inside(dialog: &Dialog, own: &OwnAddress, branch: &Branch, cseq: u32, wha
         .header(Name::From, &dialog.local)
         .header(Name::To, &dialog.remote)
         .header(Name::CallId, &dialog.call_id)
-        .header(Name::CSeq, format!("{cseq} {method}"));
+        .text(Name::CSeq, format_args!("{cseq} {method}"));
     match what {
         Inside::Invite(offer, credentials) => {
             let writer = proven(writer, credentials).header(Name::Contact, own.contact());
@@ -142,7 +142,7 @@ pub fn failure_ack(invite: &Bytes, response: &Response) -> Option<Bytes> {
     let Some(Ok(SipMessage::Request(request))) = frame::datagram(invite, source) else { return None };
     let mut writer = Writer::request(&Method::Ack, &request.uri)
         .header(Name::Via, request.message.header(Name::Via)?)
-        .header(Name::MaxForwards, MAX_FORWARDS.to_string());
+        .text(Name::MaxForwards, format_args!("{MAX_FORWARDS}"));
     for route in request.message.headers(Name::Route) {
         writer = writer.header(Name::Route, route);
     }
@@ -151,7 +151,7 @@ pub fn failure_ack(invite: &Bytes, response: &Response) -> Option<Bytes> {
         .header(Name::From, request.message.header(Name::From)?)
         .header(Name::To, to)
         .header(Name::CallId, &request.call_id)
-        .header(Name::CSeq, format!("{} ACK", request.cseq.number));
+        .text(Name::CSeq, format_args!("{} ACK", request.cseq.number));
     Some(writer.finish())
 }
 

@@ -169,12 +169,12 @@ mod tests {
         let mut line = DigitLine::default();
         let heard = |event| HeardDigit { digit: Digit::from_event(event).unwrap(), duration: USUAL_DURATION };
         (0..3).for_each(|event| line.push(heard(event)));
-        let branch = |n: &'static [u8]| Branch(bytes::Bytes::from_static(n));
+        let branch = |n: u8| Branch::of([n; 12]);
         assert_eq!(line.next(), Some(heard(0)));
-        line.sent(branch(b"one"));
+        line.sent(branch(1));
         assert_eq!(line.next(), None);
-        assert!(!line.answered(&branch(b"other")));
-        assert!(line.answered(&branch(b"one")));
+        assert!(!line.answered(&branch(2)));
+        assert!(line.answered(&branch(1)));
         assert_eq!(line.next(), Some(heard(1)));
         assert!(!format!("{line:?}").contains("Digit(0"));
     }

@@ -17,9 +17,7 @@ use crate::sip::flow::{Destination, Resolve};
 use crate::sip::{Method, Status};
 use crate::transaction::TimerValues;
 
-/// The branch of one of our requests: with its method it names the client transaction (RFC 3261 17.1.3).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Branch(pub Bytes);
+pub use crate::transaction::Branch;
 
 /// A request to be sent in a client transaction of its own.
 #[derive(Clone, Debug)]
@@ -108,9 +106,7 @@ impl Work<'_> {
 
     /// A fresh branch with the magic cookie (RFC 3261 8.1.1.7), 96 bits.
     pub fn branch(&mut self) -> Branch {
-        let mut octets = b"z9hG4bK".to_vec();
-        self.entropy.push_token(12, &mut octets);
-        Branch(octets.into())
+        Branch::fresh(self.entropy)
     }
 
     /// A fresh tag or Call-ID, `octets` random octets.

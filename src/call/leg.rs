@@ -73,7 +73,7 @@ enum Ending {
 pub struct Leg {
     pub side: Side,
     pub trunk: Arc<Trunk>,
-    pub own: Arc<OwnAddress>,
+    pub own: OwnAddress,
     pub dialog: Dialog,
     pub media: MediaEnd,
     pub proof: Proof,
@@ -92,14 +92,7 @@ pub fn timer_values(trunk: &Trunk) -> TimerValues {
 
 impl Leg {
     /// A leg whose dialog exists; `flow` is where its peer's last message came from.
-    pub fn new(
-        side: Side,
-        trunk: Arc<Trunk>,
-        own: Arc<OwnAddress>,
-        dialog: Dialog,
-        media: MediaEnd,
-        flow: Flow,
-    ) -> Leg {
+    pub fn new(side: Side, trunk: Arc<Trunk>, own: OwnAddress, dialog: Dialog, media: MediaEnd, flow: Flow) -> Leg {
         let hop = hop(&dialog, &trunk, flow);
         let proof = Proof::of(&trunk);
         Leg {

@@ -39,8 +39,6 @@ pub struct RemoteOffer {
 /// Both sides' last descriptions that form an agreement.
 #[derive(Clone, Debug)]
 struct Settled {
-    /// What the peer said, for the other leg.
-    plan: AudioPlan,
     said: Said,
     /// Where the peer receives: of `said`, or of an earlier description while it holds with 0.0.0.0.
     remote: Option<RemoteMedia>,
@@ -158,10 +156,10 @@ impl LegMedia {
         }
         let (profile, keys) = self.offered_protection()?;
         let formats = self.payloads.assign(codecs);
-        let (slots, audio) = self
-            .settled
-            .as_ref()
-            .map_or_else(|| (vec![Slot::Audio], 0), |settled| (settled.said.slots.clone(), settled.said.audio));
+        let (slots, audio) = self.settled.as_ref().map_or_else(
+            || (Arc::from([Slot::Audio]), 0),
+            |settled| (Arc::clone(&settled.said.slots), settled.said.audio),
+        );
         let (rtcp, ice) = self.offered_transport();
         let direction = self.held_direction(plan.direction);
         let mut local = Local { profile, keys, rtcp, ice, formats, direction, slots, audio, ..self.local(plan) };
@@ -215,7 +213,7 @@ impl LegMedia {
             ice: said.ice.as_ref().map(|_| self.ice_credentials()),
             formats,
             direction: accepted.direction.answering(said.direction),
-            slots: said.slots.clone(),
+            slots: Arc::clone(&said.slots),
             audio: said.audio,
             ..self.local(accepted)
         };
@@ -245,8 +243,8 @@ impl LegMedia {
     }
 
     /// What this leg's peer last offered or answered, to offer it anew to a new partner (transfer, late offer).
-    pub fn remote_plan(&self) -> Option<&AudioPlan> {
-        self.settled.as_ref().map(|settled| &settled.plan)
+    pub fn remote_plan(&self) -> Option<AudioPlan> {
+        self.settled.as_ref().map(|settled| settled.said.plan().with_events_for(&self.settings))
     }
 
     /// What becomes of the call when the peer falls silent.
@@ -322,7 +320,7 @@ impl LegMedia {
             formats: Vec::new(),
             direction: plan.direction,
             ptime_ms: plan.ptime_ms,
-            slots: Vec::new(),
+            slots: Arc::default(),
             audio: 0,
         }
     }
@@ -390,7 +388,7 @@ impl LegMedia {
         self.payloads.bind(&said.formats);
         self.pending = None;
         let remote = said.media.or(before.as_ref().and_then(|settled| settled.remote));
-        let settled = Settled { plan: plan.clone(), remote, said, sent, role };
+        let settled = Settled { remote, said, sent, role };
         if let Some(spent) =
             before.as_ref().and_then(Settled::local_key).filter(|key| Some(*key) != settled.local_key())
         {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::attempt::{Attempt, Candidate, Inviting};
-use super::call::{CallTimer, Common, State, leg_media, own_address};
+use super::call::{CallTimer, Common, State, leg_media};
 use super::cause::Cause;
 use super::compose::NewRequest;
 use super::effect::{Effect, Work};
@@ -102,15 +102,15 @@ impl Hunting {
         addresses: VecDeque<SocketAddr>,
         work: &mut Work<'_>,
     ) -> Result<Inviting, Cause> {
-        let own = own_address(&common.snapshot, &candidate.trunk).ok_or(Cause::Unexpected)?;
+        let own = OwnAddress::of(&candidate.trunk);
         let worker = common.caller.media.media.lease().worker;
         let mut media = leg_media(&common.snapshot, &candidate.trunk, Some(worker), work)?;
-        let plan = match &self.offer {
-            Some(offer) => offer.plan.clone(),
+        let written = match &self.offer {
+            Some(offer) => media.media.write_offer(&offer.plan),
             // The caller wrote no offer: ours names what its trunk may carry, and the caller is offered the answer.
-            None => AudioPlan::from_settings(&common.caller.trunk.media),
+            None => media.media.write_offer(&AudioPlan::from_settings(&common.caller.trunk.media)),
         };
-        let Ok(offer) = media.media.write_offer(&plan) else {
+        let Ok(offer) = written else {
             media.close(work);
             return Err(Cause::MediaRefused);
         };
@@ -123,7 +123,7 @@ impl Hunting {
         &self,
         common: &mut Common,
         candidate: &Candidate,
-        own: Arc<OwnAddress>,
+        own: OwnAddress,
         address: SocketAddr,
         offer: Bytes,
         work: &mut Work<'_>,

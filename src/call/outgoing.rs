@@ -22,7 +22,7 @@ use crate::sip::{Method, Response};
 pub struct OutgoingInvite {
     pub branch: Branch,
     pub trunk: Arc<Trunk>,
-    pub own: Arc<OwnAddress>,
+    pub own: OwnAddress,
     request: NewRequest,
     local_tag: Bytes,
     to: Destination,
@@ -36,7 +36,7 @@ impl OutgoingInvite {
     /// Sends it. `request.from` carries `local_tag`.
     pub fn send(
         trunk: Arc<Trunk>,
-        own: Arc<OwnAddress>,
+        own: OwnAddress,
         request: NewRequest,
         local_tag: Bytes,
         to: Destination,

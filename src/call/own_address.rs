@@ -2,94 +2,42 @@
 
 use std::sync::Arc;
 
-use super::compose::ALLOW;
-use crate::route::media::TrunkDtmf;
-use crate::route::transfer::ReferPolicy;
-use crate::route::trunk::{Listener, Trunk};
-use crate::sip::flow::Transport;
+use crate::route::presence::Presence;
+use crate::route::trunk::Trunk;
+use crate::transaction::Branch;
 
-/// The name and port that a trunk's peer sees.
+/// The name and port that a trunk's peer sees, and what we take from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OwnAddress {
-    transport: Transport,
-    /// `host:port` or `[v6]:port`.
-    authority: String,
-    /// Host alone, for From.
-    host: String,
-    /// Methods we take from this trunk.
-    allow: String,
-}
+pub struct OwnAddress(Arc<Presence>);
 
 impl OwnAddress {
-    /// The trunk's FQDN if it has one, else the advertised address, always with the listener's port.
-    pub fn of(trunk: &Trunk, listener: &Listener) -> Arc<OwnAddress> {
-        let port = listener.advertise.port();
-        let (host, authority) = match &trunk.fqdn {
-            Some(fqdn) => (fqdn.to_string(), format!("{fqdn}:{port}")),
-            None => {
-                let authority = listener.advertise.to_string();
-                let host = authority.rsplit_once(':').map_or_else(|| authority.clone(), |(host, _)| host.to_owned());
-                (host, authority)
-            }
-        };
-        Arc::new(OwnAddress { transport: listener.transport, authority, host, allow: allow(trunk) })
+    /// What this trunk's peer sees.
+    pub fn of(trunk: &Trunk) -> OwnAddress {
+        OwnAddress(Arc::clone(&trunk.presence))
     }
 
-    /// For a listener without a trunk in play.
-    pub fn of_listener(listener: &Listener) -> OwnAddress {
-        let authority = listener.advertise.to_string();
-        let host = authority.rsplit_once(':').map_or_else(|| authority.clone(), |(host, _)| host.to_owned());
-        OwnAddress { transport: listener.transport, authority, host, allow: ALLOW.to_owned() }
-    }
-
-    /// A Via value with the given branch; `rport` asks for the address we are seen from (RFC 3581).
-    pub fn via(&self, branch: &[u8]) -> Vec<u8> {
-        let mut value = Vec::with_capacity(64 + branch.len());
-        value.extend_from_slice(b"SIP/2.0/");
-        value.extend_from_slice(self.transport.via_token().as_bytes());
-        value.push(b' ');
-        value.extend_from_slice(self.authority.as_bytes());
-        value.extend_from_slice(b";branch=");
-        value.extend_from_slice(branch);
-        value.extend_from_slice(b";rport");
-        value
+    /// The parts of a Via value with this branch; `rport` asks for the address we are seen from (RFC 3581).
+    pub fn via<'a>(&'a self, branch: &'a Branch) -> [&'a [u8]; 3] {
+        [self.0.via.as_bytes(), branch.as_bytes(), b";rport"]
     }
 
     /// Our Contact: one constant value per trunk.
-    pub fn contact(&self) -> String {
-        match self.transport {
-            Transport::Udp => format!("<sip:{}>", self.authority),
-            Transport::Tcp | Transport::Tls => {
-                format!("<sip:{};transport={}>", self.authority, self.transport.uri_token())
-            }
-        }
+    pub fn contact(&self) -> &str {
+        &self.0.contact
     }
 
     /// Value of our Allow (RFC 3261 20.5).
     pub fn allow(&self) -> &str {
-        &self.allow
+        &self.0.allow
     }
 
     /// `host:port` as written in Via and Contact.
     pub fn authority(&self) -> &str {
-        &self.authority
+        &self.0.authority
     }
 
     /// Host part of our own From.
     pub fn host(&self) -> &str {
-        &self.host
+        &self.0.host
     }
-}
-
-/// What we take from this trunk. Platforms choose their way of transfer by it (MD-73): REFER and NOTIFY, or neither.
-fn allow(trunk: &Trunk) -> String {
-    let info = match trunk.media.sound.dtmf {
-        TrunkDtmf::Info => ", INFO",
-        TrunkDtmf::Rfc4733 | TrunkDtmf::Inband => "",
-    };
-    let refer = match trunk.transfer.refer {
-        ReferPolicy::Execute | ReferPolicy::Pass => ", REFER, NOTIFY",
-        ReferPolicy::Refuse => "",
-    };
-    format!("{ALLOW}{info}{refer}")
 }

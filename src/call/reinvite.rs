@@ -237,7 +237,7 @@ impl Established {
     /// `side` is asked, by a re-INVITE of ours, to take what the other party has said.
     fn tell(mut self: Box<Self>, common: &mut Common, side: Side, work: &mut Work<'_>) -> State {
         let (leg, other) = self.legs(common, side);
-        let plan = other.media.media.remote_plan().cloned();
+        let plan = other.media.media.remote_plan();
         if leg.awaits_ack() {
             return self.tell_later(common, side, work);
         }

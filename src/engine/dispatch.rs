@@ -1,5 +1,6 @@
 //! Where a message from the network goes: to its transaction, its dialog, a new call, or an answer on the spot.
 
+use std::mem;
 use std::sync::Arc;
 
 use crate::base::Now;
@@ -144,7 +145,7 @@ impl Engine {
 
     fn screen(&self, request: &Request) -> Result<(), Refusal> {
         screening::screen(request)?;
-        if request.method == Method::Invite && self.merging.contains_key(&merge_key(request)) {
+        if request.method == Method::Invite && self.merging.contains(request) {
             return Err(Refusal::Merged);
         }
         Ok(())
@@ -155,8 +156,7 @@ impl Engine {
             return self.refuse(now, request, flow, &Refusal::Overload, out);
         }
         let Some(transaction) = self.open(now, request, flow, User::Nobody, out) else { return };
-        let Some(listener) = self.snapshot.listener(flow.listener) else { return };
-        let own = OwnAddress::of(trunk, listener);
+        let own = OwnAddress::of(trunk);
         let tag = self.tag();
         let head = ResponseHead::new(request, flow.remote);
         let bytes = compose::options_response(&head, &tag, &own);
@@ -181,8 +181,7 @@ impl Engine {
             return self.supply.admission.ended(id);
         };
         self.next_call += 1;
-        self.merging.insert(merge_key(&request), transaction);
-        self.merge_keys.insert(transaction, merge_key(&request));
+        self.merging.insert(&request, transaction);
         // RFC 3261 8.2.6.1: 100 at once, so that the peer stops repeating.
         let trying = compose::plain_response(Status::TRYING, &ResponseHead::new(&request, flow.remote), None);
         self.transactions.respond(now.instant, transaction, Status::TRYING, trying);
@@ -203,7 +202,7 @@ impl Engine {
 
     fn begin(&mut self, now: Now, invitation: Invitation, out: &mut Outbox) {
         let id = invitation.id;
-        let mut effects = Vec::new();
+        let mut effects = mem::take(&mut self.effects);
         self.supply.call = id;
         let mut work = Work { now, entropy: &mut *self.entropy, supply: &mut self.supply, out: &mut effects };
         let call = if invitation.plan.trunks.is_empty() {
@@ -214,7 +213,7 @@ impl Engine {
         };
         if let Some(call) = call.filter(|call| !call.is_ended()) {
             self.wake_ups.set(id, call.next_timeout());
-            self.calls.insert(id, call);
+            self.calls.insert(id, Box::new(call));
         }
         self.apply(now, id, effects, out);
     }
@@ -288,8 +287,4 @@ impl Engine {
         self.transactions.respond(now.instant, transaction, status, bytes);
         out.push(Output::Event(Event::Refused { status, label: refusal.label() }));
     }
-}
-
-fn merge_key(request: &Request) -> super::MergeKey {
-    (request.from_tag().unwrap_or_default().to_vec(), request.call_id.to_vec(), request.cseq.number)
 }

@@ -5,6 +5,7 @@ mod admission;
 mod authorization;
 mod dispatch;
 pub mod io;
+mod merging;
 mod outgoing;
 mod ports;
 mod probes;
@@ -12,11 +13,12 @@ mod registrations;
 mod transactions;
 
 use std::collections::{BTreeMap, HashMap};
+use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::base::ids::{CallId, EndpointId, FlowId, NetworkId, ResolveId, TransactionId, WorkerId};
+use crate::base::ids::{CallId, EndpointId, FlowId, NetworkId, ResolveId, WorkerId};
 use crate::base::timers::WakeUps;
 use crate::base::{Entropy, Instant, Now};
 use crate::call::{Call, CallEvent, CallInput, Cause, Effect, Side, Supply, Work};
@@ -33,26 +35,23 @@ use crate::sip::flow::{PeerIdentity, Resolution};
 
 use admission::Admission;
 use io::{Command, Event, Gauges, Input, Outbox, Output, Reply};
+use merging::Merging;
 use ports::Ports;
 use probes::Probes;
 use registrations::{Registrations, path_failure};
 use transactions::{News, Transactions, User};
-
-/// What identifies one request by whatever path it comes (RFC 3261 8.2.2.2): From tag, Call-ID, CSeq.
-type MergeKey = (Vec<u8>, Vec<u8>, u32);
 
 /// See the module.
 pub struct Engine {
     snapshot: Arc<Snapshot>,
     entropy: Box<dyn Entropy + Send>,
     transactions: Transactions,
-    calls: BTreeMap<CallId, Call>,
+    /// Boxed: the nodes of a map that grows at its end stay half empty.
+    calls: BTreeMap<CallId, Box<Call>>,
     wake_ups: WakeUps<CallId>,
     /// Looked up, never walked: the order of a hash map is never seen.
     dialogs: HashMap<DialogKey, (CallId, Side)>,
-    /// Open INVITEs of known peers by what a second copy would share with them.
-    merging: HashMap<MergeKey, TransactionId>,
-    merge_keys: HashMap<TransactionId, MergeKey>,
+    merging: Merging,
     identities: HashMap<FlowId, PeerIdentity>,
     supply: ProcessSupply,
     digest: DigestServer,
@@ -61,6 +60,8 @@ pub struct Engine {
     next_call: u64,
     /// To tag of every answer without a transaction: such an answer makes no dialog.
     overload_tag: String,
+    /// Empty between two inputs: what a call wants done, in a vector that is used again.
+    effects: Vec<Effect>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -165,12 +166,12 @@ impl Engine {
             calls: BTreeMap::new(),
             wake_ups: WakeUps::default(),
             dialogs: HashMap::new(),
-            merging: HashMap::new(),
-            merge_keys: HashMap::new(),
+            merging: Merging::default(),
             identities: HashMap::new(),
             probes: Probes::default(),
             draining: false,
             next_call: 1,
+            effects: Vec::new(),
         };
         engine.probes.replace(&engine.snapshot, Instant::ZERO, &mut *engine.entropy);
         engine.registrations_replaced(Now::default(), &mut Outbox::new());
@@ -312,7 +313,7 @@ impl Engine {
     /// Lets a call handle something, and does what it wants done. A call that has ended is let go.
     fn with_call(&mut self, now: Now, id: CallId, out: &mut Outbox, act: impl FnOnce(&mut Call, &mut Work<'_>)) {
         let Some(call) = self.calls.get_mut(&id) else { return };
-        let mut effects = Vec::new();
+        let mut effects = mem::take(&mut self.effects);
         self.supply.call = id;
         let mut work = Work { now, entropy: &mut *self.entropy, supply: &mut self.supply, out: &mut effects };
         act(call, &mut work);
@@ -327,8 +328,8 @@ impl Engine {
     }
 
     /// Does what a call wants done.
-    fn apply(&mut self, now: Now, call: CallId, effects: Vec<Effect>, out: &mut Outbox) {
-        for effect in effects {
+    fn apply(&mut self, now: Now, call: CallId, mut effects: Vec<Effect>, out: &mut Outbox) {
+        for effect in effects.drain(..) {
             match effect {
                 Effect::Request(request) => self.send_request(now, call, request, out),
                 Effect::Acknowledge { invite, tag, to, bytes } => {
@@ -351,6 +352,7 @@ impl Engine {
             // Messages leave in the order the call gave them.
             out.extend(self.transactions.transmits().map(Output::Transmit));
         }
+        self.effects = effects;
         out.extend(self.supply.refills.drain(..).map(Output::Media));
     }
 
@@ -397,7 +399,7 @@ impl Engine {
                 self.with_call(now, call, out, |call, work| call.handle(input, work));
             }
             News::Forked { user: User::Call { call, .. }, invite, response, flow } => {
-                let mut effects = Vec::new();
+                let mut effects = mem::take(&mut self.effects);
                 let mut work = Work { now, entropy: &mut *self.entropy, supply: &mut self.supply, out: &mut effects };
                 invite.end_unwanted(&response, flow, Cause::NormalClearing, &mut work);
                 self.apply(now, call, effects, out);
@@ -413,21 +415,17 @@ impl Engine {
             }
             News::Failed { user: User::Probe(probe), cause, .. } => self.probed(probe, Err(cause), out),
             News::Response { user: User::Registration(id), branch, response, flow } => {
-                let input = registration::Input::Response { branch: branch.0, response, flow };
+                let input = registration::Input::Response { branch, response, flow };
                 self.registration(now, id, Some(input), out);
             }
             News::Failed { user: User::Registration(id), branch, cause } => {
-                let input = registration::Input::Failed { branch: branch.0, why: path_failure(cause) };
+                let input = registration::Input::Failed { branch, why: path_failure(cause) };
                 self.registration(now, id, Some(input), out);
             }
             News::Response { user: User::Nobody, .. }
             | News::Forked { user: User::Probe(_) | User::Registration(_) | User::Nobody, .. }
             | News::Failed { user: User::Nobody, .. } => {}
-            News::Gone { transaction } => {
-                if let Some(key) = self.merge_keys.remove(&transaction) {
-                    self.merging.remove(&key);
-                }
-            }
+            News::Gone { transaction } => self.merging.remove(transaction),
         }
     }
 }

@@ -79,8 +79,7 @@ impl Engine {
     }
 
     fn send_options(&mut self, now: Now, id: ProbeId, probe: &Probe, trunk: &Arc<Trunk>, address: SocketAddr) {
-        let Some(listener) = self.snapshot.listener(trunk.listener) else { return };
-        let own = OwnAddress::of(trunk, listener);
+        let own = OwnAddress::of(trunk);
         let Some(spec) = trunk.targets.get(probe.target) else { return };
         let host = |text: &str| Host::parse(text).unwrap_or(Host::Name(Bytes::copy_from_slice(text.as_bytes())));
         let port = spec.port.filter(|&port| port != trunk.transport.default_port());
@@ -96,7 +95,7 @@ impl Engine {
             max_forwards: MAX_FORWARDS,
             routes: Vec::new(),
         };
-        let branch = Branch(format!("z9hG4bK{}", self.entropy.token(12)).into());
+        let branch = Branch::fresh(&mut *self.entropy);
         let target =
             Target { transport: trunk.transport, address, listener: trunk.listener, tls: trunk.tls_towards(spec) };
         let timers = TimerValues { t1: trunk.timers.t1, t2: trunk.timers.t2, t4: trunk.timers.t4 };

@@ -11,7 +11,7 @@ use crate::base::ids::{FlowId, ResolveId, TrunkId};
 use crate::base::timers::WakeUps;
 use crate::base::{Entropy, Instant, Now};
 use crate::call::own_address::OwnAddress;
-use crate::call::{Branch, Cause, ClientRequest, Side};
+use crate::call::{Cause, ClientRequest, Side};
 use crate::registration::{Action, Input, Local, PathFailure, Register, Registration, State};
 use crate::route::snapshot::Snapshot;
 use crate::route::trunk::Trunk;
@@ -79,7 +79,7 @@ impl Registrations {
             if let Some((id, entry)) = same.and_then(|id| Some((*id, self.entries.get_mut(id)?))) {
                 entry.trunk = Arc::clone(trunk);
                 self.by_trunk.insert(trunk.id, id);
-            } else if let Some(machine) = machine(snapshot, trunk, entropy) {
+            } else if let Some(machine) = machine(trunk, entropy) {
                 let id = RegistrationId(self.next_id);
                 self.next_id += 1;
                 self.entries.insert(id, Entry { trunk: Arc::clone(trunk), machine, leaving: false });
@@ -128,9 +128,9 @@ fn is_same(old: &Trunk, new: &Trunk) -> bool {
         && at(old) == at(new)
 }
 
-fn machine(snapshot: &Snapshot, trunk: &Trunk, entropy: &mut dyn Entropy) -> Option<Registration> {
+fn machine(trunk: &Trunk, entropy: &mut dyn Entropy) -> Option<Registration> {
     let settings = trunk.registration.as_ref()?;
-    let own = OwnAddress::of(trunk, snapshot.listener(trunk.listener)?);
+    let own = OwnAddress::of(trunk);
     let local = Local { transport: trunk.transport, authority: own.authority().to_owned() };
     let credentials = trunk.auth.as_ref().map(|auth| Arc::clone(&auth.credentials));
     Some(Registration::new(settings, credentials, local, entropy))
@@ -263,7 +263,7 @@ impl Engine {
         let timers = TimerValues { t1: trunk.timers.t1, t2: trunk.timers.t2, t4: trunk.timers.t4 };
         let request = ClientRequest {
             side: Side::Callee,
-            branch: Branch(branch.clone()),
+            branch: branch.clone(),
             method: Method::Register,
             bytes,
             to,

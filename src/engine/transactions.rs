@@ -1,6 +1,7 @@
 //! The open transactions of the process: machines in a table, their actions turned into transmissions and news.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -37,6 +38,7 @@ pub enum User {
 enum Machine {
     ClientInvite {
         machine: ClientInvite,
+        /// The INVITE, for the ACK of a failure; empty after the final response.
         request: Bytes,
         /// What each 2xx was acknowledged with.
         acks: Vec<Acknowledged>,
@@ -52,8 +54,8 @@ struct Entry {
     machine: Machine,
     user: User,
     to: Destination,
-    /// The branch of our own request; empty for a server transaction.
-    branch: Bytes,
+    /// The branch of our own request; `None` for a server transaction.
+    branch: Option<Branch>,
 }
 
 /// The ACK of one 2xx, kept for its repetition (RFC 3261 13.2.2.4).
@@ -99,12 +101,22 @@ pub struct Transactions {
     /// Effects of the machines, in order, until the engine takes them.
     transmits: Vec<Transmit>,
     news: VecDeque<News>,
+    /// Empty between two inputs: what the machines want done, in vectors that are used again.
+    client: Vec<ClientAction>,
+    server: Vec<ServerAction>,
 }
 
 impl Transactions {
     /// `limit`: `limits.max_transactions`. Calls that are there may open as many again, so that overload breaks no BYE.
     pub const fn new(limit: usize) -> Transactions {
-        Transactions { table: Table::new(limit.saturating_mul(2)), limit, transmits: Vec::new(), news: VecDeque::new() }
+        Transactions {
+            table: Table::new(limit.saturating_mul(2)),
+            limit,
+            transmits: Vec::new(),
+            news: VecDeque::new(),
+            client: Vec::new(),
+            server: Vec::new(),
+        }
     }
 
     /// Messages to send, oldest first.
@@ -143,8 +155,8 @@ impl Transactions {
         }
         let ClientRequest { branch, method, bytes, to, timers, opens, .. } = *request;
         let transport = transport(&to);
-        let mut actions = Vec::new();
-        let key = ClientKey::new(&branch.0, &method);
+        let mut actions = mem::take(&mut self.client);
+        let key = ClientKey::new(branch.as_bytes(), &method);
         let machine = if method == Method::Invite {
             let machine = ClientInvite::start(now, bytes.clone(), transport, timers, &mut actions);
             Machine::ClientInvite { machine, request: bytes, acks: Vec::new(), opens }
@@ -155,7 +167,7 @@ impl Transactions {
             self.cancelling(now, &branch);
         }
         // A branch of ours is random: it is in use by nobody.
-        if let Ok(id) = self.table.insert(key, Entry { machine, user, to, branch: branch.0 }) {
+        if let Ok(id) = self.table.insert(key, Entry { machine, user, to, branch: Some(branch) }) {
             self.client_actions(id, actions, None);
         }
         Ok(())
@@ -163,7 +175,7 @@ impl Transactions {
 
     /// The INVITE with this branch is being cancelled: it waits no longer than 64*T1 from now (RFC 3261 9.1).
     fn cancelling(&mut self, now: Instant, branch: &Branch) {
-        let key = Key::from(ClientKey::new(&branch.0, &Method::Invite));
+        let key = Key::from(ClientKey::new(branch.as_bytes(), &Method::Invite));
         if let Some((id, Entry { machine: Machine::ClientInvite { machine, .. }, .. })) = self.table.by_key(&key) {
             machine.cancelled(now);
             let next = machine.next_timeout();
@@ -174,10 +186,12 @@ impl Transactions {
     /// Sends the ACK of a 2xx, and keeps it for the repetitions of that 2xx.
     pub fn acknowledge(&mut self, invite: &Branch, tag: Bytes, to: Destination, bytes: Bytes) {
         self.transmits.push(Transmit { id: TransmitId(0), to: to.clone(), bytes: bytes.clone() });
-        let key = Key::from(ClientKey::new(&invite.0, &Method::Invite));
+        let key = Key::from(ClientKey::new(invite.as_bytes(), &Method::Invite));
         if let Some((_, Entry { machine: Machine::ClientInvite { acks, .. }, .. })) = self.table.by_key(&key)
             && acks.len() < FORKS
         {
+            // Forks that all answer are rare.
+            acks.reserve_exact(1);
             acks.push(Acknowledged { tag, to, bytes });
         }
     }
@@ -186,7 +200,7 @@ impl Transactions {
     pub fn response(&mut self, now: Instant, response: Box<Response>, flow: Flow) -> Matched<Box<Response>> {
         let key = Key::from(ClientKey::of(&response));
         let Some((id, entry)) = self.table.by_key(&key) else { return Matched::No(response) };
-        let mut actions = Vec::new();
+        let mut actions = mem::take(&mut self.client);
         match &mut entry.machine {
             Machine::ClientInvite { machine, request, acks, opens } => {
                 if let Some(ack) = acknowledged(acks, &response) {
@@ -204,6 +218,9 @@ impl Transactions {
                 }
                 let ack = || compose::failure_ack(request, &response).unwrap_or_default();
                 machine.response(now, response.status, ack, &mut actions);
+                if response.status.is_final() {
+                    *request = Bytes::new();
+                }
             }
             Machine::Client(machine) => machine.response(now, response.status, &mut actions),
             Machine::ServerInvite(_) | Machine::Server(_) => return Matched::No(response),
@@ -214,7 +231,7 @@ impl Transactions {
 
     /// The user no longer waits for the answer: the transaction goes without news.
     pub fn abandon(&mut self, branch: &Branch) {
-        let key = Key::from(ClientKey::new(&branch.0, &Method::Invite));
+        let key = Key::from(ClientKey::new(branch.as_bytes(), &Method::Invite));
         if let Some(id) = self.table.id_of(&key) {
             self.table.remove(id);
             self.news.push_back(News::Gone { transaction: id });
@@ -224,17 +241,16 @@ impl Transactions {
     fn client_actions(
         &mut self,
         id: TransactionId,
-        actions: Vec<ClientAction>,
-        received: Option<(Box<Response>, Flow)>,
+        mut actions: Vec<ClientAction>,
+        mut received: Option<(Box<Response>, Flow)>,
     ) {
-        let mut received = received;
-        for action in actions {
+        for action in actions.drain(..) {
             match action {
                 ClientAction::Transmit(bytes) => self.transmit(id, bytes),
                 ClientAction::Respond => {
-                    if let (Some(entry), Some((response, flow))) = (self.table.by_id(id), received.take()) {
-                        let branch = Branch(entry.branch.clone());
-                        self.news.push_back(News::Response { user: entry.user, branch, response, flow });
+                    let sent = self.table.by_id(id).and_then(|entry| Some((entry.user, entry.branch.clone()?)));
+                    if let (Some((user, branch)), Some((response, flow))) = (sent, received.take()) {
+                        self.news.push_back(News::Response { user, branch, response, flow });
                     }
                 }
                 ClientAction::TimedOut => self.failed(id, Cause::PeerSilent),
@@ -242,13 +258,13 @@ impl Transactions {
                 ClientAction::Absorb | ClientAction::Terminated => {}
             }
         }
+        self.client = actions;
         self.settle(id);
     }
 
     fn failed(&mut self, id: TransactionId, cause: Cause) {
-        if let Some(entry) = self.table.by_id(id) {
-            let branch = Branch(entry.branch.clone());
-            self.news.push_back(News::Failed { user: entry.user, branch, cause });
+        if let Some((user, branch)) = self.table.by_id(id).and_then(|entry| Some((entry.user, entry.branch.clone()?))) {
+            self.news.push_back(News::Failed { user, branch, cause });
         }
     }
 
@@ -258,7 +274,7 @@ impl Transactions {
     pub fn repeated(&mut self, now: Instant, request: &Request) -> bool {
         let key = Key::from(ServerKey::of(request));
         let Some((id, entry)) = self.table.by_key(&key) else { return false };
-        let mut actions = Vec::new();
+        let mut actions = mem::take(&mut self.server);
         let is_ack = request.method == Method::Ack;
         match &mut entry.machine {
             Machine::ServerInvite(machine) if is_ack => machine.ack(now, &mut actions),
@@ -296,7 +312,7 @@ impl Transactions {
         } else {
             Machine::Server(ServerNonInvite::new(now, transport, timers))
         };
-        let id = self.table.insert(ServerKey::of(request), Entry { machine, user, to, branch: Bytes::new() })?;
+        let id = self.table.insert(ServerKey::of(request), Entry { machine, user, to, branch: None })?;
         self.settle(id);
         Ok(id)
     }
@@ -310,7 +326,7 @@ impl Transactions {
     /// Answers a request.
     pub fn respond(&mut self, now: Instant, id: TransactionId, status: Status, bytes: Bytes) {
         let Some(entry) = self.table.by_id_mut(id) else { return };
-        let mut actions = Vec::new();
+        let mut actions = mem::take(&mut self.server);
         match &mut entry.machine {
             Machine::ServerInvite(machine) => machine.respond(now, status, bytes, &mut actions),
             Machine::Server(machine) => machine.respond(now, status, bytes, &mut actions),
@@ -319,8 +335,8 @@ impl Transactions {
         self.server_actions(id, actions);
     }
 
-    fn server_actions(&mut self, id: TransactionId, actions: Vec<ServerAction>) {
-        for action in actions {
+    fn server_actions(&mut self, id: TransactionId, mut actions: Vec<ServerAction>) {
+        for action in actions.drain(..) {
             match action {
                 ServerAction::Transmit(bytes) => self.transmit(id, bytes),
                 // Nothing is owed: a failure without its ACK ends a call that is over already (RFC 3261 17.2.1), a
@@ -332,6 +348,7 @@ impl Transactions {
                 | ServerAction::Terminated => {}
             }
         }
+        self.server = actions;
         self.settle(id);
     }
 
@@ -341,7 +358,7 @@ impl Transactions {
     pub fn transmit_failed(&mut self, id: TransmitId, failure: TransmitFailure) {
         let Some(id) = id.0.checked_sub(1).map(TransactionId) else { return };
         let Some(entry) = self.table.by_id_mut(id) else { return };
-        let (mut client, mut server) = (Vec::new(), Vec::new());
+        let (mut client, mut server) = (mem::take(&mut self.client), mem::take(&mut self.server));
         match &mut entry.machine {
             Machine::ClientInvite { machine, .. } => machine.transport_failed(failure, &mut client),
             Machine::Client(machine) => machine.transport_failed(failure, &mut client),
@@ -356,7 +373,7 @@ impl Transactions {
     pub fn timeout(&mut self, now: Instant) {
         while let Some(id) = self.table.pop_due(now) {
             let Some(entry) = self.table.by_id_mut(id) else { continue };
-            let (mut client, mut server) = (Vec::new(), Vec::new());
+            let (mut client, mut server) = (mem::take(&mut self.client), mem::take(&mut self.server));
             match &mut entry.machine {
                 Machine::ClientInvite { machine, .. } => machine.timeout(now, &mut client),
                 Machine::Client(machine) => machine.timeout(now, &mut client),

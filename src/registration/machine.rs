@@ -18,6 +18,7 @@ use crate::sip::flow::Flow;
 use crate::sip::header::RetryAfter;
 use crate::sip::{Method, Name, Response, Status};
 use crate::timer_kind;
+use crate::transaction::Branch;
 
 /// A flow that lasted this long was a good one: failures are counted from nothing again (RFC 5626 `min-regtime`).
 const PROVEN: Duration = Duration::from_secs(120);
@@ -42,9 +43,9 @@ pub enum Input {
     /// Register, if nothing is under way.
     Begin,
     /// A response to the REGISTER with this branch came over `flow`.
-    Response { branch: Bytes, response: Box<Response>, flow: Flow },
+    Response { branch: Branch, response: Box<Response>, flow: Flow },
     /// The REGISTER with this branch got no answer, or did not leave.
-    Failed { branch: Bytes, why: PathFailure },
+    Failed { branch: Branch, why: PathFailure },
     /// A connection is gone.
     FlowClosed(FlowId),
     /// Remove the binding and rest (drain, or the trunk is no longer configured).
@@ -69,7 +70,7 @@ pub enum Action {
 /// One REGISTER to send in a transaction of its own.
 #[derive(Clone, Debug)]
 pub struct Register {
-    pub branch: Bytes,
+    pub branch: Branch,
     pub bytes: Bytes,
     /// Which of the trunk's targets, counted on without end: the remainder by their number is the place.
     pub target: usize,
@@ -113,13 +114,13 @@ pub enum State {
     /// Never begun, or withdrawn.
     Idle,
     /// A REGISTER is out. A binding may stand: see [`Registration::is_registered`].
-    Registering { branch: Bytes },
+    Registering { branch: Branch },
     /// Bound; the refresh is set.
     Registered,
     /// The last attempt failed; the next is set. A binding may stand.
     Backoff(Problem),
     /// A REGISTER that removes the binding is out.
-    Withdrawing { branch: Bytes },
+    Withdrawing { branch: Branch },
 }
 
 /// What was granted, and the flow it came over.
@@ -261,13 +262,13 @@ impl Registration {
         }
     }
 
-    fn send(&mut self, expires: Duration, entropy: &mut dyn Entropy, out: &mut Vec<Action>) -> Bytes {
+    fn send(&mut self, expires: Duration, entropy: &mut dyn Entropy, out: &mut Vec<Action>) -> Branch {
         self.cseq = self.cseq.saturating_add(1);
-        let branch = Bytes::from(format!("z9hG4bK{}", entropy.token(12)));
+        let branch = Branch::fresh(entropy);
         let uri = self.frame.uri();
         let digest = self.digest.as_mut();
         let credentials = digest.map(|digest| digest.authorize(&Method::Register, &uri, entropy)).unwrap_or_default();
-        let said = Said { branch: &branch, cseq: self.cseq, expires, credentials: &credentials };
+        let said = Said { branch: branch.as_bytes(), cseq: self.cseq, expires, credentials: &credentials };
         let bytes = self.frame.register(&said);
         let over = self.flow();
         out.push(Action::Send(Box::new(Register { branch: branch.clone(), bytes, target: self.target, over })));
@@ -279,7 +280,7 @@ impl Registration {
     fn response(
         &mut self,
         now: Instant,
-        branch: &Bytes,
+        branch: &Branch,
         response: &Response,
         flow: Flow,
         entropy: &mut dyn Entropy,
@@ -379,7 +380,7 @@ impl Registration {
     fn unanswered(
         &mut self,
         now: Instant,
-        branch: &Bytes,
+        branch: &Branch,
         why: PathFailure,
         entropy: &mut dyn Entropy,
         out: &mut Vec<Action>,

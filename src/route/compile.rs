@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::identify::Senders;
 use super::media::MediaSettings;
+use super::presence::Presence;
 use super::settings::{
     GroupSettings, ListenerSettings, MemberSettings, NetworkSettings, RouteSettings, RoutingSettings, TrunkSettings,
 };
@@ -151,6 +152,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener) -> Tru
         network: listener.network,
         transport: listener.transport,
         fqdn: trunk.fqdn.as_deref().map(Arc::from),
+        presence: Arc::new(Presence::new(listener, trunk)),
         targets: targets.into_iter().map(|target| with_port(target, trunk.behaviour.port)).collect(),
         tls,
         media: Arc::new(media(&trunk.behaviour.media, &sources)),

@@ -11,6 +11,7 @@ pub mod identify;
 pub mod media;
 pub mod number;
 pub mod policy;
+pub mod presence;
 pub mod profile;
 pub mod settings;
 pub mod snapshot;

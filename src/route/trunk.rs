@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::compile::server_name;
 use super::media::MediaSettings;
+use super::presence::Presence;
 use super::transfer::TransferSettings;
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
 use crate::media::plan::AddressRules;
@@ -124,6 +125,8 @@ pub struct Trunk {
     pub transport: Transport,
     /// Host of our Contact and From towards this peer; `None`: the listener's advertised address.
     pub fqdn: Option<Arc<str>>,
+    /// How this peer sees us.
+    pub presence: Arc<Presence>,
     /// In the order they are tried.
     pub targets: Vec<TargetSpec>,
     /// TLS settings for a target; `server_name` is the target's name, or the first of `peer_names` for an address.

@@ -8,6 +8,7 @@ use memchr::memchr;
 
 use super::grammar::{cut, number_as, part, percent_decoded, share, share_word};
 use super::header::params;
+use crate::base::text::append;
 
 /// A URI as received or made: written back octet for octet unless changed through a setter of its parts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -508,10 +509,10 @@ fn written_host_port(host: &Host, port: Option<u16>) -> Vec<u8> {
 pub(crate) fn append_host_port(host: &Host, port: Option<u16>, out: &mut Vec<u8>) {
     match host {
         Host::Name(name) => out.extend_from_slice(name),
-        Host::V4(_) | Host::V6(_) => out.extend_from_slice(host.to_string().as_bytes()),
+        Host::V4(_) | Host::V6(_) => append(out, format_args!("{host}")),
     }
     if let Some(port) = port {
-        out.extend_from_slice(format!(":{port}").as_bytes());
+        append(out, format_args!(":{port}"));
     }
 }
 

@@ -1,12 +1,13 @@
 //! Messages we make: every message is written fresh from values (DESIGN rule 4).
 
 use std::borrow::Cow;
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::IpAddr;
 
 use bytes::Bytes;
 use memchr::memchr3;
 
-use super::grammar::{ListItems, controls_are_quoted, share, split_params, unfold};
+use super::grammar::{ListItems, controls_are_quoted, split_params, unfold};
 use super::header::params::{Segments, parse_one};
 use super::header::via::parse_without_params;
 use super::header::{Name, Via};
@@ -16,9 +17,12 @@ use super::rejection::lacks_tag;
 use super::scan::{Field, Head};
 use super::status::Status;
 use super::uri::Uri;
+use crate::base::text::append;
 
-/// Room for a response or a request without body, so that one allocation is enough.
-const HEAD_ROOM: usize = 1024;
+/// Room for a request without body and for what a response adds to its request's head: one allocation is mostly enough,
+/// and little is left over in a message that is kept for its repetition.
+const HEAD_ROOM: usize = 512;
+const RESPONSE_ROOM: usize = 256;
 
 const LINE_END: &[u8] = b"\r\n";
 
@@ -52,10 +56,9 @@ impl Writer {
 
     /// Like `response`, from a kept copy of what every response to this request begins with (see `ResponseHead`).
     pub fn response_from(status: Status, reason: Option<&str>, head: &ResponseHead, to_tag: Option<&[u8]>) -> Writer {
-        let mut out = Vec::with_capacity(HEAD_ROOM.max(head.octets.len().saturating_add(256)));
+        let mut out = Vec::with_capacity(head.octets.len().saturating_add(RESPONSE_ROOM));
         out.extend_from_slice(b"SIP/2.0 ");
-        out.extend_from_slice(status.to_string().as_bytes());
-        out.push(b' ');
+        append(&mut out, format_args!("{status} "));
         let reason = reason.filter(|text| is_clean(text.as_bytes())).unwrap_or(status.phrase());
         out.extend_from_slice(reason.as_bytes());
         out.extend_from_slice(b"\r\n");
@@ -80,7 +83,38 @@ impl Writer {
             self.out.extend_from_slice(name);
             self.out.extend_from_slice(b": ");
             self.out.extend_from_slice(&value);
-            self.out.extend_from_slice(b"\r\n");
+            self.out.extend_from_slice(LINE_END);
+        }
+        self
+    }
+
+    /// One header field whose value comes in parts. Like [`Writer::raw`], without undoing folds.
+    #[must_use]
+    pub fn parts(mut self, name: Name, parts: &[&[u8]]) -> Writer {
+        let sound = parts.iter().all(|part| is_clean(part));
+        debug_assert!(sound, "a header field would have broken the message's framing");
+        if sound {
+            self.out.extend_from_slice(name.as_str().as_bytes());
+            self.out.extend_from_slice(b": ");
+            parts.iter().for_each(|part| self.out.extend_from_slice(part));
+            self.out.extend_from_slice(LINE_END);
+        }
+        self
+    }
+
+    /// One header field whose value is put together in place: `format_args!("{cseq} {method}")`. The same refusals as
+    /// [`Writer::raw`], of the whole field.
+    #[must_use]
+    pub fn text(mut self, name: Name, value: fmt::Arguments<'_>) -> Writer {
+        let start = self.out.len();
+        self.out.extend_from_slice(name.as_str().as_bytes());
+        append(&mut self.out, format_args!(": {value}"));
+        let sound = is_clean(self.out.get(start..).unwrap_or_default());
+        debug_assert!(sound, "a header field would have broken the message's framing");
+        if sound {
+            self.out.extend_from_slice(LINE_END);
+        } else {
+            self.out.truncate(start);
         }
         self
     }
@@ -88,8 +122,8 @@ impl Writer {
     /// Writes Content-Type, Content-Length and the body.
     pub fn body(self, content_type: &str, body: &[u8]) -> Bytes {
         let mut out = self.header(Name::ContentType, content_type).out;
-        out.reserve(body.len().saturating_add(32));
-        out.extend_from_slice(format!("Content-Length: {}\r\n\r\n", body.len()).as_bytes());
+        out.reserve_exact(body.len().saturating_add(32));
+        append(&mut out, format_args!("Content-Length: {}\r\n\r\n", body.len()));
         out.extend_from_slice(body);
         Bytes::from(out)
     }
@@ -139,18 +173,44 @@ pub struct ResponseHead {
 }
 
 /// What a response head is copied from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Copied {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Copied<'a> {
     /// A request that was read: fields are copied octet for octet.
-    FromAccepted,
+    FromAccepted(&'a Request),
     /// A request that is refused: only what can be read, each field once.
     FromRefused,
+}
+
+impl Copied<'_> {
+    /// True when this To can be read and carries no tag, so that one may be appended.
+    fn lacks_tag(self, to: &[u8]) -> bool {
+        match self {
+            Copied::FromAccepted(request) => request.to_tag().is_none(),
+            Copied::FromRefused => lacks_tag(&Bytes::copy_from_slice(to)),
+        }
+    }
+
+    /// The address in the sent-by of the top Via, if it is one.
+    fn sent_by(self, top: &[u8]) -> Option<IpAddr> {
+        match self {
+            Copied::FromAccepted(request) => request.via.host.ip(),
+            Copied::FromRefused => parse_without_params(&Bytes::copy_from_slice(top)).ok()?.host.ip(),
+        }
+    }
+
+    /// True when this Via below the top one goes back.
+    fn takes(self, via: &[u8]) -> bool {
+        match self {
+            Copied::FromAccepted(_) => true,
+            Copied::FromRefused => Via::parse(&Bytes::copy_from_slice(via)).is_ok(),
+        }
+    }
 }
 
 impl ResponseHead {
     /// Copies Vias (RFC 3261 18.2.1: `received`; RFC 3581: `rport` filled in the top one), From, To, Call-ID and CSeq.
     pub fn new(request: &Request, source: Source) -> ResponseHead {
-        ResponseHead::copy(request.message.head(), source, Copied::FromAccepted)
+        ResponseHead::copy(request.message.head(), source, Copied::FromAccepted(request))
     }
 
     /// True when the request's To had a tag (a request within a dialog).
@@ -158,14 +218,14 @@ impl ResponseHead {
         self.tag_at.is_none()
     }
 
-    pub(crate) fn copy(head: Head<'_>, source: Source, copied: Copied) -> ResponseHead {
-        let mut out = Vec::with_capacity(HEAD_ROOM);
+    pub(crate) fn copy(head: Head<'_>, source: Source, copied: Copied<'_>) -> ResponseHead {
+        let mut out = Vec::with_capacity(room_for_copies(head));
         write_vias(head, source, copied, &mut out);
         write_first(head, Name::From, &mut out);
         let has_to = write_first(head, Name::To, &mut out);
         let end_of_to = out.len().saturating_sub(LINE_END.len());
-        let to = head.named(Name::To).next().map(|field| Bytes::from(head.value(field).into_owned()));
-        let tag_at = to.filter(|to| has_to && lacks_tag(to)).map(|_| end_of_to);
+        let to = head.named(Name::To).next().map(|field| head.value(field));
+        let tag_at = to.filter(|to| has_to && copied.lacks_tag(to)).map(|_| end_of_to);
         write_first(head, Name::CallId, &mut out);
         write_first(head, Name::CSeq, &mut out);
         ResponseHead { octets: Bytes::from(out), tag_at }
@@ -184,6 +244,16 @@ impl ResponseHead {
     }
 }
 
+/// Octets that copying takes, with room for what [`stamp`] adds.
+fn room_for_copies(head: Head<'_>) -> usize {
+    let is_copied = |known| matches!(known, Name::Via | Name::From | Name::To | Name::CallId | Name::CSeq);
+    let copied = head.fields.iter().filter(|field| field.known.is_some_and(is_copied));
+    copied.map(|field| head.raw(field).len().saturating_add(16)).sum::<usize>().saturating_add(STAMP_ROOM)
+}
+
+/// `;received=` and `;rport=` with their longest values.
+const STAMP_ROOM: usize = 64;
+
 /// Copies the first field of that name octet for octet; the sender's own folds and escapes come back to it as it wrote them.
 /// A refused request's field with control octets is left out. False when nothing was written.
 fn write_first(head: Head<'_>, name: Name, out: &mut Vec<u8>) -> bool {
@@ -201,7 +271,7 @@ fn write_field(name: Name, value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn write_vias(head: Head<'_>, source: Source, copied: Copied, out: &mut Vec<u8>) {
+fn write_vias(head: Head<'_>, source: Source, copied: Copied<'_>, out: &mut Vec<u8>) {
     for (position, field) in head.named(Name::Via).enumerate() {
         if position == 0 {
             write_top_via(head, field, source, copied, out);
@@ -212,15 +282,15 @@ fn write_vias(head: Head<'_>, source: Source, copied: Copied, out: &mut Vec<u8>)
 }
 
 /// The first value of the field is stamped with the source, the others of its line follow as they are.
-fn write_top_via(head: Head<'_>, field: &Field, source: Source, copied: Copied, out: &mut Vec<u8>) {
-    let value = Bytes::from(head.value(field).into_owned());
+fn write_top_via(head: Head<'_>, field: &Field, source: Source, copied: Copied<'_>, out: &mut Vec<u8>) {
+    let value = head.value(field);
     let mut items = ListItems::new(&value);
     out.extend_from_slice(b"Via: ");
     if let Some(top) = items.next() {
-        stamp(&share(&value, top), source, out);
+        stamp(top, copied.sent_by(top), source, out);
     }
     for item in items {
-        if copied == Copied::FromAccepted || Via::parse(&share(&value, item)).is_ok() {
+        if copied.takes(item) {
             out.extend_from_slice(b", ");
             out.extend_from_slice(item);
         }
@@ -230,7 +300,7 @@ fn write_top_via(head: Head<'_>, field: &Field, source: Source, copied: Copied, 
 
 /// RFC 3261 18.2.1 and RFC 3581 s.4: `received` when sent-by does not show the source or `rport` was asked for; `rport` filled.
 /// What the sender itself wrote into them is replaced.
-fn stamp(top: &Bytes, source: Source, out: &mut Vec<u8>) {
+fn stamp(top: &[u8], sent_by: Option<IpAddr>, source: Source, out: &mut Vec<u8>) {
     let (sent, params) = split_params(top);
     out.extend_from_slice(sent.trim_ascii_end());
     let mut wants_rport = false;
@@ -238,20 +308,16 @@ fn stamp(top: &Bytes, source: Source, out: &mut Vec<u8>) {
         let Ok((name, _)) = parse_one(segment) else { continue };
         if name.eq_ignore_ascii_case(b"rport") {
             wants_rport = true;
-            out.extend_from_slice(format!(";rport={}", source.port()).as_bytes());
+            append(out, format_args!(";rport={}", source.port()));
         } else if !name.eq_ignore_ascii_case(b"received") {
             out.push(b';');
             out.extend_from_slice(segment.trim_ascii());
         }
     }
-    if wants_rport || !shows(top, source) {
-        out.extend_from_slice(format!(";received={}", source.ip().to_canonical()).as_bytes());
+    let shown = sent_by.is_some_and(|address| address.to_canonical() == source.ip().to_canonical());
+    if wants_rport || !shown {
+        append(out, format_args!(";received={}", source.ip().to_canonical()));
     }
-}
-
-fn shows(top: &Bytes, source: SocketAddr) -> bool {
-    let sent_by = parse_without_params(top).ok().and_then(|via| via.host.ip());
-    sent_by.is_some_and(|address| address.to_canonical() == source.ip().to_canonical())
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl ServerKey {
             method => method.clone(),
         };
         let origin = match cookie_branch(&request.via) {
-            Some(branch) => origin_by_branch(&branch, &request.via),
+            Some(branch) => origin_by_branch(branch, &request.via, method.as_str().len()),
             None => origin_by_fields(request),
         };
         ServerKey::assemble(origin, &method)
@@ -73,9 +73,10 @@ impl ServerKey {
 impl ClientKey {
     /// The key of a request of ours, from the branch written into its Via.
     pub fn new(branch: &[u8], method: &Method) -> ClientKey {
-        let mut octets = Vec::with_capacity(branch.len() + 16);
-        push(&mut octets, &branch.to_ascii_lowercase());
-        octets.extend_from_slice(method.as_str().as_bytes());
+        let method = method.as_str().as_bytes();
+        let mut octets = Vec::with_capacity(LENGTH + branch.len() + method.len());
+        push_folded(&mut octets, branch);
+        octets.extend_from_slice(method);
         ClientKey { octets: octets.into_boxed_slice() }
     }
 
@@ -97,16 +98,18 @@ impl From<ClientKey> for Key {
     }
 }
 
-/// The branch in lower case, when it begins with the magic cookie and says something after it.
-fn cookie_branch(via: &Via) -> Option<Vec<u8>> {
-    let branch = via.branch()?.to_ascii_lowercase();
-    (branch.len() > MAGIC_COOKIE.len() && branch.starts_with(MAGIC_COOKIE)).then_some(branch)
+/// The branch, when it begins with the magic cookie and says something after it.
+fn cookie_branch(via: &Via) -> Option<&[u8]> {
+    let branch = via.branch()?;
+    let (cookie, rest) = branch.split_at_checked(MAGIC_COOKIE.len())?;
+    (cookie.eq_ignore_ascii_case(MAGIC_COOKIE) && !rest.is_empty()).then_some(branch)
 }
 
-fn origin_by_branch(branch: &[u8], via: &Via) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(branch.len() + 64);
+/// `more`: octets that will follow.
+fn origin_by_branch(branch: &[u8], via: &Via, more: usize) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(1 + LENGTH + branch.len() + sent_by_octets(via) + more);
     octets.push(BY_BRANCH);
-    push(&mut octets, branch);
+    push_folded(&mut octets, branch);
     push_sent_by(&mut octets, via);
     octets
 }
@@ -117,10 +120,10 @@ fn origin_by_fields(request: &Request) -> Vec<u8> {
     push(&mut octets, request.from_tag().unwrap_or_default());
     push(&mut octets, &request.call_id);
     octets.extend_from_slice(&request.cseq.number.to_be_bytes());
-    push(&mut octets, &request.via.transport_token.to_ascii_lowercase());
+    push_folded(&mut octets, &request.via.transport_token);
     push_sent_by(&mut octets, &request.via);
     for (name, value) in &request.via.params {
-        push(&mut octets, &name.to_ascii_lowercase());
+        push_folded(&mut octets, name);
         push(&mut octets, value.as_ref().map(Bytes::as_ref).unwrap_or_default());
     }
     octets
@@ -129,7 +132,7 @@ fn origin_by_fields(request: &Request) -> Vec<u8> {
 /// Host without case and port; a missing port is the transport's own (RFC 3261 18.1.1), 5060 for unknown transports.
 fn push_sent_by(octets: &mut Vec<u8>, via: &Via) {
     match &via.host {
-        Host::Name(name) => push(octets, &name.to_ascii_lowercase()),
+        Host::Name(name) => push_folded(octets, name),
         Host::V4(address) => push(octets, &address.octets()),
         Host::V6(address) => push(octets, &address.octets()),
     }
@@ -137,8 +140,30 @@ fn push_sent_by(octets: &mut Vec<u8>, via: &Via) {
     octets.extend_from_slice(&port.to_be_bytes());
 }
 
+/// What [`push_sent_by`] will take.
+fn sent_by_octets(via: &Via) -> usize {
+    let host = match &via.host {
+        Host::Name(name) => name.len(),
+        Host::V4(_) => 4,
+        Host::V6(_) => 16,
+    };
+    LENGTH + host + 2
+}
+
+/// Octets of a length. Nothing in a message is as long as 4 GiB.
+const LENGTH: usize = 4;
+
 /// One part, its length first.
 fn push(octets: &mut Vec<u8>, part: &[u8]) {
-    octets.extend_from_slice(&part.len().to_be_bytes());
+    octets.extend_from_slice(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
     octets.extend_from_slice(part);
+}
+
+/// The same in lower case.
+fn push_folded(octets: &mut Vec<u8>, part: &[u8]) {
+    push(octets, part);
+    let start = octets.len().saturating_sub(part.len());
+    if let Some(written) = octets.get_mut(start..) {
+        written.make_ascii_lowercase();
+    }
 }

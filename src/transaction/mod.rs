@@ -15,6 +15,7 @@
 //! that the figures do not draw change nothing. After `Terminated` a machine gives no action at all.
 
 pub mod accepted;
+pub mod branch;
 pub mod client;
 pub mod client_invite;
 pub mod key;
@@ -24,6 +25,7 @@ pub mod table;
 pub mod timers;
 
 pub use accepted::{AcceptedAction, AcceptedRetransmission};
+pub use branch::Branch;
 pub use client::ClientNonInvite;
 pub use client_invite::{ClientAction, ClientInvite};
 pub use key::{ClientKey, Key, ServerKey};

@@ -14,7 +14,8 @@ use crate::base::ids::TransactionId;
 #[derive(Debug)]
 pub struct Table<V> {
     ids: BTreeMap<Arc<Key>, TransactionId>,
-    entries: BTreeMap<TransactionId, Entry<V>>,
+    /// Boxed: the nodes of a map that grows at its end stay half empty.
+    entries: BTreeMap<TransactionId, Box<Entry<V>>>,
     wake_ups: BTreeSet<(Instant, TransactionId)>,
     limit: usize,
     next_id: u64,
@@ -66,7 +67,7 @@ impl<V> Table<V> {
         let id = TransactionId(self.next_id);
         self.next_id += 1;
         self.ids.insert(Arc::clone(&key), id);
-        self.entries.insert(id, Entry { key, value, wake_up: None });
+        self.entries.insert(id, Box::new(Entry { key, value, wake_up: None }));
         Ok(id)
     }
 

@@ -70,13 +70,13 @@ fn of_several_keys_the_one_under_our_tag_counts() {
 fn a_number_without_a_name_means_what_we_offered_under_it() {
     let mut leg = offering();
     let accepted = leg.read_answer(TEAMS_ANSWER.replace("a=rtpmap:101 telephone-event/8000\n", "").as_bytes()).unwrap();
-    assert!(accepted.codecs.iter().any(|codec| codec.name == "telephone-event"));
+    assert!(accepted.codecs.iter().any(|codec| &*codec.name == "telephone-event"));
 }
 
 #[test]
 fn codecs_that_were_not_offered_do_not_cross() {
     let accepted = offering().read_answer(TEAMS_ANSWER.as_bytes()).unwrap();
-    let names: Vec<_> = accepted.codecs.iter().map(|codec| codec.name.as_str()).collect();
+    let names: Vec<_> = accepted.codecs.iter().map(|codec| &*codec.name).collect();
     assert_eq!(names, ["PCMA", "telephone-event"], "comfort noise was not in the offer");
 }
 
@@ -139,7 +139,7 @@ fn the_200_may_answer_otherwise_than_the_183_did() {
     b.read_answer(CARRIER_ANSWER.as_bytes()).unwrap();
     let other = CARRIER_ANSWER.replace("10.1.0.9", "10.1.0.33").replace("AVP 8 101", "AVP 0 101");
     let accepted = b.read_answer(other.replace("a=rtpmap:8 PCMA/8000\n", "").as_bytes()).unwrap();
-    assert_eq!(accepted.codecs.first().map(|codec| codec.name.as_str()), Some("PCMU"));
+    assert_eq!(accepted.codecs.first().map(|codec| &*codec.name), Some("PCMU"));
     assert_eq!(b.read_answer(b"v=0"), Err(MediaRefusal::Malformed));
     assert_eq!(text(&b.repeat().unwrap()), written);
 }

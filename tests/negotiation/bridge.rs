@@ -121,7 +121,7 @@ fn an_offer_without_numbers_for_static_codecs_is_understood() {
     let bare = CARRIER_OFFER.replace("97", "18").replace("a=rtpmap:18 telephone-event/8000\n", "");
     let open = leg_of(settings(Security::Rtp, &[]), [10, 1, 0, 4], 20000, 1);
     let offer = open.read_offer(bare.as_bytes()).unwrap();
-    let names: Vec<_> = offer.plan.codecs.iter().map(|codec| codec.name.as_str()).collect();
+    let names: Vec<_> = offer.plan.codecs.iter().map(|codec| &*codec.name).collect();
     assert_eq!(names, ["PCMA", "PCMU", "G729"]);
 }
 

@@ -135,8 +135,7 @@ fn over_a_storm_of_descriptions_no_spent_key_of_ours_protects_again() {
             .replace("a=ptime:20", ["a=ptime:20", "a=ptime:40"][entropy.below(2) as usize]);
         match entropy.below(4) {
             0 => {
-                let mut plan =
-                    a.remote_plan().cloned().unwrap_or_else(|| a.read_offer(TEAMS_OFFER.as_bytes()).unwrap().plan);
+                let mut plan = a.remote_plan().unwrap_or_else(|| a.read_offer(TEAMS_OFFER.as_bytes()).unwrap().plan);
                 plan.ptime_ms = Some([20, 30, 40][entropy.below(3) as usize]);
                 a.write_offer(&plan).unwrap();
                 if entropy.below(2) == 0 {

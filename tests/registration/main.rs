@@ -135,7 +135,7 @@ impl Bench {
 }
 
 fn response(register: &Register, status: u16, lines: &str) -> Response {
-    let branch = String::from_utf8_lossy(&register.branch).into_owned();
+    let branch = String::from_utf8_lossy(register.branch.as_bytes()).into_owned();
     let text = format!(
         "SIP/2.0 {status} X\r\nVia: SIP/2.0/TLS 203.0.113.10:5061;branch={branch}\r\nFrom: <sip:a@b>;tag=1\r\n\
          To: <sip:a@b>;tag=2\r\nCall-ID: {}\r\nCSeq: {} REGISTER\r\n{lines}Content-Length: 0\r\n\r\n",

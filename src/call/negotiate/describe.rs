@@ -1,15 +1,16 @@
 //! Writing what we say: one fresh description from typed state, plain lines only (MD-177).
 
-use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::plan::Format;
 use super::remote::{Profile, RtcpMode, Slot, TaggedKey};
+use crate::base::text::append;
 use crate::media::plan::IceCredentials;
-use crate::sdp::{Attribute, Connection, Direction, Line, MediaDescription, Origin, SessionDescription, base64};
+use crate::sdp::{Direction, base64};
 
 /// What one description of ours says. Two equal values have the same text but for the origin's version.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub(super) struct Local {
     pub direction: Direction,
     pub ptime_ms: Option<u16>,
     /// All media lines, ours among them; the others are written with port 0 (MD-178).
-    pub slots: Vec<Slot>,
+    pub slots: Arc<[Slot]>,
     /// Place of [`Slot::Audio`].
     pub audio: usize,
 }
@@ -67,18 +68,30 @@ impl Description {
     }
 }
 
+/// Room for a description of two codecs and events; more is taken as it is needed.
+const ROOM: usize = 384;
+/// Room for one line of SRTP, of ICE, or of a codec with its parameters.
+const LINE_ROOM: usize = 96;
+
 impl Local {
+    /// Lines end with CRLF and stand in the order of RFC 8866 5.
     fn text(&self, session: u64, version: u64) -> Vec<u8> {
-        SessionDescription {
-            origin: self.origin(session, version),
-            name: Cow::Borrowed(b"-"),
-            about: Vec::new(),
-            connection: Some(Connection(text(format!("IN {} {}", self.family(), self.address)))),
-            others: vec![Line { kind: b't', value: Cow::Borrowed(b"0 0") }],
-            attributes: self.ice.iter().map(|_| property("ice-lite")).collect(),
-            media: self.slots.iter().map(|slot| self.media_line(slot)).collect(),
+        let lines = self.keys.len().saturating_add(self.formats.len()).saturating_add(self.slots.len());
+        let mut out = Vec::with_capacity(ROOM.saturating_add(lines.saturating_mul(LINE_ROOM)));
+        let (family, address) = (self.family(), self.address);
+        line(&mut out, format_args!("v=0\r\no=- {session} {version} IN {family} {address}"));
+        line(&mut out, format_args!("s=-\r\nc=IN {family} {address}\r\nt=0 0"));
+        if self.ice.is_some() {
+            line(&mut out, format_args!("a=ice-lite"));
         }
-        .to_octets()
+        for slot in self.slots.iter() {
+            match slot {
+                Slot::Audio => self.audio(&mut out),
+                Slot::Off { kind, protocol, formats } => off(&mut out, kind, protocol, formats),
+            }
+        }
+        out.shrink_to_fit();
+        out
     }
 
     const fn family(&self) -> &'static str {
@@ -88,119 +101,91 @@ impl Local {
         }
     }
 
-    fn origin(&self, session: u64, version: u64) -> Origin<'static> {
-        Origin {
-            username: Cow::Borrowed(b"-"),
-            session_id: text(session.to_string()),
-            version: text(version.to_string()),
-            address: [text("IN"), text(self.family()), text(self.address.to_string())],
-        }
-    }
-
-    fn media_line(&self, slot: &Slot) -> MediaDescription<'static> {
-        match slot {
-            Slot::Audio => self.audio_line(),
-            Slot::Off { kind, protocol, formats } => off(kind, protocol, formats),
-        }
-    }
-
-    fn audio_line(&self) -> MediaDescription<'static> {
-        MediaDescription {
-            kind: Cow::Borrowed("audio"),
-            port: self.rtp_port,
-            protocol: Cow::Borrowed(self.profile.name()),
-            formats: self.formats.iter().map(|format| Cow::Owned(format.payload.to_string())).collect(),
-            about: Vec::new(),
-            connection: None,
-            others: Vec::new(),
-            attributes: self.attributes(),
-        }
-    }
-
-    fn attributes(&self) -> Vec<Attribute<'static>> {
-        let mut list = vec![self.rtcp_line()];
-        list.extend(self.ice.iter().flat_map(|ice| self.ice_lines(ice)));
-        list.extend(self.keys.iter().map(|key| self.crypto_line(key)));
+    fn audio(&self, out: &mut Vec<u8>) {
+        append(out, format_args!("m=audio {} {}", self.rtp_port, self.profile.name()));
         for format in &self.formats {
-            push_format(&mut list, format);
+            append(out, format_args!(" {}", format.payload));
         }
-        list.extend(self.ptime_ms.map(|ms| attribute("ptime", ms.to_string())));
-        list.push(property(self.direction.name()));
-        list
+        line(out, format_args!(""));
+        self.rtcp(out);
+        if let Some(ice) = &self.ice {
+            self.ice(ice, out);
+        }
+        for key in &self.keys {
+            self.crypto(key, out);
+        }
+        for format in &self.formats {
+            codec(format, out);
+        }
+        if let Some(ms) = self.ptime_ms {
+            line(out, format_args!("a=ptime:{ms}"));
+        }
+        line(out, format_args!("a={}", self.direction.name()));
     }
 
-    fn rtcp_line(&self) -> Attribute<'static> {
+    fn rtcp(&self, out: &mut Vec<u8>) {
         match self.rtcp {
-            RtcpMode::Muxed => property("rtcp-mux"),
+            RtcpMode::Muxed => line(out, format_args!("a=rtcp-mux")),
             RtcpMode::Separate => {
                 let port = self.rtp_port.saturating_add(1);
-                attribute("rtcp", format!("{port} IN {} {}", self.family(), self.address))
+                line(out, format_args!("a=rtcp:{port} IN {} {}", self.family(), self.address));
             }
         }
     }
 
     /// RFC 8839 5: name, password and one host candidate for each component (MD-195).
-    fn ice_lines(&self, ice: &IceCredentials) -> Vec<Attribute<'static>> {
-        let candidate = |component: u16| {
-            // RFC 8445 5.1.2.1 for a host candidate of the only address.
-            let priority = (126 << 24) + (65_535 << 8) + (256 - u32::from(component));
-            let port = self.rtp_port.saturating_add(component - 1);
-            attribute("candidate", format!("1 {component} UDP {priority} {} {port} typ host", self.address))
-        };
-        let mut list = vec![
-            attribute("ice-ufrag", ice.ufrag.to_string()),
-            attribute("ice-pwd", ice.password.expose().clone()),
-            candidate(1),
-        ];
+    fn ice(&self, ice: &IceCredentials, out: &mut Vec<u8>) {
+        line(out, format_args!("a=ice-ufrag:{}\r\na=ice-pwd:{}", ice.ufrag, ice.password.expose()));
+        self.candidate(1, out);
         match self.rtcp {
             RtcpMode::Muxed => {}
-            RtcpMode::Separate => list.push(candidate(2)),
+            RtcpMode::Separate => self.candidate(2, out),
         }
-        list
     }
 
-    fn crypto_line(&self, key: &TaggedKey) -> Attribute<'static> {
-        let mut value = format!("{} {} inline:", key.tag, key.master.suite.name()).into_bytes();
-        base64::encode(key.master.key_salt.expose(), &mut value);
-        match self.lifetime {
-            KeyLifetime::Written => value.extend_from_slice(b"|2^31"),
-            KeyLifetime::Omitted => {}
-        }
-        Attribute { name: Cow::Borrowed(b"crypto"), value: Some(Cow::Owned(value)) }
+    fn candidate(&self, component: u16, out: &mut Vec<u8>) {
+        // RFC 8445 5.1.2.1 for a host candidate of the only address.
+        let priority = (126 << 24) + (65_535 << 8) + (256 - u32::from(component));
+        let port = self.rtp_port.saturating_add(component - 1);
+        line(out, format_args!("a=candidate:1 {component} UDP {priority} {} {port} typ host", self.address));
+    }
+
+    fn crypto(&self, key: &TaggedKey, out: &mut Vec<u8>) {
+        append(out, format_args!("a=crypto:{} {} inline:", key.tag, key.master.suite.name()));
+        base64::encode(key.master.key_salt.expose(), out);
+        line(
+            out,
+            match self.lifetime {
+                KeyLifetime::Written => format_args!("|2^31"),
+                KeyLifetime::Omitted => format_args!(""),
+            },
+        );
     }
 }
 
-fn push_format(list: &mut Vec<Attribute<'static>>, format: &Format) {
+fn codec(format: &Format, out: &mut Vec<u8>) {
     let (payload, codec) = (format.payload, &format.codec);
-    let channels = if codec.channels > 1 { format!("/{}", codec.channels) } else { String::new() };
-    list.push(attribute("rtpmap", format!("{payload} {}/{}{channels}", codec.name, codec.clock)));
+    append(out, format_args!("a=rtpmap:{payload} {}/{}", codec.name, codec.clock));
+    if codec.channels > 1 {
+        append(out, format_args!("/{}", codec.channels));
+    }
+    line(out, format_args!(""));
     if let Some(fmtp) = &codec.fmtp {
-        list.push(attribute("fmtp", format!("{payload} {fmtp}")));
+        line(out, format_args!("a=fmtp:{payload} {fmtp}"));
     }
 }
 
 /// A line we do not take, answered in its place with port 0 (RFC 3264 6).
-fn off(kind: &str, protocol: &str, formats: &[String]) -> MediaDescription<'static> {
-    MediaDescription {
-        kind: Cow::Owned(kind.to_owned()),
-        port: 0,
-        protocol: Cow::Owned(protocol.to_owned()),
-        formats: formats.iter().cloned().map(Cow::Owned).collect(),
-        about: Vec::new(),
-        connection: None,
-        others: Vec::new(),
-        attributes: Vec::new(),
+fn off(out: &mut Vec<u8>, kind: &str, protocol: &str, formats: &[String]) {
+    append(out, format_args!("m={kind} 0 {protocol}"));
+    for format in formats {
+        append(out, format_args!(" {format}"));
     }
+    line(out, format_args!(""));
 }
 
-fn attribute(name: &'static str, value: String) -> Attribute<'static> {
-    Attribute { name: Cow::Borrowed(name.as_bytes()), value: Some(text(value)) }
-}
-
-fn property(name: &'static str) -> Attribute<'static> {
-    Attribute { name: Cow::Borrowed(name.as_bytes()), value: None }
-}
-
-fn text(value: impl Into<String>) -> Cow<'static, [u8]> {
-    Cow::Owned(value.into().into_bytes())
+/// Appends text and ends the line.
+fn line(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    append(out, text);
+    out.extend_from_slice(b"\r\n");
 }

@@ -179,7 +179,7 @@ pub(super) fn has_g711(codecs: &[Codec]) -> bool {
 }
 
 fn law_of(codec: &Codec) -> Option<Law> {
-    let is = |name: &str| codec.is_same_encoding(&Codec::new(name, 8000));
+    let is = |name: &str| codec.is(name, 8000, 1);
     if is("PCMA") {
         Some(Law::A)
     } else if is("PCMU") {

@@ -1,20 +1,74 @@
 //! What crosses the bridge: codecs, direction, packet time. No addresses, no keys.
 
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
 use crate::route::media::MediaSettings;
 
 pub use crate::sdp::Direction;
+
+/// An encoding name as written. Copies are free: codecs cross from leg to leg and stay with every description.
+#[derive(Clone)]
+pub struct EncodingName(Text);
+
+#[derive(Clone)]
+enum Text {
+    /// One of [`STATIC`] or [`CUSTOMARY`], letter for letter.
+    Known(&'static str),
+    Other(Arc<str>),
+}
+
+impl From<&str> for EncodingName {
+    fn from(name: &str) -> EncodingName {
+        let known = STATIC.iter().chain(&CUSTOMARY).find(|entry| entry.name == name);
+        EncodingName(known.map_or_else(|| Text::Other(name.into()), |entry| Text::Known(entry.name)))
+    }
+}
+
+impl Deref for EncodingName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match &self.0 {
+            Text::Known(name) => name,
+            Text::Other(name) => name,
+        }
+    }
+}
+
+/// Without case (RFC 8866 6.6).
+impl PartialEq for EncodingName {
+    fn eq(&self, other: &EncodingName) -> bool {
+        self.eq_ignore_ascii_case(other)
+    }
+}
+
+impl Eq for EncodingName {}
+
+impl fmt::Display for EncodingName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Debug for EncodingName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
 
 /// One codec as both legs understand it; payload types are each leg's own.
 #[derive(Clone, Debug, Eq)]
 pub struct Codec {
     /// Encoding name as written, compared without case.
-    pub name: String,
+    pub name: EncodingName,
     /// RTP clock in Hz.
     pub clock: u32,
     /// 1 unless the peer said otherwise.
     pub channels: u8,
     /// `a=fmtp` text, opaque.
-    pub fmtp: Option<String>,
+    pub fmtp: Option<Arc<str>>,
     /// Payload type it has where the plan comes from: the other leg takes it too when it is free there. A wish, no
     /// part of the codec: equality does not look at it.
     pub hint: Option<u8>,
@@ -90,7 +144,7 @@ const CUSTOMARY: [Static; 9] = [
 impl Codec {
     /// A codec with one channel and no parameters.
     pub fn new(name: &str, clock: u32) -> Codec {
-        Codec { name: name.to_owned(), clock, channels: 1, fmtp: None, hint: None }
+        Codec { name: name.into(), clock, channels: 1, fmtp: None, hint: None }
     }
 
     /// The codec of a static payload type (RFC 3551 6).
@@ -101,12 +155,17 @@ impl Codec {
     /// The payload type this codec has by RFC 3551, or by custom.
     pub(super) fn usual_payload(&self) -> Option<u8> {
         let mut known = STATIC.iter().chain(&CUSTOMARY);
-        known.find(|entry| self.is_same_encoding(&entry.codec())).map(|entry| entry.payload)
+        known.find(|entry| self.is(entry.name, entry.clock, entry.channels)).map(|entry| entry.payload)
     }
 
     /// Same name (without case), clock and channels.
     pub fn is_same_encoding(&self, other: &Codec) -> bool {
-        self.clock == other.clock && self.channels == other.channels && self.name.eq_ignore_ascii_case(&other.name)
+        self.is(&other.name, other.clock, other.channels)
+    }
+
+    /// The same of a codec that is not at hand.
+    pub(super) fn is(&self, name: &str, clock: u32, channels: u8) -> bool {
+        self.clock == clock && self.channels == channels && self.name.eq_ignore_ascii_case(name)
     }
 
     /// What it carries, by its name.
@@ -126,7 +185,8 @@ impl Codec {
 
 impl Static {
     fn codec(&self) -> Codec {
-        Codec { channels: self.channels, hint: Some(self.payload), ..Codec::new(self.name, self.clock) }
+        let (name, hint) = (EncodingName(Text::Known(self.name)), Some(self.payload));
+        Codec { name, clock: self.clock, channels: self.channels, fmtp: None, hint }
     }
 }
 
@@ -176,13 +236,13 @@ impl AudioPlan {
     /// The codecs `settings` lets pass, in the plan's order. Empty: no speech codec is left.
     pub(super) fn codecs_for(&self, settings: &MediaSettings) -> Vec<Codec> {
         let mut codecs: Vec<Codec> = self.codecs.iter().filter(|codec| passes(settings, codec)).cloned().collect();
-        keep_fitting_clocks(&mut codecs);
+        keep_fitting_clocks(&mut codecs, |codec| codec);
         codecs
     }
 }
 
 fn events(clock: u32) -> Codec {
-    Codec { fmtp: Some("0-15".to_owned()), ..Codec::new("telephone-event", clock) }
+    Codec { fmtp: Some("0-15".into()), ..Codec::new("telephone-event", clock) }
 }
 
 /// Whether a trunk's `media.codecs` (of events: `media.dtmf`) lets a codec through.
@@ -199,14 +259,17 @@ pub(super) fn passes(settings: &MediaSettings, codec: &Codec) -> bool {
 
 /// Events and comfort noise stand for gaps in the speech, so their clock follows a speech codec (RFC 4733 2.1);
 /// 8 kHz events also go with wideband (MD-190). Without speech nothing is left.
-pub(super) fn keep_fitting_clocks(codecs: &mut Vec<Codec>) {
+pub(super) fn keep_fitting_clocks<T>(list: &mut Vec<T>, codec_of: impl Fn(&T) -> &Codec) {
     let speech = |codec: &&Codec| codec.role() == CodecRole::Speech;
-    let clocks: Vec<u32> = codecs.iter().filter(speech).map(|codec| codec.clock).collect();
-    codecs.retain(|codec| match codec.role() {
-        CodecRole::Speech => true,
-        CodecRole::Event => !clocks.is_empty() && (codec.clock == 8000 || clocks.contains(&codec.clock)),
-        CodecRole::Noise => clocks.contains(&codec.clock),
-        CodecRole::Redundancy => false,
+    let clocks: Vec<u32> = list.iter().map(&codec_of).filter(speech).map(|codec| codec.clock).collect();
+    list.retain(|entry| {
+        let codec = codec_of(entry);
+        match codec.role() {
+            CodecRole::Speech => true,
+            CodecRole::Event => !clocks.is_empty() && (codec.clock == 8000 || clocks.contains(&codec.clock)),
+            CodecRole::Noise => clocks.contains(&codec.clock),
+            CodecRole::Redundancy => false,
+        }
     });
 }
 
@@ -295,12 +358,12 @@ mod tests {
     #[test]
     fn parameters_decide_only_between_two_of_one_encoding() {
         let format = |payload, fmtp: &str| Format {
-            codec: Codec { fmtp: Some(fmtp.to_owned()), ..Codec::new("AMR-WB", 16000) },
+            codec: Codec { fmtp: Some(fmtp.into()), ..Codec::new("AMR-WB", 16000) },
             payload,
         };
         let one = [format(96, "octet-align=1")];
         let two = [format(96, "octet-align=1"), format(97, "octet-align=0")];
-        let wanted = Codec { fmtp: Some("octet-align=0".to_owned()), ..Codec::new("amr-wb", 16000) };
+        let wanted = Codec { fmtp: Some("octet-align=0".into()), ..Codec::new("amr-wb", 16000) };
         assert_eq!(matching(&wanted, &one).map(|found| found.payload), Some(96));
         assert_eq!(matching(&wanted, &two).map(|found| found.payload), Some(97));
         assert_eq!(matching(&Codec::new("AMR-WB", 16000), &two), None);

@@ -1,6 +1,7 @@
 //! Reading what a peer says: the one audio line we take, judged by the trunk's settings and the address rules.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use super::describe::Local;
 use super::plan::{AudioPlan, Codec, Format, keep_fitting_clocks, matching, passes};
@@ -82,12 +83,12 @@ pub(super) struct Said {
     /// The peer's name and password, where the trunk has ICE and the peer sends checks.
     pub ice: Option<IceCredentials>,
     /// Usable formats under the peer's numbers; of an answer those that we had offered.
-    pub formats: Vec<Format>,
+    pub formats: Arc<[Format]>,
     /// The same, but of an answer also those that we had not offered.
-    pub listed: Vec<Format>,
+    pub listed: Arc<[Format]>,
     pub direction: Direction,
     pub ptime_ms: Option<u16>,
-    pub slots: Vec<Slot>,
+    pub slots: Arc<[Slot]>,
     /// Place of [`Slot::Audio`] among `slots`.
     pub audio: usize,
 }
@@ -145,7 +146,7 @@ impl Reader<'_> {
         let profile = self.profile(media)?;
         let key = if profile.is_secure() { Some(self.offered_key(media)?) } else { None };
         let rtcp = if media.has("rtcp-mux") { RtcpMode::Muxed } else { RtcpMode::Separate };
-        let listed = self.listed(media, &[]);
+        let listed: Arc<[Format]> = self.listed(media, &[]).into();
         let (formats, slots) = (listed.clone(), slots_of(session, at));
         self.said(session, media, Agreed { profile, key, rtcp, formats, listed, slots, audio: at })
     }
@@ -166,8 +167,10 @@ impl Reader<'_> {
         let muxed = ours.rtcp == RtcpMode::Muxed && media.has("rtcp-mux");
         let rtcp = if muxed { RtcpMode::Muxed } else { RtcpMode::Separate };
         let listed = self.listed(media, &ours.formats);
-        let formats = answered_formats(&listed, &ours.formats);
-        let (slots, audio) = (ours.slots.clone(), ours.audio);
+        let mut formats = answered_formats(&listed, &ours.formats);
+        keep_fitting_formats(&mut formats);
+        let (formats, listed) = (formats.into(), listed.into());
+        let (slots, audio) = (Arc::clone(&ours.slots), ours.audio);
         self.said(&session, media, Agreed { profile, key, rtcp, formats, listed, slots, audio })
     }
 
@@ -178,8 +181,7 @@ impl Reader<'_> {
         media: &MediaDescription<'_>,
         agreed: Agreed,
     ) -> Result<Said, MediaRefusal> {
-        let Agreed { profile, key, rtcp, mut formats, listed, slots, audio } = agreed;
-        keep_fitting_formats(&mut formats);
+        let Agreed { profile, key, rtcp, formats, listed, slots, audio } = agreed;
         let remote = self.remote(session, media, rtcp)?;
         if formats.is_empty() {
             return Err(MediaRefusal::NoCommonCodec);
@@ -325,9 +327,9 @@ struct Agreed {
     profile: Profile,
     key: Option<TaggedKey>,
     rtcp: RtcpMode,
-    formats: Vec<Format>,
-    listed: Vec<Format>,
-    slots: Vec<Slot>,
+    formats: Arc<[Format]>,
+    listed: Arc<[Format]>,
+    slots: Arc<[Slot]>,
     audio: usize,
 }
 
@@ -348,7 +350,7 @@ fn separate_rtcp(rtp: SocketAddr, media: &MediaDescription<'_>) -> Result<Socket
     Ok(SocketAddr::new(ip, said.port))
 }
 
-fn slots_of(session: &SessionDescription<'_>, audio: usize) -> Vec<Slot> {
+fn slots_of(session: &SessionDescription<'_>, audio: usize) -> Arc<[Slot]> {
     let refused = |media: &MediaDescription<'_>| Slot::Off {
         kind: media.kind.to_string(),
         protocol: media.protocol.to_string(),
@@ -371,8 +373,9 @@ fn formats_of(media: &MediaDescription<'_>, ours: &[Format]) -> Vec<Format> {
         let mapped = maps.iter().find(|map| map.payload == payload).map(codec_of);
         let known = || ours.iter().find(|format| format.payload == payload).map(|format| format.codec.clone());
         let Some(codec) = mapped.or_else(|| Codec::of_static_payload(payload)).or_else(known) else { continue };
-        let fmtp = parameters.iter().find(|fmtp| fmtp.payload == payload).map(|fmtp| fmtp.text.to_owned());
-        if fmtp.as_ref().is_none_or(|text| text.len() <= SDP_FMTP_OCTETS) {
+        let fmtp = parameters.iter().find(|fmtp| fmtp.payload == payload).map(|fmtp| fmtp.text);
+        if fmtp.is_none_or(|text| text.len() <= SDP_FMTP_OCTETS) {
+            let fmtp = fmtp.map(Arc::from);
             formats.push(Format { codec: Codec { fmtp, hint: Some(payload), ..codec }, payload });
         }
     }
@@ -405,7 +408,5 @@ fn answered_formats(answered: &[Format], ours: &[Format]) -> Vec<Format> {
 
 /// [`keep_fitting_clocks`] for formats.
 fn keep_fitting_formats(formats: &mut Vec<Format>) {
-    let mut codecs: Vec<Codec> = formats.iter().map(|format| format.codec.clone()).collect();
-    keep_fitting_clocks(&mut codecs);
-    formats.retain(|format| codecs.contains(&format.codec));
+    keep_fitting_clocks(formats, |format| &format.codec);
 }

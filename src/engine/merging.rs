@@ -1,0 +1,42 @@
+//! Requests that reach us by two paths (RFC 3261 8.2.2.2): the second copy is a loop or a fork, and is refused.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::base::ids::TransactionId;
+use crate::sip::Request;
+
+/// Open INVITEs of known peers by what a second copy would share with them. One entry for each server transaction of
+/// an INVITE, so their limit is its limit.
+#[derive(Debug, Default)]
+pub struct Merging {
+    by_key: HashMap<Arc<[u8]>, TransactionId>,
+    keys: HashMap<TransactionId, Arc<[u8]>>,
+}
+
+impl Merging {
+    /// True when a copy of `request` is open already.
+    pub fn contains(&self, request: &Request) -> bool {
+        self.by_key.contains_key(key(request).as_slice())
+    }
+
+    /// `request` has opened `transaction`.
+    pub fn insert(&mut self, request: &Request, transaction: TransactionId) {
+        let key: Arc<[u8]> = key(request).into();
+        self.by_key.insert(Arc::clone(&key), transaction);
+        self.keys.insert(transaction, key);
+    }
+
+    /// The transaction is gone.
+    pub fn remove(&mut self, transaction: TransactionId) {
+        if let Some(key) = self.keys.remove(&transaction) {
+            self.by_key.remove(&key);
+        }
+    }
+}
+
+/// CSeq number, Call-ID and From tag. Neither text holds a line feed, so that no two requests write the same key.
+fn key(request: &Request) -> Vec<u8> {
+    let tag = request.from_tag().unwrap_or_default();
+    [request.cseq.number.to_be_bytes().as_slice(), &request.call_id, b"\n", tag].concat()
+}

@@ -1,0 +1,83 @@
+//! How we present ourselves to one trunk's peer: written once, copied into every message to it.
+
+use std::net::SocketAddr;
+
+use super::media::TrunkDtmf;
+use super::settings::TrunkSettings;
+use super::transfer::ReferPolicy;
+use super::trunk::Listener;
+use crate::sip::flow::Transport;
+
+/// Methods we take on every trunk (RFC 3261 20.5).
+pub const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS";
+
+/// Names and ready-made values; always ours, never a peer's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// Host alone, for From.
+    pub host: Box<str>,
+    /// `host:port` or `[v6]:port`.
+    pub authority: Box<str>,
+    /// Value of Contact: one constant value per trunk.
+    pub contact: Box<str>,
+    /// Value of Via up to the branch.
+    pub via: Box<str>,
+    /// Value of Allow: methods we take from this trunk.
+    pub allow: Box<str>,
+}
+
+impl Presence {
+    /// What a trunk's peer sees of us on this listener.
+    pub fn new(listener: &Listener, trunk: &TrunkSettings) -> Presence {
+        let allow = allow(trunk.behaviour.media.sound.dtmf, trunk.behaviour.transfer.refer);
+        Presence::named(listener.transport, trunk.fqdn.as_deref(), listener.advertise, allow)
+    }
+
+    /// The trunk's FQDN if it has one, else the listener's advertised address, always with the listener's port.
+    fn named(transport: Transport, fqdn: Option<&str>, advertise: SocketAddr, allow: String) -> Presence {
+        let authority = match fqdn {
+            Some(fqdn) => format!("{fqdn}:{}", advertise.port()),
+            None => advertise.to_string(),
+        };
+        let host = authority.rsplit_once(':').map_or(authority.as_str(), |(host, _)| host);
+        let contact = match transport {
+            Transport::Udp => format!("<sip:{authority}>"),
+            Transport::Tcp | Transport::Tls => format!("<sip:{authority};transport={}>", transport.uri_token()),
+        };
+        Presence {
+            host: host.into(),
+            contact: contact.into(),
+            via: format!("SIP/2.0/{} {authority};branch=", transport.via_token()).into(),
+            authority: authority.into(),
+            allow: allow.into(),
+        }
+    }
+}
+
+/// What we take from a trunk. Platforms choose their way of transfer by it (MD-73): REFER and NOTIFY, or neither.
+fn allow(dtmf: TrunkDtmf, refer: ReferPolicy) -> String {
+    let info = match dtmf {
+        TrunkDtmf::Info => ", INFO",
+        TrunkDtmf::Rfc4733 | TrunkDtmf::Inband => "",
+    };
+    let refer = match refer {
+        ReferPolicy::Execute | ReferPolicy::Pass => ", REFER, NOTIFY",
+        ReferPolicy::Refuse => "",
+    };
+    format!("{ALLOW}{info}{refer}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_comes_before_the_address_and_the_port_is_the_listeners() {
+        let advertise = "[2001:db8::1]:5061".parse().unwrap();
+        let named = Presence::named(Transport::Tls, Some("sbc.example.com"), advertise, String::new());
+        assert_eq!((&*named.host, &*named.contact), ("sbc.example.com", "<sip:sbc.example.com:5061;transport=tls>"));
+        let plain = Presence::named(Transport::Udp, None, advertise, String::new());
+        assert_eq!((&*plain.host, &*plain.contact), ("[2001:db8::1]", "<sip:[2001:db8::1]:5061>"));
+        assert_eq!(&*plain.via, "SIP/2.0/UDP [2001:db8::1]:5061;branch=");
+    }
+}
