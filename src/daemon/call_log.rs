@@ -1,8 +1,11 @@
 //! The core's events as log lines: one for each phase of a call, numbers shortened (`Pii`), causes by their label.
 
+use std::fmt;
+
 use tracing::{debug, info, warn};
 
 use crate::base::pii::Pii;
+use crate::call::record::LegMediaCounts;
 use crate::call::{CallEvent, CallRecord, Cause};
 use crate::engine::io::Event;
 use crate::media::presence::Change;
@@ -77,6 +80,22 @@ fn ended(record: &CallRecord) {
         ended_by = ?record.ended_by,
         attempts = record.attempts,
         talked_ms = talked,
+        caller_media = %Shown(&record.caller_media),
+        callee_media = %Shown(&record.callee_media),
         "call ended"
     );
+}
+
+/// One leg's media as people read it.
+struct Shown<'r>(&'r LegMediaCounts);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LegMediaCounts { received, sent, lost, jitter_us, round_trip_us, silence_ms, mos, .. } = self.0;
+        write!(
+            f,
+            "received {received}, sent {sent}, lost {lost}, jitter {jitter_us} us, round trip {round_trip_us} us, "
+        )?;
+        write!(f, "longest silence {silence_ms} ms, opinion {}.{:02}", mos / 100, mos % 100)
+    }
 }

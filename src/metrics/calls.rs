@@ -51,6 +51,12 @@ pub struct Quality {
     /// Legs whose peer reported, and the sum of their round trips.
     pub round_trips: u64,
     pub round_trip_us: u64,
+    /// What the peers miss of what was sent to them.
+    pub missed: u64,
+    /// Sum of each leg's longest time without voice.
+    pub silence_ms: u64,
+    /// Sum of the scores, hundredths, of legs on which something came.
+    pub mos: u64,
     /// Legs by [`Grade`], in the order of [`Grade::ALL`].
     pub graded: [u64; 4],
 }
@@ -97,6 +103,9 @@ impl Quality {
         self.jitter_us += u64::from(media.jitter_us);
         self.round_trips += u64::from(media.round_trip_us > 0);
         self.round_trip_us += u64::from(media.round_trip_us);
+        self.missed = self.missed.saturating_add(u64::from(media.lost_there));
+        self.silence_ms += u64::from(media.silence_ms);
+        self.mos += u64::from(media.mos);
         if let Some(count) = self.graded.get_mut(Grade::of(media.mos) as usize) {
             *count += 1;
         }

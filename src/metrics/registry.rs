@@ -178,6 +178,11 @@ fn quality(encoder: &mut DescriptorEncoder<'_>, sides: &[(&'static str, Quality)
     sum("leg_jitter_microseconds", "Sum of the legs' jitter at their end", |quality| quality.jitter_us)?;
     sum("leg_round_trips", "Legs whose peer reported a round trip", |quality| quality.round_trips)?;
     sum("leg_round_trip_microseconds", "Sum of those round trips", |quality| quality.round_trip_us)?;
+    sum("leg_packets_missed", "RTP packets sent that the peer reported lost", |quality| quality.missed)?;
+    let silence = "Sum of each leg's longest time without voice while it was to be heard";
+    sum("leg_silence_milliseconds", silence, |quality| quality.silence_ms)?;
+    let scores = "Sum of opinion scores (E-model) in hundredths, of legs on which voice came";
+    sum("leg_opinion_hundredths", scores, |quality| quality.mos)?;
     let grades = sides.iter().flat_map(|(side, quality)| {
         let row = |grade: Grade, count| ([("side", (*side).to_owned()), ("grade", grade.label().to_owned())], count);
         Grade::ALL.into_iter().zip(quality.graded).map(move |(grade, count)| row(grade, count))

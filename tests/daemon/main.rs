@@ -6,6 +6,7 @@ mod calls;
 mod ends;
 mod ground;
 mod hostile;
+mod media;
 mod peer;
 mod probes;
 mod starts;

@@ -109,26 +109,45 @@ impl Dialog {
         }
     }
 
+    /// Of the callee, by the INVITE it answered.
+    pub fn of_callee(transport: &'static str, own: SocketAddr, invite: &Message) -> Dialog {
+        Dialog {
+            transport,
+            own,
+            local: format!("{};tag=callee", invite.header("To")),
+            remote: invite.header("From").to_owned(),
+            call_id: invite.header("Call-ID").to_owned(),
+            target: invite.contact().to_owned(),
+            cseq: 1,
+        }
+    }
+
     pub fn ack(&self) -> String {
-        self.write("ACK", self.cseq)
+        self.write("ACK", self.cseq, "")
     }
 
     /// A request with the next number.
     pub fn request(&mut self, method: &str) -> String {
-        self.cseq += 1;
-        self.write(method, self.cseq)
+        self.request_with(method, "")
     }
 
-    fn write(&self, method: &str, cseq: u32) -> String {
+    /// The same with a session description.
+    pub fn request_with(&mut self, method: &str, body: &str) -> String {
+        self.cseq += 1;
+        self.write(method, self.cseq, body)
+    }
+
+    fn write(&self, method: &str, cseq: u32, body: &str) -> String {
         let head = format!(
-            "{method} {} SIP/2.0\r\n{}Max-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\n",
+            "{method} {} SIP/2.0\r\n{}Max-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {cseq} {method}\r\nContact: <sip:x@{}>\r\n",
             self.target,
             via(self.transport, self.own),
             self.local,
             self.remote,
             self.call_id,
+            self.own,
         );
-        finish(head, "")
+        finish(head, body)
     }
 }
 

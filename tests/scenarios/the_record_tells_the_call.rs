@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use trunkline::call::record::LegMediaCounts;
+use trunkline::media::plan::EndpointCounts;
+
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
 use crate::world::steps::number_of;
@@ -25,4 +28,42 @@ fn of_an_answered_call() {
     assert_eq!((record.caller_call_id, record.callee_call_id), (sent.header("Call-ID"), Some(callee_id)));
     let (rang, answered) = (record.rang.expect("it rang").0, record.answered.expect("it was answered").0);
     assert!(record.started.0 < rang && rang + 5000 <= answered && answered + 60_000 <= record.ended.0);
+}
+
+/// Issue 4 item 5: what the relay measured of each leg stands in the record.
+#[test]
+fn with_the_media_of_both_legs() {
+    let mut world = World::new();
+    world.relay.counts = EndpointCounts {
+        received: 1500,
+        received_octets: 240_000,
+        sent: 1498,
+        lost: 12,
+        jitter_us: 2100,
+        dropped: 3,
+        unauthenticated: 2,
+        lost_there: 4,
+        round_trip_us: 31_000,
+        silence_ms: 640,
+        silences: 1,
+        mos: 431,
+        ..EndpointCounts::default()
+    };
+    let mut talk = world.talk(Platform, CarrierA);
+    world.callee_hangs_up(&mut talk);
+    let record = world.finish().remove(0);
+    let expected = LegMediaCounts {
+        received: 1500,
+        sent: 1498,
+        lost: 12,
+        jitter_us: 2100,
+        dropped: 3,
+        unauthenticated: 2,
+        lost_there: 4,
+        round_trip_us: 31_000,
+        silence_ms: 640,
+        silences: 1,
+        mos: 431,
+    };
+    assert_eq!((record.caller_media, record.callee_media), (expected, expected));
 }

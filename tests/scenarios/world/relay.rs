@@ -13,6 +13,8 @@ pub struct Relay {
     leased: BTreeSet<(NetworkId, u16)>,
     /// Set by a scenario: no more ports.
     pub exhausted: bool,
+    /// What every endpoint has counted at its end.
+    pub counts: EndpointCounts,
     /// What endpoints were told to play, and how they were planned.
     pub played: Vec<MediaCommand>,
     pub plans: BTreeMap<EndpointId, EndpointPlan>,
@@ -106,7 +108,7 @@ impl Relay {
                 if !self.open.remove(&endpoint) {
                     wrong("closed what is not open");
                 }
-                Some(MediaEvent::Closed { endpoint, counts: EndpointCounts::default() })
+                Some(MediaEvent::Closed { endpoint, counts: self.counts })
             }
         }
     }
