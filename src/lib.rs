@@ -33,6 +33,7 @@ pub mod engine;
 // ---- above: core, nothing waits; below: shells, nothing decides about SIP ----
 pub mod net;
 pub mod relay;
+pub mod store;
 pub mod metrics;
 pub mod config;
 #[cfg(feature = "lab")]
