@@ -20,6 +20,8 @@ mod primitives;
 pub mod sources;
 pub mod suite;
 mod transform;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use inbound::{Inbound, Opened};
 pub use key_source::KeySource;

@@ -1,11 +1,17 @@
-//! AES and HMAC-SHA1 of aws-lc with their expanded state kept: the AES key schedule, and SHA-1's state after
-//! the padded key. Setting these up anew costs as much as sealing a voice packet (crates-measured 2.5), and
-//! the safe interface keeps neither. This is the only module of the media plane with `unsafe`.
+//! AES and HMAC-SHA1 with their expanded state kept: the AES key schedule, and SHA-1's state after the padded key.
+//! Setting these up anew costs as much as sealing a voice packet (crates-measured 2.5), and no safe interface keeps
+//! both. Where the processor has AES and SHA instructions the loops of `x86` do the work; elsewhere aws-lc's do,
+//! which expands the keys in both cases. This is the only module of the media plane with `unsafe`.
 
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::__m128i;
 use std::mem::MaybeUninit;
 
 use aws_lc_sys::{AES_KEY, AES_ctr128_encrypt, AES_set_encrypt_key, SHA_CTX, SHA1_Init, SHA1_Transform, SHA1_Update};
 use zeroize::Zeroize;
+
+#[cfg(target_arch = "x86_64")]
+use super::x86;
 
 /// Octets of an AES block.
 pub const BLOCK: usize = 16;
@@ -13,22 +19,25 @@ pub const BLOCK: usize = 16;
 pub const DIGEST: usize = 20;
 /// Octets of a roll-over counter.
 pub const SUFFIX: usize = 4;
-const SHA1_BLOCK: usize = 64;
+/// Octets of a block of SHA-1.
+pub const SHA1_BLOCK: usize = 64;
 /// Bits that the outer hash goes over: the padded key and a digest.
 const OUTER_BITS: u16 = 8 * 84;
 
 /// An expanded AES encryption key. Wiped when dropped.
 pub struct AesKey {
     schedule: AES_KEY,
+    /// `None`: aws-lc's loop.
+    instructions: Option<AesInstructions>,
 }
 
 impl AesKey {
     /// Expands a key of 16, 24 or 32 octets; `None` for any other length.
     pub fn new(key: &[u8]) -> Option<AesKey> {
-        let bits = match key.len() {
-            16 => 128,
-            24 => 192,
-            32 => 256,
+        let (bits, rounds) = match key.len() {
+            16 => (128, 10),
+            24 => (192, 12),
+            32 => (256, 14),
             _ => return None,
         };
         let mut schedule = MaybeUninit::<AES_KEY>::zeroed();
@@ -38,12 +47,23 @@ impl AesKey {
             return None;
         }
         // SAFETY: zeroed memory is a valid value (integers only), and the call above has filled it.
-        Some(AesKey { schedule: unsafe { schedule.assume_init() } })
+        let mut key = AesKey { schedule: unsafe { schedule.assume_init() }, instructions: None };
+        key.instructions = AesInstructions::of_this_processor(rounds).filter(|direct| key.agrees_with(*direct));
+        Some(key)
     }
 
     /// Adds the counter-mode key stream that starts at `counter` to `data` (RFC 3711 4.1.1).
     #[inline]
     pub fn counter_mode(&self, counter: u128, data: &mut [u8]) {
+        // What both ways take: of the counter's low half no more is used up than a packet has blocks.
+        let runs_over = (counter as u64).checked_add(data.len() as u64).is_none();
+        match self.instructions {
+            Some(instructions) if !runs_over => instructions.counter_mode(&self.schedule, counter, data),
+            Some(_) | None => self.library_counter_mode(counter, data),
+        }
+    }
+
+    fn library_counter_mode(&self, counter: u128, data: &mut [u8]) {
         let mut counter: [u8; BLOCK] = counter.to_be_bytes();
         let mut stream = [0u8; BLOCK];
         let mut used = 0;
@@ -61,6 +81,15 @@ impl AesKey {
             );
         }
     }
+
+    /// Whether our loop reads the schedule as aws-lc wrote it: that is nowhere promised, and aws-lc has other forms
+    /// for processors without AES instructions. A key it does not hold for is left to the library.
+    fn agrees_with(&self, instructions: AesInstructions) -> bool {
+        let (mut ours, mut theirs) = ([0; BLOCK], [0; BLOCK]);
+        instructions.counter_mode(&self.schedule, 1, &mut ours);
+        self.library_counter_mode(1, &mut theirs);
+        ours == theirs
+    }
 }
 
 impl Drop for AesKey {
@@ -69,10 +98,108 @@ impl Drop for AesKey {
     }
 }
 
+/// Says that this processor has what [`x86::counter_mode`] needs: made by asking it only.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+struct AesInstructions {
+    rounds: usize,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl AesInstructions {
+    fn of_this_processor(rounds: usize) -> Option<AesInstructions> {
+        let there = is_x86_feature_detected!("aes") && is_x86_feature_detected!("avx");
+        there.then_some(AesInstructions { rounds })
+    }
+
+    #[inline]
+    fn counter_mode(self, schedule: &AES_KEY, counter: u128, data: &mut [u8]) {
+        let (keys, _) = schedule.rd_key.as_chunks::<4>();
+        // SAFETY: a value of this type exists only where the processor has AES and AVX, the features of the function.
+        unsafe { x86::counter_mode(keys.get(..=self.rounds).unwrap_or_default(), counter, data) }
+    }
+}
+
+/// Says that this processor has what [`x86::hmac`] needs: made by asking it only.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+struct ShaInstructions(());
+
+#[cfg(target_arch = "x86_64")]
+impl ShaInstructions {
+    fn of_this_processor() -> Option<ShaInstructions> {
+        (is_x86_feature_detected!("sha") && is_x86_feature_detected!("sse4.1")).then_some(ShaInstructions(()))
+    }
+
+    #[inline]
+    fn hmac(self, inner: &[u32; 5], outer: &[u32; 5], data: &[u8], end: &[u8]) -> [u8; DIGEST] {
+        // SAFETY: a value of this type exists only where the processor has SHA and SSE4.1, the features of the function.
+        unsafe { x86::hmac(inner, outer, data, end) }
+    }
+}
+
+/// Sixteen octets as a vector, in their order.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub fn load(octets: &[u8; BLOCK]) -> __m128i {
+    // SAFETY: both are 16 octets, and every value of them is a value of a vector.
+    unsafe { std::mem::transmute(*octets) }
+}
+
+/// Four words as a vector, the first lowest.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub fn load_words(words: &[u32; 4]) -> __m128i {
+    // SAFETY: both are 16 octets, and every value of them is a value of a vector.
+    unsafe { std::mem::transmute(*words) }
+}
+
+/// A vector's octets, in their order.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub fn store(vector: __m128i) -> [u8; BLOCK] {
+    // SAFETY: both are 16 octets, and every value of a vector is a value of them.
+    unsafe { std::mem::transmute(vector) }
+}
+
+/// Without value on this architecture: aws-lc's loops do the work.
+#[cfg(not(target_arch = "x86_64"))]
+#[derive(Clone, Copy)]
+enum AesInstructions {}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl AesInstructions {
+    fn of_this_processor(_rounds: usize) -> Option<AesInstructions> {
+        None
+    }
+
+    fn counter_mode(self, _schedule: &AES_KEY, _counter: u128, _data: &mut [u8]) {
+        match self {}
+    }
+}
+
+/// Without value on this architecture: aws-lc's loops do the work.
+#[cfg(not(target_arch = "x86_64"))]
+#[derive(Clone, Copy)]
+enum ShaInstructions {}
+
+#[cfg(not(target_arch = "x86_64"))]
+impl ShaInstructions {
+    fn of_this_processor() -> Option<ShaInstructions> {
+        None
+    }
+
+    fn hmac(self, _inner: &[u32; 5], _outer: &[u32; 5], _data: &[u8], _end: &[u8]) -> [u8; DIGEST] {
+        match self {}
+    }
+}
+
 /// HMAC-SHA1 (RFC 2104) with the states after the two padded keys. Wiped when dropped.
 pub struct HmacSha1 {
     inner: [u32; 5],
     outer: [u32; 5],
+    /// `None`: aws-lc's loop.
+    instructions: Option<ShaInstructions>,
 }
 
 impl HmacSha1 {
@@ -80,12 +207,14 @@ impl HmacSha1 {
     pub fn new(key: &[u8]) -> Option<HmacSha1> {
         let mut padded = [0u8; SHA1_BLOCK];
         padded.get_mut(..key.len())?.copy_from_slice(key);
-        let state = HmacSha1 { inner: keyed(&padded, 0x36), outer: keyed(&padded, 0x5c) };
+        let instructions = ShaInstructions::of_this_processor();
+        let state = HmacSha1 { inner: keyed(&padded, 0x36), outer: keyed(&padded, 0x5c), instructions };
         padded.zeroize();
         Some(state)
     }
 
     /// The digest of `data` with `suffix` behind it: RFC 3711 4.2 authenticates the roll-over counter so.
+    #[inline]
     pub fn digest(&self, data: &[u8], suffix: &[u8; SUFFIX]) -> [u8; DIGEST] {
         self.finish(data, suffix)
     }
@@ -97,6 +226,7 @@ impl HmacSha1 {
 
     /// [`HmacSha1::digest`] of the first `octets` of `buffer`, with suffix and padding written behind them: one call
     /// and no copy. `None`, and nothing written, when the room behind them is too small.
+    #[inline]
     pub fn digest_in_place(&self, buffer: &mut [u8], octets: usize, suffix: &[u8; SUFFIX]) -> Option<[u8; DIGEST]> {
         let hashed = octets + SUFFIX;
         let message = buffer.get_mut(..(hashed + 1 + 8).next_multiple_of(SHA1_BLOCK))?;
@@ -105,29 +235,35 @@ impl HmacSha1 {
         padding.fill(0);
         *padding.first_mut()? = 0x80;
         *padding.last_chunk_mut::<8>()? = ((SHA1_BLOCK + hashed) as u64 * 8).to_be_bytes();
-        let mut sha = Sha1::from(self.inner);
-        sha.blocks(message);
-        Some(self.outer_digest(sha))
+        Some(self.hash(message, &[]))
     }
 
     #[inline]
     fn finish(&self, data: &[u8], suffix: &[u8]) -> [u8; DIGEST] {
-        let mut sha = Sha1::from(self.inner);
         let (whole, rest) = data.split_at(data.len() - data.len() % SHA1_BLOCK);
-        sha.blocks(whole);
         // Bits of everything hashed: the padded key's block, the data and what stands behind it.
         let bits = (SHA1_BLOCK + data.len() + suffix.len()) as u64 * 8;
         let used = rest.len() + suffix.len() + 1;
         if used + 8 <= SHA1_BLOCK {
-            sha.block(&padded(rest, suffix, bits));
+            self.hash(whole, &padded::<SHA1_BLOCK>(rest, suffix, bits))
         } else {
-            sha.blocks(&padded::<{ 2 * SHA1_BLOCK }>(rest, suffix, bits));
+            self.hash(whole, &padded::<{ 2 * SHA1_BLOCK }>(rest, suffix, bits))
         }
-        self.outer_digest(sha)
     }
 
+    /// Both hashes over whole blocks, the last of which is padded: those of `data`, then those of `end`.
     #[inline]
-    fn outer_digest(&self, mut sha: Sha1) -> [u8; DIGEST] {
+    fn hash(&self, data: &[u8], end: &[u8]) -> [u8; DIGEST] {
+        match self.instructions {
+            Some(instructions) => instructions.hmac(&self.inner, &self.outer, data, end),
+            None => self.library_hash(data, end),
+        }
+    }
+
+    fn library_hash(&self, data: &[u8], end: &[u8]) -> [u8; DIGEST] {
+        let mut sha = Sha1::from(self.inner);
+        sha.blocks(data);
+        sha.blocks(end);
         let mut block = [0u8; SHA1_BLOCK];
         block.chunks_exact_mut(4).zip(sha.state.h).for_each(|(to, word)| to.copy_from_slice(&word.to_be_bytes()));
         let [.., high, low] = &mut block;
@@ -288,5 +424,41 @@ mod tests {
             assert_eq!(mac.digest_in_place(&mut room, length, &[1, 2, 3, 4]).unwrap(), expected.as_ref(), "{length}");
             assert_eq!(room[..length], data);
         }
+    }
+
+    #[test]
+    fn the_processor_s_own_loops_and_the_library_s_give_the_same_octets() {
+        for key in [&[3u8; 16][..], &[3; 24], &[3; 32]] {
+            let key = AesKey::new(key).unwrap();
+            for length in (0usize..260).chain([1500]) {
+                let (mut ours, mut theirs) = (vec![0x5a; length], vec![0x5a; length]);
+                key.counter_mode(0x1234_5678 << 90 | 0xffff_fffe, &mut ours);
+                key.library_counter_mode(0x1234_5678 << 90 | 0xffff_fffe, &mut theirs);
+                assert_eq!(ours, theirs, "{length}");
+            }
+        }
+        let mac = HmacSha1::new(&[9; 20]).unwrap();
+        for blocks in 0..25usize {
+            let data: Vec<u8> = (0..blocks * SHA1_BLOCK).map(|i| i as u8).collect();
+            let (data, end) = data.split_at(blocks / 2 * SHA1_BLOCK);
+            assert_eq!(mac.hash(data, end), mac.library_hash(data, end), "{blocks}");
+        }
+    }
+
+    #[test]
+    fn a_counter_that_runs_over_its_low_half_carries_into_the_high_one() {
+        let key = AesKey::new(&[7; 16]).unwrap();
+        let mut data = [0; 3 * BLOCK];
+        key.counter_mode(u128::from(u64::MAX), &mut data);
+        assert_eq!(data[BLOCK..2 * BLOCK], enciphered(&key, (1u128 << 64).to_be_bytes()));
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn a_processor_with_the_instructions_uses_them() {
+        let aes = is_x86_feature_detected!("aes") && is_x86_feature_detected!("avx");
+        let sha = is_x86_feature_detected!("sha") && is_x86_feature_detected!("sse4.1");
+        assert_eq!(AesKey::new(&[7; 32]).unwrap().instructions.is_some(), aes);
+        assert_eq!(HmacSha1::new(&[7; 20]).unwrap().instructions.is_some(), sha);
     }
 }
