@@ -40,6 +40,19 @@ pub const SDP_CRYPTO_LINES: usize = 16;
 pub const POLICY_HEADERS: usize = 64;
 /// Octets of one header value that a policy writes. A longer one is cut (templates) or left as it was (map).
 pub const POLICY_VALUE_OCTETS: usize = 4096;
+/// Header fields looked at in the header part of one Refer-To URI; more are not read.
+pub const REFER_HEADERS: usize = 16;
+/// Transfers and replacements of one call (RFC 3515 4.4: chains may circle). At the limit REFER and INVITE with Replaces
+/// are answered 482.
+pub const CALL_TRANSFERS: u32 = 32;
+/// REFER and NOTIFY of one call on their way across, where the trunk passes them. At the limit: 491.
+pub const PASSED_REQUESTS: usize = 8;
+/// Contacts of one 3xx that are looked at.
+pub const REDIRECT_CONTACTS: usize = 8;
+/// 3xx that one call follows (RFC 3261 8.1.3.4: no target twice). At the limit: 482.
+pub const CALL_REDIRECTS: u32 = 5;
+/// How long a transferor may take to end its own leg once it knows that the transfer succeeded (MD-147).
+pub const TRANSFEROR_LEAVES: Duration = Duration::from_secs(10);
 /// Hops a request may take from us on (RFC 7332, RFC 3261 8.1.1.6).
 pub const MAX_FORWARDS: u8 = 70;
 /// Octets of a configuration file. A node with thousands of trunks stays below 1 MiB. More: refused.

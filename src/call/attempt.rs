@@ -11,10 +11,12 @@ use super::cause::Cause;
 use super::effect::Work;
 use super::media_end::MediaEnd;
 use super::outgoing::OutgoingInvite;
+use super::transfer::Diverted;
 use crate::base::ids::ResolveId;
 use crate::route::health::Way;
 use crate::route::snapshot::{RoutePlan, Snapshot};
 use crate::route::trunk::{TargetSpec, Trunk};
+use crate::sip::{Host, SipUri, Uri};
 
 /// Candidates of one call at most: more are not tried.
 const CANDIDATES: usize = 32;
@@ -27,18 +29,42 @@ const FORKS: usize = 16;
 pub(super) struct Candidate {
     pub trunk: Arc<Trunk>,
     pub target: TargetSpec,
+    /// Set by a 3xx that is followed.
+    pub diverted: Option<Arc<Diverted>>,
 }
 
 impl Candidate {
+    pub fn new(trunk: Arc<Trunk>, target: TargetSpec) -> Candidate {
+        Candidate { trunk, target, diverted: None }
+    }
+
+    /// User part of the Request-URI: the one a 3xx named, else the called number.
+    pub fn called_user<'a>(&'a self, common: &'a Common) -> Option<&'a Bytes> {
+        match &self.diverted {
+            Some(diverted) => diverted.user.as_ref(),
+            None => common.numbers.called_user.as_ref(),
+        }
+    }
+
+    /// The URI of `user` there. PF-116: a Request-URI host of its own has nothing to do with the next hop, so neither has
+    /// its port.
+    pub fn uri_of(&self, user: Option<Bytes>) -> Uri {
+        let (host, port) = match self.trunk.request_uri_host.as_deref() {
+            Some(host) => (host, None),
+            None => (&*self.target.host, self.target.port),
+        };
+        let port = port.filter(|&port| port != self.trunk.transport.default_port());
+        let host = Host::parse(host).unwrap_or(Host::Name(Bytes::copy_from_slice(host.as_bytes())));
+        Uri::Sip(SipUri::new(user, host, port))
+    }
+
     /// The targets of every trunk of the plan, in the order they are tried: those that failed lately come last.
     pub fn expand(snapshot: &Snapshot, plan: &RoutePlan, work: &Work<'_>) -> VecDeque<Candidate> {
         let mut candidates: Vec<Candidate> = plan
             .trunks
             .iter()
             .filter_map(|&id| snapshot.trunk(id))
-            .flat_map(|trunk| {
-                trunk.targets.iter().map(|target| Candidate { trunk: Arc::clone(trunk), target: target.clone() })
-            })
+            .flat_map(|trunk| trunk.targets.iter().map(|target| Candidate::new(Arc::clone(trunk), target.clone())))
             .take(CANDIDATES)
             .collect();
         candidates

@@ -19,11 +19,12 @@ use super::own_address::OwnAddress;
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
 use super::screening::Numbers;
+use super::transfer::{Departing, Replacement, Unjoined};
 use crate::base::Instant;
-use crate::base::ids::{CallId, EndpointId, TransactionId, WorkerId};
+use crate::base::ids::{CallId, EndpointId, TransactionId, TrunkId, WorkerId};
 use crate::base::limits::MAX_FORWARDS;
 use crate::base::timers::{TimerKind, Timers};
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, DialogKey};
 use crate::media::dtmf::HeardDigit;
 use crate::media::plan::EndpointCounts;
 use crate::media::presence::Change;
@@ -102,6 +103,10 @@ pub enum CallInput {
         endpoint: EndpointId,
         change: Change,
     },
+    /// The party asked for with [`Effect::Join`], or why it cannot come.
+    Joined(Result<Box<Leg>, Unjoined>),
+    /// INVITE with Replaces for one of its dialogs ([`Call::replaceable`]).
+    Replacing(Box<Replacement>),
     /// The operator, or the end of the process.
     HangUp(Cause),
 }
@@ -129,6 +134,8 @@ pub(super) struct Common {
     pub timers: Timers<CallTimer, { CallTimer::COUNT }>,
     /// INVITEs that were given up and may still be answered.
     pub losers: Vec<OutgoingInvite>,
+    /// Legs that others have taken the place of.
+    pub departing: Departing,
 }
 
 /// Where a call stands.
@@ -199,7 +206,9 @@ impl Call {
         };
         let caller = Leg::new(Side::Caller, trunk, own, dialog, media, flow);
         work.out.push(Effect::DialogOpened { key: caller.key(), side: Side::Caller });
-        let mut common = Common { snapshot, caller, numbers, ledger, timers: Timers::default(), losers: Vec::new() };
+        let timers = Timers::default();
+        let (losers, departing) = (Vec::new(), Departing::default());
+        let mut common = Common { snapshot, caller, numbers, ledger, timers, losers, departing };
         let candidates = Candidate::expand(&common.snapshot, &plan, work);
         let hunting = Hunting::new(
             pending,
@@ -214,6 +223,9 @@ impl Call {
 
     /// Handles one input.
     pub fn handle(&mut self, input: CallInput, work: &mut Work<'_>) {
+        let Some(input) = self.common.departing.handle(input, &mut self.common.ledger, work) else {
+            return self.settle(work);
+        };
         let state = std::mem::replace(&mut self.state, State::Ended);
         self.state = match state {
             State::Hunting(hunting) => hunting.handle(&mut self.common, input, work),
@@ -221,7 +233,53 @@ impl Call {
             State::Releasing(releasing) => releasing.handle(&mut self.common, input, work),
             State::Ended => State::Ended,
         };
+        self.proceed(work);
         self.settle(work);
+    }
+
+    /// A transfer that waited for something goes on.
+    fn proceed(&mut self, work: &mut Work<'_>) {
+        if let State::Established(_) = &self.state
+            && let State::Established(established) = std::mem::replace(&mut self.state, State::Ended)
+        {
+            self.state = established.proceed(&mut self.common, work);
+        }
+    }
+
+    /// Whether an INVITE with Replaces from `trunk` may take the place of the party with this dialog (RFC 3891 3), and its
+    /// side.
+    ///
+    /// # Errors
+    /// The status it is refused with.
+    pub fn replaceable(&self, key: &DialogKey, trunk: TrunkId, early_only: bool) -> Result<Side, Status> {
+        match &self.state {
+            State::Established(established) => established.replaceable(&self.common, key, trunk, early_only),
+            // An early dialog that its sender began, not we.
+            State::Hunting(_) => Err(Status::CALL_DOES_NOT_EXIST),
+            State::Releasing(_) | State::Ended => Err(Status::DECLINE),
+        }
+    }
+
+    /// The partner of the party with this dialog leaves for the call that a REFER of `trunk` is executed in; this call is
+    /// over.
+    ///
+    /// # Errors
+    /// Why it does not; nothing has changed.
+    pub fn yield_party(&mut self, key: &DialogKey, trunk: TrunkId, work: &mut Work<'_>) -> Result<Box<Leg>, Unjoined> {
+        let State::Established(established) = &self.state else { return Err(Unjoined::NotTalking) };
+        let side = established.may_yield(&self.common, key, trunk)?;
+        match std::mem::replace(&mut self.state, State::Ended) {
+            State::Established(established) => {
+                let (state, leg) = established.yields(&mut self.common, side, work);
+                self.state = state;
+                self.settle(work);
+                Ok(Box::new(leg))
+            }
+            state => {
+                self.state = state;
+                Err(Unjoined::NotTalking)
+            }
+        }
     }
 
     /// Fires every timer that is due.
@@ -241,6 +299,8 @@ impl Call {
             State::Releasing(releasing) => releasing.retransmissions(&mut self.common, work),
             State::Hunting(_) | State::Ended => state,
         };
+        self.common.departing.timeout(&mut self.common.ledger, work);
+        self.proceed(work);
         self.settle(work);
     }
 
@@ -251,7 +311,8 @@ impl Call {
             State::Releasing(releasing) => releasing.callee().and_then(Leg::next_timeout),
             State::Hunting(_) | State::Ended => None,
         };
-        [self.common.timers.next(), self.common.caller.next_timeout(), callee].into_iter().flatten().min()
+        let departing = self.common.departing.next_timeout();
+        [self.common.timers.next(), self.common.caller.next_timeout(), callee, departing].into_iter().flatten().min()
     }
 
     /// True when nothing is left: the record is written, no port and no dialog is held.
@@ -286,8 +347,9 @@ impl Call {
 
 impl Common {
     /// Begins the end of an answered or unanswered call; the first cause stays.
-    pub fn ended(&mut self, callee: Option<&Leg>, cause: Cause, by: EndedBy, work: &Work<'_>) {
+    pub fn ended(&mut self, callee: Option<&Leg>, cause: Cause, by: EndedBy, work: &mut Work<'_>) {
         self.ledger.ended(work.now, cause, by);
+        self.departing.end_all(work);
         self.timers.stop_all();
         self.timers.set(CallTimer::ReleaseGuard, work.now.instant + self.release_guard(callee));
     }
@@ -296,6 +358,7 @@ impl Common {
     /// transactions' own ends come first.
     fn release_guard(&self, callee: Option<&Leg>) -> Duration {
         let losers = self.losers.iter().map(|invite| invite.trunk.timers.t1);
+        let losers = losers.chain([self.departing.slowest()]);
         let slowest =
             losers.chain(callee.map(|leg| leg.trunk.timers.t1)).fold(self.caller.trunk.timers.t1, Duration::max);
         slowest * 128 + Duration::from_secs(1)

@@ -45,6 +45,20 @@ pub enum Cause {
     MediaSilent,
     /// A party's dialog is gone (481 or silence to a request inside the call).
     DialogLost,
+    /// A party left the call because it transferred it.
+    Transferred,
+    /// A party's place was taken by INVITE with Replaces (RFC 3891).
+    Replaced,
+    /// The call goes in a circle: a redirection or transfer that leads back.
+    Loop,
+    /// Too many hops, diversions or retargetings.
+    TooManyHops,
+    /// A transfer names a dialog that is none of ours, or not one that can be replaced.
+    NoSuchDialog,
+    /// A transfer names a dialog of another trunk.
+    NotAllowed,
+    /// Another exchange with the same party is not over.
+    Pending,
     /// Something that cannot happen did; an error is logged.
     Unexpected,
 }
@@ -96,6 +110,13 @@ impl Cause {
             Cause::NoAck => line(408, 102, Final, "no_ack", "No ACK for the answer"),
             Cause::MediaSilent => line(408, 31, Final, "media_silent", "No media from a party"),
             Cause::DialogLost => line(481, 31, Final, "dialog_lost", "A party lost the call"),
+            Cause::Transferred => line(200, 16, Final, "transferred", "Call transferred"),
+            Cause::Replaced => line(200, 16, Final, "replaced", "Replaced by another party"),
+            Cause::Loop => line(482, 25, Final, "loop", "The call goes in a circle"),
+            Cause::TooManyHops => line(483, 25, Final, "too_many_hops", "Too many hops or diversions"),
+            Cause::NoSuchDialog => line(481, 31, Final, "no_such_dialog", "No dialog to be replaced"),
+            Cause::NotAllowed => line(403, 21, Final, "not_allowed", "Not allowed on this trunk"),
+            Cause::Pending => line(491, 42, Final, "pending", "Another exchange is not over"),
             Cause::Unexpected => line(500, 41, Final, "unexpected", "Internal error"),
         }
     }

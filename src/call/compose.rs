@@ -9,6 +9,7 @@ use super::own_address::OwnAddress;
 use super::proof::Credentials;
 use super::screening::Refusal;
 use crate::base::limits::MAX_FORWARDS;
+use crate::dialog::refer::ReferSub;
 use crate::dialog::{Dialog, Role};
 use crate::media::dtmf::HeardDigit;
 use crate::sip::{Method, Name, Response, ResponseHead, SipMessage, Status, Uri, Writer, frame};
@@ -35,6 +36,8 @@ pub struct NewRequest {
     pub max_forwards: u8,
     /// Route values: the Service-Route of a registration (RFC 3608 6.1).
     pub routes: Vec<Bytes>,
+    /// Fields of the INVITE alone: Referred-By, Replaces, Diversion and the like.
+    pub extra: Vec<(Name, Bytes)>,
 }
 
 impl NewRequest {
@@ -54,7 +57,11 @@ impl NewRequest {
 
     /// The INVITE that opens a leg.
     pub fn invite(&self, own: &OwnAddress, branch: &Branch, offer: &[u8], credentials: &Credentials) -> Bytes {
-        proven(self.start(&Method::Invite, own, branch), credentials)
+        let writer = proven(self.start(&Method::Invite, own, branch), credentials);
+        let with_extra = |writer: Writer, (name, value): &(Name, Bytes)| writer.header(*name, value);
+        self.extra
+            .iter()
+            .fold(writer, with_extra)
             .header(Name::Contact, own.contact())
             .header(Name::Allow, own.allow())
             .body(SDP, offer)
@@ -87,16 +94,29 @@ pub enum Inside<'a> {
     Cancel(Cause),
     /// INFO with a digit.
     Digit(HeardDigit),
+    /// REFER or NOTIFY.
+    Carried(&'a Carried),
+}
+
+/// A request whose fields are settled elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Carried {
+    pub method: Method,
+    pub headers: Vec<(Bytes, Bytes)>,
+    /// Content-Type and body.
+    pub body: Option<(String, Bytes)>,
 }
 
 impl Inside<'_> {
-    fn method(&self) -> Method {
+    /// Its method.
+    pub fn method(&self) -> Method {
         match self {
             Inside::Invite(..) => Method::Invite,
             Inside::Bye(..) => Method::Bye,
             Inside::Ack => Method::Ack,
             Inside::Cancel(_) => Method::Cancel,
             Inside::Digit(_) => Method::Info,
+            Inside::Carried(carried) => carried.method.clone(),
         }
     }
 }
@@ -127,6 +147,14 @@ pub fn inside(dialog: &Dialog, own: &OwnAddress, branch: &Branch, cseq: u32, wha
         Inside::Digit(heard) => {
             let writer = writer.header(Name::Contact, own.contact());
             writer.body(digits::DTMF_RELAY, digits::write_relay(*heard).as_bytes())
+        }
+        Inside::Carried(carried) => {
+            let writer = writer.header(Name::Contact, own.contact());
+            let writer = carried.headers.iter().fold(writer, |writer, (name, value)| writer.raw(name, value));
+            match &carried.body {
+                Some((kind, body)) => writer.body(kind, body),
+                None => writer.finish(),
+            }
         }
     }
 }
@@ -170,6 +198,15 @@ pub fn inside_response(status: Status, head: &ResponseHead, own: &OwnAddress) ->
         writer = writer.header(Name::Accept, digits::ACCEPTED);
     }
     writer.finish()
+}
+
+/// 202 to a REFER; who wanted no reports is told that none come (RFC 4488 4.1).
+pub fn refer_accepted(head: &ResponseHead, own: &OwnAddress, sub: ReferSub) -> Bytes {
+    let writer = Writer::response_from(Status::ACCEPTED, None, head, None).header(Name::Contact, own.contact());
+    match sub {
+        ReferSub::Reported => writer.finish(),
+        ReferSub::Unreported => writer.raw(b"Refer-Sub", b"false").finish(),
+    }
 }
 
 /// The answer to OPTIONS out of a dialog (RFC 3261 11.2).
@@ -237,6 +274,12 @@ pub fn screened(refusal: &Refusal, head: &ResponseHead, tag: Option<&[u8]>) -> B
 /// A refusal with its Q.850 cause.
 pub fn refusal(cause: Cause, head: &ResponseHead, tag: &[u8]) -> Bytes {
     refusal_with(cause.status(), cause, head, tag, None)
+}
+
+/// A 3xx for the caller, with contacts in the order of preference.
+pub fn redirection(status: Status, head: &ResponseHead, tag: &[u8], contacts: &[Vec<u8>]) -> Bytes {
+    let writer = Writer::response_from(status, None, head, Some(tag));
+    contacts.iter().fold(writer, |writer, contact| writer.header(Name::Contact, contact)).finish()
 }
 
 /// A refusal with another status, and a Warning text (RFC 3261 20.43) when there is one: `399 - "text"`.

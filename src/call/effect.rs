@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::event::CallEvent;
 use super::outgoing::OutgoingInvite;
 use super::record::Side;
-use crate::base::ids::{EndpointId, NetworkId, ResolveId, TransactionId, WorkerId};
+use crate::base::ids::{EndpointId, NetworkId, ResolveId, TransactionId, TrunkId, WorkerId};
 use crate::base::{Entropy, Instant, Now};
 use crate::dialog::DialogKey;
 use crate::media::plan::{MediaCommand, PortLease};
@@ -64,6 +64,13 @@ pub enum Effect {
     },
     DialogClosed {
         key: DialogKey,
+    },
+    /// Take the party that talks to the peer of this dialog out of its call and bring it to this one, to stand on `side`;
+    /// the answer comes as [`super::CallInput::Joined`]. `trunk`: whose dialog it must be.
+    Join {
+        key: DialogKey,
+        side: Side,
+        trunk: TrunkId,
     },
     Event(CallEvent),
 }

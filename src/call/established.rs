@@ -11,6 +11,7 @@ use super::leg::{Leg, Pending};
 use super::proof::is_challenge;
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
+use super::transfer::{Moves, Turn};
 use super::treatment::{Treatment, treatment};
 use crate::base::ids::{EndpointId, TransactionId};
 use crate::media::dtmf::HeardDigit;
@@ -25,11 +26,13 @@ pub(super) struct Established {
     pub(super) exchange: Exchange,
     /// Who must still be told what the other party said, once a glare is over.
     pub(super) untold: Option<Side>,
+    /// Parties that are exchanged for others.
+    pub(super) moves: Moves,
 }
 
 impl Established {
-    pub const fn new(callee: Leg, exchange: Exchange) -> Established {
-        Established { callee, exchange, untold: None }
+    pub fn new(callee: Leg, exchange: Exchange) -> Established {
+        Established { callee, exchange, untold: None, moves: Moves::default() }
     }
 
     pub const fn callee(&self) -> &Leg {
@@ -46,6 +49,14 @@ impl Established {
 
     /// Handles one input.
     pub fn handle(self: Box<Self>, common: &mut Common, input: CallInput, work: &mut Work<'_>) -> State {
+        match self.moved(common, input, work) {
+            Turn::Done(state) => state,
+            Turn::Left(established, input) => established.handle_own(common, input, work),
+        }
+    }
+
+    /// What has nothing to do with a transfer.
+    fn handle_own(self: Box<Self>, common: &mut Common, input: CallInput, work: &mut Work<'_>) -> State {
         match input {
             CallInput::Request { side, transaction, request, flow } => {
                 self.request(common, side, transaction, &request, flow, work)
@@ -59,7 +70,9 @@ impl Established {
             CallInput::HangUp(cause) => self.hang_up(common, cause, EndedBy::Node, work),
             CallInput::Digit { endpoint, digit } => self.digit_pressed(common, endpoint, digit, work),
             CallInput::Presence { endpoint, change } => self.presence(common, endpoint, change, work),
-            CallInput::Resolved(_) | CallInput::MediaClosed { .. } => State::Established(self),
+            CallInput::Resolved(_) | CallInput::MediaClosed { .. } | CallInput::Joined(_) | CallInput::Replacing(_) => {
+                State::Established(self)
+            }
         }
     }
 
@@ -235,8 +248,10 @@ impl Established {
     /// One party said BYE: the other hears it too.
     fn ended_by(mut self: Box<Self>, common: &mut Common, side: Side, work: &mut Work<'_>) -> State {
         self.refuse_pending(common, work);
-        let (leg, other) = self.legs(common, side);
+        let (leg, _) = self.legs(common, side);
         leg.is_over_now();
+        self.give_up_moves(common, Cause::NormalClearing, work);
+        let (_, other) = self.legs(common, side);
         other.end(Cause::NormalClearing, work);
         Releasing::begin(common, Some(self.callee), Cause::NormalClearing, by(side), work)
     }
@@ -250,6 +265,7 @@ impl Established {
         work: &mut Work<'_>,
     ) -> State {
         self.refuse_pending(common, work);
+        self.give_up_moves(common, cause, work);
         common.caller.end(cause, work);
         self.callee.end(cause, work);
         Releasing::begin(common, Some(self.callee), cause, by, work)
@@ -280,9 +296,8 @@ impl Established {
             CallTimer::MaxDuration => self.hang_up(common, Cause::TooLong, EndedBy::Node, work),
             CallTimer::Exchange => self.asking_too_long(common, work),
             CallTimer::Again => self.tell_again(common, work),
-            CallTimer::NoResponse | CallTimer::NoAnswer | CallTimer::Ringing | CallTimer::ReleaseGuard => {
-                State::Established(self)
-            }
+            CallTimer::NoResponse | CallTimer::NoAnswer => self.transfer_timer(common, timer, work),
+            CallTimer::Ringing | CallTimer::ReleaseGuard => State::Established(self),
         }
     }
 }

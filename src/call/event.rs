@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cause::Cause;
-use super::record::CallRecord;
+use super::record::{CallRecord, TransferKind, TransferRecord};
 use crate::base::ids::CallId;
 use crate::media::presence::Change;
 
@@ -20,6 +20,12 @@ pub enum CallEvent {
     Answered { call: CallId },
     /// The far end of the leg on this trunk fell silent in an answered call, or is heard again.
     Presence { call: CallId, trunk: Arc<str>, change: Change },
+    /// A party asked for another in its place, or another came to take it.
+    TransferBegan { call: CallId, kind: TransferKind },
+    /// It is over, well or not.
+    TransferEnded { call: CallId, transfer: Box<TransferRecord> },
+    /// A 3xx is followed.
+    Redirected { call: CallId, from: Arc<str>, contacts: usize },
     /// The call is over; exactly one per `Started`.
     Ended(Box<CallRecord>),
 }

@@ -23,7 +23,7 @@ use crate::base::ids::TransactionId;
 use crate::route::media::TrunkDtmf;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
-use crate::sip::{Method, Request, Response, ResponseHead, Status};
+use crate::sip::{Method, Request, Response, ResponseHead, Status, Uri};
 
 /// See the module.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ pub(super) struct Hunting {
     pub(super) max_forwards: u8,
     pub(super) display: Option<Bytes>,
     pub(super) candidates: VecDeque<Candidate>,
+    /// Targets of this call that were tried and that 3xx have named.
+    pub(super) redirected_from: Vec<Uri>,
     pub(super) attempt: Attempt,
     /// What the caller last heard of the ringing.
     pub(super) ringing: Option<(Status, Bytes)>,
@@ -56,6 +58,7 @@ impl Hunting {
             max_forwards,
             display,
             candidates,
+            redirected_from: Vec::new(),
             attempt: Attempt::None,
             ringing: None,
             ringback: Ringback::Off,
@@ -82,6 +85,8 @@ impl Hunting {
             | CallInput::Ack { .. }
             | CallInput::MediaClosed { .. }
             | CallInput::Presence { .. }
+            | CallInput::Joined(_)
+            | CallInput::Replacing(_)
             | CallInput::Digit { .. } => State::Hunting(Box::new(self)),
         }
     }
@@ -102,6 +107,8 @@ impl Hunting {
             Treatment::End | Treatment::Answer if !in_order => Status::SERVER_INTERNAL_ERROR,
             Treatment::End | Treatment::Answer => Status::OK,
             Treatment::Digits => self.early_digit(common, request, work),
+            // A call can be transferred once it is answered.
+            Treatment::Refuse if request.method == Method::Refer => Status::REQUEST_PENDING,
             Treatment::Refuse => Status::METHOD_NOT_ALLOWED,
             Treatment::Unknown => Status::NOT_IMPLEMENTED,
         };
@@ -149,6 +156,7 @@ impl Hunting {
                     401 | 407 => self.challenged(common, inviting, response, flow, work),
                     // RFC 3263 4.3: 503 is a failure of the path too.
                     503 => self.next_address(common, *inviting, Cause::Refused(response.status), work),
+                    300..=399 => self.redirected(common, *inviting, response, work),
                     _ => {
                         let trunk = Arc::clone(&inviting.candidate.trunk);
                         inviting.close(work);

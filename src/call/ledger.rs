@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::cause::Cause;
-use super::record::{CallRecord, EndedBy, LegMediaCounts};
+use super::record::{CallRecord, EndedBy, LegMediaCounts, TransferRecord};
 use super::screening::Numbers;
 use crate::base::ids::CallId;
 use crate::base::{Now, WallTime};
@@ -34,6 +34,8 @@ impl Ledger {
                 cause: Cause::Unexpected,
                 ended_by: EndedBy::Node,
                 attempts: 0,
+                redirects: 0,
+                transfers: Vec::new(),
                 caller_media: LegMediaCounts::default(),
                 callee_media: LegMediaCounts::default(),
             },
@@ -64,6 +66,34 @@ impl Ledger {
     /// The called party answered.
     pub fn answered(&mut self, now: Now) {
         self.record.answered.get_or_insert(now.wall);
+    }
+
+    /// An INVITE of a transfer went out: the record's own callee stays.
+    pub fn attempted_for_transfer(&mut self) {
+        self.record.attempts += 1;
+    }
+
+    /// A 3xx is followed; how many there have been.
+    pub fn redirected(&mut self) -> u32 {
+        self.record.redirects += 1;
+        self.record.redirects
+    }
+
+    /// A party was exchanged, or not.
+    pub fn transfer(&mut self, transfer: TransferRecord) {
+        self.record.transfers.push(transfer);
+    }
+
+    /// The relay has counted a leg that left in the transfer with this index.
+    pub fn left(&mut self, transfer: usize, media: LegMediaCounts) {
+        if let Some(transfer) = self.record.transfers.get_mut(transfer) {
+            transfer.media = media;
+        }
+    }
+
+    /// Transfers so far.
+    pub fn transfers(&self) -> usize {
+        self.record.transfers.len()
     }
 
     /// The end began; the first reason stays.

@@ -198,6 +198,9 @@ impl Leg {
 
     /// Tells this leg's peer a digit: by INFO, or through the relay, as its trunk wants it.
     pub fn tell_digit(&mut self, digit: HeardDigit, work: &mut Work<'_>) {
+        if self.is_over() {
+            return;
+        }
         match self.media.media.dtmf() {
             TrunkDtmf::Info => {
                 self.digits.push(digit);
@@ -220,6 +223,18 @@ impl Leg {
             let branch = self.request(Method::Info, cseq, &Inside::Digit(digit), work);
             self.digits.sent(branch);
         }
+    }
+
+    /// Sends a request of another kind inside the dialog; its branch is returned.
+    pub fn ask(&mut self, what: &Inside<'_>, work: &mut Work<'_>) -> Branch {
+        let cseq = self.dialog.next_cseq();
+        self.request(what.method(), cseq, what, work)
+    }
+
+    /// True when this leg waits for the answer to the request with this branch.
+    pub fn awaits(&self, branch: &Branch) -> bool {
+        self.asking.as_ref().is_some_and(|asking| asking.branch == *branch)
+            || matches!(&self.ending, Ending::ByeSent(sent, _) if sent == branch)
     }
 
     fn request(&mut self, method: Method, cseq: u32, what: &Inside<'_>, work: &mut Work<'_>) -> Branch {
@@ -329,6 +344,18 @@ impl Leg {
     pub fn is_over_now(&mut self) {
         self.accepted = None;
         self.ending = Ending::Over;
+    }
+
+    /// True when the dialog is no more.
+    pub fn is_over(&self) -> bool {
+        self.ending == Ending::Over
+    }
+
+    /// The leg belongs to another call from now on: this copy of it holds nothing.
+    pub fn moved_away(&mut self) {
+        self.is_over_now();
+        self.asking = None;
+        self.media.forget();
     }
 
     /// A final answer (or silence) to our BYE. True when `branch` was it.

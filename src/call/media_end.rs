@@ -191,3 +191,13 @@ pub fn connect(a: &mut MediaEnd, b: &mut MediaEnd, work: &mut Work<'_>) {
         work.out.push(Effect::Media(MediaCommand::Attach { a: a.endpoint, b: b.endpoint, worker }));
     }
 }
+
+/// The same for two that may both be open: they are joined in any case, and leave earlier partners.
+pub fn join(a: &mut MediaEnd, b: &mut MediaEnd, work: &mut Work<'_>) {
+    a.apply(&b.media, work);
+    b.apply(&a.media, work);
+    if a.is_open() && b.is_open() {
+        let worker = a.media.lease().worker;
+        work.out.push(Effect::Media(MediaCommand::Attach { a: a.endpoint, b: b.endpoint, worker }));
+    }
+}

@@ -29,11 +29,14 @@ mod releasing;
 mod ringback;
 pub mod screening;
 mod silence;
+mod transfer;
 mod treatment;
 
 pub use call::{Call, CallInput, Invitation};
 pub use cause::Cause;
 pub use effect::{Branch, ClientRequest, Effect, Supply, Work};
 pub use event::CallEvent;
+pub use leg::Leg;
 pub use outgoing::OutgoingInvite;
 pub use record::{CallRecord, Side};
+pub use transfer::{Replacement, Unjoined};

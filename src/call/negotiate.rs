@@ -7,6 +7,7 @@
 
 mod describe;
 mod endpoint;
+mod newcomer;
 mod payloads;
 mod plan;
 mod refusal;

@@ -150,15 +150,8 @@ impl Hunting {
         tag: &Bytes,
         work: &mut Work<'_>,
     ) -> NewRequest {
-        // PF-116: a Request-URI host of its own has nothing to do with the next hop, so neither has its port.
-        let (host, port) = match candidate.trunk.request_uri_host.as_deref() {
-            Some(host) => (host, None),
-            None => (&*candidate.target.host, candidate.target.port),
-        };
-        let port = port.filter(|&port| port != candidate.trunk.transport.default_port());
-        let peer = Host::parse(host).unwrap_or(Host::Name(Bytes::copy_from_slice(host.as_bytes())));
         let us = Host::parse(own.host()).unwrap_or(Host::Name(Bytes::copy_from_slice(own.host().as_bytes())));
-        let uri = Uri::Sip(SipUri::new(common.numbers.called_user.clone(), peer, port));
+        let uri = candidate.uri_of(candidate.called_user(common).cloned());
         let mut from = NameAddr::new(Uri::Sip(SipUri::new(common.numbers.calling_user.clone(), us, None)));
         from.display = self.display.clone();
         from.set_tag(tag);
@@ -170,6 +163,7 @@ impl Hunting {
             cseq: FIRST_CSEQ,
             max_forwards: self.max_forwards,
             routes: work.supply.service_route(&candidate.trunk),
+            extra: candidate.diverted.as_ref().map(|diverted| diverted.headers(own.host())).unwrap_or_default(),
         }
     }
 }

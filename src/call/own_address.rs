@@ -26,6 +26,13 @@ impl OwnAddress {
         &self.0.contact
     }
 
+    /// A Contact of ours for another user: where a caller may send a redirected call.
+    pub fn contact_of(&self, user: &[u8]) -> Vec<u8> {
+        let contact = self.contact();
+        let (scheme, rest) = contact.split_once(':').unwrap_or(("<sip", ""));
+        [scheme.as_bytes(), b":", user, b"@", rest.as_bytes()].concat()
+    }
+
     /// Value of our Allow (RFC 3261 20.5).
     pub fn allow(&self) -> &str {
         &self.0.allow

@@ -37,6 +37,37 @@ pub enum EndedBy {
     Node,
 }
 
+/// How a party was to be exchanged for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferKind {
+    /// REFER: a new party was called.
+    Blind,
+    /// REFER with Replaces: a party of another call, or of a call elsewhere.
+    Consultative,
+    /// INVITE with Replaces: the new party called us.
+    Replaces,
+}
+
+/// One exchange of a party.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TransferRecord {
+    pub kind: TransferKind,
+    /// Whose place was to be taken.
+    pub side: Side,
+    /// Trunk of the party that left, or stayed when the transfer failed.
+    pub by: Arc<str>,
+    /// Trunk and Call-ID of the new party's leg, where there was one.
+    pub to: Option<Arc<str>>,
+    pub call_id: Option<String>,
+    pub began: WallTime,
+    pub ended: WallTime,
+    /// `Transferred` or `Replaced` when it succeeded.
+    pub cause: Cause,
+    /// Media of the leg that left, once counted.
+    pub media: LegMediaCounts,
+}
+
 /// Media of one leg, as the relay counted it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct LegMediaCounts {
@@ -83,6 +114,9 @@ pub struct CallRecord {
     pub ended_by: EndedBy,
     /// INVITEs sent for it.
     pub attempts: u32,
+    /// 3xx followed.
+    pub redirects: u32,
+    pub transfers: Vec<TransferRecord>,
     pub caller_media: LegMediaCounts,
     pub callee_media: LegMediaCounts,
 }

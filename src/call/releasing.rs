@@ -41,7 +41,10 @@ impl Releasing {
 
     /// True when nothing is awaited any more.
     pub fn is_done(&self, common: &Common) -> bool {
-        common.caller.is_done() && self.callee.as_ref().is_none_or(Leg::is_done) && common.losers.is_empty()
+        common.caller.is_done()
+            && self.callee.as_ref().is_none_or(Leg::is_done)
+            && common.losers.is_empty()
+            && common.departing.is_empty()
     }
 
     /// Writes the record and lets the dialogs go.
@@ -92,7 +95,16 @@ impl Releasing {
                     }
                 }
             }
-            CallInput::Presence { .. }
+            // It came too late for the call it was asked into.
+            CallInput::Joined(Ok(leg)) => common.departing.dismiss(*leg, Cause::Transferred, work),
+            CallInput::Replacing(replacement) => {
+                let (cause, tag) = (Cause::DialogLost, work.token(10));
+                let bytes = compose::refusal_with(Status::DECLINE, cause, &replacement.invite.head, &tag, None);
+                let transaction = replacement.invite.transaction;
+                work.out.push(Effect::Respond { transaction, status: Status::DECLINE, bytes });
+            }
+            CallInput::Joined(Err(_))
+            | CallInput::Presence { .. }
             | CallInput::Digit { .. }
             | CallInput::Cancelled { .. }
             | CallInput::Resolved(_)
@@ -165,6 +177,7 @@ impl Releasing {
                 for invite in common.losers.drain(..) {
                     work.out.push(Effect::Abandon { branch: invite.branch });
                 }
+                common.departing.forget(work);
                 common.caller.forget(work);
                 if let Some(callee) = &mut self.callee {
                     callee.forget(work);

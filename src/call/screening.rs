@@ -2,7 +2,9 @@
 //! a refusal or the call's numbers out.
 
 use super::compose;
-use crate::sip::{Method, Name, Request, Status, Uri};
+use super::record::Side;
+use crate::route::diverting::DIVERSIONS;
+use crate::sip::{Method, Name, NameAddr, Request, Status, Uri};
 
 /// Why a request out of a dialog is refused. The variant's name is the metric label.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +27,16 @@ pub enum Refusal {
     BadNumber,
     /// 482: the same request by another path (RFC 3261 8.2.2.2).
     Merged,
+    /// 482: the called number has come round more than once (RFC 5806, RFC 7044).
+    Loop,
+    /// 483: more diversions than a call may have.
+    TooManyDiversions,
     /// 481: inside a dialog that is not there.
     NoDialog,
+    /// 400: a Replaces that cannot be read, several, or one beside Join (RFC 3891 3, RFC 3911 5).
+    BadReplaces,
+    /// 403, 481, 486, 603: the dialog that Replaces names may not be replaced (RFC 3891 3).
+    NotReplaceable(Status),
     /// 503: limits or draining.
     Overload,
 }
@@ -44,7 +54,11 @@ impl Refusal {
             Refusal::NotAcceptable => 406,
             Refusal::BadNumber => 404,
             Refusal::Merged => 482,
+            Refusal::Loop => 482,
+            Refusal::TooManyDiversions => 483,
             Refusal::NoDialog => 481,
+            Refusal::BadReplaces => 400,
+            Refusal::NotReplaceable(status) => status.code(),
             Refusal::Overload => 503,
         };
         Status::new(code).unwrap_or(Status::SERVER_INTERNAL_ERROR)
@@ -62,7 +76,11 @@ impl Refusal {
             Refusal::NotAcceptable => "not_acceptable",
             Refusal::BadNumber => "bad_number",
             Refusal::Merged => "merged_request",
+            Refusal::Loop => "loop",
+            Refusal::TooManyDiversions => "too_many_diversions",
             Refusal::NoDialog => "no_dialog",
+            Refusal::BadReplaces => "bad_replaces",
+            Refusal::NotReplaceable(_) => "not_replaceable",
             Refusal::Overload => "overload",
         }
     }
@@ -80,6 +98,10 @@ impl Refusal {
             | Refusal::NotAcceptable
             | Refusal::BadNumber
             | Refusal::Merged
+            | Refusal::Loop
+            | Refusal::TooManyDiversions
+            | Refusal::BadReplaces
+            | Refusal::NotReplaceable(_)
             | Refusal::NoDialog => None,
         }
     }
@@ -111,7 +133,38 @@ pub fn screen(request: &Request) -> Result<(), Refusal> {
         return Err(Refusal::TooManyHops);
     }
     extensions(request)?;
+    circles(request)?;
     body(request)
+}
+
+/// RFC 5806 and RFC 7044 as they bound a forwarded call (MD-100): so many diversions, and the called number not twice
+/// among those that it left. Once is no circle: a number may be forwarded to a namesake elsewhere.
+fn circles(request: &Request) -> Result<(), Refusal> {
+    if request.method != Method::Invite {
+        return Ok(());
+    }
+    let diversions = addresses(request, Name::Diversion);
+    let mut history = addresses(request, Name::HistoryInfo);
+    // The last entry is where the call goes now.
+    history.pop();
+    let counted: usize = diversions.iter().map(diversion_count).fold(0, usize::saturating_add);
+    if counted > DIVERSIONS || history.len() > DIVERSIONS {
+        return Err(Refusal::TooManyDiversions);
+    }
+    let called = decoded(&request.uri);
+    let times = |list: &[NameAddr]| list.iter().filter(|entry| decoded(&entry.uri) == called).count();
+    if !called.is_empty() && times(&diversions).max(times(&history)) > 1 { Err(Refusal::Loop) } else { Ok(()) }
+}
+
+/// Entries of an informative field; one that cannot be read says nothing.
+fn addresses(request: &Request, name: Name) -> Vec<NameAddr> {
+    request.message.list(name).iter().filter_map(|entry| NameAddr::parse(entry).ok()).collect()
+}
+
+/// How many diversions an entry stands for (RFC 5806 6: its counter).
+fn diversion_count(entry: &NameAddr) -> usize {
+    let counter = entry.param("counter").flatten().and_then(|count| std::str::from_utf8(count).ok());
+    counter.and_then(|count| count.parse().ok()).unwrap_or(1)
 }
 
 fn method(method: &Method) -> Result<(), Refusal> {
@@ -138,9 +191,19 @@ pub(super) fn extensions(request: &Request) -> Result<(), Refusal> {
     let tags: Vec<String> = [Name::Require, Name::ProxyRequire]
         .into_iter()
         .flat_map(|name| request.message.tokens(name))
+        .filter(|tag| !is_supported(tag, &request.method))
         .take(TAGS_SHOWN)
         .collect();
     if tags.is_empty() { Ok(()) } else { Err(Refusal::BadExtension(tags)) }
+}
+
+/// Extensions whose rules are kept (RFC 3891, RFC 4488).
+fn is_supported(tag: &str, method: &Method) -> bool {
+    match method {
+        Method::Invite => tag.eq_ignore_ascii_case("replaces"),
+        Method::Refer => tag.eq_ignore_ascii_case("norefersub"),
+        _ => false,
+    }
 }
 
 /// RFC 3261 8.2.3: an INVITE's body is a session description or nothing, not encoded; its answer may be one.
@@ -182,18 +245,34 @@ pub fn is_sdp_type(content_type: Option<&[u8]>) -> bool {
 /// A called party with octets that no number and no user name has: escaped control characters and the like are
 /// never unescaped into a header, a log or a look-up.
 pub fn numbers(request: &Request) -> Result<Numbers, Refusal> {
-    let called = decoded(&request.uri);
-    if !called.iter().all(|&octet| is_fit(octet)) {
-        return Err(Refusal::BadNumber);
-    }
+    let (called, called_user) = called(&request.uri)?;
     let calling = decoded(&request.from.uri);
     let calling_fit = calling.iter().all(|&octet| is_fit(octet));
     Ok(Numbers {
         calling: if calling_fit { text(calling) } else { String::from("unknown") },
-        called: text(called),
+        called,
         calling_user: if calling_fit { user(&request.from.uri) } else { None },
-        called_user: user(&request.uri),
+        called_user,
     })
+}
+
+/// The number a URI names, decoded for routes and records, and its user part for an outgoing URI.
+///
+/// # Errors
+/// Octets that no number and no user name has.
+pub fn called(uri: &Uri) -> Result<(String, Option<bytes::Bytes>), Refusal> {
+    let called = decoded(uri);
+    if called.iter().all(|&octet| is_fit(octet)) { Ok((text(called), user(uri))) } else { Err(Refusal::BadNumber) }
+}
+
+impl Numbers {
+    /// Another party stands on `side`.
+    pub fn renamed(&mut self, side: Side, number: String, user: Option<bytes::Bytes>) {
+        match side {
+            Side::Caller => (self.calling, self.calling_user) = (number, user),
+            Side::Callee => (self.called, self.called_user) = (number, user),
+        }
+    }
 }
 
 /// Octets of a number or a plain user name.

@@ -58,6 +58,18 @@ fn call(event: &CallEvent) {
         CallEvent::Presence { call, trunk, change: Change::CameBack } => {
             info!(call = call.0, trunk = %trunk, "media of the party comes again");
         }
+        CallEvent::TransferBegan { call, kind } => debug!(call = call.0, kind = ?kind, "transfer asked for"),
+        CallEvent::TransferEnded { call, transfer } => info!(
+            call = call.0,
+            kind = ?transfer.kind,
+            by = %transfer.by,
+            to = transfer.to.as_deref().unwrap_or("-"),
+            cause = transfer.cause.label(),
+            "transfer ended"
+        ),
+        CallEvent::Redirected { call, from, contacts } => {
+            info!(call = call.0, from = %from, contacts, "call redirected");
+        }
         CallEvent::Ended(record) => ended(record),
     }
 }

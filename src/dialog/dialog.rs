@@ -231,6 +231,11 @@ impl Dialog {
         next
     }
 
+    /// The number of our last request; 0 before the first.
+    pub fn last_cseq(&self) -> u32 {
+        self.local_cseq.unwrap_or_default()
+    }
+
     /// Notes the number of a request from the peer. Gaps are fine; an equal number is a matter of the transactions.
     /// ACK and CANCEL carry their INVITE's number and are not counted.
     ///

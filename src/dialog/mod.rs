@@ -8,6 +8,7 @@
 pub mod dialog;
 pub mod key;
 pub mod path;
+pub mod refer;
 mod uri_octets;
 
 pub use dialog::{BadDialog, Dialog, OutOfOrder, OutgoingRequestFacts, Role, TargetChange};

@@ -64,6 +64,15 @@ impl Admission {
         }
     }
 
+    /// A leg of `from` on `trunk` belongs to `to` from now on.
+    pub fn moved(&mut self, trunk: &Trunk, from: CallId, to: CallId) {
+        let Some(trunks) = self.calls.get_mut(&from) else { return };
+        if let Some(at) = trunks.iter().rposition(|held| *held == trunk.id) {
+            trunks.remove(at);
+            self.calls.entry(to).or_default().push(trunk.id);
+        }
+    }
+
     /// A call is over.
     pub fn ended(&mut self, call: CallId) {
         for trunk in self.calls.remove(&call).unwrap_or_default() {

@@ -115,7 +115,11 @@ impl Engine {
             return self.refuse(now, &request, flow, &refusal, out);
         }
         match &request.method {
-            Method::Invite => self.invited(now, request, flow, trunk, out),
+            Method::Invite => {
+                if let Some(request) = self.replaced(now, request, flow, &trunk, out) {
+                    self.invited(now, request, flow, trunk, out);
+                }
+            }
             Method::Options => self.probed_by_peer(now, &request, flow, &trunk, out),
             // BYE without a To tag belongs to nothing.
             _ => self.refuse(now, &request, flow, &Refusal::NoDialog, out),
@@ -279,7 +283,7 @@ impl Engine {
         self.transactions.respond(now.instant, transaction, status, bytes);
     }
 
-    fn refuse(&mut self, now: Now, request: &Request, flow: Flow, refusal: &Refusal, out: &mut Outbox) {
+    pub(super) fn refuse(&mut self, now: Now, request: &Request, flow: Flow, refusal: &Refusal, out: &mut Outbox) {
         let Some(transaction) = self.open(now, request, flow, User::Nobody, out) else { return };
         let tag = self.tag();
         let status = refusal.status();

@@ -6,6 +6,7 @@ mod authorization;
 mod dispatch;
 pub mod io;
 mod merging;
+mod moves;
 mod outgoing;
 mod ports;
 mod probes;
@@ -345,8 +346,12 @@ impl Engine {
                     self.dialogs.insert(key, (call, side));
                 }
                 Effect::DialogClosed { key } => {
-                    self.dialogs.remove(&key);
+                    // A party that moved to another call took its dialog along.
+                    if self.dialogs.get(&key).is_some_and(|(owner, _)| *owner == call) {
+                        self.dialogs.remove(&key);
+                    }
                 }
+                Effect::Join { key, side, trunk } => self.join(now, call, (key, side, trunk), out),
                 Effect::Event(event) => self.call_event(event, out),
             }
             // Messages leave in the order the call gave them.

@@ -94,6 +94,7 @@ impl Engine {
             cseq: 1,
             max_forwards: MAX_FORWARDS,
             routes: Vec::new(),
+            extra: Vec::new(),
         };
         let branch = Branch::fresh(&mut *self.entropy);
         let target =

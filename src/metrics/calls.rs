@@ -21,6 +21,9 @@ pub struct CallCounters {
     pub started: AtomicU64,
     pub attempts: AtomicU64,
     pub answered: AtomicU64,
+    /// REFERs executed and INVITEs with Replaces; 3xx followed.
+    pub transfers_begun: AtomicU64,
+    pub redirects: AtomicU64,
     /// Messages shown to the second reader, and how many it read alike.
     pub cross_checked: AtomicU64,
     pub cross_agreed: AtomicU64,
@@ -32,6 +35,7 @@ pub struct CallCounters {
 struct Labelled {
     ended: BTreeMap<&'static str, u64>,
     failed_attempts: BTreeMap<&'static str, u64>,
+    transfers: BTreeMap<&'static str, u64>,
     dropped: BTreeMap<&'static str, u64>,
     refused: BTreeMap<&'static str, u64>,
     disagreements: BTreeMap<&'static str, u64>,
@@ -166,6 +170,9 @@ impl CallCounters {
                 *self.labelled().silences.entry(trunk.to_string()).or_default() += 1;
             }
             CallEvent::Presence { change: Change::CameBack, .. } => {}
+            CallEvent::TransferBegan { .. } => one(&self.transfers_begun),
+            CallEvent::TransferEnded { transfer, .. } => self.add(|held| held.transfers.entry(transfer.cause.label())),
+            CallEvent::Redirected { .. } => one(&self.redirects),
             CallEvent::Ended(record) => self.note_end(record),
         }
     }
@@ -196,6 +203,11 @@ impl CallCounters {
     /// Attempts failed, by cause.
     pub fn failed_attempts(&self) -> Counts {
         owned(&self.labelled().failed_attempts)
+    }
+
+    /// Transfers ended, by cause: `transferred` and `replaced` succeeded.
+    pub fn transfers(&self) -> Counts {
+        owned(&self.labelled().transfers)
     }
 
     /// Requests out of a dialog refused, by reason.

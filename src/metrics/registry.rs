@@ -111,6 +111,9 @@ impl Sources {
         labelled(encoder, "calls_ended", "Calls ended, by cause", "cause", calls.ended())?;
         let failed = "Attempts that failed, by cause";
         labelled(encoder, "call_attempts_failed", failed, "cause", calls.failed_attempts())?;
+        counter(encoder, "transfers_begun", "REFER executed, INVITE with Replaces", read(&calls.transfers_begun))?;
+        labelled(encoder, "transfers_ended", "Transfers ended, by cause", "cause", calls.transfers())?;
+        counter(encoder, "redirects", "3xx followed", read(&calls.redirects))?;
         labelled(encoder, "sip_dropped", "Messages dropped by the core, by reason", "reason", calls.dropped())?;
         labelled(encoder, "sip_requests_refused", "Requests refused, by reason", "reason", calls.refused())?;
         self.targets(encoder)?;

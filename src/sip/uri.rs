@@ -299,6 +299,12 @@ impl SipUri {
     }
 }
 
+/// Name and value of one field of a URI's header part, the value unescaped once.
+pub(crate) fn embedded_header(field: &[u8]) -> (&[u8], Vec<u8>) {
+    let (name, value) = cut(field, b'=');
+    (name, percent_decoded(value.unwrap_or_default()))
+}
+
 /// Parameters that make two URIs differ even when only one has them (RFC 3261 19.1.4).
 const MUST_AGREE: [&str; 5] = ["user", "ttl", "method", "maddr", "transport"];
 

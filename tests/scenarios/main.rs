@@ -67,6 +67,7 @@ mod protection_is_as_the_trunk_says;
 mod provisional_responses_that_cross;
 mod random_walk;
 mod record_route_is_obeyed_on_both_legs;
+mod refer_calls_the_new_party;
 mod refresh_is_answered_here;
 mod refusals_are_mapped_with_a_reason;
 mod reinvite_refused_keeps_the_call;

@@ -36,7 +36,8 @@ fn in_a_dialog() {
     for (method, status) in [
         ("INFO", 405),
         ("UPDATE", 405),
-        ("REFER", 405),
+        // MD-152: answered here, never echoed.
+        ("REFER", 603),
         ("NOTIFY", 405),
         ("MESSAGE", 405),
         ("SUBSCRIBE", 405),

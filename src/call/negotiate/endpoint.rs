@@ -12,8 +12,8 @@ use crate::media::plan::{
 use crate::route::media::{Comfort, MediaSettings, TrunkDtmf};
 
 /// One codec of a settled leg under both sides' numbers; they differ only when an answer changed them (RFC 3264 6.1).
-struct Pair<'a> {
-    codec: &'a Codec,
+pub(super) struct Pair<'a> {
+    pub(super) codec: &'a Codec,
     /// The peer sends this to us.
     ours: u8,
     /// We send this to the peer.
@@ -214,7 +214,7 @@ fn ice(here: &Settled) -> Option<IcePlan> {
     Some(IcePlan { local, remote_ufrag: Some(remote.ufrag.clone()) })
 }
 
-fn pairs(leg: &Settled) -> Vec<Pair<'_>> {
+pub(super) fn pairs(leg: &Settled) -> Vec<Pair<'_>> {
     let theirs = |ours: &Format| {
         let same = leg.said.formats.iter().find(|format| format.payload == ours.payload);
         same.filter(|format| format.codec.is_same_encoding(&ours.codec))

@@ -20,6 +20,8 @@ pub struct Relay {
     pub plans: BTreeMap<EndpointId, EndpointPlan>,
     /// Joined endpoints, in the order given.
     pub joined: Vec<(EndpointId, EndpointId)>,
+    /// Who is joined with whom now.
+    partners: BTreeMap<EndpointId, EndpointId>,
 }
 
 /// Networks of the scenarios' configuration, by name: carrier, public.
@@ -82,10 +84,17 @@ impl Relay {
             MediaCommand::Configure { lease, plan, .. } if is_wrong(&plan, lease.network) => {
                 wrong("the wrong protection")
             }
-            MediaCommand::Configure { endpoint, .. } | MediaCommand::Detach { endpoint, .. } => {
+            MediaCommand::Configure { endpoint, .. } => {
                 if !self.open.contains(&endpoint) {
                     wrong("configured what is not open");
                 }
+                None
+            }
+            MediaCommand::Detach { endpoint, .. } => {
+                if !self.open.contains(&endpoint) {
+                    wrong("parted what is not open");
+                }
+                self.part(endpoint);
                 None
             }
             MediaCommand::PlayDigit { endpoint, .. }
@@ -102,12 +111,16 @@ impl Relay {
                     wrong("joined what is not open");
                 }
                 self.joined.push((a, b));
+                self.part(a);
+                self.part(b);
+                self.partners.extend([(a, b), (b, a)]);
                 None
             }
             MediaCommand::Close { endpoint, .. } => {
                 if !self.open.remove(&endpoint) {
                     wrong("closed what is not open");
                 }
+                self.part(endpoint);
                 Some(MediaEvent::Closed { endpoint, counts: self.counts })
             }
         }
@@ -121,5 +134,21 @@ impl Relay {
     /// What is still open at the end.
     pub fn leftovers(&self) -> Option<String> {
         (!self.open.is_empty()).then(|| format!("endpoints still open: {:?}", self.open))
+    }
+
+    fn part(&mut self, endpoint: EndpointId) {
+        if let Some(partner) = self.partners.remove(&endpoint) {
+            self.partners.remove(&partner);
+        }
+    }
+
+    /// Whose packets reach the far end at this address: far ends of the endpoints that its endpoints are joined with.
+    pub fn heard_at(&self, address: std::net::IpAddr) -> Vec<std::net::IpAddr> {
+        let far = |endpoint: &EndpointId| {
+            let plan = self.plans.get(endpoint).filter(|_| self.open.contains(endpoint))?;
+            plan.remote.map(|remote| remote.rtp.ip())
+        };
+        let joined = self.partners.iter().filter(|(endpoint, _)| far(endpoint) == Some(address));
+        joined.filter_map(|(_, partner)| far(partner)).collect()
     }
 }

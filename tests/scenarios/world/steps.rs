@@ -3,8 +3,9 @@
 use trunkline::route::media::{MediaSettings, SoundSettings};
 use trunkline::route::settings::RoutingSettings;
 use trunkline::route::snapshot::Snapshot;
+use trunkline::route::transfer::{RedirectPolicy, ReferPolicy, ReferTarget, ReplacesPolicy, TransferSettings};
 
-use super::text::{Dialog, Text, invite, sdp, settings};
+use super::text::{Dialog, Text, invite, route, sdp, settings, with_header};
 use super::{Name, World};
 
 /// An answered call.
@@ -95,12 +96,81 @@ impl World {
         self.hears_bye(talk.to);
     }
 
+    /// The called party says BYE; `other`, who came into the call, hears it.
+    pub fn callee_hangs_up_to(&mut self, other: Name, talk: &mut Talk) {
+        let (at, mut dialog) = (talk.to, talk.callee.clone());
+        self.leaves(at, &mut dialog);
+        self.hears_bye(other);
+    }
+
     /// The called party says BYE; the caller hears it and answers.
     pub fn callee_hangs_up(&mut self, talk: &mut Talk) {
         let bye = talk.callee.request("BYE", "");
         self.send(talk.to, bye);
         self.expect(talk.to, "SIP/2.0 200");
         self.hears_bye(talk.from);
+    }
+
+    /// Whose media `at` hears, by the relay's joins.
+    pub fn hears(&self, at: Name) -> Vec<Name> {
+        let far = self.relay.heard_at(self.agents[&at].listens.ip());
+        far.into_iter()
+            .filter_map(|ip| Name::ALL.into_iter().find(|name| self.agents[name].listens.ip() == ip))
+            .collect()
+    }
+
+    /// A world whose platform may transfer, and whose routes lead "+4931" to carrier B alone.
+    pub fn moving(change: impl FnOnce(&mut RoutingSettings)) -> World {
+        World::configured(|settings| {
+            for trunk in &mut settings.trunks {
+                trunk.behaviour.transfer = TransferSettings {
+                    refer: ReferPolicy::Execute,
+                    target: ReferTarget::Route,
+                    replaces: ReplacesPolicy::Take,
+                    send_replaces: ReplacesPolicy::Take,
+                    redirect: RedirectPolicy::Follow,
+                };
+            }
+            settings.routes.insert(0, route("platform", Some("+4931"), &["carrier-b"]));
+            settings.routes.insert(0, route("carrier-a", Some("+4931"), &["carrier-b"]));
+            change(settings);
+        })
+    }
+
+    /// `at` sends REFER in `dialog` with these lines, and is told 202 and "100 Trying".
+    pub fn refers(&mut self, at: Name, dialog: &mut Dialog, refer_to: &str) -> Text {
+        let refer = with_header(&dialog.request("REFER", ""), &format!("Refer-To: {refer_to}"));
+        self.send(at, refer);
+        self.expect(at, "SIP/2.0 202");
+        self.is_told(at, "SIP/2.0 100 Trying")
+    }
+
+    /// `at` gets a NOTIFY with this status line, and answers it.
+    pub fn is_told(&mut self, at: Name, line: &str) -> Text {
+        let notify = self.expect(at, "NOTIFY");
+        assert_eq!(notify.body(), format!("{line}\r\n"), "{}", notify.as_str());
+        assert_eq!(notify.header("Content-Type"), "message/sipfrag;version=2.0");
+        let over = !line.starts_with("SIP/2.0 1");
+        let state = notify.header("Subscription-State");
+        assert_eq!(state.starts_with("terminated"), over, "{state}");
+        self.send(at, notify.respond(200, at, ""));
+        notify
+    }
+
+    /// `at` ends its leg by itself.
+    pub fn leaves(&mut self, at: Name, dialog: &mut Dialog) {
+        let bye = dialog.request("BYE", "");
+        self.send(at, bye);
+        self.expect(at, "SIP/2.0 200");
+    }
+
+    /// `at` answers the INVITE it got and is acknowledged; its dialog.
+    pub fn answers(&mut self, at: Name, offered: &Text) -> Dialog {
+        let answer = offered.respond(200, at, &sdp(at, "sendrecv"));
+        let dialog = Dialog::of_callee(at, offered, &answer);
+        self.send(at, answer);
+        self.expect(at, "ACK");
+        dialog
     }
 
     /// `at` gets a BYE and answers it.

@@ -387,7 +387,8 @@ fn trunk(name: &str, listener: &str, host: &str, port: u16) -> TrunkSettings {
     }
 }
 
-fn route(from: &str, called: Option<&str>, to: &[&str]) -> RouteSettings {
+/// A route of the scenarios' configuration.
+pub fn route(from: &str, called: Option<&str>, to: &[&str]) -> RouteSettings {
     RouteSettings {
         name: None,
         from: from.into(),

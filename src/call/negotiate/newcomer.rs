@@ -1,0 +1,44 @@
+//! When a party is exchanged: what the one that stays can be offered to the new one with, and whether it must be told.
+
+use super::plan::{AudioPlan, Codec, CodecRole, Direction};
+use super::{LegMedia, Role, Settled, endpoint};
+
+impl LegMedia {
+    /// What a new party is offered in this peer's name: what is agreed first, so that nothing here need change, then what
+    /// else the peer takes. A hold of its own crosses; one it only answered was the leaving party's.
+    pub fn plan_for_newcomer(&self) -> Option<AudioPlan> {
+        let settled = self.settled.as_ref()?;
+        let said = self.remote_plan()?;
+        let direction = match settled.role {
+            Role::Answer => said.direction,
+            Role::Offer => Direction::SendRecv,
+        };
+        let mut codecs = agreed(settled);
+        for codec in said.codecs {
+            if !codecs.contains(&codec) {
+                codecs.push(codec);
+            }
+        }
+        Some(AudioPlan { codecs, direction, ptime_ms: said.ptime_ms })
+    }
+
+    /// Whether this peer needs a new description to talk to a party of which `plan` holds (MD-150): it was told to hold,
+    /// or has not agreed on the codec. A peer that need not be told hears of the exchange by its ears alone.
+    pub fn must_hear(&self, plan: &AudioPlan) -> bool {
+        let Some(settled) = &self.settled else { return true };
+        let wanted = self.held_direction(plan.direction);
+        let direction = match settled.role {
+            Role::Offer => wanted,
+            Role::Answer => wanted.answering(settled.said.direction),
+        };
+        let agreed = agreed(settled);
+        let speech = plan.codecs_for(&self.settings).into_iter().find(|codec| codec.role() == CodecRole::Speech);
+        direction != settled.sent.local.direction
+            || speech.is_some_and(|speech| !agreed.iter().any(|codec| codec.is_same_encoding(&speech)))
+    }
+}
+
+/// What both sides of a leg can send and take now.
+fn agreed(settled: &Settled) -> Vec<Codec> {
+    endpoint::pairs(settled).into_iter().map(|pair| pair.codec.clone()).collect()
+}

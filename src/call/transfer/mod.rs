@@ -1,0 +1,292 @@
+//! A party of an answered call is exchanged for another: REFER, blind or with Replaces (RFC 3515, RFC 5589), and INVITE
+//! with Replaces (RFC 3891); and a call that is redirected before its answer (RFC 3261 8.1.3.4).
+//!
+//! Every exchange ends in one step, `take_place` in [`arrival`]: a new leg stands where the old one stood, media is
+//! joined anew, the old leg goes to [`departing`]. The leg that stays keeps its port, its key and its SSRC (MD-126), and
+//! hears a re-INVITE only when its description must change (MD-150). Obeyed: MD-138 to MD-155 but for what belongs to a
+//! profile, PF-80, PF-150. Assumed: one exchange at a time in one call; what comes meanwhile is answered 491.
+
+mod arrival;
+mod departing;
+mod joining;
+mod passing;
+mod redirect;
+mod referral;
+mod replacing;
+mod reports;
+mod seeking;
+mod waiting;
+
+use std::sync::Arc;
+
+use super::call::{CallInput, CallTimer, Common, State};
+use super::cause::Cause;
+use super::effect::{Branch, Effect, Work};
+use super::established::Established;
+use super::event::CallEvent;
+use super::exchange::Exchange;
+use super::leg::Leg;
+use super::record::{LegMediaCounts, Side, TransferKind, TransferRecord};
+use crate::base::WallTime;
+use crate::base::ids::TransactionId;
+use crate::dialog::DialogKey;
+use crate::dialog::refer::Refer;
+use crate::sip::flow::Flow;
+use crate::sip::{Method, Request, Status};
+
+pub use departing::Departing;
+pub use joining::Unjoined;
+pub(super) use redirect::Diverted;
+pub use replacing::Replacement;
+
+use passing::Passing;
+use reports::Reports;
+use seeking::Seeking;
+
+/// Everything about exchanges of parties that an answered call has in hand.
+#[derive(Debug, Default)]
+pub(super) struct Moves {
+    transfer: Option<Box<Transfer>>,
+    /// INVITE with Replaces that waits for an exchange to be over.
+    entering: Option<Box<Replacement>>,
+    /// Who must still be asked, by a re-INVITE, to talk to its new partner.
+    unsettled: Vec<Side>,
+    /// What transferors are still told.
+    reports: Vec<(Side, Reports)>,
+    passing: Passing,
+    /// REFERs and replacements so far.
+    count: u32,
+    /// Sides that have sent REFER before: further ones are told apart by their number.
+    referred: Vec<Side>,
+}
+
+/// A transfer under way.
+#[derive(Debug)]
+struct Transfer {
+    kind: TransferKind,
+    /// Whose place is to be taken.
+    by: Side,
+    refer: Refer,
+    began: WallTime,
+    /// The last the new party let us hear of its ringing.
+    rings: Option<Status>,
+    stage: Stage,
+}
+
+/// A request inside the call.
+struct Asked {
+    side: Side,
+    transaction: TransactionId,
+    request: Box<Request>,
+    flow: Flow,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// The new party is being called.
+    Seeking(Box<Seeking>),
+    /// A party of another call is asked for; so often it was busy.
+    Joining { tries: u32 },
+    /// It answered, and an exchange between the old parties must end first.
+    Arrived(Box<Leg>),
+}
+
+/// What became of an input.
+pub(super) enum Turn {
+    Done(State),
+    /// It has nothing to do with a transfer.
+    Left(Box<Established>, CallInput),
+}
+
+/// What a request inside the call is to its transfers.
+enum Part {
+    Refer,
+    Report,
+    /// The transferor says BYE while the new party is sought.
+    LeftEarly,
+    /// The transferee, whose partner has left, sends INVITE.
+    Alone,
+    /// The new party, whose place is not free yet.
+    Arrived,
+    Other,
+}
+
+impl Established {
+    /// Handles an input that concerns an exchange of parties; anything else comes back.
+    pub(super) fn moved(mut self: Box<Self>, common: &mut Common, input: CallInput, work: &mut Work<'_>) -> Turn {
+        Turn::Done(match input {
+            CallInput::Request { side, transaction, request, flow } => {
+                return self.moved_by(common, Asked { side, transaction, request, flow }, work);
+            }
+            CallInput::Response { branch, response, flow, .. } if self.seeks(&branch) => {
+                self.sought(common, work, |seeking, common, work| seeking.response(common, &response, flow, work))
+            }
+            CallInput::Failed { branch, cause, .. } if self.seeks(&branch) => {
+                self.sought(common, work, |seeking, common, work| seeking.failed(common, cause, work))
+            }
+            CallInput::Resolved(resolution) => {
+                self.sought(common, work, |seeking, common, work| seeking.resolved(common, resolution, work))
+            }
+            CallInput::Response { branch, response, .. } if self.reports_by(&branch) => {
+                self.reported(common, &branch, Some(response.status), work)
+            }
+            CallInput::Failed { branch, .. } if self.reports_by(&branch) => self.reported(common, &branch, None, work),
+            CallInput::Response { branch, response, .. } if self.moves.passing.awaits(&branch) => {
+                self.passed(common, &branch, response.status, work)
+            }
+            CallInput::Failed { branch, .. } if self.moves.passing.awaits(&branch) => {
+                self.passed(common, &branch, Status::REQUEST_TIMEOUT, work)
+            }
+            CallInput::MediaClosed { endpoint, counts } => {
+                let legs = [&mut common.caller, &mut self.callee].into_iter();
+                legs.filter(|leg| leg.media.endpoint() == endpoint).for_each(|leg| leg.media.closed(&counts));
+                State::Established(self)
+            }
+            CallInput::Joined(answer) => self.joined(common, answer, work),
+            CallInput::Replacing(replacement) => self.replacing(common, replacement, work),
+            CallInput::Cancelled { transaction, .. } if self.enters_by(transaction) => {
+                self.replacement_cancelled(common, work)
+            }
+            input @ (CallInput::Response { .. }
+            | CallInput::Failed { .. }
+            | CallInput::Cancelled { .. }
+            | CallInput::Ack { .. }
+            | CallInput::Digit { .. }
+            | CallInput::Presence { .. }
+            | CallInput::HangUp(_)) => return Turn::Left(self, input),
+        })
+    }
+
+    fn moved_by(self: Box<Self>, common: &mut Common, asked: Asked, work: &mut Work<'_>) -> Turn {
+        Turn::Done(match self.part(common, &asked) {
+            Part::Refer => self.referred(common, asked, work),
+            Part::Report => self.report_passes(common, asked, work),
+            Part::LeftEarly => self.transferor_left(common, asked, work),
+            Part::Alone => self.invited_alone(common, asked, work),
+            Part::Arrived => self.arrived_said(common, asked, work),
+            Part::Other => {
+                let Asked { side, transaction, request, flow } = asked;
+                return Turn::Left(self, CallInput::Request { side, transaction, request, flow });
+            }
+        })
+    }
+
+    fn part(&self, common: &Common, asked: &Asked) -> Part {
+        let key = DialogKey::of_request(&asked.request);
+        let is_leaving = self.leaving() == Some(asked.side);
+        match (&self.stage(), &asked.request.method) {
+            (Some(Stage::Arrived(leg)), _) if Some(leg.key()) == key => Part::Arrived,
+            (_, Method::Refer) => Part::Refer,
+            (_, Method::Notify) => Part::Report,
+            (Some(_), Method::Bye) if is_leaving => Part::LeftEarly,
+            (Some(_), Method::Invite) if !is_leaving && self.leg(common, asked.side.other()).is_over() => Part::Alone,
+            _ => Part::Other,
+        }
+    }
+
+    fn stage(&self) -> Option<&Stage> {
+        self.moves.transfer.as_ref().map(|transfer| &transfer.stage)
+    }
+
+    fn seeks(&self, branch: &Branch) -> bool {
+        matches!(self.stage(), Some(Stage::Seeking(seeking)) if seeking.awaits(branch))
+    }
+
+    fn reports_by(&self, branch: &Branch) -> bool {
+        self.moves.reports.iter().any(|(_, reports)| reports.awaits(branch))
+    }
+
+    fn enters_by(&self, transaction: TransactionId) -> bool {
+        self.moves.entering.as_ref().is_some_and(|entering| entering.invite.transaction == transaction)
+    }
+
+    /// Whose place is to be taken, if a transfer is under way.
+    fn leaving(&self) -> Option<Side> {
+        self.moves.transfer.as_ref().map(|transfer| transfer.by)
+    }
+
+    /// The leg of `side`.
+    fn leg<'a>(&'a self, common: &'a Common, side: Side) -> &'a Leg {
+        match side {
+            Side::Caller => &common.caller,
+            Side::Callee => &self.callee,
+        }
+    }
+
+    /// A timer that is only set while a new party is sought.
+    pub(super) fn transfer_timer(self: Box<Self>, common: &mut Common, timer: CallTimer, work: &mut Work<'_>) -> State {
+        if matches!(self.stage(), Some(Stage::Joining { .. })) {
+            return self.ask_again(common, work);
+        }
+        self.sought(common, work, |seeking, common, work| seeking.timed_out(common, timer, work))
+    }
+
+    /// What had to wait for an exchange to end happens now. Called after everything that may have ended one.
+    pub(super) fn proceed(self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
+        if !matches!(self.exchange, Exchange::Idle) {
+            return State::Established(self);
+        }
+        if matches!(self.stage(), Some(Stage::Arrived(_))) {
+            return self.arrived_takes_place(common, work);
+        }
+        if self.moves.entering.is_some() {
+            return self.enter(common, work);
+        }
+        self.settle_parties(common, work)
+    }
+
+    /// The call ends: nobody new comes into it, and its transferors hear so.
+    pub(super) fn give_up_moves(&mut self, common: &mut Common, cause: Cause, work: &mut Work<'_>) {
+        self.refuse_replacement(common, Cause::DialogLost, work);
+        self.moves.passing.refuse_all(work);
+        let Some(transfer) = self.moves.transfer.take() else { return };
+        let cause = if cause == Cause::NormalClearing { Cause::CallerCancelled } else { cause };
+        self.report(common, transfer.by, cause.status(), work);
+        let by = Arc::clone(&self.leg(common, transfer.by).trunk.name);
+        note_end(common, transfer.exchanged(), by, None, cause, work);
+        match transfer.stage {
+            Stage::Seeking(seeking) => seeking.give_up(common, cause, work),
+            Stage::Joining { .. } => common.timers.stop(CallTimer::NoResponse),
+            Stage::Arrived(leg) => common.departing.dismiss(*leg, cause, work),
+        }
+    }
+}
+
+/// One exchange as the record knows it.
+#[derive(Clone, Copy)]
+struct Exchanged {
+    kind: TransferKind,
+    side: Side,
+    began: WallTime,
+}
+
+impl Transfer {
+    const fn exchanged(&self) -> Exchanged {
+        Exchanged { kind: self.kind, side: self.by, began: self.began }
+    }
+}
+
+/// Writes into the record how an exchange ended, and tells the world. `by`: trunk of the leg on that side; `to`: the new
+/// party's leg.
+fn note_end(
+    common: &mut Common,
+    exchanged: Exchanged,
+    by: Arc<str>,
+    to: Option<&Leg>,
+    cause: Cause,
+    work: &mut Work<'_>,
+) {
+    let record = TransferRecord {
+        kind: exchanged.kind,
+        side: exchanged.side,
+        by,
+        to: to.map(|leg| Arc::clone(&leg.trunk.name)),
+        call_id: to.map(|leg| String::from_utf8_lossy(leg.dialog.call_id()).into_owned()),
+        began: exchanged.began,
+        ended: work.now.wall,
+        cause,
+        media: LegMediaCounts::default(),
+    };
+    common.ledger.transfer(record.clone());
+    work.out.push(Effect::Event(CallEvent::TransferEnded { call: common.ledger.id(), transfer: Box::new(record) }));
+}

@@ -1,0 +1,149 @@
+//! REFER and its NOTIFYs where a trunk's transfers are for the other party to execute: they cross, Refer-To and
+//! Referred-By octet for octet; the `id` of a subscription is each leg's own.
+
+use bytes::Bytes;
+
+use super::Asked;
+use crate::base::limits::PASSED_REQUESTS;
+use crate::call::call::{Common, State};
+use crate::call::compose::{self, Carried, Inside};
+use crate::call::effect::{Branch, Effect, Work};
+use crate::call::established::{Established, respond};
+use crate::call::leg::Pending;
+use crate::call::record::Side;
+use crate::dialog::refer;
+use crate::sip::{Method, Name, Request, Status};
+
+/// Fields of a REFER that cross.
+const OF_REFER: [&[u8]; 5] = [b"Refer-To", b"Referred-By", b"Refer-Sub", b"User-to-User", b"Target-Dialog"];
+
+/// What is on its way across.
+#[derive(Debug, Default)]
+pub(super) struct Passing {
+    out: Vec<Passed>,
+    /// REFERs that crossed: who was asked, the number there, the number here.
+    subscriptions: Vec<(Side, u32, u32)>,
+}
+
+#[derive(Debug)]
+struct Passed {
+    branch: Branch,
+    asked: Pending,
+    /// Who asked.
+    by: Side,
+    method: Method,
+}
+
+impl Passing {
+    /// True for a request that crossed and has no final answer yet.
+    pub fn awaits(&self, branch: &Branch) -> bool {
+        self.out.iter().any(|passed| passed.branch == *branch)
+    }
+
+    /// The call ends: who still waits is answered.
+    pub fn refuse_all(&mut self, work: &mut Work<'_>) {
+        for Passed { asked, .. } in self.out.drain(..) {
+            let status = Status::REQUEST_TERMINATED;
+            let bytes = compose::plain_response(status, &asked.head, None);
+            work.out.push(Effect::Respond { transaction: asked.transaction, status, bytes });
+        }
+    }
+
+    /// Value of Event for the one who sent the REFER; `None`: there is no such subscription.
+    fn event(&self, from: Side, request: &Request) -> Option<String> {
+        let value = request.message.header(Name::Event).filter(|_| refer::is_report(request))?;
+        let id = value.split(|&octet| octet == b';').find_map(|part| part.trim_ascii().strip_prefix(b"id="));
+        let number = id.and_then(|id| std::str::from_utf8(id).ok()).and_then(|id| id.parse::<u32>().ok());
+        let mut known = self.subscriptions.iter().filter(|(side, ..)| *side == from);
+        match (id, number) {
+            (None, _) => known.next().map(|_| refer::event(None)),
+            (Some(_), number) => {
+                known.find(|(_, there, _)| Some(*there) == number).map(|&(_, _, here)| refer::event(Some(here)))
+            }
+        }
+    }
+}
+
+impl Established {
+    /// A REFER for the other party.
+    pub(super) fn refer_passes(
+        mut self: Box<Self>,
+        common: &mut Common,
+        asked: &Asked,
+        pending: Pending,
+        work: &mut Work<'_>,
+    ) -> State {
+        let fields = |name: &'static [u8]| {
+            let values = asked.request.message.headers_named(name);
+            values.map(|value| (Bytes::from_static(name), Bytes::from(value.into_owned()))).collect::<Vec<_>>()
+        };
+        let headers = OF_REFER.into_iter().flat_map(fields).collect();
+        let carried = Carried { method: Method::Refer, headers, body: None };
+        self.pass(common, asked.side, pending, &carried, work);
+        let there = self.leg(common, asked.side.other()).dialog.last_cseq();
+        let known = &mut self.moves.passing.subscriptions;
+        if known.len() < PASSED_REQUESTS {
+            known.push((asked.side.other(), there, asked.request.cseq.number));
+        }
+        State::Established(self)
+    }
+
+    /// A NOTIFY about a REFER that crossed.
+    pub(super) fn report_passes(mut self: Box<Self>, common: &mut Common, asked: Asked, work: &mut Work<'_>) -> State {
+        let pending = Pending::new(asked.transaction, &asked.request, asked.flow);
+        let (leg, _) = self.legs(common, asked.side);
+        if leg.dialog.check_request(&asked.request.cseq).is_err() {
+            respond(&pending, Status::SERVER_INTERNAL_ERROR, leg, work);
+            return State::Established(self);
+        }
+        let Some(event) = self.moves.passing.event(asked.side, &asked.request) else {
+            let leg = self.leg(common, asked.side);
+            // RFC 6665 4.1.3; where no REFER is ever sent a NOTIFY is no method of this trunk either.
+            let known = leg.own.allow().contains("NOTIFY");
+            let status = if known { Status::CALL_DOES_NOT_EXIST } else { Status::METHOD_NOT_ALLOWED };
+            respond(&pending, status, leg, work);
+            return State::Established(self);
+        };
+        let message = &asked.request.message;
+        let text = |name: Name| message.header(name).map(|value| Bytes::from(value.into_owned()));
+        let mut headers = vec![(Bytes::from_static(b"Event"), Bytes::from(event))];
+        headers.extend(text(Name::SubscriptionState).map(|state| (Bytes::from_static(b"Subscription-State"), state)));
+        let kind = text(Name::ContentType).map(|kind| String::from_utf8_lossy(&kind).into_owned());
+        let body = kind.map(|kind| (kind, message.body()));
+        let carried = Carried { method: Method::Notify, headers, body };
+        self.pass(common, asked.side, pending, &carried, work);
+        State::Established(self)
+    }
+
+    fn pass(&mut self, common: &mut Common, by: Side, asked: Pending, carried: &Carried, work: &mut Work<'_>) {
+        let full = self.moves.passing.out.len() >= PASSED_REQUESTS;
+        let (leg, other) = self.legs(common, by);
+        if full || other.is_over() {
+            return respond(&asked, Status::REQUEST_PENDING, leg, work);
+        }
+        let branch = other.ask(&Inside::Carried(carried), work);
+        self.moves.passing.out.push(Passed { branch, asked, by, method: carried.method.clone() });
+    }
+
+    /// The other party has answered, or never will.
+    pub(super) fn passed(
+        mut self: Box<Self>,
+        common: &mut Common,
+        branch: &Branch,
+        status: Status,
+        work: &mut Work<'_>,
+    ) -> State {
+        let place = self.moves.passing.out.iter().position(|passed| passed.branch == *branch);
+        let Some(place) = place.filter(|_| status.is_final()) else { return State::Established(self) };
+        let Passed { asked, by, method, .. } = self.moves.passing.out.swap_remove(place);
+        let status = match (status.code(), method) {
+            (200..=299, Method::Refer) => Status::ACCEPTED,
+            (200..=299, _) => Status::OK,
+            // A challenge to us is never handed on.
+            (300..=399 | 401 | 407, _) => Status::DECLINE,
+            _ => status,
+        };
+        respond(&asked, status, self.leg(common, by), work);
+        State::Established(self)
+    }
+}

@@ -1,0 +1,173 @@
+//! 3xx to an INVITE of ours (RFC 3261 8.1.3.4): followed, handed to the caller, or a failure, as the trunk says (PF-150).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::base::limits::{CALL_REDIRECTS, REDIRECT_CONTACTS};
+use crate::call::attempt::{Candidate, Inviting};
+use crate::call::call::{Common, State};
+use crate::call::cause::Cause;
+use crate::call::compose;
+use crate::call::effect::{Effect, Work};
+use crate::call::event::CallEvent;
+use crate::call::hunting::Hunting;
+use crate::call::record::EndedBy;
+use crate::call::releasing::Releasing;
+use crate::call::screening;
+use crate::route::diverting::DiversionReason;
+use crate::route::transfer::RedirectPolicy;
+use crate::route::trunk::Trunk;
+use crate::sip::{Host, Name, NameAddr, Response, Status, Uri};
+
+/// Where a call goes that was redirected, and from whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diverted {
+    /// User part of the Request-URI.
+    pub user: Option<Bytes>,
+    /// User parts of those that redirected it, the newest first, with the status they did it with.
+    pub from: Vec<(Option<Bytes>, Status)>,
+}
+
+impl Diverted {
+    /// Values of Diversion (RFC 5806 8: the newest first), in the name of our host on the trunk.
+    pub fn headers(&self, host: &str) -> Vec<(Name, Bytes)> {
+        let value = |(user, status): &(Option<Bytes>, Status)| {
+            let mut value = b"<sip:".to_vec();
+            if let Some(user) = user {
+                value.extend_from_slice(user);
+                value.push(b'@');
+            }
+            let reason = match *status {
+                Status::MULTIPLE_CHOICES => DiversionReason::Unknown,
+                _ => DiversionReason::Unconditional,
+            };
+            value.extend_from_slice(format!("{host}>;reason={};counter=1;privacy=off", reason.word()).as_bytes());
+            (Name::Diversion, Bytes::from(value))
+        };
+        self.from.iter().map(value).collect()
+    }
+}
+
+impl Hunting {
+    /// The called side says that the party is elsewhere.
+    pub(in crate::call) fn redirected(
+        self,
+        common: &mut Common,
+        inviting: Inviting,
+        response: &Response,
+        work: &mut Work<'_>,
+    ) -> State {
+        let candidate = inviting.candidate.clone();
+        inviting.close(work);
+        let contacts = contacts(response);
+        let trunk = Arc::clone(&candidate.trunk);
+        match trunk.transfer.redirect {
+            RedirectPolicy::Follow if !contacts.is_empty() => {
+                self.follow(common, &candidate, &contacts, response.status, work)
+            }
+            RedirectPolicy::Relay if !contacts.is_empty() => self.relay(common, &contacts, response.status, work),
+            RedirectPolicy::Follow | RedirectPolicy::Relay | RedirectPolicy::Refuse => {
+                self.attempt_failed(common, &trunk, Cause::Refused(response.status), work)
+            }
+        }
+    }
+
+    /// The contacts are the candidates from now on. No target is tried twice.
+    fn follow(
+        mut self,
+        common: &mut Common,
+        by: &Candidate,
+        contacts: &[Uri],
+        status: Status,
+        work: &mut Work<'_>,
+    ) -> State {
+        let user = by.called_user(common).cloned();
+        self.redirected_from.push(by.uri_of(user.clone()));
+        let fresh: Vec<&Uri> = contacts.iter().filter(|uri| !self.redirected_from.contains(uri)).collect();
+        if fresh.is_empty() || common.ledger.redirected() > CALL_REDIRECTS {
+            return self.attempt_failed(common, &by.trunk, Cause::Loop, work);
+        }
+        let mut from = by.diverted.as_ref().map(|diverted| diverted.from.clone()).unwrap_or_default();
+        from.insert(0, (user, status));
+        let mut candidates = VecDeque::new();
+        for uri in fresh {
+            self.redirected_from.push(uri.clone());
+            candidates.extend(led_to(common, &by.trunk, uri, &from, work));
+        }
+        if candidates.is_empty() {
+            return self.attempt_failed(common, &by.trunk, Cause::Refused(status), work);
+        }
+        work.out.push(Effect::Event(CallEvent::Redirected {
+            call: common.ledger.id(),
+            from: Arc::clone(&by.trunk.name),
+            contacts: candidates.len(),
+        }));
+        self.candidates = candidates;
+        self.next(common, work)
+    }
+
+    /// The caller gets the same status, with contacts at our own address: what it sends there is routed like any call.
+    fn relay(self, common: &mut Common, contacts: &[Uri], status: Status, work: &mut Work<'_>) -> State {
+        let own = &common.caller.own;
+        let users = contacts.iter().filter_map(|uri| screening::called(uri).ok()?.1);
+        let ours: Vec<Vec<u8>> = users.map(|user| own.contact_of(&user)).collect();
+        let cause = Cause::Refused(status);
+        let bytes = compose::redirection(status, &self.invite.head, &common.caller.dialog.local_tag, &ours);
+        work.out.push(Effect::Respond { transaction: self.invite.transaction, status, bytes });
+        common.caller.is_over_now();
+        Releasing::begin(common, None, cause, EndedBy::Callee, work)
+    }
+}
+
+/// Candidates for one contact: the same trunk when the contact names a host of it, else what the routes say for a call of
+/// that trunk (S-F: a redirection passes the same rules as a new call).
+fn led_to(
+    common: &Common,
+    trunk: &Arc<Trunk>,
+    uri: &Uri,
+    from: &[(Option<Bytes>, Status)],
+    work: &Work<'_>,
+) -> VecDeque<Candidate> {
+    let Ok((called, user)) = screening::called(uri) else { return VecDeque::new() };
+    let diverted = Arc::new(Diverted { user, from: from.to_vec() });
+    let led = |candidate: Candidate| Candidate { diverted: Some(Arc::clone(&diverted)), ..candidate };
+    if let Some(target) = uri.as_sip().and_then(|uri| {
+        let is = |name: &str| Host::parse(name).is_some_and(|known| known.equivalent(&uri.host));
+        trunk.targets.iter().find(|target| is(&target.host))
+    }) {
+        return VecDeque::from([led(Candidate::new(Arc::clone(trunk), target.clone()))]);
+    }
+    let plan = common.snapshot.route(trunk.id, &common.numbers.calling, &called);
+    plan.map(|plan| Candidate::expand(&common.snapshot, &plan, work).into_iter().map(led).collect()).unwrap_or_default()
+}
+
+/// Contacts that may be followed, the best first (RFC 3261 20.10: q from 0 to 1, 1 when absent); 305 and 380 name none.
+fn contacts(response: &Response) -> Vec<Uri> {
+    let may =
+        matches!(response.status, Status::MULTIPLE_CHOICES | Status::MOVED_PERMANENTLY | Status::MOVED_TEMPORARILY);
+    let mut contacts = response.message.name_addrs(Name::Contact).unwrap_or_default();
+    contacts.truncate(REDIRECT_CONTACTS);
+    contacts.sort_by_key(|contact| std::cmp::Reverse(preference(contact)));
+    let uris = contacts.into_iter().map(|contact| contact.uri);
+    uris.filter(|uri| may && matches!(uri, Uri::Sip(_) | Uri::Tel(_))).filter_map(|uri| whole(&uri)).collect()
+}
+
+/// The URI in a buffer of its own, without a header part: what it asks to be written is not written.
+fn whole(uri: &Uri) -> Option<Uri> {
+    let mut uri = uri.clone();
+    if let Uri::Sip(sip) = &mut uri {
+        sip.headers = None;
+    }
+    Uri::parse(&uri.to_bytes()).ok()
+}
+
+/// q in thousandths.
+fn preference(contact: &NameAddr) -> u32 {
+    let text = contact.param("q").flatten().and_then(|q| std::str::from_utf8(q).ok()).unwrap_or("1");
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits: String = part.chars().chain("000".chars()).take(3).collect();
+    let thousandths = whole.parse::<u32>().ok().zip(digits.parse::<u32>().ok());
+    thousandths.map_or(0, |(whole, part)| whole.saturating_mul(1000).saturating_add(part).min(1000))
+}

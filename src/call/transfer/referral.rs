@@ -1,0 +1,286 @@
+//! REFER from a party (RFC 3515): taken, refused, and who is to be called for it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::seeking::{Party, Progress, Seeking};
+use super::{Asked, Stage, Transfer, note_end};
+use crate::base::limits::CALL_TRANSFERS;
+use crate::call::attempt::Candidate;
+use crate::call::call::{Common, State};
+use crate::call::cause::Cause;
+use crate::call::compose;
+use crate::call::effect::{Branch, Effect, Work};
+use crate::call::established::{Established, by, respond};
+use crate::call::event::CallEvent;
+use crate::call::leg::{Leg, Pending};
+use crate::call::record::{Side, TransferKind};
+use crate::call::screening::{self, Refusal};
+use crate::call::transfer::reports::{Heard, Reports};
+use crate::dialog::refer::{BadRefer, Refer, ReferSub};
+use crate::route::transfer::{ReferPolicy, ReferTarget};
+use crate::route::trunk::Trunk;
+use crate::sip::{Host, Name, NameAddr, Request, Status, Uri};
+
+/// Why a REFER is not taken.
+enum Refused {
+    Status(Status),
+    Extension(Refusal),
+}
+
+impl From<BadRefer> for Refused {
+    fn from(bad: BadRefer) -> Self {
+        Refused::Status(bad.status())
+    }
+}
+
+impl Established {
+    /// A party asks for another in its place.
+    pub(super) fn referred(mut self: Box<Self>, common: &mut Common, asked: Asked, work: &mut Work<'_>) -> State {
+        let pending = Pending::new(asked.transaction, &asked.request, asked.flow);
+        let (leg, _) = self.legs(common, asked.side);
+        if leg.dialog.check_request(&asked.request.cseq).is_err() {
+            respond(&pending, Status::SERVER_INTERNAL_ERROR, leg, work);
+            return State::Established(self);
+        }
+        match leg.trunk.transfer.refer {
+            ReferPolicy::Execute => {}
+            ReferPolicy::Pass => return self.refer_passes(common, &asked, pending, work),
+            ReferPolicy::Refuse => {
+                // MD-152: answered here, never echoed.
+                respond(&pending, Status::DECLINE, leg, work);
+                return State::Established(self);
+            }
+        }
+        match self.acceptable(&asked.request) {
+            Ok(refer) => self.execute(common, asked.side, &pending, refer, work),
+            Err(Refused::Status(status)) => {
+                respond(&pending, status, self.leg(common, asked.side), work);
+                State::Established(self)
+            }
+            Err(Refused::Extension(refusal)) => {
+                let bytes = compose::screened(&refusal, &pending.head, None);
+                work.out.push(Effect::Respond { transaction: pending.transaction, status: refusal.status(), bytes });
+                State::Established(self)
+            }
+        }
+    }
+
+    fn acceptable(&self, request: &Request) -> Result<Refer, Refused> {
+        screening::extensions(request).map_err(Refused::Extension)?;
+        if self.moves.transfer.is_some() || self.moves.entering.is_some() {
+            return Err(Refused::Status(Status::REQUEST_PENDING));
+        }
+        if self.moves.count >= CALL_TRANSFERS {
+            return Err(Refused::Status(Status::LOOP_DETECTED));
+        }
+        Ok(Refer::read(request)?)
+    }
+
+    /// MD-146: 202 at once, then 100 in the first NOTIFY, and the new party is looked for.
+    fn execute(
+        mut self: Box<Self>,
+        common: &mut Common,
+        side: Side,
+        pending: &Pending,
+        refer: Refer,
+        work: &mut Work<'_>,
+    ) -> State {
+        let bytes = compose::refer_accepted(&pending.head, &self.leg(common, side).own, refer.sub);
+        work.out.push(Effect::Respond { transaction: pending.transaction, status: Status::ACCEPTED, bytes });
+        self.moves.count += 1;
+        let kind = if refer.replaces.is_some() { TransferKind::Consultative } else { TransferKind::Blind };
+        work.out.push(Effect::Event(CallEvent::TransferBegan { call: common.ledger.id(), kind }));
+        if refer.sub == ReferSub::Reported {
+            let id = self.moves.referred.contains(&side).then_some(refer.cseq);
+            self.moves.reports.push((side, Reports::new(id)));
+        }
+        if !self.moves.referred.contains(&side) {
+            self.moves.referred.push(side);
+        }
+        let stage = Stage::Joining { tries: 0 };
+        let wants_a_dialog = refer.replaces.is_some();
+        self.moves.transfer =
+            Some(Box::new(Transfer { kind, by: side, refer, began: work.now.wall, rings: None, stage }));
+        self.report(common, side, Status::TRYING, work);
+        if wants_a_dialog { self.ask_for_party(common, work) } else { self.seek(common, work) }
+    }
+
+    // ---- the new party
+
+    /// Calls the party that Refer-To names.
+    pub(super) fn seek(mut self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
+        let Some(mut transfer) = self.moves.transfer.take() else { return State::Established(self) };
+        let found = self.seeking_for(common, &transfer, work);
+        let progress = match found {
+            Ok(mut seeking) => {
+                let progress = seeking.next(common, work);
+                transfer.stage = Stage::Seeking(Box::new(seeking));
+                progress
+            }
+            Err(cause) => Progress::Failed(cause),
+        };
+        self.moves.transfer = Some(transfer);
+        self.progressed(common, progress, work)
+    }
+
+    /// The same screening as for a new call from the transferor's trunk: its limits, its routes (S-F).
+    fn seeking_for(&self, common: &Common, transfer: &Transfer, work: &mut Work<'_>) -> Result<Seeking, Cause> {
+        let (transferor, transferee) = (self.leg(common, transfer.by), self.leg(common, transfer.by.other()));
+        if !work.supply.enter(work.now.instant, &transferor.trunk) {
+            return Err(Cause::TooManyCalls);
+        }
+        // Only asked for: the transferor's place on its trunk becomes free.
+        work.supply.leave(&transferor.trunk);
+        let offer = transferee.media.media.plan_for_newcomer().ok_or(Cause::MediaRefused)?;
+        let worker = transferee.media.media.lease().worker;
+        let uri = &transfer.refer.target;
+        let (uri, user, candidates) = match at_peer(&transferor.trunk, uri) {
+            Some(first) => (Some(uri.clone()), None, peers(&transferor.trunk, first)),
+            None => {
+                let (called, user) = screening::called(uri).map_err(|_| Cause::NoRoute)?;
+                let numbers = &common.numbers;
+                let paying = match transfer.by {
+                    Side::Caller => &numbers.calling,
+                    Side::Callee => &numbers.called,
+                };
+                let plan = common.snapshot.route(transferor.trunk.id, paying, &called).map_err(|_| Cause::NoRoute)?;
+                (None, user, Candidate::expand(&common.snapshot, &plan, work))
+            }
+        };
+        let party = party(common, transfer, transferee, uri, user);
+        Ok(Seeking::new(party, transfer.by, offer, worker, candidates))
+    }
+
+    /// The search has gone on, or may have.
+    pub(super) fn sought(
+        mut self: Box<Self>,
+        common: &mut Common,
+        work: &mut Work<'_>,
+        act: impl FnOnce(&mut Seeking, &mut Common, &mut Work<'_>) -> Progress,
+    ) -> State {
+        let progress = match self.moves.transfer.as_mut().map(|transfer| &mut transfer.stage) {
+            Some(Stage::Seeking(seeking)) => act(seeking, common, work),
+            Some(Stage::Joining { .. } | Stage::Arrived(_)) | None => Progress::Nothing,
+        };
+        self.progressed(common, progress, work)
+    }
+
+    fn progressed(mut self: Box<Self>, common: &mut Common, progress: Progress, work: &mut Work<'_>) -> State {
+        let Some(transfer) = &mut self.moves.transfer else { return State::Established(self) };
+        match progress {
+            Progress::Nothing => State::Established(self),
+            Progress::Rings(status) => {
+                let side = transfer.by;
+                transfer.rings = Some(status);
+                self.report(common, side, status, work);
+                self.transferee_hears_ringing(common, work);
+                State::Established(self)
+            }
+            Progress::Answered(leg) => {
+                transfer.stage = Stage::Arrived(leg);
+                State::Established(self)
+            }
+            Progress::Failed(cause) => self.transfer_failed(common, cause, work),
+        }
+    }
+
+    /// MD-148: the transferor hears why and the parties talk on; without it the call is over.
+    pub(super) fn transfer_failed(
+        mut self: Box<Self>,
+        common: &mut Common,
+        cause: Cause,
+        work: &mut Work<'_>,
+    ) -> State {
+        let Some(transfer) = self.moves.transfer.take() else { return State::Established(self) };
+        let side = transfer.by;
+        let (transferor, transferee) = self.legs(common, side);
+        transferee.media.stop_ringing(work);
+        let (gone, name) = (transferor.is_over(), Arc::clone(&transferor.trunk.name));
+        note_end(common, transfer.exchanged(), name, None, cause, work);
+        if gone {
+            return self.hang_up(common, cause, by(side), work);
+        }
+        self.report(common, side, cause.status(), work);
+        State::Established(self)
+    }
+
+    // ---- reports
+
+    /// Tells the party on `side` how its REFER goes, if it wants to hear.
+    pub(super) fn report(&mut self, common: &mut Common, side: Side, status: Status, work: &mut Work<'_>) {
+        let mut all = std::mem::take(&mut self.moves.reports);
+        if let Some((_, reports)) = all.iter_mut().rev().find(|(known, _)| *known == side) {
+            reports.tell(status, self.legs(common, side).0, work);
+        }
+        self.moves.reports = all;
+    }
+
+    /// A NOTIFY had its final answer, or will have none: the transfer goes on in any case.
+    pub(super) fn reported(
+        mut self: Box<Self>,
+        common: &mut Common,
+        branch: &Branch,
+        status: Option<Status>,
+        work: &mut Work<'_>,
+    ) -> State {
+        if status.is_some_and(Status::is_provisional) {
+            return State::Established(self);
+        }
+        let mut all = std::mem::take(&mut self.moves.reports);
+        all.retain_mut(|(side, reports)| {
+            let heard = reports.answered(branch, status, self.legs(common, *side).0, work);
+            !matches!(heard, Some(Heard::All | Heard::Lost))
+        });
+        self.moves.reports = all;
+        State::Established(self)
+    }
+
+    /// The reports of the transfer of `side`, to be told on after its leg has left.
+    pub(super) fn take_reports(&mut self, side: Side) -> Option<Reports> {
+        let place = self.moves.reports.iter().rposition(|(known, _)| *known == side)?;
+        Some(self.moves.reports.remove(place).1)
+    }
+}
+
+/// The target of the trunk that a URI names, where the trunk wants its transfers back (MD-144). `None`: the routes decide.
+fn at_peer(trunk: &Trunk, uri: &Uri) -> Option<usize> {
+    let host = &uri.as_sip().filter(|_| trunk.transfer.target == ReferTarget::Peer)?.host;
+    let is = |name: &str| Host::parse(name).is_some_and(|known| known.equivalent(host));
+    let named = trunk.targets.iter().position(|target| is(&target.host));
+    let others = || trunk.peer_names.iter().map(String::as_str).chain(trunk.request_uri_host.as_deref());
+    named.or_else(|| others().any(is).then_some(0))
+}
+
+/// The trunk's targets, the named one first.
+fn peers(trunk: &Arc<Trunk>, first: usize) -> VecDeque<Candidate> {
+    let mut candidates: VecDeque<Candidate> =
+        trunk.targets.iter().map(|target| Candidate::new(Arc::clone(trunk), target.clone())).collect();
+    if let Some(named) = candidates.remove(first) {
+        candidates.push_front(named);
+    }
+    candidates
+}
+
+/// From names the transferee (MD-145), Referred-By goes along octet for octet.
+fn party(common: &Common, transfer: &Transfer, transferee: &Leg, uri: Option<Uri>, user: Option<Bytes>) -> Party {
+    let numbers = &common.numbers;
+    let calling_user = match transfer.by.other() {
+        Side::Caller => numbers.calling_user.clone(),
+        Side::Callee => numbers.called_user.clone(),
+    };
+    let refer = &transfer.refer;
+    let mut extra = refer.carried.clone();
+    extra.extend(refer.referred_by.clone().map(|value| (Name::ReferredBy, value)));
+    Party {
+        uri,
+        user,
+        calling_user,
+        display: NameAddr::parse(transferee.dialog.remote()).ok().and_then(|remote| remote.display),
+        max_forwards: refer.max_forwards,
+        extra,
+        replaces: refer.replaces_text.clone(),
+    }
+}

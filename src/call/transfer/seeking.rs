@@ -1,0 +1,401 @@
+//! Calling the new party of a transfer: candidates in order, one attempt at a time, as for a new call (PF-44), while the
+//! parties of the call talk on.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::base::ids::WorkerId;
+use crate::call::attempt::{Attempt, Candidate, Inviting};
+use crate::call::call::{CallTimer, Common, leg_media};
+use crate::call::cause::{Cause, Retry};
+use crate::call::compose::NewRequest;
+use crate::call::effect::{Branch, Effect, Work};
+use crate::call::event::CallEvent;
+use crate::call::leg::Leg;
+use crate::call::media_end::{self, MediaEnd};
+use crate::call::negotiate::AudioPlan;
+use crate::call::outgoing::OutgoingInvite;
+use crate::call::own_address::OwnAddress;
+use crate::call::record::Side;
+use crate::call::screening::is_sdp_type;
+use crate::route::transfer::ReplacesPolicy;
+use crate::route::trunk::Trunk;
+use crate::sip::flow::{Destination, Flow, Resolution, Resolve, Target};
+use crate::sip::{Host, Method, Name, NameAddr, Response, SipUri, Status, Uri};
+
+/// CSeq number of a leg's first INVITE.
+const FIRST_CSEQ: u32 = 1;
+
+/// Who is called, and in whose name.
+#[derive(Clone, Debug)]
+pub struct Party {
+    /// Request-URI and To octet for octet (MD-145); `None`: `user` at the candidate.
+    pub uri: Option<Uri>,
+    pub user: Option<Bytes>,
+    /// The transferee, as the new party sees it.
+    pub calling_user: Option<Bytes>,
+    pub display: Option<Bytes>,
+    pub max_forwards: u8,
+    /// Referred-By and the like.
+    pub extra: Vec<(Name, Bytes)>,
+    /// Written for trunks that take it (MD-75).
+    pub replaces: Option<Bytes>,
+}
+
+/// How the search goes on.
+#[derive(Debug)]
+pub enum Progress {
+    Nothing,
+    /// The new party rings, perhaps with a description.
+    Rings(Status),
+    Answered(Box<Leg>),
+    Failed(Cause),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Seeking {
+    party: Party,
+    /// The place in the call that is to be taken.
+    side: Side,
+    /// What the transferee takes, and where its endpoint is.
+    offer: AudioPlan,
+    worker: WorkerId,
+    candidates: VecDeque<Candidate>,
+    attempt: Attempt,
+    failed: Option<Cause>,
+}
+
+impl Seeking {
+    pub fn new(
+        party: Party,
+        side: Side,
+        offer: AudioPlan,
+        worker: WorkerId,
+        candidates: VecDeque<Candidate>,
+    ) -> Seeking {
+        Seeking { party, side, offer, worker, candidates, attempt: Attempt::None, failed: None }
+    }
+
+    /// Calls the next candidate, until one is out.
+    pub fn next(&mut self, common: &mut Common, work: &mut Work<'_>) -> Progress {
+        while let Some(candidate) = self.candidates.pop_front() {
+            let Some(address) = candidate.address() else {
+                self.resolve(common, candidate, work);
+                return Progress::Nothing;
+            };
+            match self.invite(common, &candidate, VecDeque::from([address]), work) {
+                Ok(()) => return Progress::Nothing,
+                Err(cause) if self.may_go_on(common, &candidate.trunk, cause, work) => {}
+                Err(_) => break,
+            }
+        }
+        Progress::Failed(self.failed.unwrap_or(Cause::Unreachable))
+    }
+
+    fn resolve(&mut self, common: &mut Common, candidate: Candidate, work: &mut Work<'_>) {
+        let id = work.supply.resolve();
+        work.out.push(Effect::Resolve(Resolve {
+            id,
+            host: candidate.target.host.to_string(),
+            port: candidate.target.port,
+            transport: candidate.trunk.transport,
+            discovery: candidate.target.discovery,
+        }));
+        common.timers.set(CallTimer::NoResponse, work.now.instant + candidate.trunk.timers.no_response);
+        self.attempt = Attempt::Resolving { id, candidate };
+    }
+
+    /// Notes a failed attempt. False when no other is tried (486, 603 and the like).
+    fn may_go_on(&mut self, common: &mut Common, trunk: &Trunk, cause: Cause, work: &mut Work<'_>) -> bool {
+        common.timers.stop(CallTimer::NoResponse);
+        common.timers.stop(CallTimer::NoAnswer);
+        let (call, to) = (common.ledger.id(), Arc::clone(&trunk.name));
+        work.out.push(Effect::Event(CallEvent::AttemptFailed { call, to, cause }));
+        self.failed = Some(self.failed.map_or(cause, |before| before.better(cause)));
+        cause.retry() == Retry::NextCandidate
+    }
+
+    fn attempt_failed(&mut self, common: &mut Common, trunk: &Trunk, cause: Cause, work: &mut Work<'_>) -> Progress {
+        if self.may_go_on(common, trunk, cause, work) {
+            return self.next(common, work);
+        }
+        Progress::Failed(self.failed.unwrap_or(cause))
+    }
+
+    /// Ports, an offer in the transferee's name, and the INVITE to the first of `addresses`.
+    fn invite(
+        &mut self,
+        common: &mut Common,
+        candidate: &Candidate,
+        mut addresses: VecDeque<SocketAddr>,
+        work: &mut Work<'_>,
+    ) -> Result<(), Cause> {
+        let address = addresses.pop_front().ok_or(Cause::NameNotResolved)?;
+        if !work.supply.enter(work.now.instant, &candidate.trunk) {
+            return Err(Cause::TooManyCalls);
+        }
+        match self.sent(common, candidate, address, work) {
+            Ok((invite, media)) => {
+                let (candidate, early) = (candidate.clone(), BTreeMap::new());
+                let inviting = Inviting { invite, candidate, media, address, addresses, early };
+                self.attempt = Attempt::Inviting(Box::new(inviting));
+                Ok(())
+            }
+            Err(cause) => {
+                work.supply.leave(&candidate.trunk);
+                Err(cause)
+            }
+        }
+    }
+
+    fn sent(
+        &self,
+        common: &mut Common,
+        candidate: &Candidate,
+        address: SocketAddr,
+        work: &mut Work<'_>,
+    ) -> Result<(OutgoingInvite, MediaEnd), Cause> {
+        let trunk = Arc::clone(&candidate.trunk);
+        let own = OwnAddress::of(&trunk);
+        let mut media = leg_media(&common.snapshot, &trunk, Some(self.worker), work)?;
+        let Ok(offer) = media.media.write_offer(&self.offer) else {
+            media.close(work);
+            return Err(Cause::MediaRefused);
+        };
+        media.listen(work);
+        let tag = work.token(10);
+        let request = self.new_request(candidate, &own, &tag, work);
+        common.ledger.attempted_for_transfer();
+        let (call, to) = (common.ledger.id(), Arc::clone(&trunk.name));
+        work.out.push(Effect::Event(CallEvent::Attempted { call, to }));
+        common.timers.set(CallTimer::NoResponse, work.now.instant + trunk.timers.no_response);
+        common.timers.set(CallTimer::NoAnswer, work.now.instant + trunk.timers.no_answer);
+        let tls = trunk.tls_towards(&candidate.target);
+        let target = Target { transport: trunk.transport, address, listener: trunk.listener, tls };
+        Ok((OutgoingInvite::send(trunk, own, request, tag, Destination::Target(target), offer, work), media))
+    }
+
+    /// Written from scratch: nothing of the old leg's INVITE stands in it (T13 of the traps).
+    fn new_request(&self, candidate: &Candidate, own: &OwnAddress, tag: &Bytes, work: &mut Work<'_>) -> NewRequest {
+        let trunk = &candidate.trunk;
+        let uri = self.party.uri.clone().unwrap_or_else(|| candidate.uri_of(self.party.user.clone()));
+        let us = Host::parse(own.host()).unwrap_or(Host::Name(Bytes::copy_from_slice(own.host().as_bytes())));
+        let mut from = NameAddr::new(Uri::Sip(SipUri::new(self.party.calling_user.clone(), us, None)));
+        from.display = self.party.display.clone();
+        from.set_tag(tag);
+        let mut extra = self.party.extra.clone();
+        if trunk.transfer.send_replaces == ReplacesPolicy::Take
+            && let Some(replaces) = &self.party.replaces
+        {
+            extra.push((Name::Require, Bytes::from_static(b"replaces")));
+            extra.push((Name::Replaces, replaces.clone()));
+        }
+        NewRequest {
+            from: from.to_bytes(),
+            to: NameAddr::new(uri.clone()).to_bytes(),
+            uri,
+            call_id: work.token(16),
+            cseq: FIRST_CSEQ,
+            max_forwards: self.party.max_forwards,
+            routes: work.supply.service_route(trunk),
+            extra,
+        }
+    }
+
+    // ---- what comes
+
+    /// A name was resolved, or not.
+    pub fn resolved(&mut self, common: &mut Common, resolution: Resolution, work: &mut Work<'_>) -> Progress {
+        match std::mem::replace(&mut self.attempt, Attempt::None) {
+            Attempt::Resolving { id, candidate } if id == resolution.id => {
+                let addresses = resolution.outcome.map(|resolved| resolved.addresses).map_err(Cause::from);
+                let invited = addresses.and_then(|mut addresses| {
+                    addresses.sort_by_key(|&address| work.is_penalised(&candidate.trunk, address));
+                    self.invite(common, &candidate, addresses.into(), work)
+                });
+                match invited {
+                    Ok(()) => Progress::Nothing,
+                    Err(cause) => self.attempt_failed(common, &candidate.trunk, cause, work),
+                }
+            }
+            attempt => {
+                self.attempt = attempt;
+                Progress::Nothing
+            }
+        }
+    }
+
+    /// True when our INVITE has this branch.
+    pub fn awaits(&self, branch: &Branch) -> bool {
+        matches!(&self.attempt, Attempt::Inviting(inviting) if inviting.invite.branch == *branch)
+    }
+
+    /// A response to our INVITE; see [`Seeking::awaits`].
+    pub fn response(&mut self, common: &mut Common, response: &Response, flow: Flow, work: &mut Work<'_>) -> Progress {
+        let Attempt::Inviting(mut inviting) = std::mem::replace(&mut self.attempt, Attempt::None) else {
+            return Progress::Nothing;
+        };
+        common.timers.stop(CallTimer::NoResponse);
+        if response.status != Status::SERVICE_UNAVAILABLE {
+            work.supply.works(inviting.way());
+        }
+        let (trunk, cause) = (Arc::clone(&inviting.candidate.trunk), Cause::Refused(response.status));
+        match response.status.code() {
+            100..=199 => {
+                inviting.invite.provisional(work);
+                heard_early(&mut inviting, response);
+                self.attempt = Attempt::Inviting(inviting);
+                let rings = matches!(response.status.code(), 180..=183);
+                if rings { Progress::Rings(response.status) } else { Progress::Nothing }
+            }
+            200..=299 => self.answered(common, *inviting, response, flow, work),
+            401 | 407 if inviting.invite.prove(response, flow, work) => {
+                common.timers.set(CallTimer::NoResponse, work.now.instant + trunk.timers.no_response);
+                self.attempt = Attempt::Inviting(inviting);
+                Progress::Nothing
+            }
+            // RFC 3263 4.3: 503 is a failure of the path too.
+            503 => self.path_failed(common, *inviting, cause, work),
+            _ => {
+                inviting.close(work);
+                self.attempt_failed(common, &trunk, cause, work)
+            }
+        }
+    }
+
+    /// Our INVITE did not leave or got no answer; see [`Seeking::awaits`].
+    pub fn failed(&mut self, common: &mut Common, cause: Cause, work: &mut Work<'_>) -> Progress {
+        match std::mem::replace(&mut self.attempt, Attempt::None) {
+            Attempt::Inviting(inviting) => self.path_failed(common, *inviting, cause, work),
+            attempt => {
+                self.attempt = attempt;
+                Progress::Nothing
+            }
+        }
+    }
+
+    /// RFC 3263 4.3: the target's other addresses come first.
+    fn path_failed(
+        &mut self,
+        common: &mut Common,
+        mut inviting: Inviting,
+        cause: Cause,
+        work: &mut Work<'_>,
+    ) -> Progress {
+        let (addresses, candidate) = (std::mem::take(&mut inviting.addresses), inviting.candidate.clone());
+        if cause != Cause::TooManyCalls {
+            work.supply.failed(work.now.instant, inviting.way());
+        }
+        inviting.close(work);
+        self.elsewhere(common, &candidate, addresses, cause, work)
+    }
+
+    fn elsewhere(
+        &mut self,
+        common: &mut Common,
+        candidate: &Candidate,
+        addresses: VecDeque<SocketAddr>,
+        cause: Cause,
+        work: &mut Work<'_>,
+    ) -> Progress {
+        if addresses.is_empty() {
+            return self.attempt_failed(common, &candidate.trunk, cause, work);
+        }
+        match self.invite(common, candidate, addresses, work) {
+            Ok(()) => Progress::Nothing,
+            Err(cause) => self.attempt_failed(common, &candidate.trunk, cause, work),
+        }
+    }
+
+    /// A timer of the attempt fired: no response, or no answer.
+    pub fn timed_out(&mut self, common: &mut Common, timer: CallTimer, work: &mut Work<'_>) -> Progress {
+        match std::mem::replace(&mut self.attempt, Attempt::None) {
+            Attempt::None => Progress::Nothing,
+            Attempt::Resolving { candidate, .. } => {
+                self.attempt_failed(common, &candidate.trunk, Cause::NameNotResolved, work)
+            }
+            Attempt::Inviting(mut inviting) => {
+                let candidate = inviting.candidate.clone();
+                let silent = timer == CallTimer::NoResponse;
+                let cause = if silent { Cause::PeerSilent } else { Cause::NoAnswer };
+                let addresses = if silent { std::mem::take(&mut inviting.addresses) } else { VecDeque::new() };
+                if silent {
+                    work.supply.failed(work.now.instant, inviting.way());
+                }
+                inviting.abandon(common, cause, work);
+                self.elsewhere(common, &candidate, addresses, cause, work)
+            }
+        }
+    }
+
+    /// 2xx: acknowledged at once. Without a usable description the new party is hung up, and the transfer has failed.
+    fn answered(
+        &mut self,
+        common: &mut Common,
+        inviting: Inviting,
+        response: &Response,
+        flow: Flow,
+        work: &mut Work<'_>,
+    ) -> Progress {
+        common.timers.stop(CallTimer::NoAnswer);
+        let Inviting { invite, mut media, early, candidate, .. } = inviting;
+        let Some(dialog) = invite.dialog(response) else {
+            invite.end_unwanted(response, flow, Cause::BadAnswer, work);
+            media.close(work);
+            work.supply.leave(&candidate.trunk);
+            return Progress::Failed(Cause::BadAnswer);
+        };
+        let mut leg = Leg::new(self.side, candidate.trunk, invite.own.clone(), dialog, media, flow);
+        leg.proof = invite.proof.clone();
+        leg.acknowledge(&invite.branch, invite.cseq(), work);
+        work.out.push(Effect::DialogOpened { key: leg.key(), side: self.side });
+        let body = description(response).or_else(|| early.get(response.to_tag().unwrap_or_default()).cloned());
+        match body.and_then(|body| leg.media.media.read_answer(&body).ok()) {
+            Some(_) => Progress::Answered(Box::new(leg)),
+            None => {
+                common.departing.dismiss(leg, Cause::BadAnswer, work);
+                Progress::Failed(Cause::BadAnswer)
+            }
+        }
+    }
+
+    /// The transferor has left: what the new party says before its answer reaches the transferee. True when it says
+    /// something.
+    pub fn heard_by(&mut self, transferee: &mut MediaEnd, work: &mut Work<'_>) -> bool {
+        match &mut self.attempt {
+            Attempt::Inviting(inviting) if !inviting.early.is_empty() => {
+                media_end::connect(transferee, &mut inviting.media, work);
+                true
+            }
+            Attempt::None | Attempt::Resolving { .. } | Attempt::Inviting(_) => false,
+        }
+    }
+
+    /// The transfer is no longer wanted.
+    pub fn give_up(mut self, common: &mut Common, cause: Cause, work: &mut Work<'_>) {
+        common.timers.stop(CallTimer::NoResponse);
+        common.timers.stop(CallTimer::NoAnswer);
+        if let Attempt::Inviting(inviting) = std::mem::replace(&mut self.attempt, Attempt::None) {
+            inviting.abandon(common, cause, work);
+        }
+    }
+}
+
+/// Keeps what a fork said before its answer.
+fn heard_early(inviting: &mut Inviting, response: &Response) {
+    let Some(body) = description(response) else { return };
+    if inviting.media.media.read_answer(&body).is_ok() {
+        inviting.heard_early(Bytes::copy_from_slice(response.to_tag().unwrap_or_default()), body);
+    }
+}
+
+/// The session description of a response, if it has one.
+fn description(response: &Response) -> Option<Bytes> {
+    let body = response.message.body();
+    let content_type = response.message.header(Name::ContentType);
+    (response.cseq.method == Method::Invite && !body.is_empty() && is_sdp_type(content_type.as_deref())).then_some(body)
+}

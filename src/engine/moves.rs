@@ -1,0 +1,103 @@
+//! Parties that move between calls: REFER that names a dialog of ours, and INVITE with Replaces (RFC 3891). Only here are
+//! all dialogs of the process known.
+
+use std::sync::Arc;
+
+use crate::base::Now;
+use crate::base::ids::{CallId, TrunkId};
+use crate::call::screening::Refusal;
+use crate::call::{CallInput, Leg, Replacement, Side, Unjoined, compose};
+use crate::dialog::DialogKey;
+use crate::route::transfer::ReplacesPolicy;
+use crate::route::trunk::Trunk;
+use crate::sip::flow::Flow;
+use crate::sip::header::replaces::Replaces;
+use crate::sip::{Name, Request, ResponseHead, Status};
+
+use super::Engine;
+use super::io::Outbox;
+use super::transactions::User;
+
+impl Engine {
+    /// Takes the party that talks to the peer of `key` out of its call and gives it to `call`.
+    pub(super) fn join(
+        &mut self,
+        now: Now,
+        call: CallId,
+        (key, side, trunk): (DialogKey, Side, TrunkId),
+        out: &mut Outbox,
+    ) {
+        let answer = self.fetched(now, call, (&key, side, trunk), out);
+        self.with_call(now, call, out, |call, work| call.handle(CallInput::Joined(answer), work));
+    }
+
+    fn fetched(
+        &mut self,
+        now: Now,
+        call: CallId,
+        (key, side, trunk): (&DialogKey, Side, TrunkId),
+        out: &mut Outbox,
+    ) -> Result<Box<Leg>, Unjoined> {
+        let &(from, _) = self.dialogs.get(key).ok_or(Unjoined::Foreign)?;
+        if from == call {
+            return Err(Unjoined::Itself);
+        }
+        let mut yielded = Err(Unjoined::NotTalking);
+        self.with_call(now, from, out, |call, work| yielded = call.yield_party(key, trunk, work));
+        let mut leg = yielded?;
+        leg.side = side;
+        self.dialogs.insert(leg.key(), (call, side));
+        self.supply.endpoints.insert(leg.media.endpoint(), call);
+        self.supply.admission.moved(&leg.trunk, from, call);
+        Ok(leg)
+    }
+
+    /// INVITE with Replaces: refused, or handed to the call it names. An INVITE without one comes back.
+    pub(super) fn replaced(
+        &mut self,
+        now: Now,
+        request: Box<Request>,
+        flow: Flow,
+        trunk: &Arc<Trunk>,
+        out: &mut Outbox,
+    ) -> Option<Box<Request>> {
+        match self.replaced_dialog(&request, trunk) {
+            Ok(None) => return Some(request),
+            Ok(Some((call, side))) => {
+                let transaction = self.open(now, &request, flow, User::Call { call, side }, out)?;
+                self.merging.insert(&request, transaction);
+                let head = ResponseHead::new(&request, flow.remote);
+                let trying = compose::plain_response(Status::TRYING, &head, None);
+                self.transactions.respond(now.instant, transaction, Status::TRYING, trying);
+                let replacement = Replacement::new(side, transaction, request, flow, Arc::clone(trunk));
+                let input = CallInput::Replacing(Box::new(replacement));
+                self.with_call(now, call, out, |call, work| call.handle(input, work));
+            }
+            Err(refusal) => self.refuse(now, &request, flow, &refusal, out),
+        }
+        None
+    }
+
+    fn replaced_dialog(&self, request: &Request, trunk: &Trunk) -> Result<Option<(CallId, Side)>, Refusal> {
+        let named: Vec<_> = request.message.list(Name::Replaces);
+        if request.message.header_named(b"Join").is_some() {
+            // RFC 3911 5: never both; and nobody can be joined to a call of two parties here.
+            let both = !named.is_empty();
+            return Err(if both { Refusal::BadReplaces } else { Refusal::BadExtension(vec!["join".to_owned()]) });
+        }
+        let value = match named.as_slice() {
+            [] => return Ok(None),
+            [value] => value,
+            [_, _, ..] => return Err(Refusal::BadReplaces),
+        };
+        if trunk.transfer.replaces == ReplacesPolicy::Refuse {
+            return Err(Refusal::BadExtension(vec!["replaces".to_owned()]));
+        }
+        let replaces = Replaces::parse(value).map_err(|_| Refusal::BadReplaces)?;
+        let key = DialogKey::new(&replaces.call_id, &replaces.to_tag, &replaces.from_tag);
+        let &(call, _) = self.dialogs.get(&key).ok_or(Refusal::NoDialog)?;
+        let found = self.calls.get(&call).ok_or(Refusal::NoDialog)?;
+        let side = found.replaceable(&key, trunk.id, replaces.early_only).map_err(Refusal::NotReplaceable)?;
+        Ok(Some((call, side)))
+    }
+}
