@@ -13,7 +13,7 @@ use crate::call::exchange::Exchange;
 use crate::call::leg::Leg;
 use crate::call::media_end;
 use crate::call::negotiate::AudioPlan;
-use crate::call::record::{Side, TransferKind};
+use crate::call::record::Side;
 use crate::call::screening;
 use crate::sip::Status;
 
@@ -33,10 +33,7 @@ impl Established {
             common.numbers.renamed(side, called, user);
         }
         self.take_place(common, side, *leg, reports, Cause::Transferred, work);
-        self.moves.unsettled = match transfer.kind {
-            TransferKind::Blind => vec![side.other()],
-            TransferKind::Consultative | TransferKind::Replaces => vec![side.other(), side],
-        };
+        self.moves.unsettled = vec![side.other(), side];
         self.settle_parties(common, work)
     }
 
