@@ -5,6 +5,7 @@ import audio
 import hostile
 import kamailio
 import load
+import rtpengine
 import sipp
 from capture import Capture
 from daemon import Daemon
@@ -60,6 +61,8 @@ def with_trunkline(wanted):
         scenarios()
     if "kamailio" in wanted:
         kamailio.run(CALLS, FEW)
+    if "rtpengine" in wanted:
+        rtpengine.run()
     capture = Capture() if "tshark" in wanted else None
     if "tshark" in wanted:
         sipp.pair(f"{FEW} calls under tshark", ("uac_hold.xml", "127.0.10.11", "u1", OURS), ("uas_held.xml", "127.0.10.12", "u1"), FEW, rate=50)
@@ -86,7 +89,7 @@ def peers_only():
 
 
 def main(arguments):
-    wanted = {"hostile", "sipp", "scenarios", "kamailio", "baresip", "tshark", "load"}
+    wanted = {"hostile", "sipp", "scenarios", "kamailio", "baresip", "rtpengine", "tshark", "load"}
     if "--only" in arguments:
         wanted = set(arguments[arguments.index("--only") + 1].split(","))
     certificates()
