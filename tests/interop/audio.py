@@ -3,29 +3,33 @@ import glob
 import json
 import math
 import os
+import re
 import shutil
 import socket
 import struct
 import time
 import wave
 
-from process import CERTS, REPORT, WORK, start, stop, template, wait_until
+from process import CERTS, REPORT, WORK, log_of, start, stop, template, wait_until
 
 RATE = 8000
 LOW, HIGH = 440, 1000
 SECURE = dict(name="phone-tls", address="127.0.13.11", user="+49301110001", tone=LOW, transport="tls", more=";mediaenc=srtp-mand")
+# A trunk whose only suite is AES-GCM, and one that offers SRTP and takes plain RTP.
+GCM = dict(name="phone-gcm", address="127.0.13.13", user="+49301110003", tone=LOW, transport="tls", more=";mediaenc=srtp-mand")
+OPTIONAL = dict(name="phone-optional", address="127.0.13.14", user="+49301110004", tone=LOW, transport="tls", more=";mediaenc=srtp", leaf="optional")
 PLAIN = dict(name="phone-udp", address="127.0.13.12", user="+49301110002", tone=HIGH, transport="udp", more="")
 
 
 class Phone:
     """One baresip process, commanded over its control port."""
 
-    def __init__(self, name, address, user, tone, transport, more):
+    def __init__(self, name, address, user, tone, transport, more, leaf="baresip"):
         self.name, self.address, self.user, self.transport = name, address, user, transport
         self.folder = os.path.join(WORK, name)
         shutil.rmtree(self.folder, ignore_errors=True)
         tone_file = write_tone(tone)
-        template("baresip/config", f"{name}/config", WORK=self.folder, CERTS=CERTS, ADDRESS=address, TONE=tone_file)
+        template("baresip/config", f"{name}/config", WORK=self.folder, CERTS=CERTS, ADDRESS=address, TONE=tone_file, LEAF=leaf)
         account = f"<sip:{user}@{address};transport={transport}>;regint=0;audio_codecs=PCMU;answermode=auto{more}\n"
         for file, text in (("accounts", account), ("contacts", "")):
             with open(os.path.join(self.folder, file), "w") as out:
@@ -128,6 +132,23 @@ def call(caller, called, target, title, hangs_up):
                  min(back, forth) > 0.9 and min(back_s, forth_s) > 3)
 
 
+def agreed(phone, title, suite):
+    """What the phone's own log says of its SRTP: the suite, or that there is none."""
+    found = re.findall(r"SRTP is Enabled \(cryptosuite=(\S+)\)", log_of(phone["name"]))
+    REPORT.check(f"{title}: suite", f"{sorted(set(found)) or 'none'}", suite or "none", set(found) == ({suite} if suite else set()))
+
+
+def suites_and_choice():
+    """Another suite than the usual one, and trunks that leave the choice to the phone."""
+    call(PLAIN, GCM, f"sip:{GCM['user']}@127.0.0.1:26060", "baresip UDP/RTP to TLS/SRTP with AES-GCM", "caller")
+    agreed(GCM, "baresip UDP/RTP to TLS/SRTP with AES-GCM", "AEAD_AES_128_GCM")
+    call(PLAIN, OPTIONAL, f"sip:{OPTIONAL['user']}@127.0.0.1:26060", "baresip UDP/RTP to optional SRTP", "caller")
+    agreed(OPTIONAL, "baresip UDP/RTP to optional SRTP", "AES_CM_128_HMAC_SHA1_80")
+    without = dict(OPTIONAL, name="phone-without", more="")
+    call(without, PLAIN, f"sip:{PLAIN['user']}@127.0.0.1:26061;transport=tls", "baresip TLS/RTP, SRTP optional, to UDP/RTP", "called")
+    agreed(without, "baresip TLS/RTP, SRTP optional, to UDP/RTP", None)
+
+
 def run(direct=False):
     if direct:
         # Both sides the same kind, because nothing translates between them.
@@ -139,3 +160,4 @@ def run(direct=False):
     call(SECURE, PLAIN, f"sip:{PLAIN['user']}@127.0.0.1:26061;transport=tls", "baresip TLS/SRTP to UDP/RTP", "caller")
     call(SECURE, PLAIN, f"sip:{PLAIN['user']}@127.0.0.1:26061;transport=tls", "baresip TLS/SRTP to UDP/RTP", "called")
     call(PLAIN, SECURE, f"sip:{SECURE['user']}@127.0.0.1:26060", "baresip UDP/RTP to TLS/SRTP", "caller")
+    suites_and_choice()

@@ -113,6 +113,7 @@ def certificates():
         "sbc": "DNS:sbc.test,DNS:localhost,IP:127.0.0.1",
         "kamailio": "DNS:proxy-in.test,DNS:proxy-out.test,IP:127.0.12.1,IP:127.0.12.2",
         "baresip": "DNS:baresip.test,IP:127.0.13.11,IP:127.0.13.12",
+        "optional": "DNS:optional.test,IP:127.0.13.14",
         "hostile": "DNS:hostile.test,IP:127.0.14.11",
         "load": "DNS:load.test,IP:127.0.15.11,IP:127.0.15.12,IP:127.0.15.21,IP:127.0.15.22",
     }
