@@ -171,6 +171,26 @@ fn reports_are_a_sign_of_life() {
     assert_eq!(silent(&bench.after(2)), [B.0]);
 }
 
+/// RFC 3611 and RFC 3550 6.6: extended reports, feedback and a goodbye are taken with the compound they came in, and what
+/// was agreed by signalling stands.
+#[test]
+fn extended_reports_and_a_goodbye_of_a_far_end_change_nothing() {
+    let mut bench = Bench::new(Protection::Rtp, Protection::Rtp);
+    bench.a_sends(&packet(1));
+    let receiver_report = [0x80, 201, 0, 1, 0, 0, 0, 7];
+    let extended = [0x80, 207, 0, 3, 0, 0, 0, 7, 4, 0, 0, 1, 1, 2, 3, 4];
+    let feedback = [0x81, 206, 0, 2, 0, 0, 0, 7, 0, 0, 0, 9];
+    let goodbye = [0x81, 203, 0, 1, 0, 0, 0, 7];
+    let source = SocketAddr::new(far(A.1).ip(), far(A.1).port() + 1);
+    for after in [&extended[..], &feedback[..], &goodbye[..]] {
+        let compound = [&receiver_report[..], after].concat();
+        assert_eq!(bench.sends((A.1, MediaPort::Rtcp), source, &compound), Verdict::Consumed);
+    }
+    assert_eq!(bench.a_sends(&packet(2)), to_b());
+    let counts = bench.streams.close(A.0).unwrap().1;
+    assert_eq!((counts.rtcp_received, counts.dropped, counts.received), (3, 0, 2));
+}
+
 #[test]
 fn reports_go_to_both_far_ends_for_ever_though_nobody_sends_anything() {
     let mut bench = Bench::new(Protection::Rtp, Protection::Rtp);

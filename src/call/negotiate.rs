@@ -330,7 +330,7 @@ impl LegMedia {
     fn offered_protection(&self) -> Result<(Profile, Vec<TaggedKey>), MediaRefusal> {
         if let Some(Settled { said, .. }) = &self.settled {
             let key = said.key.as_ref().map(|key| self.answered_key(key)).transpose()?;
-            return Ok((said.profile, key.into_iter().collect()));
+            return Ok((said.profile.offered(), key.into_iter().collect()));
         }
         match self.settings.security {
             Security::Rtp => Ok((Profile::Avp, Vec::new())),

@@ -9,6 +9,7 @@ mod hold;
 mod ice;
 mod keys;
 mod media_lines;
+mod microsoft;
 mod properties;
 mod refresh;
 mod rekeying;

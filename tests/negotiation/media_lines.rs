@@ -75,7 +75,7 @@ fn no_common_codec_is_488_with_warning_305() {
 
 #[test]
 fn a_profile_nobody_serves_is_refused() {
-    for profile in ["RTP/AVPF", "UDP/TLS/RTP/SAVP", "udp"] {
+    for profile in ["RTP/AVPF", "UDP/TLS/RTP/SAVPF", "udp"] {
         assert_eq!(refusal(&CARRIER_OFFER.replace("RTP/AVP", profile)), Some(MediaRefusal::Profile), "{profile}");
     }
 }

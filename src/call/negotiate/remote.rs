@@ -22,6 +22,9 @@ pub(super) enum Profile {
     Savp,
     /// Taken and answered with itself; never offered first (MD-167).
     Savpf,
+    /// Seen in offers for media bypass beside `a=crypto`; with those it is SDES like the others (MD-166, MD-167). Answered
+    /// with itself, never offered.
+    TlsSavp,
 }
 
 impl Profile {
@@ -30,17 +33,27 @@ impl Profile {
             Profile::Avp => "RTP/AVP",
             Profile::Savp => "RTP/SAVP",
             Profile::Savpf => "RTP/SAVPF",
+            Profile::TlsSavp => "UDP/TLS/RTP/SAVP",
         }
     }
 
     fn from_name(name: &str) -> Option<Profile> {
-        [Profile::Avp, Profile::Savp, Profile::Savpf].into_iter().find(|profile| profile.name() == name)
+        let all = [Profile::Avp, Profile::Savp, Profile::Savpf, Profile::TlsSavp];
+        all.into_iter().find(|profile| profile.name() == name)
+    }
+
+    /// What an offer of ours is under once this was agreed.
+    pub const fn offered(self) -> Profile {
+        match self {
+            Profile::Avp | Profile::Savp | Profile::Savpf => self,
+            Profile::TlsSavp => Profile::Savp,
+        }
     }
 
     pub const fn is_secure(self) -> bool {
         match self {
             Profile::Avp => false,
-            Profile::Savp | Profile::Savpf => true,
+            Profile::Savp | Profile::Savpf | Profile::TlsSavp => true,
         }
     }
 }

@@ -5,6 +5,7 @@ mod long_call;
 mod party;
 mod quality;
 mod replay;
+mod reports;
 mod spray;
 mod storm;
 mod talk;

@@ -118,6 +118,12 @@ impl Party {
         buffer
     }
 
+    /// Leaves unread what has come so far.
+    pub fn forget_reports(&self) {
+        self.rtcp.set_nonblocking(true).unwrap();
+        while self.rtcp.recv(&mut [0; 2048]).is_ok() {}
+    }
+
     /// Reports something to the daemon.
     pub fn send_report(&self, packet: &[u8]) {
         let to = SocketAddr::new(self.towards.ip(), self.towards.port() + 1);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::party::Party;
 use super::voice::Rollover;
 use crate::ground::{Ground, PATIENCE, Rules};
-use crate::text::Dialog;
+use crate::text::{Dialog, Message};
 
 /// Milliseconds of one packet: a packet that does not come is waited for so long, so that a gap of n packets is one of
 /// n times 20 ms.
@@ -89,9 +89,14 @@ impl Talk {
         callee.peer.send(offered.respond("180 Ringing", callee.peer.own, ""));
         caller.peer.expect("SIP/2.0 180");
         ringing();
+        Talk::answered(caller, callee, &offered)
+    }
+
+    /// The callee answers what it was offered; up to the caller's ACK.
+    pub fn answered(mut caller: Party, mut callee: Party, offered: &Message) -> Talk {
         let answer = callee.sdp();
         callee.peer.send(offered.respond("200 OK", callee.peer.own, &answer));
-        callee.dialog = Some(Dialog::of_callee(callee.peer.transport(), callee.peer.own, &offered));
+        callee.dialog = Some(Dialog::of_callee(callee.peer.transport(), callee.peer.own, offered));
         let accepted = caller.peer.expect("SIP/2.0 200");
         caller.learn(&accepted);
         callee.peer.expect("ACK ");

@@ -140,6 +140,11 @@ impl Ear {
         }
     }
 
+    /// Whether a sealed report is of the newest key and authentic.
+    pub fn opens_report(&mut self, packet: &[u8]) -> bool {
+        self.keys.first_mut().is_some_and(|(_, context)| context.decrypt_rtcp(packet).is_ok())
+    }
+
     /// How often the sequence of one stream of the daemon began again, at most.
     pub fn wraps(&self) -> u64 {
         self.highest.values().map(|index| index / TURN).max().unwrap_or(0)
