@@ -11,6 +11,7 @@ mod core_alone;
 #[allow(dead_code, reason = "tests use more of it")]
 #[path = "../../tests/engine_cost/stage.rs"]
 mod stage;
+#[allow(dead_code, reason = "tests use more of it")]
 #[path = "../../tests/engine_cost/text.rs"]
 mod text;
 mod ways;

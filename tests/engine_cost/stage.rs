@@ -1,6 +1,7 @@
 //! The engine alone between two parties: no socket, no clock, no thread. Every message is handed to
 //! [`Engine::handle`], and what the relay would do is done at once.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant as Clock};
 
 use bytes::Bytes;
@@ -11,17 +12,19 @@ use trunkline::config;
 use trunkline::engine::Engine;
 use trunkline::engine::io::{Gauges, Input, Outbox, Output};
 use trunkline::media::plan::{EndpointCounts, MediaCommand, MediaEvent, PortLease};
-use trunkline::sip::flow::{Flow, Received, Transport};
+use trunkline::sip::flow::{Destination, Flow, PeerIdentity, Received, Transmit, TransmitFailure, Transport};
 use trunkline::sip::{SipMessage, frame};
 
 use crate::allocator::allocated;
 use crate::text;
 
-/// The calling party and the called one.
+/// Who speaks with the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Party {
     Caller,
     Callee,
+    /// The caller over TCP, on a connection that may be cut.
+    Stream,
 }
 
 /// Time and allocations of one part of the work.
@@ -45,7 +48,7 @@ impl Cost {
 pub struct Stage {
     engine: Engine,
     now: Instant,
-    flows: [Flow; 2],
+    flows: [Flow; 3],
     out: Outbox,
     next_port: u16,
     /// What reading the messages that arrive has cost.
@@ -61,15 +64,13 @@ impl Stage {
         let file = directory.path().join("trunkline.toml");
         std::fs::write(&file, text::configuration()).unwrap();
         let snapshot = config::load(&file).unwrap_or_else(|report| panic!("{report}")).snapshot;
-        let listener = snapshot.listeners.iter().find(|listener| listener.transport == Transport::Udp).unwrap();
-        let flow = |place: u8| Flow {
-            id: FlowId((1 << 63) | u64::from(place)),
-            transport: Transport::Udp,
-            listener: listener.id,
-            local: listener.bind,
-            remote: (text::address(place), text::PORT).into(),
+        let flow = |id: FlowId, transport: Transport, place: u8| {
+            let listener = snapshot.listeners.iter().find(|listener| listener.transport == transport).unwrap();
+            let remote = (text::address(place), text::PORT).into();
+            Flow { id, transport, listener: listener.id, local: listener.bind, remote }
         };
-        let flows = [flow(71), flow(72)];
+        let datagrams = |place: u8| flow(FlowId((1 << 63) | u64::from(place)), Transport::Udp, place);
+        let flows = [datagrams(71), datagrams(72), flow(FlowId(1), Transport::Tcp, 71)];
         let mut stage = Stage {
             engine: Engine::new(snapshot, Box::new(SeededEntropy::new(1))),
             now: Instant::from_nanos(1_000_000_000),
@@ -81,7 +82,19 @@ impl Stage {
         };
         let leases = stage.bind(NetworkId(0), 64);
         stage.feed(Input::Media(MediaEvent::Ready { leases }));
+        stage.feed(Input::FlowOpened(FlowId(1), PeerIdentity::default()));
         stage
+    }
+
+    /// The caller's connection is cut, and comes up again as another one. What goes to the old one does not leave.
+    pub fn cut(&mut self) -> Sent {
+        let [_, _, stream] = &mut self.flows;
+        let old = stream.id;
+        stream.id = FlowId(old.0 + 1);
+        let new = stream.id;
+        let mut sent = self.feed(Input::FlowClosed(old));
+        sent.extend(self.feed(Input::FlowOpened(new, PeerIdentity::default())));
+        Sent(sent)
     }
 
     /// A call from INVITE to ACK. Gives the 200 that the caller got.
@@ -128,18 +141,25 @@ impl Stage {
         self.engine.gauges()
     }
 
-    fn feed(&mut self, input: Input) -> Vec<Bytes> {
+    fn feed(&mut self, input: Input) -> Vec<(IpAddr, Bytes)> {
         let (engine, now, out) = (&mut self.engine, now(self.now), &mut self.out);
         self.deciding.of(|| engine.handle(now, input, out));
         self.obey()
     }
 
     /// Plays the relay; gives the messages that leave.
-    fn obey(&mut self) -> Vec<Bytes> {
+    fn obey(&mut self) -> Vec<(IpAddr, Bytes)> {
         let mut sent = Vec::new();
         while let Some(output) = (!self.out.is_empty()).then(|| self.out.remove(0)) {
             match output {
-                Output::Transmit(transmit) => sent.push(transmit.bytes),
+                Output::Transmit(Transmit { id, to, bytes }) => match self.way(&to) {
+                    Some(remote) => sent.push((remote, bytes)),
+                    None => {
+                        let (engine, now, out) = (&mut self.engine, now(self.now), &mut self.out);
+                        let input = Input::TransmitFailed(id, TransmitFailure::FlowGone);
+                        self.deciding.of(|| engine.handle(now, input, out));
+                    }
+                },
                 Output::Media(command) => {
                     if let Some(event) = self.relay(command) {
                         let (engine, now, out) = (&mut self.engine, now(self.now), &mut self.out);
@@ -150,6 +170,17 @@ impl Stage {
             }
         }
         sent
+    }
+
+    /// Where a message goes; `None` on a connection that is gone.
+    fn way(&self, to: &Destination) -> Option<IpAddr> {
+        match to {
+            Destination::Flow(flow) | Destination::FlowOr(flow, _) => {
+                let is_up = !flow.transport.is_reliable() || self.flows.iter().any(|up| up.id == flow.id);
+                is_up.then(|| flow.remote.ip())
+            }
+            Destination::Target(target) => Some(target.address.ip()),
+        }
     }
 
     fn relay(&mut self, command: MediaCommand) -> Option<MediaEvent> {
@@ -178,9 +209,9 @@ impl Stage {
     }
 }
 
-/// Messages that left.
+/// Messages that left, and for whom.
 #[derive(Debug)]
-pub struct Sent(Vec<Bytes>);
+pub struct Sent(pub Vec<(IpAddr, Bytes)>);
 
 impl Sent {
     /// The message that begins with `start`.
@@ -190,8 +221,8 @@ impl Sent {
 
     /// The same, if it was sent.
     pub fn find(&self, start: &str) -> Option<String> {
-        let found = self.0.iter().find(|bytes| bytes.starts_with(start.as_bytes()));
-        found.map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+        let found = self.0.iter().find(|(_, bytes)| bytes.starts_with(start.as_bytes()));
+        found.map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
     }
 }
 

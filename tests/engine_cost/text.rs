@@ -26,7 +26,7 @@ pub fn configuration() -> String {
          allow_media = [\"127.0.0.0/8\"]\n\
          [listeners.udp]\nnetwork = \"loop\"\ntransport = \"udp\"\nport = {PORT}\n\
          [listeners.tcp]\nnetwork = \"loop\"\ntransport = \"tcp\"\nport = {PORT}\n\
-         {}{}{}[[routes]]\nfrom = \"caller\"\nto = [\"callee\"]\n\
+         {}{}{}[[routes]]\nfrom = \"caller\"\nto = [\"callee\"]\n[[routes]]\nfrom = \"stream\"\nto = [\"callee\"]\n\
          [limits]\nmax_transactions = 1000000\n",
         trunk("caller", "udp", caller),
         trunk("callee", "udp", callee),
@@ -79,6 +79,44 @@ fn via(serial: usize, what: &str) -> String {
     format!("Via: SIP/2.0/UDP {}:{PORT};rport;branch=z9hG4bK{what}{serial}\r\n", address(71))
 }
 
+/// The same message over TCP.
+pub fn over_tcp(message: &str) -> String {
+    message.replacen("SIP/2.0/UDP", "SIP/2.0/TCP", 1)
+}
+
+/// The caller's CANCEL of its INVITE.
+pub fn cancel(serial: usize) -> String {
+    let invite = invite(serial);
+    let (head, _) = invite.split_once("Contact: ").unwrap_or_default();
+    format!("{}Content-Length: 0\r\n\r\n", head.replacen("INVITE", "CANCEL", 1).replace("1 INVITE", "1 CANCEL"))
+}
+
+/// The caller's ACK of a refusal of its INVITE.
+pub fn failure_ack(serial: usize, refusal: &str) -> String {
+    format!(
+        "ACK sip:{}:{PORT} SIP/2.0\r\n{}Max-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 1 ACK\r\n\
+         Content-Length: 0\r\n\r\n",
+        address(70),
+        via(serial, "i"),
+        header(refusal, "From"),
+        header(refusal, "To"),
+        header(refusal, "Call-ID")
+    )
+}
+
+/// The callee's BYE in the dialog that `invite` and its own answer to it have made.
+pub fn callee_bye(serial: usize, invite: &str) -> String {
+    let contact = header(invite, "Contact").split(['<', '>']).nth(1).unwrap_or_default().to_owned();
+    format!(
+        "BYE {contact} SIP/2.0\r\nVia: SIP/2.0/UDP {}:{PORT};rport;branch=z9hG4bKc{serial}\r\nMax-Forwards: 70\r\n\
+         From: {};tag=callee\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: 9 BYE\r\nContent-Length: 0\r\n\r\n",
+        address(72),
+        header(invite, "To"),
+        header(invite, "From"),
+        header(invite, "Call-ID")
+    )
+}
+
 /// The callee's answer to a request it got.
 pub fn answer(request: &str, status: &str, body: &str) -> String {
     let to = header(request, "To");
@@ -104,7 +142,8 @@ pub fn sdp(host: IpAddr) -> String {
     )
 }
 
-fn header<'m>(message: &'m str, name: &str) -> &'m str {
+/// Value of the first header field of that name; empty when there is none.
+pub fn header<'m>(message: &'m str, name: &str) -> &'m str {
     let found = message.lines().filter_map(|line| line.split_once(": ")).find(|(known, _)| *known == name);
     found.map(|(_, value)| value).unwrap_or_default()
 }
