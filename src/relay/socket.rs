@@ -4,13 +4,16 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use rustix::net::RecvFlags;
+use rustix::net::sockopt::{Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery, set_ip_mtu_discover, set_ipv6_mtu_discover};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Octets of a socket's receive queue: about three seconds of one voice stream by the kernel's counting.
 /// Whatever waited longer is of no use to a listener, and a flooded port holds no more memory than this.
 const RECEIVE_QUEUE: usize = 64 * 1024;
 
-/// Binds one port for media.
+/// Binds one port for media. What it sends is never fragmented, and no ICMP message lowers the size it may have
+/// (RFC 8085 3.2): voice is far below every path's, a forged "too big" must not disturb it, and the kernel need not draw
+/// an identification for each packet.
 ///
 /// # Errors
 /// As the system says, `AddrInUse` among them.
@@ -22,9 +25,11 @@ pub fn bind(address: IpAddr, port: u16, dscp: u8) -> io::Result<UdpSocket> {
     let traffic_class = u32::from(dscp & 0x3f) << 2;
     if address.is_ipv4() {
         socket.set_tos_v4(traffic_class)?;
+        set_ip_mtu_discover(&socket, Ipv4PathMtuDiscovery::PROBE)?;
     } else {
         socket.set_only_v6(true)?;
         socket.set_tclass_v6(traffic_class)?;
+        set_ipv6_mtu_discover(&socket, Ipv6PathMtuDiscovery::PROBE)?;
     }
     socket.bind(&SocketAddr::new(address, port).into())?;
     Ok(socket.into())
@@ -59,6 +64,8 @@ pub fn dissolve(socket: &UdpSocket) {
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
+
+    use rustix::net::sockopt::{ip_mtu_discover, ipv6_mtu_discover};
 
     use super::*;
 
@@ -100,6 +107,14 @@ mod tests {
         assert_eq!((v4.tos_v4().unwrap(), v6.tclass_v6().unwrap()), (46 << 2, 46 << 2));
         let none = Socket::from(bind(Ipv4Addr::LOCALHOST.into(), 0, 0).unwrap());
         assert_eq!(none.tos_v4().unwrap(), 0);
+    }
+
+    #[test]
+    fn what_is_sent_is_not_fragmented_and_its_size_not_lowered_by_messages() {
+        let v4 = bind(Ipv4Addr::LOCALHOST.into(), 0, 46).unwrap();
+        let v6 = bind(std::net::Ipv6Addr::LOCALHOST.into(), 0, 46).unwrap();
+        assert_eq!(ip_mtu_discover(&v4).unwrap(), Ipv4PathMtuDiscovery::PROBE);
+        assert_eq!(ipv6_mtu_discover(&v6).unwrap(), Ipv6PathMtuDiscovery::PROBE);
     }
 
     #[test]

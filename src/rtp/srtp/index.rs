@@ -76,8 +76,8 @@ pub enum Freshness {
     TooOld,
 }
 
-/// The last [`ReplayWindow::WIDTH`] indices of one source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The last [`ReplayWindow::WIDTH`] indices of one source; by default none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ReplayWindow {
     highest: u64,
     /// Bit n: `highest - n` was seen.

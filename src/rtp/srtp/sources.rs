@@ -11,7 +11,7 @@ pub struct Reached {
     pub highest: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Source {
     ssrc: u32,
     window: ReplayWindow,
@@ -19,16 +19,13 @@ struct Source {
 
 /// At most [`SRTP_SOURCES`] with a window, the most recent first, and [`SRTP_RETIRED_SOURCES`] whose highest
 /// index alone is remembered, so that nothing old of theirs is ever taken again.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Sources {
-    live: Vec<Source>,
+    /// Beside the keys, not behind a pointer: each packet looks here.
+    places: [Source; SRTP_SOURCES],
+    /// How many of the places are taken, from the first on.
+    taken: usize,
     retired: Vec<Reached>,
-}
-
-impl Default for Sources {
-    fn default() -> Self {
-        Sources { live: Vec::with_capacity(SRTP_SOURCES), retired: Vec::new() }
-    }
 }
 
 impl Sources {
@@ -43,7 +40,7 @@ impl Sources {
     /// `Replayed`, `Stale`, or `SourcesFull` for a new source that has no place.
     pub fn judge(&self, ssrc: u32, index: u64) -> Result<Freshness, SrtpFault> {
         let Some(window) = self.window(ssrc) else {
-            let full = self.live.len() >= SRTP_SOURCES && self.retired.len() >= SRTP_RETIRED_SOURCES;
+            let full = self.taken >= SRTP_SOURCES && self.retired.len() >= SRTP_RETIRED_SOURCES;
             return if full { Err(SrtpFault::SourcesFull) } else { Ok(Freshness::Newest) };
         };
         match window.judge(index) {
@@ -58,7 +55,7 @@ impl Sources {
     /// # Errors
     /// As [`Sources::judge`]; then nothing changed.
     pub fn claim(&mut self, ssrc: u32, index: u64) -> Result<(), SrtpFault> {
-        match self.live.first_mut().filter(|source| source.ssrc == ssrc) {
+        match self.live_mut().first_mut().filter(|source| source.ssrc == ssrc) {
             // The one source of a leg: no search.
             Some(source) if source.window.judge(index) == Freshness::Newest => source.window.commit(index),
             Some(_) | None => {
@@ -71,24 +68,22 @@ impl Sources {
 
     /// Marks an index that [`Sources::judge`] let pass and whose tag was good.
     pub fn commit(&mut self, ssrc: u32, index: u64) {
-        let Some(place) = self.live.iter().position(|source| source.ssrc == ssrc) else {
+        let Some(place) = self.live().iter().position(|source| source.ssrc == ssrc) else {
             return self.admit(ssrc, index);
         };
-        if let Some(source) = self.live.get_mut(place) {
+        if let Some(source) = self.live_mut().get_mut(place) {
             source.window.commit(index);
         }
-        if place != 0 {
-            self.live.get_mut(..=place).unwrap_or_default().rotate_right(1);
-        }
+        self.bring_forward(place);
     }
 
     /// Every source and how far it came: what the next key's context starts from.
     pub fn reached(&self) -> impl Iterator<Item = Reached> + '_ {
-        self.live.iter().map(|source| Reached { ssrc: source.ssrc, highest: source.window.highest() })
+        self.live().iter().map(|source| Reached { ssrc: source.ssrc, highest: source.window.highest() })
     }
 
     fn window(&self, ssrc: u32) -> Option<ReplayWindow> {
-        let live = self.live.iter().find(|source| source.ssrc == ssrc).map(|source| source.window);
+        let live = self.live().iter().find(|source| source.ssrc == ssrc).map(|source| source.window);
         live.or_else(|| {
             let retired = self.retired.iter().find(|source| source.ssrc == ssrc)?;
             Some(ReplayWindow::closed_up_to(retired.highest))
@@ -104,12 +99,32 @@ impl Sources {
             }
             None => ReplayWindow::starting_at(index),
         };
-        if self.live.len() >= SRTP_SOURCES
-            && let Some(oldest) = self.live.pop()
-        {
-            self.retired.push(Reached { ssrc: oldest.ssrc, highest: oldest.window.highest() });
+        match self.live().last() {
+            Some(oldest) if self.taken >= SRTP_SOURCES => {
+                self.retired.push(Reached { ssrc: oldest.ssrc, highest: oldest.window.highest() });
+            }
+            Some(_) | None => self.taken += 1,
         }
-        self.live.insert(0, Source { ssrc, window });
+        let last = self.taken - 1;
+        if let Some(place) = self.live_mut().get_mut(last) {
+            *place = Source { ssrc, window };
+        }
+        self.bring_forward(last);
+    }
+
+    /// The source at `place` becomes the first.
+    fn bring_forward(&mut self, place: usize) {
+        if place != 0 {
+            self.places.get_mut(..=place).unwrap_or_default().rotate_right(1);
+        }
+    }
+
+    fn live(&self) -> &[Source] {
+        self.places.get(..self.taken).unwrap_or_default()
+    }
+
+    fn live_mut(&mut self) -> &mut [Source] {
+        self.places.get_mut(..self.taken).unwrap_or_default()
     }
 }
 
