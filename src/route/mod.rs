@@ -5,6 +5,7 @@
 
 pub mod caller;
 pub mod compile;
+pub mod directory;
 pub mod diverting;
 pub mod health;
 pub mod identify;

@@ -1,0 +1,14 @@
+//! Accounts and their numbers, as a call reads them: immutable, shared, and cheap to replace in part (DESIGN rule 7).
+//!
+//! A [`Directory`] holds its numbers in shards. A change copies the shards it touches and shares the rest, so that a
+//! million numbers take no longer to change than the few that change; running calls keep the directory they began with.
+
+mod account;
+mod decision;
+mod entry;
+mod shards;
+
+pub use account::{Account, AccountName, AccountState, BadAccountName};
+pub use decision::{Decision, Denial, Denied, Direction, Question, decide};
+pub use entry::{Carrier, HeaderContent, NumberEntry, NumberState, Service, ServiceSet, Validity};
+pub use shards::{Change, Directory};

@@ -1,0 +1,296 @@
+//! The directory itself.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+use super::account::{Account, AccountName};
+use super::entry::NumberEntry;
+use crate::route::number::E164;
+
+/// Shards of a directory: at a million numbers a change copies some two hundred and fifty of them.
+const SHARDS: usize = 4096;
+
+/// A number's digits as one number: at most 15, the first no zero, so that no two are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Key(u64);
+
+impl Key {
+    fn of(number: &E164) -> Key {
+        let digits = number.digits().bytes();
+        Key(digits
+            .fold(0, |value: u64, digit| value.wrapping_mul(10).wrapping_add(u64::from(digit.wrapping_sub(b'0')))))
+    }
+
+    /// Spread over all bits (the multiplier of Fibonacci hashing).
+    const fn spread(self) -> u64 {
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    }
+
+    fn shard(self) -> usize {
+        usize::try_from(self.spread() >> 52).unwrap_or_default() % SHARDS
+    }
+}
+
+/// Hashes a [`Key`]: the numbers are the operator's, and their spread is ours.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, octets: &[u8]) {
+        for octet in octets {
+            self.0 = (self.0 ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        let spread = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = spread ^ (spread >> 29);
+    }
+}
+
+/// A number and whose it is: the place of the account in its directory's list.
+#[derive(Clone, Debug)]
+struct Held {
+    account: u32,
+    entry: NumberEntry,
+}
+
+type Shard = HashMap<Key, Held, BuildHasherDefault<KeyHasher>>;
+
+/// One change of a directory.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// Makes or replaces an account.
+    Account(Account),
+    /// Takes an account and what is left of its numbers away.
+    NoAccount(AccountName),
+    /// Makes or replaces a number of an account; without that account nothing happens.
+    Number(E164, AccountName, NumberEntry),
+    /// Takes a number away.
+    NoNumber(E164),
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Directory {
+    shards: Vec<Arc<Shard>>,
+    /// A place stays its account's for the directory's life; `None`: it was taken away.
+    accounts: Vec<Option<Arc<Account>>>,
+    places: HashMap<AccountName, u32>,
+    fqdns: HashMap<Arc<str>, u32>,
+    numbers: usize,
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        let empty = Arc::new(Shard::default());
+        Directory {
+            shards: vec![empty; SHARDS],
+            accounts: Vec::new(),
+            places: HashMap::new(),
+            fqdns: HashMap::new(),
+            numbers: 0,
+        }
+    }
+}
+
+impl Directory {
+    /// A directory of these, in their order.
+    pub fn build(changes: impl IntoIterator<Item = Change>) -> Directory {
+        let mut directory = Directory::default();
+        changes.into_iter().for_each(|change| directory.apply(change));
+        directory
+    }
+
+    /// The directory after some changes. What they do not touch is shared with this one.
+    pub fn changed(&self, changes: impl IntoIterator<Item = Change>) -> Directory {
+        let mut directory = self.clone();
+        changes.into_iter().for_each(|change| directory.apply(change));
+        directory
+    }
+
+    /// A number and the account it belongs to.
+    pub fn find(&self, number: &E164) -> Option<(&NumberEntry, &Arc<Account>)> {
+        let key = Key::of(number);
+        let held = self.shards.get(key.shard())?.get(&key)?;
+        Some((&held.entry, self.at(held.account)?))
+    }
+
+    pub fn account(&self, name: &AccountName) -> Option<&Arc<Account>> {
+        self.at(*self.places.get(name)?)
+    }
+
+    /// The account whose derived name this is, compared without case (MD-62).
+    pub fn account_of_host(&self, host: &str) -> Option<&Arc<Account>> {
+        let place = match host.bytes().any(|octet| octet.is_ascii_uppercase()) {
+            true => self.fqdns.get(host.to_ascii_lowercase().as_str()),
+            false => self.fqdns.get(host),
+        };
+        self.at(*place?)
+    }
+
+    /// Every account.
+    pub fn accounts(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.accounts.iter().flatten()
+    }
+
+    /// How many numbers there are.
+    pub const fn len(&self) -> usize {
+        self.numbers
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.numbers == 0
+    }
+
+    /// Shards that are not shared with another directory: what a change has cost.
+    pub fn differs_in(&self, other: &Directory) -> usize {
+        self.shards.iter().zip(&other.shards).filter(|(one, two)| !Arc::ptr_eq(one, two)).count()
+    }
+
+    fn at(&self, place: u32) -> Option<&Arc<Account>> {
+        self.accounts.get(usize::try_from(place).ok()?)?.as_ref()
+    }
+
+    fn apply(&mut self, change: Change) {
+        match change {
+            Change::Account(account) => self.put_account(account),
+            Change::NoAccount(name) => self.drop_account(&name),
+            Change::Number(number, account, entry) => self.put_number(&number, &account, entry),
+            Change::NoNumber(number) => self.drop_number(&number),
+        }
+    }
+
+    fn put_account(&mut self, account: Account) {
+        let fqdn = account.fqdn.as_ref().map(|name| Arc::from(name.to_ascii_lowercase()));
+        let account = Arc::new(account);
+        let place = match self.places.get(&account.name) {
+            Some(place) => *place,
+            None => {
+                let Ok(place) = u32::try_from(self.accounts.len()) else { return };
+                self.places.insert(account.name.clone(), place);
+                self.accounts.push(None);
+                place
+            }
+        };
+        self.forget_host(place);
+        if let Some(fqdn) = fqdn {
+            self.fqdns.insert(fqdn, place);
+        }
+        if let Some(slot) = usize::try_from(place).ok().and_then(|place| self.accounts.get_mut(place)) {
+            *slot = Some(account);
+        }
+    }
+
+    fn drop_account(&mut self, name: &AccountName) {
+        let Some(place) = self.places.remove(name) else { return };
+        self.forget_host(place);
+        if let Some(slot) = usize::try_from(place).ok().and_then(|place| self.accounts.get_mut(place)) {
+            *slot = None;
+        }
+        for shard in &mut self.shards {
+            if shard.values().any(|held| held.account == place) {
+                let before = shard.len();
+                Arc::make_mut(shard).retain(|_, held| held.account != place);
+                self.numbers = self.numbers.saturating_sub(before.saturating_sub(shard.len()));
+            }
+        }
+    }
+
+    /// The host of the account at this place leads nowhere any more, unless another has taken it.
+    fn forget_host(&mut self, place: u32) {
+        let host = self.at(place).and_then(|account| account.fqdn.as_ref()).map(|name| name.to_ascii_lowercase());
+        if let Some(host) = host.filter(|host| self.fqdns.get(host.as_str()) == Some(&place)) {
+            self.fqdns.remove(host.as_str());
+        }
+    }
+
+    fn put_number(&mut self, number: &E164, account: &AccountName, entry: NumberEntry) {
+        let Some(place) = self.places.get(account).copied() else { return };
+        let key = Key::of(number);
+        let Some(shard) = self.shards.get_mut(key.shard()) else { return };
+        let before = Arc::make_mut(shard).insert(key, Held { account: place, entry });
+        self.numbers = self.numbers.saturating_add(usize::from(before.is_none()));
+    }
+
+    fn drop_number(&mut self, number: &E164) {
+        let key = Key::of(number);
+        let Some(shard) = self.shards.get_mut(key.shard()).filter(|shard| shard.contains_key(&key)) else { return };
+        Arc::make_mut(shard).remove(&key);
+        self.numbers = self.numbers.saturating_sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::directory::Service;
+    use crate::route::directory::entry::ServiceSet;
+
+    fn name(text: &str) -> AccountName {
+        AccountName::parse(text).unwrap()
+    }
+
+    fn number(at: u64) -> E164 {
+        E164::parse(&format!("+4930{at:07}")).unwrap()
+    }
+
+    fn thousand() -> Directory {
+        let account = Account { fqdn: Some("Acme.SBC.example".into()), ..Account::new(name("acme")) };
+        let numbers = (0..1000).map(|at| {
+            let services = ServiceSet::of([Service::Zoom]);
+            Change::Number(number(at), name("acme"), NumberEntry { services, ..NumberEntry::default() })
+        });
+        Directory::build([Change::Account(account)].into_iter().chain(numbers))
+    }
+
+    #[test]
+    fn every_number_is_found_with_its_account_and_no_other() {
+        let directory = thousand();
+        assert_eq!(directory.len(), 1000);
+        assert!(
+            (0..1000).all(|at| directory.find(&number(at)).is_some_and(|(_, account)| account.name == name("acme")))
+        );
+        assert!(directory.find(&number(1000)).is_none());
+    }
+
+    #[test]
+    fn a_change_copies_the_shards_it_touches_and_no_other() {
+        let before = thousand();
+        let after = before
+            .changed([Change::NoNumber(number(1)), Change::Number(number(2), name("acme"), NumberEntry::default())]);
+        assert_eq!(after.differs_in(&before), 2);
+        assert!(before.find(&number(1)).is_some() && after.find(&number(1)).is_none());
+        assert_eq!((before.len(), after.len()), (1000, 999));
+    }
+
+    #[test]
+    fn an_account_is_found_by_its_host_without_case_and_goes_with_its_numbers() {
+        let directory = thousand();
+        assert!(directory.account_of_host("ACME.sbc.EXAMPLE").is_some());
+        let gone = directory.changed([Change::NoAccount(name("acme"))]);
+        assert!(gone.account_of_host("acme.sbc.example").is_none() && gone.is_empty());
+        assert_eq!(directory.len(), 1000, "calls under way keep what they began with");
+    }
+
+    #[test]
+    fn a_number_moves_to_another_account() {
+        let moved = thousand().changed([
+            Change::Account(Account::new(name("zoo"))),
+            Change::Number(number(5), name("zoo"), NumberEntry::default()),
+        ]);
+        assert_eq!(moved.find(&number(5)).unwrap().1.name, name("zoo"));
+        assert_eq!(moved.len(), 1000);
+    }
+
+    #[test]
+    fn a_number_of_no_account_is_nobodys() {
+        let directory = Directory::build([Change::Number(number(1), name("nobody"), NumberEntry::default())]);
+        assert!(directory.is_empty());
+    }
+}
