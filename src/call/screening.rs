@@ -287,7 +287,8 @@ fn text(octets: Vec<u8>) -> String {
 /// The user part for the outgoing URI: a tel number without its visual separators, a sip user as it is.
 fn user(uri: &Uri) -> Option<bytes::Bytes> {
     match uri {
-        Uri::Sip(sip) => sip.user.clone(),
+        // Octets of its own: a part of a message keeps the whole message in memory.
+        Uri::Sip(sip) => sip.user.as_deref().map(bytes::Bytes::copy_from_slice),
         Uri::Tel(tel) => Some(digits(&tel.number).into()),
         Uri::Other { .. } => None,
     }

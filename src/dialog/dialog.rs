@@ -319,7 +319,11 @@ fn recorded(message: &Message) -> Result<Vec<Bytes>, BadDialog> {
 
 /// The same URI over a buffer of its own: a part of a message keeps the whole message in memory.
 fn detached(uri: &Uri) -> Uri {
-    Uri::parse(&uri.to_bytes()).unwrap_or_else(|_| uri.clone())
+    let mut own = Uri::parse(&uri.to_bytes()).unwrap_or_else(|_| uri.clone());
+    if let Uri::Sip(uri) = &mut own {
+        uri.params.shrink_to_fit();
+    }
+    own
 }
 
 fn is_sips(uri: &Uri) -> bool {
