@@ -161,6 +161,20 @@ fn a_check_cannot_point_media_into_a_special_range() {
     }
 }
 
+/// Consent is by traffic: a far end that checks is there, though it says nothing.
+#[test]
+fn checks_are_a_sign_of_life_and_forged_ones_are_not() {
+    let mut bench = Bench::new();
+    let mut events = Vec::new();
+    let after = |seconds| Instant::ZERO + Duration::from_secs(seconds);
+    for (password, silent) in [(PASSWORD, 1), ("aVeryBadPasswordOf32Characters00", 2)] {
+        bench.buffer.load(&check(CHECK, password));
+        bench.streams.receive(after(29), A, MediaPort::Rtp, at("7.7.7.7:1"), &mut bench.buffer, &mut events);
+        bench.streams.watch_silence(after(if silent == 1 { 31 } else { 59 }), &mut events);
+        assert_eq!(events.len(), silent, "{events:?}");
+    }
+}
+
 #[test]
 fn the_table_of_pairs_is_bounded_and_the_nominated_one_stays() {
     let mut bench = Bench::new();
