@@ -45,6 +45,8 @@ const ROLES: &[(&str, &[&str])] = &[
     ("webrtc_srtp", &["lab"]),
     ("rcgen", &["lab"]),
     ("aws_lc_sys", &["rtp"]),
+    // The allocator is the program's choice, not the library's.
+    ("mimalloc", &["bin"]),
     // MD5 is for digest alone.
     ("md5", &["sip::auth"]),
 ];

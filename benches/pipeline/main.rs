@@ -1,5 +1,5 @@
 //! What one SIP message costs, from the inside out: the core alone on invented time, then the empty pipeline
-//! (socket, net, inbox, engine's thread, net, socket) beside a bare echo thread in the same run, so that the price of
+//! (socket, net, engine, net, socket) beside a bare echo thread in the same run, so that the price of
 //! each thread hop can be seen. Absolute figures mean little on a shared machine; the column "to the floor" does.
 //! `cargo bench --bench pipeline`; with `--test` one short round.
 #![allow(unsafe_code, reason = "an allocator is an unsafe trait")]

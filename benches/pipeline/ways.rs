@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
@@ -9,11 +10,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 use trunkline::base::entropy::SeededEntropy;
 use trunkline::base::ids::{ListenerId, TransmitId};
-use trunkline::base::limits::Limits;
 use trunkline::config;
 use trunkline::daemon::Daemon;
-use trunkline::daemon::inbox::{Inbox, Taken};
-use trunkline::engine::io::Input;
 use trunkline::net::settings::{ListenerSettings, NetSettings};
 use trunkline::net::{Class, News, Outgoing, Signalling, Sink};
 use trunkline::sip::flow::{Destination, Received, Transmit, Transport};
@@ -41,7 +39,7 @@ const TCP: ListenerId = ListenerId(1);
 /// Every way, the floor of each transport before the ways that are held against it.
 pub fn all() -> (Vec<Way>, Alive) {
     let in_place = Shell::new(Arc::new(InPlace::default()));
-    let hop = Shell::new(hop_inbox());
+    let hop = Shell::new(Arc::new(Hop::new()));
     let daemon = daemon();
     let mut ways = Vec::new();
     for transport in [Transport::Udp, Transport::Tcp] {
@@ -52,8 +50,8 @@ pub fn all() -> (Vec<Way>, Alive) {
         };
         add("a bare echo thread", echo(transport), true);
         add("net, answered where it was read", in_place.address(listener), false);
-        add("net, inbox, another thread, net", hop.address(listener), false);
-        add("the daemon: net, inbox, engine, net", (text::address(70), text::PORT).into(), false);
+        add("net, another thread, net", hop.address(listener), false);
+        add("the daemon: net, engine, net", (text::address(70), text::PORT).into(), false);
     }
     (ways, Alive { _shells: [in_place, hop], _daemon: daemon })
 }
@@ -162,22 +160,41 @@ impl Answering for InPlace {
     }
 }
 
-fn hop_inbox() -> Arc<Inbox> {
-    Arc::new(Inbox::new(&Limits::default()))
+/// Answers in a thread of its own that does nothing else.
+struct Hop {
+    sender: SyncSender<Received>,
+    waiting: Mutex<Option<Receiver<Received>>>,
+    room: Notify,
 }
 
-/// Answers in a thread of its own that does nothing else, behind the daemon's inbox.
-impl Answering for Inbox {
+impl Hop {
+    fn new() -> Hop {
+        let (sender, waiting) = sync_channel(4096);
+        Hop { sender, waiting: Mutex::new(Some(waiting)), room: Notify::new() }
+    }
+}
+
+impl Sink for Hop {
+    fn offer(&self, _: Class, received: Received) -> Result<(), Received> {
+        self.sender.try_send(received).map_err(|full| match full {
+            TrySendError::Full(received) | TrySendError::Disconnected(received) => received,
+        })
+    }
+
+    fn report(&self, _: News) {}
+
+    fn room(&self) -> &Notify {
+        &self.room
+    }
+}
+
+impl Answering for Hop {
     fn begin(self: Arc<Self>, mut outgoing: Outgoing) {
+        let waiting = self.waiting.lock().unwrap().take().unwrap();
         let serve = move || {
-            let mut inputs = Vec::new();
-            while self.take(&mut inputs, None) == Taken::Go {
-                for input in inputs.drain(..) {
-                    if let Input::Message(received) = input
-                        && let Some(transmit) = answer(&received)
-                    {
-                        outgoing.transmit(transmit);
-                    }
+            while let Ok(received) = waiting.recv() {
+                for received in std::iter::once(received).chain(waiting.try_iter().take(64)) {
+                    answer(&received).into_iter().for_each(|transmit| outgoing.transmit(transmit));
                 }
                 outgoing.flush();
             }

@@ -1,5 +1,7 @@
 //! Randomness as an argument. The process hands the operating system's generator down; tests a seeded one.
 
+use zeroize::Zeroize;
+
 /// A source of random octets. What a peer must not guess (tags, branches, keys) comes from here.
 pub trait Entropy {
     /// Fills `out` completely.
@@ -50,6 +52,55 @@ fn hex_digit(value: u8) -> u8 {
     if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 
+/// Octets a [`Pooled`] draws at once.
+const POOL: usize = 512;
+
+/// A source that is asked in blocks, because a token or a sequence number must not cost a whole draw. What was handed
+/// out is overwritten in the pool.
+pub struct Pooled<E> {
+    source: E,
+    pool: [u8; POOL],
+    /// Octets of the pool already handed out.
+    used: usize,
+}
+
+impl<E: Entropy> Pooled<E> {
+    /// Nothing is drawn before it is needed.
+    pub const fn new(source: E) -> Self {
+        Pooled { source, pool: [0; POOL], used: POOL }
+    }
+
+    /// Moves as much as there is to the front of `out`, and gives the rest of `out`.
+    fn hand_out<'a>(&mut self, out: &'a mut [u8]) -> &'a mut [u8] {
+        if self.used >= POOL {
+            self.source.fill(&mut self.pool);
+            self.used = 0;
+        }
+        let fresh = self.pool.get_mut(self.used..).unwrap_or_default();
+        let count = fresh.len().min(out.len());
+        let (now, later) = out.split_at_mut(count);
+        now.copy_from_slice(fresh.get(..count).unwrap_or_default());
+        fresh.get_mut(..count).unwrap_or_default().zeroize();
+        self.used += count;
+        later
+    }
+}
+
+impl<E: Entropy> Entropy for Pooled<E> {
+    fn fill(&mut self, out: &mut [u8]) {
+        let mut rest = out;
+        while !rest.is_empty() {
+            rest = self.hand_out(rest);
+        }
+    }
+}
+
+impl<E> Drop for Pooled<E> {
+    fn drop(&mut self) {
+        self.pool.zeroize();
+    }
+}
+
 /// A repeatable generator (SplitMix64) for tests and simulation; never for a running daemon.
 #[derive(Clone, Debug)]
 pub struct SeededEntropy {
@@ -80,6 +131,26 @@ impl Entropy for SeededEntropy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pool_hands_out_what_its_source_gives_in_order() {
+        let mut out = vec![0u8; POOL * 3];
+        let mut pooled = Pooled::new(SeededEntropy::new(7));
+        let (first, rest) = out.split_at_mut(5);
+        pooled.fill(first);
+        pooled.fill(rest);
+        let mut straight = vec![0u8; POOL * 3];
+        SeededEntropy::new(7).fill(&mut straight);
+        assert_eq!(out, straight);
+    }
+
+    #[test]
+    fn what_was_handed_out_is_gone_from_the_pool() {
+        let mut pooled = Pooled::new(SeededEntropy::new(7));
+        pooled.fill(&mut [0u8; 100]);
+        assert!(pooled.pool.iter().take(100).all(|octet| *octet == 0));
+        assert!(pooled.pool.iter().skip(100).any(|octet| *octet != 0));
+    }
 
     #[test]
     fn a_token_is_hexadecimal_of_twice_the_length() {

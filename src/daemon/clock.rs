@@ -27,7 +27,8 @@ impl Clock {
         deadline.since(self.instant())
     }
 
-    fn instant(&self) -> Instant {
+    /// Reads the monotonic clock.
+    pub fn instant(&self) -> Instant {
         Instant::ZERO + self.origin.elapsed()
     }
 }

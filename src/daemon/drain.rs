@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::engine_thread::Load;
+use super::helm::Load;
 use super::inbox::Inbox;
 use super::phase::{Phase, PhaseBoard};
 use super::signals::Stop;

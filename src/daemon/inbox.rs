@@ -1,7 +1,10 @@
-//! The engine's two inboxes: what belongs to calls first, what begins something second (DESIGN rule 8).
+//! The engine's two inboxes: what belongs to calls first, what begins something second (DESIGN rule 8); and who has
+//! the engine in hand.
 //!
-//! One lock and one condition for both. A sender wakes the engine only when it sleeps, so under load a message costs
-//! no wake-up; the engine takes everything that belongs to calls, and a bounded share of what is new, in one go.
+//! One lock guards all of it. Whoever takes the helm ([`Inbox::board`]) looks again before it lets go
+//! ([`Inbox::leave`]), in the same lock in which others put something in: nothing is left lying, and nobody is woken
+//! for what somebody awake will do anyway. The engine's thread sleeps here ([`Inbox::watch`]); it is woken for what
+//! nobody else will do, and for timers.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,13 +12,19 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::clock::Clock;
+use crate::base::Instant;
 use crate::base::limits::Limits;
 use crate::engine::io::Input;
-use crate::net::{Class, News, Sink};
+use crate::net::{Class, News};
 use crate::sip::flow::Received;
 
 /// New requests taken in one go: between them the engine looks at what belongs to calls again.
 const NEW_AT_ONCE: usize = 64;
+/// How much later than due a timer may fire when nothing else happens, and how long what is in no hurry may wait.
+/// Everyone who takes the helm meanwhile does both, so under load the engine's thread hardly wakes. The shortest
+/// timer of the core is T1 (RFC 3261: 500 ms).
+const GRAIN: Duration = Duration::from_millis(40);
 
 /// Everything that waits for the engine.
 #[derive(Debug)]
@@ -23,6 +32,7 @@ pub struct Inbox {
     queues: Mutex<Queues>,
     wake: Condvar,
     room: Notify,
+    clock: Clock,
     established: usize,
     new: usize,
 }
@@ -31,8 +41,29 @@ pub struct Inbox {
 struct Queues {
     established: VecDeque<Input>,
     new: VecDeque<Input>,
+    helm: Helmsman,
+    /// Something waits that only the engine's thread will do.
+    call: Call,
+    /// When the engine's thread wakes by itself.
+    alarm: Option<Instant>,
     sleeper: Sleeper,
     ended: bool,
+}
+
+/// Whether somebody has the engine in hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Helmsman {
+    #[default]
+    Nobody,
+    /// Somebody, who will look at the inboxes again.
+    Somebody,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Call {
+    #[default]
+    None,
+    AllHands,
 }
 
 /// What the engine's thread is doing.
@@ -43,61 +74,169 @@ enum Sleeper {
     Asleep,
 }
 
-/// What [`Inbox::take`] came back with.
+/// Whose the helm is after a wish to take it or to let go of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// Inputs, or none because the time is up.
+pub enum Held {
+    /// The caller's, who must [`Inbox::leave`] it.
+    Mine,
+    NotMine,
+}
+
+/// What [`Inbox::watch`] came back with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// The helm is the thread's.
     Go,
-    /// The process ends.
+    /// The process ends. The helm is the thread's, for the last time.
     Ended,
 }
 
 impl Inbox {
     /// Limits: `inbox_established`, `inbox_new`.
-    pub fn new(limits: &Limits) -> Inbox {
+    pub fn new(limits: &Limits, clock: Clock) -> Inbox {
         Inbox {
             queues: Mutex::new(Queues::default()),
             wake: Condvar::new(),
             room: Notify::new(),
+            clock,
             established: limits.inbox_established,
             new: limits.inbox_new,
         }
     }
 
+    // ---- putting in
+
     /// Puts in what is never refused: orders, media events, news. Each is bounded by what it is about.
     pub fn put(&self, input: Input) {
         let mut queues = self.lock();
         queues.established.push_back(input);
+        queues.call = Call::AllHands;
         self.rouse(queues);
     }
 
-    /// Moves what waits to `out`, in order, after waiting for something for at most `patience` (`None`: for ever).
-    pub fn take(&self, out: &mut Vec<Input>, patience: Option<Duration>) -> Taken {
+    /// Like [`Inbox::put`] for what may wait a moment: whoever takes the helm next does it, at the latest the engine's
+    /// thread 40 ms from now.
+    pub fn put_by(&self, input: Input) {
         let mut queues = self.lock();
-        if queues.is_empty() && !queues.ended {
-            queues.sleeper = Sleeper::Asleep;
-            queues = match patience {
-                Some(patience) => {
-                    self.wake
-                        .wait_timeout_while(queues, patience, |queues| queues.sleeper == Sleeper::Asleep)
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .0
-                }
-                None => self
-                    .wake
-                    .wait_while(queues, |queues| queues.sleeper == Sleeper::Asleep)
-                    .unwrap_or_else(PoisonError::into_inner),
-            };
-            queues.sleeper = Sleeper::Awake;
+        queues.established.push_back(input);
+        // Whoever has the helm looks again, and sets the alarm then.
+        if queues.helm == Helmsman::Nobody {
+            self.set_alarm(queues, Some(self.clock.instant() + GRAIN));
         }
+    }
+
+    /// Puts in a message. Nobody is woken: who offers takes the helm when all of one read is in.
+    ///
+    /// # Errors
+    /// Hands it back when the inbox of its class is full.
+    pub fn offer(&self, class: Class, received: Received) -> Result<(), Received> {
+        let mut queues = self.lock();
+        let (queue, limit) = match class {
+            Class::New => (&mut queues.new, self.new),
+            // What it follows may still wait among the new ones; there it has a place of its own.
+            Class::Follows if !queues.new.is_empty() => (&mut queues.new, self.new.saturating_mul(2)),
+            Class::Follows | Class::Established => (&mut queues.established, self.established),
+        };
+        if queue.len() >= limit {
+            return Err(received);
+        }
+        queue.push_back(Input::Message(received));
+        Ok(())
+    }
+
+    /// Puts in news of the network. Reported from under the helm too, so nobody takes the helm for it.
+    pub fn report(&self, news: News) {
+        self.put(match news {
+            News::FlowOpened(flow, peer) => Input::FlowOpened(flow, peer),
+            News::FlowClosed(flow) => Input::FlowClosed(flow),
+            News::TransmitFailed(id, failure) => Input::TransmitFailed(id, failure),
+            News::Resolved(resolution) => Input::Resolved(resolution),
+        });
+    }
+
+    /// Notified when the inboxes have been emptied.
+    pub fn room(&self) -> &Notify {
+        &self.room
+    }
+
+    // ---- at the helm
+
+    /// Takes the helm if something waits and nobody has it.
+    pub fn board(&self) -> Held {
+        let mut queues = self.lock();
+        if queues.helm == Helmsman::Somebody || queues.is_empty() {
+            return Held::NotMine;
+        }
+        queues.helm = Helmsman::Somebody;
+        Held::Mine
+    }
+
+    /// Moves what waits to `out`, in order. For whoever has the helm.
+    pub fn take(&self, out: &mut Vec<Input>) {
+        let mut queues = self.lock();
         out.extend(queues.established.drain(..));
         let share = queues.new.len().min(NEW_AT_ONCE);
         out.extend(queues.new.drain(..share));
-        let ended = queues.ended;
+        queues.call = Call::None;
         drop(queues);
         self.room.notify_waiters();
-        if ended { Taken::Ended } else { Taken::Go }
     }
+
+    /// Lets go of the helm unless something waits. `next`: the engine's next timer.
+    pub fn leave(&self, next: Option<Instant>) -> Held {
+        let mut queues = self.lock();
+        if !queues.is_empty() {
+            return Held::Mine;
+        }
+        queues.helm = Helmsman::Nobody;
+        if queues.ended {
+            self.rouse(queues);
+        } else {
+            self.set_alarm(queues, next.map(|due| due + GRAIN));
+        }
+        Held::NotMine
+    }
+
+    /// Lets go of the helm whatever waits; the engine's thread takes it.
+    pub fn hand_over(&self) {
+        let mut queues = self.lock();
+        queues.helm = Helmsman::Nobody;
+        queues.call = Call::AllHands;
+        self.rouse(queues);
+    }
+
+    /// Sleeps until the helm must be the engine's thread's: all hands were called and nobody has it, a timer is due,
+    /// or the end has come.
+    pub fn watch(&self) -> Watch {
+        let mut queues = self.lock();
+        loop {
+            let patience = queues.alarm.map(|alarm| self.clock.until(alarm));
+            let due = patience == Some(Duration::ZERO);
+            if queues.helm == Helmsman::Nobody && (due || queues.ended || queues.call == Call::AllHands) {
+                queues.helm = Helmsman::Somebody;
+                queues.alarm = None;
+                return if queues.ended { Watch::Ended } else { Watch::Go };
+            }
+            if due {
+                // Whoever has the helm sees the timers; we look after that.
+                queues.alarm = Some(self.clock.instant() + GRAIN);
+                continue;
+            }
+            queues = self.sleep(queues, patience);
+        }
+    }
+
+    fn sleep<'a>(&self, mut queues: MutexGuard<'a, Queues>, patience: Option<Duration>) -> MutexGuard<'a, Queues> {
+        queues.sleeper = Sleeper::Asleep;
+        let mut queues = match patience {
+            Some(patience) => self.wake.wait_timeout(queues, patience).unwrap_or_else(PoisonError::into_inner).0,
+            None => self.wake.wait(queues).unwrap_or_else(PoisonError::into_inner),
+        };
+        queues.sleeper = Sleeper::Awake;
+        queues
+    }
+
+    // ---- from outside
 
     /// Inputs that wait: of calls, and new ones.
     pub fn waiting(&self) -> (usize, usize) {
@@ -112,8 +251,19 @@ impl Inbox {
         self.rouse(queues);
     }
 
+    /// Moves the alarm forward; a later one changes nothing, and costs no system call.
+    fn set_alarm(&self, mut queues: MutexGuard<'_, Queues>, alarm: Option<Instant>) {
+        let Some(wanted) = alarm else { return };
+        if queues.alarm.is_some_and(|held| held <= wanted) {
+            return;
+        }
+        queues.alarm = Some(wanted);
+        self.rouse(queues);
+    }
+
+    /// Wakes the engine's thread, if it sleeps and nobody else has the helm: whoever has it looks again.
     fn rouse(&self, mut queues: MutexGuard<'_, Queues>) {
-        if queues.sleeper == Sleeper::Asleep {
+        if queues.sleeper == Sleeper::Asleep && queues.helm == Helmsman::Nobody {
             queues.sleeper = Sleeper::Awake;
             drop(queues);
             self.wake.notify_one();
@@ -128,37 +278,6 @@ impl Inbox {
 impl Queues {
     fn is_empty(&self) -> bool {
         self.established.is_empty() && self.new.is_empty()
-    }
-}
-
-impl Sink for Inbox {
-    fn offer(&self, class: Class, received: Received) -> Result<(), Received> {
-        let mut queues = self.lock();
-        let (queue, limit) = match class {
-            Class::New => (&mut queues.new, self.new),
-            // What it follows may still wait among the new ones; there it has a place of its own.
-            Class::Follows if !queues.new.is_empty() => (&mut queues.new, self.new.saturating_mul(2)),
-            Class::Follows | Class::Established => (&mut queues.established, self.established),
-        };
-        if queue.len() >= limit {
-            return Err(received);
-        }
-        queue.push_back(Input::Message(received));
-        self.rouse(queues);
-        Ok(())
-    }
-
-    fn report(&self, news: News) {
-        self.put(match news {
-            News::FlowOpened(flow, peer) => Input::FlowOpened(flow, peer),
-            News::FlowClosed(flow) => Input::FlowClosed(flow),
-            News::TransmitFailed(id, failure) => Input::TransmitFailed(id, failure),
-            News::Resolved(resolution) => Input::Resolved(resolution),
-        });
-    }
-
-    fn room(&self) -> &Notify {
-        &self.room
     }
 }
 
@@ -185,37 +304,110 @@ mod tests {
         inputs.iter().filter_map(id).collect()
     }
 
+    fn inbox(limits: Limits) -> Inbox {
+        Inbox::new(&limits, Clock::start())
+    }
+
     #[test]
     fn what_was_put_comes_out_in_order() {
-        let inbox = Inbox::new(&Limits::default());
+        let inbox = inbox(Limits::default());
         inbox.put(news(1));
-        inbox.put(news(2));
+        inbox.put_by(news(2));
+        assert_eq!(inbox.board(), Held::Mine);
         let mut out = Vec::new();
-        assert_eq!(inbox.take(&mut out, Some(Duration::ZERO)), Taken::Go);
+        inbox.take(&mut out);
         assert_eq!(ids(&out), [1, 2]);
         assert_eq!(inbox.waiting(), (0, 0));
     }
 
     #[test]
-    fn nothing_comes_out_when_the_time_is_up() {
-        let inbox = Inbox::new(&Limits::default());
-        let mut out = Vec::new();
-        assert_eq!(inbox.take(&mut out, Some(Duration::ZERO)), Taken::Go);
-        assert!(out.is_empty());
+    fn nobody_takes_the_helm_for_nothing() {
+        assert_eq!(inbox(Limits::default()).board(), Held::NotMine);
     }
 
     #[test]
-    fn a_sleeping_engine_is_woken_by_what_is_put_and_by_the_end() {
-        let inbox = Arc::new(Inbox::new(&Limits::default()));
-        let sleeper = inbox.clone();
-        let thread = std::thread::spawn(move || {
+    fn the_helm_is_one_persons_until_nothing_waits() {
+        let inbox = inbox(Limits::default());
+        inbox.put(news(1));
+        assert_eq!(inbox.board(), Held::Mine);
+        inbox.put(news(2));
+        assert_eq!(inbox.board(), Held::NotMine);
+        assert_eq!(inbox.leave(None), Held::Mine);
+        inbox.take(&mut Vec::new());
+        assert_eq!(inbox.leave(None), Held::NotMine);
+        inbox.put(news(3));
+        assert_eq!(inbox.board(), Held::Mine);
+    }
+
+    /// Every input the thread of this inbox takes until the end.
+    fn thread_of(inbox: &Arc<Inbox>) -> std::thread::JoinHandle<Vec<u64>> {
+        let inbox = inbox.clone();
+        std::thread::spawn(move || {
             let mut out = Vec::new();
-            while sleeper.take(&mut out, None) == Taken::Go {}
+            while inbox.watch() == Watch::Go {
+                inbox.take(&mut out);
+                while inbox.leave(None) == Held::Mine {
+                    inbox.take(&mut out);
+                }
+            }
+            inbox.take(&mut out);
             ids(&out)
-        });
+        })
+    }
+
+    #[test]
+    fn the_thread_is_woken_by_what_is_put_and_by_the_end() {
+        let inbox = Arc::new(inbox(Limits::default()));
+        let thread = thread_of(&inbox);
         inbox.put(news(7));
         inbox.end();
         assert_eq!(thread.join().unwrap(), [7]);
+    }
+
+    #[test]
+    fn the_thread_takes_over_what_a_helmsman_leaves_behind() {
+        let inbox = Arc::new(inbox(Limits::default()));
+        inbox.offer(Class::Established, request("BYE", 7)).unwrap();
+        assert_eq!(inbox.board(), Held::Mine);
+        inbox.hand_over();
+        assert_eq!(inbox.watch(), Watch::Go);
+        assert_eq!(taken(&inbox), [7]);
+    }
+
+    #[test]
+    fn the_thread_wakes_for_a_timer_and_for_what_was_put_by() {
+        let inbox = inbox(Limits::default());
+        inbox.put_by(news(1));
+        assert_eq!(inbox.watch(), Watch::Go);
+        inbox.take(&mut Vec::new());
+        assert_eq!(inbox.leave(Some(Instant::ZERO)), Held::NotMine);
+        assert_eq!(inbox.watch(), Watch::Go);
+    }
+
+    #[test]
+    fn an_earlier_timer_moves_the_alarm_of_a_sleeping_thread() {
+        let inbox = Arc::new(inbox(Limits::default()));
+        let far = Instant::ZERO + Duration::from_secs(3600);
+        inbox.put(news(1));
+        assert_eq!(inbox.board(), Held::Mine);
+        inbox.take(&mut Vec::new());
+        assert_eq!(inbox.leave(Some(far)), Held::NotMine);
+        let watcher = inbox.clone();
+        let thread = std::thread::spawn(move || watcher.watch());
+        inbox.offer(Class::Established, request("BYE", 7)).unwrap();
+        assert_eq!(inbox.board(), Held::Mine);
+        inbox.take(&mut Vec::new());
+        assert_eq!(inbox.leave(Some(Instant::ZERO)), Held::NotMine);
+        assert_eq!(thread.join().unwrap(), Watch::Go);
+    }
+
+    #[test]
+    fn after_the_end_the_helm_is_nobodys() {
+        let inbox = inbox(Limits::default());
+        inbox.end();
+        assert_eq!(inbox.watch(), Watch::Ended);
+        inbox.put(news(1));
+        assert_eq!(inbox.board(), Held::NotMine);
     }
 
     fn request(method: &str, id: u64) -> Received {
@@ -231,7 +423,7 @@ mod tests {
 
     fn taken(inbox: &Inbox) -> Vec<u64> {
         let mut out = Vec::new();
-        inbox.take(&mut out, Some(Duration::ZERO));
+        inbox.take(&mut out);
         let id = |input: &Input| match input {
             Input::Message(received) => Some(received.flow.id.0),
             _ => None,
@@ -241,7 +433,7 @@ mod tests {
 
     #[test]
     fn what_belongs_to_calls_is_taken_before_what_is_new() {
-        let inbox = Inbox::new(&Limits::default());
+        let inbox = inbox(Limits::default());
         inbox.offer(Class::New, request("INVITE", 1)).unwrap();
         inbox.offer(Class::Established, request("BYE", 2)).unwrap();
         assert_eq!(taken(&inbox), [2, 1]);
@@ -249,7 +441,7 @@ mod tests {
 
     #[test]
     fn a_cancel_never_overtakes_its_invite() {
-        let inbox = Inbox::new(&Limits::default());
+        let inbox = inbox(Limits::default());
         inbox.offer(Class::New, request("INVITE", 1)).unwrap();
         inbox.offer(Class::Follows, request("CANCEL", 2)).unwrap();
         assert_eq!(taken(&inbox), [1, 2]);
@@ -257,7 +449,7 @@ mod tests {
 
     #[test]
     fn a_cancel_finds_room_behind_a_full_inbox_of_new_requests() {
-        let inbox = Inbox::new(&Limits { inbox_new: 1, ..Limits::default() });
+        let inbox = inbox(Limits { inbox_new: 1, ..Limits::default() });
         inbox.offer(Class::New, request("INVITE", 1)).unwrap();
         assert!(inbox.offer(Class::New, request("INVITE", 2)).is_err());
         assert!(inbox.offer(Class::Follows, request("CANCEL", 3)).is_ok());
@@ -266,7 +458,7 @@ mod tests {
 
     #[test]
     fn new_requests_are_taken_in_shares_so_that_calls_come_between() {
-        let inbox = Inbox::new(&Limits::default());
+        let inbox = inbox(Limits::default());
         for id in 0..100 {
             inbox.offer(Class::New, request("INVITE", id)).unwrap();
         }
@@ -277,7 +469,7 @@ mod tests {
 
     #[test]
     fn a_full_inbox_of_calls_hands_the_message_back() {
-        let inbox = Inbox::new(&Limits { inbox_established: 1, ..Limits::default() });
+        let inbox = inbox(Limits { inbox_established: 1, ..Limits::default() });
         inbox.offer(Class::Established, request("BYE", 1)).unwrap();
         assert!(inbox.offer(Class::Established, request("BYE", 2)).is_err());
     }

@@ -4,9 +4,9 @@
 pub mod call_log;
 pub mod clock;
 pub mod drain;
-pub mod engine_thread;
 pub mod entropy;
 pub mod first_ports;
+pub mod helm;
 pub mod inbox;
 pub mod logging;
 pub mod materials;

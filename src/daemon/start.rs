@@ -14,9 +14,9 @@ use tokio::sync::watch;
 
 use super::clock::Clock;
 use super::drain::Drain;
-use super::engine_thread::{EngineThread, Load};
 use super::entropy::OsEntropy;
 use super::first_ports::{self, Announcer, FirstPorts};
+use super::helm::{Cargo, Helm, Load};
 use super::inbox::Inbox;
 use super::materials::{BadFile, net_settings, relay_settings};
 use super::phase::{Phase, PhaseBoard};
@@ -123,9 +123,11 @@ impl Daemon {
         let Loaded { settings, snapshot, .. } = loaded;
         let runtime = runtime().map_err(StartFailure::System)?;
         let inside = runtime.enter();
-        let inbox = Arc::new(Inbox::new(&snapshot.limits));
+        let clock = Clock::start();
+        let inbox = Arc::new(Inbox::new(&snapshot.limits, clock));
+        let helm = Helm::new(inbox.clone());
         let calls = Arc::new(CallCounters::default());
-        let mut signalling = signalling(&settings, &snapshot, &inbox, &calls, &runtime)?;
+        let mut signalling = signalling(&settings, &snapshot, &helm, &calls, &runtime)?;
         let (ports, announcer) = FirstPorts::of(snapshot.networks.iter().map(|network| network.id));
         let relay = relay(&settings, &snapshot, &inbox, announcer)?;
         let gauges = Arc::new(GaugeBoard::default());
@@ -138,17 +140,16 @@ impl Daemon {
         };
         metrics(&settings, sources, &phase, &runtime)?;
         let (load, watched) = watch::channel(Load::Idle);
-        let engine = EngineThread {
+        let cargo = Cargo {
             engine: Engine::new(snapshot, Box::new(OsEntropy::new())),
-            inbox: inbox.clone(),
             outgoing: signalling.outgoing(),
             relay: relay.clone(),
-            clock: Clock::start(),
+            clock,
             gauges,
             calls,
             load,
         };
-        let engine = engine.spawn().map_err(StartFailure::System)?;
+        let engine = helm.launch(cargo).map_err(StartFailure::System)?;
         phase.enter(Phase::Restoring);
         ports.wait();
         signalling.serve().map_err(StartFailure::System)?;
@@ -226,14 +227,14 @@ fn runtime() -> io::Result<Runtime> {
 fn signalling(
     settings: &Settings,
     snapshot: &Arc<Snapshot>,
-    inbox: &Arc<Inbox>,
+    helm: &Arc<Helm>,
     calls: &Arc<CallCounters>,
     runtime: &Runtime,
 ) -> Result<Signalling, StartFailure> {
     let mut net = net_settings(settings, snapshot).map_err(StartFailure::Files)?;
     net.second_reader = snapshot.cross_check.then(|| calls.clone().second_reader());
     net.known = Some(known(snapshot.clone()));
-    Signalling::bind(net, inbox.clone(), Box::new(OsEntropy::new()), runtime.handle().clone())
+    Signalling::bind(net, helm.clone(), Box::new(OsEntropy::new()), runtime.handle().clone())
         .map_err(StartFailure::Signalling)
 }
 
@@ -253,7 +254,15 @@ fn relay(
     let inbox = inbox.clone();
     let events = Box::new(move |event: MediaEvent| {
         let told = first_ports::told(&event);
-        inbox.put(Input::Media(event));
+        match event {
+            MediaEvent::Digit { .. } => inbox.put(Input::Media(event)),
+            MediaEvent::Ready { .. }
+            | MediaEvent::Exhausted { .. }
+            | MediaEvent::FirstPacket { .. }
+            | MediaEvent::Silent { .. }
+            | MediaEvent::Heard { .. }
+            | MediaEvent::Closed { .. } => inbox.put_by(Input::Media(event)),
+        }
         if let Some(network) = told {
             announcer.announce(network);
         }

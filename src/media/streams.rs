@@ -148,8 +148,15 @@ impl Streams {
     }
 
     /// When [`Streams::report`] has something to send next.
-    pub fn next_report(&self) -> Option<Instant> {
-        self.reports.peek().map(|Reverse((at, _))| *at)
+    pub fn next_report(&mut self) -> Option<Instant> {
+        loop {
+            let &Reverse((at, slot)) = self.reports.peek()?;
+            if joined_mut(&mut self.slots, slot).is_some_and(|joined| joined.endpoint.report_due() == at) {
+                return Some(at);
+            }
+            // Of an endpoint that has gone, or whose time has moved: nobody wakes for it.
+            self.reports.pop();
+        }
     }
 
     /// The next report that is due, in the buffer, or why it could not be made; `None`: no more are due at `now`.

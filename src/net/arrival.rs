@@ -36,6 +36,9 @@ pub trait Sink: Send + Sync {
     /// Hands the message back when the inbox of its class is full; [`Sink::room`] tells when to try again.
     fn offer(&self, class: Class, received: Received) -> Result<(), Received>;
 
+    /// Everything of one read has been offered, or there is no room: what waits is decided upon now, if nobody is at it.
+    fn settle(&self) {}
+
     /// Takes news in.
     fn report(&self, news: News);
 

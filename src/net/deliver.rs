@@ -33,6 +33,7 @@ pub async fn deliver(shared: &Shared, received: Received) -> Result<(), Received
     if class == Class::New {
         return Err(refused);
     }
+    shared.sink.settle();
     loop {
         let room = shared.sink.room().notified();
         tokio::pin!(room);

@@ -1,8 +1,9 @@
 //! The signalling shell: sockets, TLS, framing, names. It waits so that the core need not, and decides nothing about
 //! SIP (DESIGN rule 1).
 //!
-//! One task per connection reads; the engine's thread writes straight to the sockets, and a task takes over only what
-//! a socket does not take at once. RFC 3261 s.18 (transport), RFC 5626 4.4.1 (keep-alive), RFC 5923 (connection
+//! One task per connection reads; when all of one read has been offered, the task lets the sink decide
+//! ([`Sink::settle`]), in place. Answers are written straight to the sockets by whoever steers the engine; a task takes
+//! over only what a socket does not take at once. RFC 3261 s.18 (transport), RFC 5626 4.4.1 (keep-alive), RFC 5923 (connection
 //! reuse), RFC 3263, RFC 5922 (names in certificates).
 
 mod aliases;

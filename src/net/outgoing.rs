@@ -13,7 +13,7 @@ use super::shared::Shared;
 use crate::base::ids::FlowId;
 use crate::sip::flow::{Destination, Flow, PeerIdentity, Resolve, Target, Transmit, TransmitFailure, Transport};
 
-/// Sends what the engine gives out. Owned by the engine's thread.
+/// Sends what the engine gives out. Owned with the engine, by whoever steers it.
 #[derive(Debug)]
 pub struct Outgoing {
     shared: Arc<Shared>,

@@ -203,8 +203,14 @@ impl Reader {
         }
     }
 
-    /// Takes every complete thing out of the framer.
+    /// Takes every complete thing out of the framer, and lets the engine decide.
     async fn drain(&mut self) -> Result<(), ConnectionOutcome> {
+        let taken = self.take_all().await;
+        self.shared.sink.settle();
+        taken
+    }
+
+    async fn take_all(&mut self) -> Result<(), ConnectionOutcome> {
         while let Some(framed) = self.framer.next(self.connection.flow.remote) {
             self.connection.mark_used();
             match framed {

@@ -125,6 +125,7 @@ pub async fn serve(shared: Arc<Shared>, port: Arc<UdpPort>) {
                     let _ = watched.try_io(Interest::WRITABLE, || port.send_waiting());
                 }
                 read_batch(&shared, &port, &watched, &mut buffer);
+                shared.sink.settle();
             }
         }
         tokio::task::consume_budget().await;

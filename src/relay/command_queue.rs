@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
 
@@ -45,11 +45,35 @@ impl Order {
             Order::Stop => false,
         }
     }
+
+    const fn urgency(&self) -> Unheard {
+        match self {
+            Order::Media(MediaCommand::Close { .. } | MediaCommand::Return { .. }) => Unheard::Quiet,
+            Order::Media(_) | Order::Refill { .. } | Order::Stop => Unheard::Pressing,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct List {
+    orders: Vec<Order>,
+    /// What came since the worker was woken last, or took its orders.
+    unheard: Unheard,
+}
+
+/// What waits in the list without the worker knowing. The order is that of urgency.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unheard {
+    #[default]
+    Nothing,
+    /// Only what ends something: it may wait until the worker is woken for another reason, or for some milliseconds.
+    Quiet,
+    Pressing,
 }
 
 /// The queue, shared by whoever commands and the worker.
 pub struct CommandQueue {
-    orders: Mutex<Vec<Order>>,
+    list: Mutex<List>,
     wake: OwnedFd,
     refused: AtomicU64,
 }
@@ -59,31 +83,44 @@ impl CommandQueue {
     /// When the system has no descriptor left.
     pub fn new() -> io::Result<CommandQueue> {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(CommandQueue { orders: Mutex::new(Vec::new()), wake, refused: AtomicU64::new(0) })
+        Ok(CommandQueue { list: Mutex::new(List::default()), wake, refused: AtomicU64::new(0) })
     }
 
-    /// Appends an order and wakes the worker if it was the first of a batch.
+    /// Appends an order. The worker hears of it with [`CommandQueue::call`], or when it takes others.
     pub fn push(&self, order: Order) {
-        let first = {
-            let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-            if orders.len() >= RELAY_COMMANDS && order.takes() {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                return;
-            }
-            orders.push(order);
-            orders.len() == 1
-        };
-        if first {
-            // It fails only when the count is full: then the worker is awake anyway.
-            let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+        let mut list = self.lock();
+        if list.orders.len() >= RELAY_COMMANDS && order.takes() {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return;
         }
+        list.unheard = list.unheard.max(order.urgency());
+        list.orders.push(order);
+    }
+
+    /// Wakes the worker if something of at least this urgency is new to it. Gives what it is still not told of.
+    pub fn call(&self, from: Unheard) -> Unheard {
+        let mut list = self.lock();
+        if list.unheard < from || list.unheard == Unheard::Nothing {
+            return list.unheard;
+        }
+        list.unheard = Unheard::Nothing;
+        drop(list);
+        // It fails only when the count is full: then the worker is awake anyway.
+        let _ = rustix::io::write(&self.wake, &1u64.to_ne_bytes());
+        Unheard::Nothing
     }
 
     /// Exchanges the waiting orders for `taken`, which is empty.
     pub fn take(&self, taken: &mut Vec<Order>) {
         // Cleared before the exchange: an order that comes in between is in the batch or wakes again.
         let _ = rustix::io::read(&self.wake, &mut [0u8; 8]);
-        std::mem::swap(&mut *self.orders.lock().unwrap_or_else(PoisonError::into_inner), taken);
+        let mut list = self.lock();
+        list.unheard = Unheard::Nothing;
+        std::mem::swap(&mut list.orders, taken);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What `epoll` waits on.
@@ -101,6 +138,7 @@ impl CommandQueue {
 mod tests {
     use super::*;
     use crate::base::ids::{EndpointId, WorkerId};
+    use crate::media::plan::PortLease;
 
     fn detach() -> Order {
         Order::Media(MediaCommand::Detach { endpoint: EndpointId(1), worker: WorkerId(0) })
@@ -123,8 +161,21 @@ mod tests {
         let queue = CommandQueue::new().unwrap();
         queue.push(detach());
         queue.push(detach());
+        queue.call(Unheard::Pressing);
+        queue.call(Unheard::Pressing);
         let mut count = [0u8; 8];
         rustix::io::read(&queue.wake, &mut count).unwrap();
         assert_eq!(u64::from_ne_bytes(count), 1);
+    }
+
+    #[test]
+    fn what_ends_something_waits_for_others_or_for_its_own_call() {
+        let queue = CommandQueue::new().unwrap();
+        let lease = PortLease { network: NetworkId(0), worker: WorkerId(0), rtp_port: 10 };
+        queue.push(Order::Media(MediaCommand::Close { endpoint: EndpointId(1), lease }));
+        assert_eq!(queue.call(Unheard::Pressing), Unheard::Quiet);
+        assert!(rustix::io::read(&queue.wake, &mut [0u8; 8]).is_err(), "nobody was woken");
+        assert_eq!(queue.call(Unheard::Quiet), Unheard::Nothing);
+        assert!(rustix::io::read(&queue.wake, &mut [0u8; 8]).is_ok());
     }
 }

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use crate::base::ids::{NetworkId, WorkerId};
 use crate::media::plan::{MediaCommand, MediaEvent};
+pub use command_queue::Unheard;
 use command_queue::{CommandQueue, Order};
 pub use counters::RelayCounters;
 use counters::WorkerCounters;
@@ -96,12 +97,19 @@ impl Relay {
         for network in &settings.networks {
             relay.refill(network.id, settings.ready_ports);
         }
+        relay.wake(Unheard::Pressing);
         Ok(relay)
     }
 
-    /// Hands an order to its worker and returns at once. When a worker has more than `RELAY_COMMANDS` orders
-    /// waiting, those that start something are refused and counted; those that end something are taken.
+    /// Hands an order to its worker and wakes it. Returns at once.
     pub fn command(&self, command: MediaCommand) {
+        self.post(command);
+        self.wake(Unheard::Quiet);
+    }
+
+    /// Hands an order to its worker, which takes it when [`Relay::wake`] is called. When a worker has more than `RELAY_COMMANDS` orders
+    /// waiting, those that start something are refused and counted; those that end something are taken.
+    pub fn post(&self, command: MediaCommand) {
         let worker = match &command {
             MediaCommand::Refill { network, count } => return self.refill(*network, *count),
             MediaCommand::Return { lease }
@@ -117,6 +125,12 @@ impl Relay {
         if let Some(running) = self.workers.get(usize::from(worker.0)) {
             running.queue.push(Order::Media(command));
         }
+    }
+
+    /// Wakes the workers that have orders of at least this urgency. Gives the most urgent order that some worker has
+    /// not heard of then: the caller sees to it that it is not left for long.
+    pub fn wake(&self, from: Unheard) -> Unheard {
+        self.workers.iter().map(|worker| worker.queue.call(from)).max().unwrap_or_default()
     }
 
     /// Worker threads.
@@ -138,6 +152,7 @@ impl Relay {
     pub fn stop(self) {
         for worker in &self.workers {
             worker.queue.push(Order::Stop);
+            worker.queue.call(Unheard::Pressing);
         }
         for worker in self.workers {
             // A worker that panicked has said so already; there is nobody left to tell.

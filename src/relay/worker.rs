@@ -11,6 +11,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::base::entropy::Pooled;
 use crate::base::ids::{EndpointId, NetworkId, WorkerId};
 use crate::base::limits::{MEDIA_PACKET_OCTETS, RELAY_PAIRS};
 use crate::base::{Entropy, Instant};
@@ -19,7 +20,7 @@ use crate::media::plan::{EndpointCounts, EndpointPlan, MediaCommand, MediaEvent,
 use crate::media::streams::Streams;
 use crate::media::verdict::{DropReason, MediaPort, Slot, Verdict};
 use crate::relay::EventSink;
-use crate::relay::command_queue::{CommandQueue, Order};
+use crate::relay::command_queue::{CommandQueue, Order, Unheard};
 use crate::relay::counters::WorkerCounters;
 use crate::relay::ports::{Pair, PortShelves};
 use crate::relay::socket;
@@ -47,6 +48,7 @@ pub struct Worker {
     by_port: HashMap<(NetworkId, u16), Slot>,
     resting: VecDeque<(Instant, Slot)>,
     streams: Streams,
+    entropy: Pooled<SystemEntropy>,
     buffer: PacketBuffer,
     events: Vec<MediaEvent>,
     next_tick: Instant,
@@ -98,6 +100,7 @@ impl Worker {
             by_port: HashMap::new(),
             resting: VecDeque::new(),
             streams: Streams::default(),
+            entropy: Pooled::new(SystemEntropy),
             buffer: PacketBuffer::default(),
             events: Vec::with_capacity(BATCH),
             next_tick: Instant::ZERO,
@@ -110,8 +113,9 @@ impl Worker {
         let mut orders = Vec::new();
         loop {
             ready.clear();
+            let patience = self.patience();
             // An interrupted wait reports nothing; the list is empty then and the next wait goes on.
-            let _ = epoll::wait(&self.epoll, spare_capacity(&mut ready), self.patience().as_ref());
+            let _ = epoll::wait(&self.epoll, spare_capacity(&mut ready), patience.as_ref());
             let now = clock();
             for event in &ready {
                 match event.data.u64() {
@@ -134,7 +138,7 @@ impl Worker {
     }
 
     /// How long a wait may last; endless while nothing is open and nothing rests.
-    fn patience(&self) -> Option<Timespec> {
+    fn patience(&mut self) -> Option<Timespec> {
         if self.streams.is_empty() && self.resting.is_empty() {
             return None;
         }
@@ -180,7 +184,7 @@ impl Worker {
 
     /// Sends the reports that are due.
     fn report(&mut self, now: Instant) {
-        while let Some(verdict) = self.streams.report(now, &mut self.buffer, &mut SystemEntropy) {
+        while let Some(verdict) = self.streams.report(now, &mut self.buffer, &mut self.entropy) {
             match verdict {
                 Verdict::Forward { slot, port, to } => self.send(slot, port, to),
                 Verdict::Drop(reason) => self.counters.dropped(reason),
@@ -258,6 +262,7 @@ impl Worker {
         }
         if asked < of {
             self.next.push(Order::Refill { network, count: missing, asked: asked + 1, of });
+            self.next.call(Unheard::Pressing);
         } else {
             self.events.push(MediaEvent::Exhausted { network });
         }
@@ -315,7 +320,7 @@ impl Worker {
         let slot = self.slot_of(lease);
         let owned = slot.and_then(|slot| self.pairs.get_mut(slot.index()));
         let (Some(slot), Some(owned)) = (slot, owned) else { return self.counters.misfits.add() };
-        if owned.state != PairState::Ready || !self.streams.open(now, slot, endpoint, plan, &mut SystemEntropy) {
+        if owned.state != PairState::Ready || !self.streams.open(now, slot, endpoint, plan, &mut self.entropy) {
             return self.counters.misfits.add();
         }
         owned.state = PairState::Open;
@@ -326,7 +331,7 @@ impl Worker {
         let slot = self.streams.slot_of(endpoint);
         let owned = slot.and_then(|slot| self.pairs.get_mut(slot.index()));
         let (Some(slot), Some(owned)) = (slot, owned) else { return self.counters.misfits.add() };
-        self.streams.configure(now, endpoint, plan, &mut SystemEntropy);
+        self.streams.configure(now, endpoint, plan, &mut self.entropy);
         owned.pair.connect(self.streams.fixed_remote(slot));
     }
 

@@ -1,0 +1,193 @@
+//! The engine, and whoever has it in hand (the helm).
+//!
+//! The engine is one value; which thread lets it decide does not matter, as long as it is one at a time. So the task
+//! that read a message takes the helm right there, hands everything that waits to the engine, and carries out what it
+//! wants: no other thread is woken for a message, and what was read is still warm. Who finds the helm taken leaves the
+//! message in the inbox, and whoever has the helm looks there again before letting go. Under load one task steers for
+//! all, and parsing and TLS go on beside it. The engine's own thread steers when nobody else would: timers, orders,
+//! news, and what is left after a task's share of rounds.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{Builder, JoinHandle};
+
+use tokio::sync::{Notify, watch};
+
+use super::call_log;
+use super::clock::Clock;
+use super::inbox::{Held, Inbox, Watch};
+use crate::base::Instant;
+use crate::engine::Engine;
+use crate::engine::io::{Input, Outbox, Output};
+use crate::metrics::calls::CallCounters;
+use crate::metrics::gauges::GaugeBoard;
+use crate::net::{Class, News, Outgoing, Sink};
+use crate::relay::{Relay, Unheard};
+use crate::sip::flow::Received;
+
+/// Rounds one task steers for others before the engine's thread takes over: its own connections wait meanwhile.
+const ROUNDS: usize = 4;
+
+/// Whether the engine holds calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Load {
+    Idle,
+    Busy,
+}
+
+/// What is put under the helm.
+pub struct Cargo {
+    pub engine: Engine,
+    pub outgoing: Outgoing,
+    pub relay: Arc<Relay>,
+    pub clock: Clock,
+    pub gauges: Arc<GaugeBoard>,
+    pub calls: Arc<CallCounters>,
+    pub load: watch::Sender<Load>,
+}
+
+/// The cargo, and what is under way.
+struct Ship {
+    cargo: Cargo,
+    /// What the relay has not been told yet.
+    unheard: Unheard,
+    /// Empty between rounds; kept for their room.
+    inputs: Vec<Input>,
+    out: Outbox,
+}
+
+/// See the module. Shared by everyone who brings something.
+pub struct Helm {
+    pub inbox: Arc<Inbox>,
+    /// `None` before the start and after the end. Locked only by whoever the inbox gave the helm.
+    ship: Mutex<Option<Ship>>,
+}
+
+impl std::fmt::Debug for Helm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Helm").field("inbox", &self.inbox).finish_non_exhaustive()
+    }
+}
+
+impl Helm {
+    /// A helm without a ship: what comes waits.
+    pub fn new(inbox: Arc<Inbox>) -> Arc<Helm> {
+        Arc::new(Helm { inbox, ship: Mutex::new(None) })
+    }
+
+    /// Puts the engine under the helm and starts its thread, which ends after [`Inbox::end`] and takes the engine with
+    /// it.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn launch(self: &Arc<Self>, cargo: Cargo) -> io::Result<JoinHandle<()>> {
+        let ship = Ship { cargo, unheard: Unheard::Nothing, inputs: Vec::new(), out: Vec::new() };
+        *self.ship.lock().unwrap_or_else(PoisonError::into_inner) = Some(ship);
+        let helm = self.clone();
+        Builder::new().name("engine".to_owned()).spawn(move || helm.watch())
+    }
+
+    fn watch(&self) {
+        while self.inbox.watch() == Watch::Go {
+            self.steer(usize::MAX, Unheard::Quiet);
+        }
+        // The helm is not given back: nobody steers after the end.
+        let ship = self.ship.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(mut ship) = ship {
+            self.inbox.take(&mut ship.inputs);
+            ship.round(Unheard::Quiet);
+        }
+    }
+
+    /// For whoever has the helm: rounds until nothing waits, at most `rounds`. The relay is woken for orders from
+    /// this urgency on.
+    fn steer(&self, rounds: usize, from: Unheard) {
+        let mut held = self.ship.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(ship) = held.as_mut() else { return };
+        for _ in 0..rounds {
+            self.inbox.take(&mut ship.inputs);
+            ship.round(from);
+            if self.inbox.leave(ship.next_timeout()) == Held::NotMine {
+                return;
+            }
+        }
+        self.inbox.hand_over();
+    }
+}
+
+impl Sink for Helm {
+    fn offer(&self, class: Class, received: Received) -> Result<(), Received> {
+        self.inbox.offer(class, received)
+    }
+
+    fn settle(&self) {
+        if self.inbox.board() == Held::Mine {
+            self.steer(ROUNDS, Unheard::Pressing);
+        }
+    }
+
+    fn report(&self, news: News) {
+        self.inbox.report(news);
+    }
+
+    fn room(&self) -> &Notify {
+        self.inbox.room()
+    }
+}
+
+impl Ship {
+    /// One round: every input, every timer that is due, and every effect.
+    fn round(&mut self, from: Unheard) {
+        let now = self.cargo.clock.now();
+        let mut inputs = std::mem::take(&mut self.inputs);
+        for input in inputs.drain(..) {
+            self.cargo.engine.handle(now, input, &mut self.out);
+            self.obey();
+        }
+        self.inputs = inputs;
+        if self.cargo.engine.next_timeout().is_some_and(|deadline| deadline <= now.instant) {
+            self.cargo.engine.handle_timeout(now, &mut self.out);
+            self.obey();
+        }
+        // Media first: nobody hears of a port before the relay has it.
+        self.unheard = self.cargo.relay.wake(from);
+        self.cargo.outgoing.flush();
+        self.publish();
+    }
+
+    /// When the engine's thread must look: at the engine's timers, and at once (which is never quite at once) when the
+    /// relay has something to hear.
+    fn next_timeout(&self) -> Option<Instant> {
+        match self.unheard {
+            Unheard::Nothing => self.cargo.engine.next_timeout(),
+            Unheard::Quiet | Unheard::Pressing => Some(self.cargo.clock.instant()),
+        }
+    }
+
+    /// Carries out what the engine wants. Datagrams leave at once; connections and the relay get theirs at the end of
+    /// the round, each in one go.
+    fn obey(&mut self) {
+        let mut out = std::mem::take(&mut self.out);
+        for output in out.drain(..) {
+            match output {
+                Output::Transmit(transmit) => self.cargo.outgoing.transmit(transmit),
+                Output::Resolve(question) => self.cargo.outgoing.resolve(question),
+                Output::Media(command) => self.cargo.relay.post(command),
+                Output::Event(event) => {
+                    self.cargo.calls.note(&event);
+                    call_log::write(&event);
+                }
+                Output::CloseFlow(flow) => self.cargo.outgoing.close(flow),
+                // Only the process gives orders so far, and it watches the load instead.
+                Output::Reply(_, _) => {}
+            }
+        }
+        self.out = out;
+    }
+
+    fn publish(&self) {
+        self.cargo.gauges.publish(&self.cargo.engine.gauges());
+        let load = if self.cargo.engine.is_idle() { Load::Idle } else { Load::Busy };
+        self.cargo.load.send_if_modified(|held| std::mem::replace(held, load) != load);
+    }
+}
