@@ -132,7 +132,7 @@ pub struct Limits {
     pub idle_connection_s: u64,
     /// Header fields of one message that pass a policy and are carried to the other leg.
     pub passed_headers: usize,
-    /// Port pairs the relay keeps ready for one network.
+    /// Port pairs the relay keeps ready for one network; more (to 1,024) while calls take them faster than it binds.
     pub ready_ports: usize,
 }
 
@@ -150,7 +150,7 @@ impl Default for Limits {
             message_s: 30,
             idle_connection_s: 3600,
             passed_headers: 64,
-            ready_ports: 64,
+            ready_ports: 128,
         }
     }
 }

@@ -5,14 +5,18 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::base::ids::{NetworkId, WorkerId};
 use crate::media::plan::{MediaCommand, PortLease};
 
+/// The most pairs kept ready on one network, however fast they go.
+const MOST_READY: usize = 1024;
+
 /// The pairs ready on each network and worker.
 #[derive(Debug)]
 pub struct Ports {
     ready: BTreeMap<(NetworkId, WorkerId), VecDeque<PortLease>>,
     /// Pairs that a refill has been asked for and that have not come.
     asked: BTreeMap<NetworkId, usize>,
-    /// Pairs kept ready for one network.
+    /// Pairs kept ready for one network: `least`, or more since they went faster than the relay could bind others.
     wanted: usize,
+    least: usize,
     ready_count: usize,
     leased: usize,
 }
@@ -20,7 +24,7 @@ pub struct Ports {
 impl Ports {
     /// `wanted`: pairs to keep ready on each network (`limits.ready_ports`).
     pub const fn new(wanted: usize) -> Ports {
-        Ports { ready: BTreeMap::new(), asked: BTreeMap::new(), wanted, ready_count: 0, leased: 0 }
+        Ports { ready: BTreeMap::new(), asked: BTreeMap::new(), wanted, least: wanted, ready_count: 0, leased: 0 }
     }
 
     /// The relay has bound these, or they have rested.
@@ -37,6 +41,8 @@ impl Ports {
     /// The relay cannot bind more on this network now.
     pub fn exhausted(&mut self, network: NetworkId) {
         self.asked.remove(&network);
+        // Asking for more would only cut short the rest of what calls gave back.
+        self.wanted = self.least;
     }
 
     /// The pair that has rested longest, on `worker` or on the worker with the most ready.
@@ -65,6 +71,9 @@ impl Ports {
     pub fn refill(&mut self, network: NetworkId) -> Option<MediaCommand> {
         let ready: usize = self.of(network).map(|(_, ready)| ready.len()).sum();
         let asked = self.asked.entry(network).or_default();
+        if *asked > 0 && ready <= self.wanted / 4 {
+            self.wanted = self.wanted.saturating_mul(2).min(MOST_READY.max(self.least));
+        }
         if ready + *asked > self.wanted / 2 {
             return None;
         }
@@ -118,5 +127,17 @@ mod tests {
         ports.lease(NETWORK, None);
         assert!(matches!(ports.refill(NETWORK), Some(MediaCommand::Refill { count: 2, .. })));
         assert!(ports.refill(NETWORK).is_none(), "the batch is on its way");
+    }
+
+    #[test]
+    fn more_is_kept_ready_once_pairs_go_faster_than_they_come_until_there_are_no_more() {
+        let mut ports = Ports::new(4);
+        ports.add(vec![pair(0, 10), pair(0, 12), pair(0, 14)]);
+        ports.lease(NETWORK, None);
+        assert!(matches!(ports.refill(NETWORK), Some(MediaCommand::Refill { count: 2, .. })));
+        ports.lease(NETWORK, None);
+        assert!(matches!(ports.refill(NETWORK), Some(MediaCommand::Refill { count: 5, .. })), "eight are wanted now");
+        ports.exhausted(NETWORK);
+        assert!(matches!(ports.refill(NETWORK), Some(MediaCommand::Refill { count: 3, .. })), "four are wanted again");
     }
 }
