@@ -224,6 +224,14 @@ mod types_and_values {
             "trunks.teams.media.on_silence", "write silence_s = 30";
         an_action_on_silence_of_another_word_is_refused: "[limits]" => "[trunks.teams.media]\non_silence = \"beep\" #!\n[limits]",
             "trunks.teams.media.on_silence", "\"beep\" is none of report, hang-up";
+        a_reliability_of_another_word_is_refused: "[limits]" => "[trunks.teams.provisional]\nreliable = \"always\" #!\n[limits]",
+            "trunks.teams.provisional.reliable", "\"always\" is none of off, accept, supported, required";
+        a_view_of_forks_of_another_word_is_refused: "[limits]" => "[trunks.teams.provisional]\nforks = \"all\" #!\n[limits]",
+            "trunks.teams.provisional.forks", "\"all\" is none of single, first, ringing";
+        a_response_that_never_passes_is_refused: "[limits]" => "[trunks.teams.provisional]\npass = [180, 184] #!\n[limits]",
+            "trunks.teams.provisional.pass[1]", "184 is none of 180, 181, 182, 183, 199";
+        a_bridge_after_a_minute_is_refused: "[limits]" => "[trunks.teams.provisional]\nprogress_s = 90 #!\n[limits]",
+            "trunks.teams.provisional.progress_s", "60";
         a_host_entry_without_address_is_refused: "[limits]" => "[dns.hosts]\n\"a.example\" = [] #!\n[limits]",
             "dns.hosts.\"a.example\"", "has no address; write \"a.example\" = [\"192.0.2.1\"]";
         a_country_is_two_capitals: "[limits]" => "[fraud]\nallow_countries = [\"Germany\"] #!\n[limits]",

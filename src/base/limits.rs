@@ -85,6 +85,14 @@ pub const RELAY_COMMANDS: usize = 65_536;
 /// Port pairs of one relay worker: what fits its table. At the limit a refill is answered `Exhausted`.
 pub const RELAY_PAIRS: usize = 32_768;
 
+/// Reliable provisional responses that wait for the PRACK of the one before, per call. At the limit the last gives way to
+/// the next.
+pub const RELIABLE_QUEUE: usize = 8;
+/// Requests of ours in one early dialog (PRACK, UPDATE). At the limit a reliable response is no longer acknowledged, and
+/// whoever sends it gives up. What ends an unwanted answer is numbered above them.
+pub const EARLY_REQUESTS: u32 = 1000;
+/// Early dialogs of one INVITE of ours (MD-110 asks for ten). What more of them say is not heard until their answer.
+pub const EARLY_DIALOGS: usize = 16;
 /// Digits waiting to be played to one far end. At the limit a further digit is dropped and counted.
 pub const DIGIT_QUEUE: usize = 32;
 /// Octets of one hold music file: ten minutes as 16-bit samples at 8 kHz, and a header. More: refused.

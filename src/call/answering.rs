@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::attempt::Inviting;
+use super::attempt::{Answered, Attempt, Inviting};
 use super::call::{CallTimer, Common, State, media_refusal};
 use super::cause::Cause;
 use super::compose;
@@ -10,27 +10,38 @@ use super::effect::{Effect, Work};
 use super::established::Established;
 use super::event::CallEvent;
 use super::exchange::Exchange;
-use super::hunting::{Hunting, description};
+use super::hunting::{Hunting, Session};
 use super::leg::Leg;
 use super::media_end::{self, MediaEnd};
-use super::negotiate::{AudioPlan, MediaRefusal};
+use super::negotiate::{AudioPlan, LegMedia, MediaRefusal};
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
 use crate::sip::flow::Flow;
 use crate::sip::{Response, Status};
 
+/// What the caller's 200 says of its media.
+enum Accepting {
+    Answer(Bytes),
+    Offer(Bytes),
+    /// Nothing. `untold`: what the called party means has become something else since.
+    Agreed {
+        untold: bool,
+    },
+}
+
 impl Hunting {
     /// 2xx: acknowledged at once, then handed to the caller.
     pub(super) fn answered(
-        self,
+        mut self,
         common: &mut Common,
-        inviting: Inviting,
+        mut inviting: Inviting,
         response: &Response,
         flow: Flow,
         work: &mut Work<'_>,
     ) -> State {
-        let Inviting { invite, media, early, candidate, .. } = inviting;
-        let Some(dialog) = invite.dialog(response) else {
+        let settled = inviting.settle(response, work);
+        let Inviting { invite, media, candidate, .. } = inviting;
+        let Some((dialog, read)) = settled else {
             invite.end_unwanted(response, flow, Cause::BadAnswer, work);
             return self.unusable(common, media, work);
         };
@@ -39,42 +50,51 @@ impl Hunting {
         work.out.push(Effect::DialogOpened { key: callee.key(), side: Side::Callee });
         callee.acknowledge(&invite.branch, invite.cseq(), work);
         common.timers.stop_all();
-        // RFC 3261 13.2.1: a 2xx without a description confirms the one of the provisional response.
-        let body = description(response).or_else(|| early.get(response.to_tag().unwrap_or_default()).cloned());
-        let read = body.map(|body| callee.media.media.read_answer(&body)).transpose();
+        self.attempt = Attempt::Answered(Box::new(Answered { callee, read }));
+        self.answer_if_ready(common, work)
+    }
+
+    /// The caller may hear of the answer.
+    pub(super) fn complete(
+        self,
+        common: &mut Common,
+        callee: Leg,
+        read: Result<Option<AudioPlan>, MediaRefusal>,
+        work: &mut Work<'_>,
+    ) -> State {
         match self.description_for_caller(common, read) {
-            Ok((description, exchange)) => self.establish(common, callee, &description, exchange, work),
+            Ok(accepting) => self.establish(common, callee, accepting, work),
             Err(refusal) => self.misfit(common, callee, refusal, work),
         }
     }
 
-    /// What the caller's 200 carries: the answer to its offer, or the offer it did not write itself.
+    /// What the caller's 200 carries: the answer to its offer, or the offer it did not write itself; nothing when it
+    /// has agreed to a description before (RFC 3262 5).
     fn description_for_caller(
         &self,
         common: &mut Common,
         read: Result<Option<AudioPlan>, MediaRefusal>,
-    ) -> Result<(Bytes, Exchange), Option<MediaRefusal>> {
+    ) -> Result<Accepting, Option<MediaRefusal>> {
         let plan = read.map_err(Some)?.ok_or(None)?;
-        match &self.offer {
-            Some(offer) => {
-                let answer = common.caller.media.media.write_answer(offer, &plan).map_err(Some)?;
-                Ok((answer, Exchange::Idle))
-            }
-            None => {
-                let offer = common.caller.media.media.write_offer(&plan).map_err(Some)?;
-                Ok((offer, Exchange::AwaitingAnswer(Side::Caller)))
-            }
+        let media = &mut common.caller.media.media;
+        match (self.session, &self.offer) {
+            (Session::Agreed | Session::Offered, _) => Ok(Accepting::Agreed { untold: self.says_more(media, &plan) }),
+            (Session::Open, Some(offer)) => media.write_answer(offer, &plan).map(Accepting::Answer).map_err(Some),
+            (Session::Open, None) => media.write_offer(&plan).map(Accepting::Offer).map_err(Some),
         }
     }
 
-    fn establish(
-        mut self,
-        common: &mut Common,
-        mut callee: Leg,
-        body: &[u8],
-        exchange: Exchange,
-        work: &mut Work<'_>,
-    ) -> State {
+    /// True when a description written now would say something that the caller has not heard.
+    fn says_more(&self, media: &LegMedia, plan: &AudioPlan) -> bool {
+        let mut trial = media.clone();
+        let written = match &self.offer {
+            Some(offer) => trial.write_answer(offer, plan),
+            None => trial.write_offer(plan),
+        };
+        written.ok() != media.repeat()
+    }
+
+    fn establish(mut self, common: &mut Common, mut callee: Leg, accepting: Accepting, work: &mut Work<'_>) -> State {
         common.ledger.answered(work.now);
         work.out.push(Effect::Event(CallEvent::Answered { call: common.ledger.id() }));
         let longest = common.caller.trunk.timers.max_duration.min(callee.trunk.timers.max_duration);
@@ -83,8 +103,19 @@ impl Hunting {
         common.caller.media.media.answered();
         callee.media.media.answered();
         media_end::connect(&mut common.caller.media, &mut callee.media, work);
-        common.caller.accept(&self.invite, body, work);
-        State::Established(Box::new(Established::new(callee, exchange)))
+        let (body, exchange) = match &accepting {
+            Accepting::Answer(body) => (Some(body), Exchange::Idle),
+            Accepting::Offer(body) => (Some(body), Exchange::AwaitingAnswer(Side::Caller)),
+            Accepting::Agreed { .. } => (None, Exchange::Idle),
+        };
+        common.caller.accept_with(&self.invite, body.map(|body| &body[..]), work);
+        let mut established = Established::new(callee, exchange);
+        if let Accepting::Agreed { untold: true } = accepting {
+            // PF-143: another fork answered than the caller agreed with, so it is asked again.
+            established.untold = Some(Side::Caller);
+            common.timers.set(CallTimer::Again, work.now.instant);
+        }
+        State::Established(Box::new(established))
     }
 
     /// The called party's answer cannot be used: it is hung up, and the caller is refused.

@@ -8,21 +8,27 @@ use bytes::Bytes;
 
 use super::call::Common;
 use super::cause::Cause;
-use super::effect::Work;
+use super::effect::{Branch, Effect, Work};
+use super::fork::{Agreement, Fork, reliable_number};
+use super::hunting::description;
+use super::leg::Leg;
 use super::media_end::MediaEnd;
+use super::negotiate::{AudioPlan, MediaRefusal};
 use super::outgoing::OutgoingInvite;
+use super::proof::is_challenge;
+use super::record::Side;
 use super::transfer::Diverted;
 use crate::base::ids::ResolveId;
+use crate::base::limits::EARLY_DIALOGS;
+use crate::dialog::Dialog;
 use crate::route::health::Way;
 use crate::route::snapshot::{RoutePlan, Snapshot};
 use crate::route::trunk::{TargetSpec, Trunk};
-use crate::sip::{Host, SipUri, Uri};
+use crate::sip::flow::Flow;
+use crate::sip::{Host, RAck, Response, SipUri, Uri};
 
 /// Candidates of one call at most: more are not tried.
 const CANDIDATES: usize = 32;
-
-/// Forks of one INVITE whose early descriptions are kept. What more of them say is not heard until their answer.
-const FORKS: usize = 16;
 
 /// One place to offer the call to.
 #[derive(Clone, Debug)]
@@ -83,8 +89,39 @@ impl Candidate {
 #[derive(Debug)]
 pub(super) enum Attempt {
     None,
-    Resolving { id: ResolveId, candidate: Candidate },
+    Resolving {
+        id: ResolveId,
+        candidate: Candidate,
+    },
     Inviting(Box<Inviting>),
+    /// Answered; the caller hears so when it has acknowledged what it was told before.
+    Answered(Box<Answered>),
+}
+
+/// A called party whose 2xx is acknowledged, and what it said of its media.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub callee: Leg,
+    pub read: Result<Option<AudioPlan>, MediaRefusal>,
+}
+
+/// What a provisional response other than 100 says.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Nothing new: heard before, or out of order.
+    Nothing,
+    /// That something happens.
+    Word,
+    /// What the party with this To tag receives; [`Inviting::follow`] reads it.
+    Description(Bytes),
+}
+
+/// Whether requests in the early dialogs of an attempt are its call's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EarlyRequests {
+    Taken,
+    /// They get 481: the party is not one of the call yet.
+    Refused,
 }
 
 /// An INVITE that is out.
@@ -96,8 +133,11 @@ pub(super) struct Inviting {
     pub address: SocketAddr,
     /// Other addresses of the same target.
     pub addresses: VecDeque<SocketAddr>,
-    /// Descriptions that came before the answer, the latest of each fork (by To tag).
-    pub early: BTreeMap<Bytes, Bytes>,
+    pub early_requests: EarlyRequests,
+    /// Early dialogs by To tag (MD-110).
+    pub forks: BTreeMap<Bytes, Fork>,
+    /// To tags of those that have described themselves, the latest last: whose media the caller hears.
+    pub described: Vec<Bytes>,
 }
 
 impl Inviting {
@@ -106,17 +146,104 @@ impl Inviting {
         Way { trunk: self.candidate.trunk.id, address: self.address }
     }
 
-    /// Keeps what the fork with this To tag said before its answer. False when too many forks have spoken.
-    pub fn heard_early(&mut self, tag: Bytes, body: Bytes) -> bool {
-        let kept = self.early.contains_key(&tag) || self.early.len() < FORKS;
-        if kept {
-            self.early.insert(tag, body);
+    /// A provisional response other than 100: its early dialog is kept, and a reliable one is acknowledged.
+    pub fn hear(&mut self, response: &Response, flow: Flow, work: &mut Work<'_>) -> Heard {
+        let Some(tag) = response.to_tag().map(Bytes::copy_from_slice) else { return Heard::Word };
+        self.keep_fork(&tag, response, flow, work);
+        let Some(fork) = self.forks.get_mut(&tag) else { return Heard::Word };
+        let number = reliable_number(response).filter(|_| self.invite.is_reliable());
+        if let Some(rseq) = number {
+            if !fork.takes(rseq) {
+                return Heard::Nothing;
+            }
+            fork.acknowledge(&self.invite, RAck { rseq, cseq: response.cseq.clone() }, work);
         }
-        kept
+        let agreement = if number.is_some() { Agreement::Closed } else { Agreement::Open };
+        let described = description(response).is_some_and(|body| fork.describes(body, agreement));
+        if described { Heard::Description(tag) } else { Heard::Word }
+    }
+
+    fn keep_fork(&mut self, tag: &Bytes, response: &Response, flow: Flow, work: &mut Work<'_>) {
+        if self.forks.contains_key(tag) || self.forks.len() >= EARLY_DIALOGS {
+            return;
+        }
+        if let Some(fork) = Fork::of(&self.invite, response, flow) {
+            if self.early_requests == EarlyRequests::Taken {
+                work.out.push(Effect::DialogOpened { key: fork.dialog.key(), side: Side::Callee });
+            }
+            self.forks.insert(tag.clone(), fork);
+        }
+    }
+
+    /// From now on the media of this fork counts. `None` when its description cannot be used: then the answer decides.
+    pub fn follow(&mut self, tag: &Bytes) -> Option<AudioPlan> {
+        let body = self.forks.get(tag)?.body.as_ref()?;
+        let plan = self.media.media.read_answer(body).ok()?;
+        self.described.retain(|known| known != tag);
+        self.described.push(tag.clone());
+        Some(plan)
+    }
+
+    /// This fork rings no more (RFC 6228). What the one that is heard instead said, when there is one.
+    pub fn lose(&mut self, tag: &[u8], work: &mut Work<'_>) -> Option<AudioPlan> {
+        if let Some(fork) = self.forks.remove(tag) {
+            work.out.push(Effect::DialogClosed { key: fork.dialog.key() });
+        }
+        let was_heard = self.described.last().is_some_and(|heard| heard == tag);
+        self.described.retain(|known| known != tag);
+        let next = self.described.last().filter(|_| was_heard).cloned()?;
+        self.follow(&next)
+    }
+
+    /// The dialog and the media of a 2xx, whose fork may have spoken before; `None` when it makes no dialog. All other
+    /// early dialogs are over (RFC 3261 13.2.2.4: should they answer too, that is ended).
+    pub fn settle(
+        &mut self,
+        response: &Response,
+        work: &mut Work<'_>,
+    ) -> Option<(Dialog, Result<Option<AudioPlan>, MediaRefusal>)> {
+        let winner = self.forks.remove(response.to_tag().unwrap_or_default());
+        self.forget_forks(work);
+        let Some(mut fork) = winner else {
+            let dialog = self.invite.dialog(response)?;
+            let read = description(response).map(|body| self.media.media.read_answer(&body)).transpose();
+            return Some((dialog, read));
+        };
+        if fork.dialog.confirm(response).is_err() {
+            work.out.push(Effect::DialogClosed { key: fork.dialog.key() });
+            return None;
+        }
+        // RFC 3261 13.2.1: a 2xx without a description confirms the one of the provisional response, and after a
+        // reliable one its own does not count (RFC 6337 3.1.1).
+        let said = description(response).filter(|_| fork.agreement == Agreement::Open).or(fork.body);
+        Some((fork.dialog, said.map(|body| self.media.media.read_answer(&body)).transpose()))
+    }
+
+    /// An answer to a PRACK of ours. Refused, it changes nothing: whoever did not understand it refuses our INVITE too.
+    pub fn prack_answered(&mut self, branch: &Branch, response: &Response, flow: Flow, work: &mut Work<'_>) {
+        let Some(fork) = self.forks.values_mut().find(|fork| fork.awaits(branch)) else { return };
+        if is_challenge(response) {
+            fork.prove(&mut self.invite, branch, response, flow, work);
+        } else if response.status.is_final() {
+            fork.acknowledged(branch);
+        }
+    }
+
+    /// A PRACK of ours will never be answered.
+    pub fn prack_failed(&mut self, branch: &Branch) {
+        self.forks.values_mut().for_each(|fork| fork.acknowledged(branch));
+    }
+
+    /// No early dialog is left.
+    pub fn forget_forks(&mut self, work: &mut Work<'_>) {
+        let forks = std::mem::take(&mut self.forks);
+        work.out.extend(forks.values().map(|fork| Effect::DialogClosed { key: fork.dialog.key() }));
+        self.described.clear();
     }
 
     /// Gives up an attempt that has had its final answer.
     pub fn close(mut self, work: &mut Work<'_>) {
+        self.forget_forks(work);
         work.supply.leave(&self.candidate.trunk);
         self.media.close(work);
     }
@@ -124,6 +251,7 @@ impl Inviting {
     /// Gives up an attempt that may still be answered.
     pub fn abandon(mut self, common: &mut Common, cause: Cause, work: &mut Work<'_>) {
         work.supply.leave(&self.candidate.trunk);
+        self.forget_forks(work);
         self.invite.cancel(cause, work);
         self.media.close(work);
         common.losers.push(self.invite);

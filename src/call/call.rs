@@ -16,6 +16,7 @@ use super::media_end::MediaEnd;
 use super::negotiate::{LegMedia, MediaRefusal};
 use super::outgoing::OutgoingInvite;
 use super::own_address::OwnAddress;
+use super::progress::{self, early_end};
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
 use super::screening::Numbers;
@@ -45,6 +46,8 @@ timer_kind! {
         Ringing,
         /// No final answer to a re-INVITE of ours: the trunk's `no_answer_s`.
         Exchange,
+        /// The caller has heard nothing but 100: its trunk's `provisional.progress_s` (MD-102).
+        Progress,
         /// A party must be asked again after a glare (RFC 3261 14.1).
         Again,
         /// The longest a call may last: the smaller `max_duration_s` of both trunks.
@@ -210,12 +213,14 @@ impl Call {
         let (losers, departing) = (Vec::new(), Departing::default());
         let mut common = Common { snapshot, caller, numbers, ledger, timers, losers, departing };
         let candidates = Candidate::expand(&common.snapshot, &plan, work);
+        expect_news(&mut common, &pending, &request, work);
         let hunting = Hunting::new(
             pending,
             offer,
             request.max_forwards.map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1).min(MAX_FORWARDS)),
             request.from.display.clone(),
             candidates,
+            early_end(&request),
         );
         let state = hunting.next(&mut common, work);
         Ok(Call { common, state }.settled(work))
@@ -297,7 +302,8 @@ impl Call {
         self.state = match state {
             State::Established(established) => established.retransmissions(&mut self.common, work),
             State::Releasing(releasing) => releasing.retransmissions(&mut self.common, work),
-            State::Hunting(_) | State::Ended => state,
+            State::Hunting(hunting) => hunting.retransmissions(&mut self.common, work),
+            State::Ended => state,
         };
         self.common.departing.timeout(&mut self.common.ledger, work);
         self.proceed(work);
@@ -385,6 +391,17 @@ impl Common {
         let before = self.losers.len();
         self.losers.retain(|invite| invite.branch != *branch);
         self.losers.len() != before
+    }
+}
+
+/// How the caller hears of its call before the answer, and how long it waits for the first word.
+fn expect_news(common: &mut Common, invite: &Pending, request: &Request, work: &mut Work<'_>) {
+    if progress::is_reliable(request, &common.caller.trunk) {
+        common.caller.begin_reliably(invite, work);
+    }
+    let patience = common.caller.trunk.provisional.progress;
+    if !patience.is_zero() {
+        common.timers.set(CallTimer::Progress, work.now.instant + patience);
     }
 }
 

@@ -41,6 +41,8 @@ pub enum Cause {
     TooLong,
     /// A party never acknowledged our 200.
     NoAck,
+    /// The caller never acknowledged a reliable provisional response (RFC 3262 3).
+    NoPrack,
     /// No media came from a party for the trunk's `media.silence_s`.
     MediaSilent,
     /// A party's dialog is gone (481 or silence to a request inside the call).
@@ -108,6 +110,7 @@ impl Cause {
             Cause::Shutdown => line(503, 41, Final, "shutdown", "Node is going out of service"),
             Cause::TooLong => line(408, 31, Final, "too_long", "Longest call duration reached"),
             Cause::NoAck => line(408, 102, Final, "no_ack", "No ACK for the answer"),
+            Cause::NoPrack => line(504, 102, Final, "no_prack", "No PRACK for a provisional response"),
             Cause::MediaSilent => line(408, 31, Final, "media_silent", "No media from a party"),
             Cause::DialogLost => line(481, 31, Final, "dialog_lost", "A party lost the call"),
             Cause::Transferred => line(200, 16, Final, "transferred", "Call transferred"),

@@ -12,7 +12,7 @@ use crate::base::limits::MAX_FORWARDS;
 use crate::dialog::refer::ReferSub;
 use crate::dialog::{Dialog, Role};
 use crate::media::dtmf::HeardDigit;
-use crate::sip::{Method, Name, Response, ResponseHead, SipMessage, Status, Uri, Writer, frame};
+use crate::sip::{Method, Name, RAck, RSeq, Response, ResponseHead, SipMessage, Status, Uri, Writer, frame};
 
 /// Methods we take (RFC 3261 20.5).
 pub use crate::route::presence::ALLOW;
@@ -20,6 +20,8 @@ pub use crate::route::presence::ALLOW;
 pub const ACCEPT: &str = "application/sdp";
 /// Extensions we support: none that needs an option tag (RFC 3261 20.37: empty means none).
 pub const SUPPORTED: &str = "";
+/// Option tag of reliable provisional responses (RFC 3262 8.1).
+pub const RELIABLE: &str = "100rel";
 /// Content-Type of every body we write.
 pub const SDP: &str = "application/sdp";
 
@@ -94,6 +96,8 @@ pub enum Inside<'a> {
     Cancel(Cause),
     /// INFO with a digit.
     Digit(HeardDigit),
+    /// PRACK of this provisional response (RFC 3262 7.1); our INVITEs carry an offer, so it never carries an answer.
+    Prack(&'a RAck, &'a Credentials),
     /// REFER or NOTIFY.
     Carried(&'a Carried),
 }
@@ -117,6 +121,7 @@ impl Inside<'_> {
             Inside::Cancel(_) => Method::Cancel,
             Inside::Digit(_) => Method::Info,
             Inside::Carried(carried) => carried.method.clone(),
+            Inside::Prack(..) => Method::Prack,
         }
     }
 }
@@ -144,6 +149,7 @@ pub fn inside(dialog: &Dialog, own: &OwnAddress, branch: &Branch, cseq: u32, wha
         Inside::Bye(cause, credentials) => proven(writer, credentials).header(Name::Reason, cause.reason()).finish(),
         Inside::Cancel(cause) => writer.header(Name::Reason, cause.reason()).finish(),
         Inside::Ack => writer.finish(),
+        Inside::Prack(rack, credentials) => proven(writer, credentials).header(Name::RAck, rack.to_string()).finish(),
         Inside::Digit(heard) => {
             let writer = writer.header(Name::Contact, own.contact());
             writer.body(digits::DTMF_RELAY, digits::write_relay(*heard).as_bytes())
@@ -240,11 +246,35 @@ pub fn dialog_response(
     own: &OwnAddress,
     body: Option<&[u8]>,
 ) -> Bytes {
-    let mut writer = Writer::response_from(status, None, head, Some(&dialog.local_tag));
-    for route in recorded(dialog) {
-        writer = writer.header(Name::RecordRoute, route);
-    }
-    let writer = writer.header(Name::Contact, own.contact()).header(Name::Allow, own.allow());
+    described(dialog_writer(status, head, dialog, own), body)
+}
+
+/// The same for a provisional response that is sent reliably (RFC 3262 3).
+pub fn reliable_response(
+    status: Status,
+    head: &ResponseHead,
+    dialog: &Dialog,
+    own: &OwnAddress,
+    number: RSeq,
+    body: Option<&[u8]>,
+) -> Bytes {
+    let writer = dialog_writer(status, head, dialog, own).header(Name::Require, RELIABLE);
+    described(writer.header(Name::RSeq, number.to_string()), body)
+}
+
+fn dialog_writer(status: Status, head: &ResponseHead, dialog: &Dialog, own: &OwnAddress) -> Writer {
+    let writer = Writer::response_from(status, None, head, Some(&dialog.local_tag));
+    let writer = recorded(dialog).iter().fold(writer, |writer, route| writer.header(Name::RecordRoute, route));
+    writer.header(Name::Contact, own.contact()).header(Name::Allow, own.allow())
+}
+
+/// 200 to a PRACK or an UPDATE with the answer to what it offered.
+pub fn answering_response(head: &ResponseHead, own: &OwnAddress, body: Option<&[u8]>) -> Bytes {
+    let writer = Writer::response_from(Status::OK, None, head, None).header(Name::Contact, own.contact());
+    described(writer.header(Name::Allow, own.allow()), body)
+}
+
+fn described(writer: Writer, body: Option<&[u8]>) -> Bytes {
     match body {
         Some(body) => writer.body(SDP, body),
         None => writer.finish(),

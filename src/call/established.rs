@@ -102,6 +102,7 @@ impl Established {
             }
             Treatment::Answer => Status::OK,
             Treatment::Digits => return self.digits(common, side, &pending, request, work),
+            Treatment::Acknowledge => leg.late_prack(request),
             Treatment::Refuse => Status::METHOD_NOT_ALLOWED,
             Treatment::Unknown => Status::NOT_IMPLEMENTED,
         };
@@ -297,7 +298,7 @@ impl Established {
             CallTimer::Exchange => self.asking_too_long(common, work),
             CallTimer::Again => self.tell_again(common, work),
             CallTimer::NoResponse | CallTimer::NoAnswer => self.transfer_timer(common, timer, work),
-            CallTimer::Ringing | CallTimer::ReleaseGuard => State::Established(self),
+            CallTimer::Ringing | CallTimer::Progress | CallTimer::ReleaseGuard => State::Established(self),
         }
     }
 }

@@ -13,17 +13,31 @@ use super::compose;
 use super::digits::{InfoBody, read_info};
 use super::effect::{Branch, Effect, Work};
 use super::event::CallEvent;
-use super::leg::Pending;
+use super::leg::{Leg, Pending};
 use super::negotiate::RemoteOffer;
-use super::record::EndedBy;
+use super::own_address::OwnAddress;
+use super::provisional::{EarlyEnd, LastHeard};
+use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
 use super::ringback::Ringback;
 use super::treatment::{Treatment, treatment};
 use crate::base::ids::TransactionId;
+use crate::dialog::Dialog;
 use crate::route::media::TrunkDtmf;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
-use crate::sip::{Method, Request, Response, ResponseHead, Status, Uri};
+use crate::sip::{Method, Request, Response, Status, Uri};
+
+/// How far the session of a caller is agreed on before the answer (RFC 3262 5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Session {
+    /// What it was told, if anything, may be lost and may still change.
+    Open,
+    /// Our offer went reliably, its PRACK brings the answer.
+    Offered,
+    /// Offer and answer are exchanged: only a new exchange changes anything.
+    Agreed,
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -36,8 +50,12 @@ pub(super) struct Hunting {
     /// Targets of this call that were tried and that 3xx have named.
     pub(super) redirected_from: Vec<Uri>,
     pub(super) attempt: Attempt,
-    /// What the caller last heard of the ringing.
-    pub(super) ringing: Option<(Status, Bytes)>,
+    /// How far the caller's session is agreed on.
+    pub(super) session: Session,
+    pub(super) early_end: EarlyEnd,
+    pub(super) last_heard: Option<LastHeard>,
+    /// A response of the called side has reached the caller.
+    pub(super) shown_one: bool,
     pub(super) ringback: Ringback,
     /// The best of what failed so far: what the caller is told if nothing else comes.
     pub(super) failed: Option<Cause>,
@@ -51,6 +69,7 @@ impl Hunting {
         max_forwards: u8,
         display: Option<Bytes>,
         candidates: VecDeque<Candidate>,
+        early_end: EarlyEnd,
     ) -> Hunting {
         Hunting {
             invite,
@@ -60,7 +79,10 @@ impl Hunting {
             candidates,
             redirected_from: Vec::new(),
             attempt: Attempt::None,
-            ringing: None,
+            session: Session::Open,
+            early_end,
+            last_heard: None,
+            shown_one: false,
             ringback: Ringback::Off,
             failed: None,
         }
@@ -77,8 +99,8 @@ impl Hunting {
             CallInput::Cancelled { transaction, .. } if transaction == self.invite.transaction => {
                 self.cancelled(common, Cause::CallerCancelled, EndedBy::Caller, work)
             }
-            CallInput::Request { transaction, request, flow, .. } => {
-                self.request(common, transaction, &request, flow, work)
+            CallInput::Request { side, transaction, request, flow } => {
+                self.request(common, side, transaction, &request, flow, work)
             }
             CallInput::HangUp(cause) => self.cancelled(common, cause, EndedBy::Node, work),
             CallInput::Cancelled { .. }
@@ -91,34 +113,79 @@ impl Hunting {
         }
     }
 
-    /// Requests of the caller before the answer: OPTIONS is answered, BYE ends the early dialog (RFC 3261 15.1.1).
+    /// Requests of either party before the answer: OPTIONS is answered, BYE ends the early dialog (RFC 3261 15.1.1), PRACK
+    /// is `prack`'s.
     fn request(
-        self,
+        mut self,
         common: &mut Common,
+        side: Side,
         transaction: TransactionId,
         request: &Request,
         flow: Flow,
         work: &mut Work<'_>,
     ) -> State {
-        let in_order = common.caller.dialog.check_request(&request.cseq).is_ok();
-        let status = match treatment(&request.method) {
+        let asked = Pending::new(transaction, request, flow);
+        let in_order =
+            self.dialog(common, side, request).is_some_and(|dialog| dialog.check_request(&request.cseq).is_ok());
+        let status = match (treatment(&request.method), side) {
             // A second INVITE before the first is answered (RFC 3261 14.2), or an old number (12.2.2).
-            Treatment::Cross => Status::SERVER_INTERNAL_ERROR,
-            Treatment::End | Treatment::Answer if !in_order => Status::SERVER_INTERNAL_ERROR,
-            Treatment::End | Treatment::Answer => Status::OK,
-            Treatment::Digits => self.early_digit(common, request, work),
+            (Treatment::Cross, _) => Status::SERVER_INTERNAL_ERROR,
+            (Treatment::End | Treatment::Answer | Treatment::Acknowledge, _) if !in_order => {
+                Status::SERVER_INTERNAL_ERROR
+            }
+            (Treatment::Acknowledge, Side::Caller) => return self.pracked(common, &asked, request, work),
+            // Nothing was said reliably to a called party.
+            (Treatment::Acknowledge, Side::Callee) => Status::CALL_DOES_NOT_EXIST,
+            (Treatment::End | Treatment::Answer, _) => Status::OK,
+            (Treatment::Digits, Side::Caller) => self.early_digit(common, request, work),
             // A call can be transferred once it is answered.
-            Treatment::Refuse if request.method == Method::Refer => Status::REQUEST_PENDING,
-            Treatment::Refuse => Status::METHOD_NOT_ALLOWED,
-            Treatment::Unknown => Status::NOT_IMPLEMENTED,
+            (Treatment::Refuse, _) if request.method == Method::Refer => Status::REQUEST_PENDING,
+            (Treatment::Digits, Side::Callee) | (Treatment::Refuse, _) => Status::METHOD_NOT_ALLOWED,
+            (Treatment::Unknown, _) => Status::NOT_IMPLEMENTED,
         };
-        let head = ResponseHead::new(request, flow.remote);
-        let bytes = compose::inside_response(status, &head, &common.caller.own);
+        let bytes = compose::inside_response(status, &asked.head, self.own(common, side));
         work.out.push(Effect::Respond { transaction, status, bytes });
         if request.method == Method::Bye && status.is_success() {
-            return self.cancelled(common, Cause::CallerCancelled, EndedBy::Caller, work);
+            return self.early_bye(common, side, request, work);
         }
         State::Hunting(Box::new(self))
+    }
+
+    /// BYE before the caller has heard an answer. A called party that has not answered should not send one (RFC 3261 15):
+    /// its fork is heard no more.
+    fn early_bye(mut self, common: &mut Common, side: Side, request: &Request, work: &mut Work<'_>) -> State {
+        match (side, &mut self.attempt) {
+            (Side::Caller, _) => self.cancelled(common, Cause::CallerCancelled, EndedBy::Caller, work),
+            (Side::Callee, Attempt::Inviting(inviting)) => {
+                inviting.lose(request.from_tag().unwrap_or_default(), work);
+                State::Hunting(Box::new(self))
+            }
+            (Side::Callee, Attempt::Answered(answered)) => {
+                answered.callee.is_over_now();
+                self.cancelled(common, Cause::Refused(Status::TEMPORARILY_UNAVAILABLE), EndedBy::Callee, work)
+            }
+            (Side::Callee, Attempt::None | Attempt::Resolving { .. }) => State::Hunting(Box::new(self)),
+        }
+    }
+
+    /// The dialog a request of this side belongs to.
+    fn dialog<'a>(&'a mut self, common: &'a mut Common, side: Side, request: &Request) -> Option<&'a mut Dialog> {
+        match (side, &mut self.attempt) {
+            (Side::Caller, _) => Some(&mut common.caller.dialog),
+            (Side::Callee, Attempt::Inviting(inviting)) => {
+                inviting.forks.get_mut(request.from_tag().unwrap_or_default()).map(|fork| &mut fork.dialog)
+            }
+            (Side::Callee, Attempt::Answered(answered)) => Some(&mut answered.callee.dialog),
+            (Side::Callee, Attempt::None | Attempt::Resolving { .. }) => None,
+        }
+    }
+
+    fn own<'a>(&'a self, common: &'a Common, side: Side) -> &'a OwnAddress {
+        match (side, &self.attempt) {
+            (Side::Callee, Attempt::Inviting(inviting)) => &inviting.invite.own,
+            (Side::Callee, Attempt::Answered(answered)) => &answered.callee.own,
+            (Side::Caller, _) | (_, Attempt::None | Attempt::Resolving { .. }) => &common.caller.own,
+        }
     }
 
     /// INFO before the answer: a digit for early media (MD-190). Towards a trunk that takes INFO there is no dialog yet.
@@ -141,6 +208,9 @@ impl Hunting {
         flow: Flow,
         work: &mut Work<'_>,
     ) -> State {
+        if let (Method::Prack, Attempt::Inviting(inviting)) = (&response.cseq.method, &mut self.attempt) {
+            inviting.prack_answered(branch, response, flow, work);
+        }
         if response.cseq.method != Method::Invite || common.loser_response(branch, response, flow, work) {
             return State::Hunting(Box::new(self));
         }
@@ -151,9 +221,10 @@ impl Hunting {
                     work.supply.works(inviting.way());
                 }
                 match response.status.code() {
-                    100..=199 => self.provisional(common, inviting, response, work),
+                    100..=199 => self.provisional(common, inviting, response, flow, work),
                     200..=299 => self.answered(common, *inviting, response, flow, work),
                     401 | 407 => self.challenged(common, inviting, response, flow, work),
+                    421 => self.extended(common, inviting, response, work),
                     // RFC 3263 4.3: 503 is a failure of the path too.
                     503 => self.next_address(common, *inviting, Cause::Refused(response.status), work),
                     300..=399 => self.redirected(common, *inviting, response, work),
@@ -173,18 +244,44 @@ impl Hunting {
 
     /// The peer wants credentials: the INVITE goes again with them, or the attempt has failed. The caller never hears of it.
     fn challenged(
-        mut self,
+        self,
         common: &mut Common,
         mut inviting: Box<Inviting>,
         response: &Response,
         flow: Flow,
         work: &mut Work<'_>,
     ) -> State {
+        let goes_again = inviting.invite.prove(response, flow, work);
+        self.asked_again(common, inviting, goes_again, response, work)
+    }
+
+    /// The peer wants an extension: the same.
+    fn extended(
+        self,
+        common: &mut Common,
+        mut inviting: Box<Inviting>,
+        response: &Response,
+        work: &mut Work<'_>,
+    ) -> State {
+        let goes_again = inviting.invite.support(response, work);
+        self.asked_again(common, inviting, goes_again, response, work)
+    }
+
+    fn asked_again(
+        mut self,
+        common: &mut Common,
+        mut inviting: Box<Inviting>,
+        goes_again: bool,
+        response: &Response,
+        work: &mut Work<'_>,
+    ) -> State {
         let trunk = Arc::clone(&inviting.candidate.trunk);
-        if !inviting.invite.prove(response, flow, work) {
+        if !goes_again {
             inviting.close(work);
             return self.attempt_failed(common, &trunk, Cause::Refused(response.status), work);
         }
+        // What the refused INVITE made is over with it.
+        inviting.forget_forks(work);
         common.timers.set(CallTimer::NoResponse, work.now.instant + trunk.timers.no_response);
         self.attempt = Attempt::Inviting(inviting);
         State::Hunting(Box::new(self))
@@ -199,6 +296,11 @@ impl Hunting {
         match std::mem::replace(&mut self.attempt, Attempt::None) {
             Attempt::Inviting(inviting) if inviting.invite.branch == *branch => {
                 self.next_address(common, *inviting, cause, work)
+            }
+            Attempt::Inviting(mut inviting) => {
+                inviting.prack_failed(branch);
+                self.attempt = Attempt::Inviting(inviting);
+                State::Hunting(Box::new(self))
             }
             attempt => {
                 self.attempt = attempt;
@@ -274,6 +376,10 @@ impl Hunting {
                 self.attempt = attempt;
                 self.ring_again(common, work)
             }
+            (CallTimer::Progress, attempt) => {
+                self.attempt = attempt;
+                self.reassure(common, work)
+            }
             (
                 CallTimer::NoResponse
                 | CallTimer::NoAnswer
@@ -290,19 +396,37 @@ impl Hunting {
     }
 
     /// The caller or the operator wants no answer any more.
-    fn cancelled(mut self, common: &mut Common, cause: Cause, by: EndedBy, work: &mut Work<'_>) -> State {
-        if let Attempt::Inviting(inviting) = std::mem::replace(&mut self.attempt, Attempt::None) {
-            inviting.abandon(common, cause, work);
+    pub(super) fn cancelled(mut self, common: &mut Common, cause: Cause, by: EndedBy, work: &mut Work<'_>) -> State {
+        match std::mem::replace(&mut self.attempt, Attempt::None) {
+            Attempt::Inviting(inviting) => inviting.abandon(common, cause, work),
+            Attempt::Answered(answered) => {
+                let mut callee = answered.callee;
+                callee.end(cause, work);
+                return self.refuse_with(common, Some(callee), cause, by, work);
+            }
+            Attempt::None | Attempt::Resolving { .. } => {}
         }
         self.refuse(common, cause, by, work)
     }
 
     /// The caller's INVITE is answered with a failure, and the call ends.
     pub(super) fn refuse(self, common: &mut Common, cause: Cause, by: EndedBy, work: &mut Work<'_>) -> State {
+        self.refuse_with(common, None, cause, by, work)
+    }
+
+    /// The same for a call whose called party has answered, and is being told.
+    fn refuse_with(
+        self,
+        common: &mut Common,
+        callee: Option<Leg>,
+        cause: Cause,
+        by: EndedBy,
+        work: &mut Work<'_>,
+    ) -> State {
         let bytes = compose::refusal(cause, &self.invite.head, &common.caller.dialog.local_tag);
         work.out.push(Effect::Respond { transaction: self.invite.transaction, status: cause.status(), bytes });
         common.caller.is_over_now();
-        Releasing::begin(common, None, cause, by, work)
+        Releasing::begin(common, callee, cause, by, work)
     }
 }
 

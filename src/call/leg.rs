@@ -15,6 +15,7 @@ use super::own_address::OwnAddress;
 use super::proof::{Challenge, Credentials, Proof};
 use super::record::Side;
 use crate::base::ids::TransactionId;
+use crate::dialog::reliable::Sender;
 use crate::dialog::{Dialog, DialogKey, RequestPath};
 use crate::media::dtmf::HeardDigit;
 use crate::route::media::TrunkDtmf;
@@ -82,6 +83,8 @@ pub struct Leg {
     accepted: Option<Accepted>,
     asking: Option<Asking>,
     digits: DigitLine,
+    /// What was said before the answer, for a caller that acknowledges it.
+    pub(super) reliable: Option<Box<Sender>>,
     ending: Ending,
 }
 
@@ -106,6 +109,7 @@ impl Leg {
             accepted: None,
             asking: None,
             digits: DigitLine::default(),
+            reliable: None,
             ending: Ending::Open,
         }
     }
@@ -258,7 +262,13 @@ impl Leg {
 
     /// Accepts an INVITE of this leg's peer with 200 and `body`, repeated until the ACK comes.
     pub fn accept(&mut self, invite: &Pending, body: &[u8], work: &mut Work<'_>) {
-        let bytes = compose::dialog_response(Status::OK, &invite.head, &self.dialog, &self.own, Some(body));
+        self.accept_with(invite, Some(body), work);
+    }
+
+    /// The same; without a body when the session was agreed on before the answer (RFC 3262 5).
+    pub fn accept_with(&mut self, invite: &Pending, body: Option<&[u8]>, work: &mut Work<'_>) {
+        self.said_finally();
+        let bytes = compose::dialog_response(Status::OK, &invite.head, &self.dialog, &self.own, body);
         let repeat = AcceptedRetransmission::start(work.now.instant, bytes.clone(), timer_values(&self.trunk));
         self.accepted = Some(Accepted { cseq: invite.cseq, transaction: invite.transaction, repeat });
         work.out.push(Effect::Respond { transaction: invite.transaction, status: Status::OK, bytes });
@@ -283,9 +293,11 @@ impl Leg {
         self.accepted.is_some()
     }
 
-    /// When the 2xx must be sent again or given up.
+    /// When the 2xx, or what was said before it, must be sent again or given up.
     pub fn next_timeout(&self) -> Option<crate::base::Instant> {
-        self.accepted.as_ref().and_then(|accepted| accepted.repeat.next_timeout())
+        let accepted = self.accepted.as_ref().and_then(|accepted| accepted.repeat.next_timeout());
+        let said = self.reliable.as_ref().and_then(|sender| sender.next_timeout());
+        [accepted, said].into_iter().flatten().min()
     }
 
     /// Sends the 2xx again when it is due. True when no ACK came in 64*T1: the call must end.
@@ -342,6 +354,7 @@ impl Leg {
 
     /// The peer ended the dialog, or there is none to end.
     pub fn is_over_now(&mut self) {
+        self.said_finally();
         self.accepted = None;
         self.ending = Ending::Over;
     }

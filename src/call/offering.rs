@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::attempt::{Attempt, Candidate, Inviting};
+use super::attempt::{Attempt, Candidate, EarlyRequests, Inviting};
 use super::call::{CallTimer, Common, State, leg_media};
 use super::cause::Cause;
 use super::compose::NewRequest;
@@ -116,7 +116,16 @@ impl Hunting {
         };
         media.listen(work);
         let invite = self.send_invite(common, &candidate, own, address, offer, work);
-        Ok(Inviting { invite, candidate, media, address, addresses, early: BTreeMap::new() })
+        Ok(Inviting {
+            invite,
+            candidate,
+            media,
+            address,
+            addresses,
+            early_requests: EarlyRequests::Taken,
+            forks: BTreeMap::new(),
+            described: Vec::new(),
+        })
     }
 
     fn send_invite(

@@ -12,10 +12,20 @@ use super::leg::{hop, timer_values};
 use super::own_address::OwnAddress;
 use super::proof::{Challenge, Credentials, Proof};
 use super::record::Side;
+use crate::base::limits::EARLY_REQUESTS;
 use crate::dialog::{Dialog, OutgoingRequestFacts};
+use crate::route::provisional::Reliability;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Flow};
-use crate::sip::{Method, Response};
+use crate::sip::{Method, Name, Response};
+
+/// What an INVITE of ours says of reliable provisional responses (RFC 3262 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Offered {
+    Hidden,
+    Supported,
+    Required,
+}
 
 /// One INVITE of ours.
 #[derive(Clone, Debug)]
@@ -29,6 +39,7 @@ pub struct OutgoingInvite {
     offer: Bytes,
     /// What the trunk's peer asked for so far.
     pub proof: Proof,
+    reliability: Offered,
     cancelling: Cancelling,
 }
 
@@ -45,13 +56,26 @@ impl OutgoingInvite {
     ) -> OutgoingInvite {
         let (branch, proof) = (work.branch(), Proof::of(&trunk));
         let cancelling = Cancelling::Unheard;
-        let invite = OutgoingInvite { branch, trunk, own, request, local_tag, to, offer, proof, cancelling };
+        let reliability = match trunk.provisional.reliable {
+            Reliability::Off | Reliability::Accept => Offered::Hidden,
+            Reliability::Supported => Offered::Supported,
+            Reliability::Required => Offered::Required,
+        };
+        let invite =
+            OutgoingInvite { branch, trunk, own, request, local_tag, to, offer, proof, reliability, cancelling };
         invite.send_invite(&Credentials::new(), work);
         invite
     }
 
     fn send_invite(&self, credentials: &Credentials, work: &mut Work<'_>) {
-        let bytes = self.request.invite(&self.own, &self.branch, &self.offer, credentials);
+        let offered = match self.reliability {
+            Offered::Hidden => None,
+            Offered::Supported => Some(Name::Supported),
+            Offered::Required => Some(Name::Require),
+        };
+        let offered = offered.map(|name| (name, compose::RELIABLE.as_bytes().to_vec()));
+        let fields: Credentials = offered.into_iter().chain(credentials.iter().cloned()).collect();
+        let bytes = self.request.invite(&self.own, &self.branch, &self.offer, &fields);
         self.transact(Method::Invite, bytes, work);
     }
 
@@ -62,11 +86,33 @@ impl OutgoingInvite {
         let Some(credentials) = self.proof.answer(&challenge, &Method::Invite, &self.request.uri, work) else {
             return false;
         };
+        self.send_again(&credentials, work);
+        true
+    }
+
+    /// The peer takes no INVITE without 100rel (421, RFC 3261 21.4.16): it goes again with it. False when it was named
+    /// already, or the trunk hides it.
+    pub fn support(&mut self, response: &Response, work: &mut Work<'_>) -> bool {
+        let wanted = response.message.has_token(Name::Require, compose::RELIABLE);
+        if !wanted || self.is_reliable() || self.trunk.provisional.reliable == Reliability::Off {
+            return false;
+        }
+        self.reliability = Offered::Supported;
+        self.send_again(&Credentials::new(), work);
+        true
+    }
+
+    /// Its answer is acknowledged: it goes again as a new request of the same call.
+    fn send_again(&mut self, credentials: &Credentials, work: &mut Work<'_>) {
         self.request.cseq = self.request.cseq.saturating_add(1);
         self.branch = work.branch();
         self.cancelling = Cancelling::Unheard;
-        self.send_invite(&credentials, work);
-        true
+        self.send_invite(credentials, work);
+    }
+
+    /// True when the peer may answer provisionally in a way that we acknowledge.
+    pub fn is_reliable(&self) -> bool {
+        self.reliability != Offered::Hidden
     }
 
     fn transact(&self, method: Method, bytes: Bytes, work: &mut Work<'_>) {
@@ -126,6 +172,8 @@ impl OutgoingInvite {
         let facts = self.facts();
         let mut dialog =
             Dialog::from_uac(&facts, response).unwrap_or_else(|_| Dialog::from_uac_astray(&facts, response));
+        // Its early dialog may have had requests of ours.
+        dialog.number_above(self.request.cseq.saturating_add(EARLY_REQUESTS));
         let to = hop(&dialog, &self.trunk, flow);
         let ack = work.branch();
         let bytes = compose::inside(&dialog, &self.own, &ack, self.request.cseq, &Inside::Ack);

@@ -1,76 +1,244 @@
-//! What a called party says before its answer, and what the caller hears of it.
+//! What a called party says before its answer, and what the caller hears of it (PF-141, MD-108..115).
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::attempt::{Attempt, Inviting};
+use super::attempt::{Attempt, Heard, Inviting};
 use super::call::{CallTimer, Common, State};
-use super::compose;
-use super::effect::{Effect, Work};
-use super::hunting::{Hunting, description};
-use super::media_end;
+use super::effect::Work;
+use super::hunting::{Hunting, Session};
+use super::media_end::{self, MediaEnd};
+use super::negotiate::AudioPlan;
 use super::ringback::Ringback;
+use crate::route::provisional::{ForkView, Passing};
+use crate::sip::flow::Flow;
 use crate::sip::{Response, Status};
 
 /// How often the caller of a ringing call hears so.
 const RING_AGAIN: Duration = Duration::from_secs(60);
 
+/// The last thing a caller heard before the answer.
+#[derive(Clone, Debug)]
+pub(super) struct LastHeard {
+    status: Status,
+    /// What it described, where it may be lost and so goes again.
+    body: Option<Bytes>,
+}
+
+/// Whether the caller is told that an early dialog ended (RFC 6228).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum EarlyEnd {
+    Told,
+    Untold,
+}
+
 impl Hunting {
-    /// 100 stops the silence timer; 180 to 183 go on to the caller, a description makes media flow early.
+    /// 100 stops the silence timer; the rest goes on to the caller, and a description makes media flow early.
     pub(super) fn provisional(
+        mut self,
+        common: &mut Common,
+        mut inviting: Box<Inviting>,
+        response: &Response,
+        flow: Flow,
+        work: &mut Work<'_>,
+    ) -> State {
+        inviting.invite.provisional(work);
+        let heard =
+            if response.status == Status::TRYING { Heard::Nothing } else { inviting.hear(response, flow, work) };
+        let plan = match heard {
+            Heard::Nothing => {
+                self.attempt = Attempt::Inviting(inviting);
+                return State::Hunting(Box::new(self));
+            }
+            Heard::Word => None,
+            Heard::Description(tag) => inviting.follow(&tag),
+        };
+        if response.status == Status::EARLY_DIALOG_TERMINATED {
+            return self.fork_ended(common, inviting, response, work);
+        }
+        self.show(common, inviting, response.status, plan, work)
+    }
+
+    /// 199: another fork is heard, where one has described itself. The caller's one early dialog ends with the last.
+    fn fork_ended(
         mut self,
         common: &mut Common,
         mut inviting: Box<Inviting>,
         response: &Response,
         work: &mut Work<'_>,
     ) -> State {
-        inviting.invite.provisional(work);
-        let early = self.early_media(common, &mut inviting, response, work);
-        let is_early = early.is_some();
+        let next = inviting.lose(response.to_tag().unwrap_or_default(), work);
+        let is_last = inviting.forks.is_empty() && self.early_end == EarlyEnd::Told && self.last_heard.is_some();
+        if let Some(plan) = next {
+            return self.show(common, inviting, Status::SESSION_PROGRESS, Some(plan), work);
+        }
         self.attempt = Attempt::Inviting(inviting);
-        let body = early.or_else(|| Ringback::answer(&mut common.caller.media, self.offer.as_ref(), response.status));
-        self.ringback.begin(&mut common.caller.media, response.status, work);
-        let status = match response.status.code() {
-            // What rings here is media too: with 180 alone many a caller would make its own tone beside it.
-            180 if body.is_some() && !is_early => Status::SESSION_PROGRESS,
-            180..=183 if self.ringback == Ringback::Alone && body.is_none() => return State::Hunting(Box::new(self)),
-            // A description travels in 183 or 180 alike; 199 and what nobody knows are for us only.
-            180..=183 => response.status,
-            _ if body.is_some() => Status::SESSION_PROGRESS,
-            _ => return State::Hunting(Box::new(self)),
-        };
-        common.ledger.rang(work.now);
-        let caller = &common.caller;
-        let bytes = compose::dialog_response(status, &self.invite.head, &caller.dialog, &caller.own, body.as_deref());
-        self.ringing = Some((status, bytes));
-        self.ring_again(common, work)
+        if is_last && common.caller.trunk.provisional.pass.terminated {
+            common.caller.say(&self.invite, Status::EARLY_DIALOG_TERMINATED, None, work);
+        }
+        State::Hunting(Box::new(self))
     }
 
-    /// The description of a provisional response, answered to the caller. An unusable one is ignored here: the answer decides.
-    fn early_media(
-        &self,
+    /// The caller hears of it, as its trunk wants to.
+    fn show(
+        mut self,
         common: &mut Common,
-        inviting: &mut Inviting,
-        response: &Response,
+        mut inviting: Box<Inviting>,
+        status: Status,
+        plan: Option<AudioPlan>,
+        work: &mut Work<'_>,
+    ) -> State {
+        let settings = common.caller.trunk.provisional;
+        let (status, plan) = match (settings.forks, plan) {
+            (ForkView::First, _) if self.shown_one => {
+                self.attempt = Attempt::Inviting(inviting);
+                return State::Hunting(Box::new(self));
+            }
+            (ForkView::Ringing, Some(_)) => (Status::RINGING, None),
+            (ForkView::Ringing | ForkView::First | ForkView::Single, plan) => (status, plan),
+        };
+        self.shown_one = true;
+        let is_early = plan.is_some();
+        let early = plan.and_then(|plan| self.describe_early(common, &mut inviting.media, &plan, work));
+        self.attempt = Attempt::Inviting(inviting);
+        let body = early.or_else(|| self.ring_alone(common, status));
+        self.ringback.begin(&mut common.caller.media, status, work);
+        if self.ringback == Ringback::Alone && body.is_none() && !is_early {
+            return State::Hunting(Box::new(self));
+        }
+        let described = Described { early: is_early, body: body.is_some() };
+        let Some(status) = presented(status, described, settings.pass) else { return State::Hunting(Box::new(self)) };
+        common.ledger.rang(work.now);
+        self.tell(common, status, body, work)
+    }
+
+    /// The called side rings without media, and the caller's trunk wants a tone of ours: its offer is answered for that.
+    fn ring_alone(&mut self, common: &mut Common, status: Status) -> Option<Bytes> {
+        let body = Ringback::answer(&mut common.caller.media, self.offer.as_ref(), status)?;
+        self.described(common);
+        Some(body)
+    }
+
+    /// What the caller's description is to be now; `None` when it has it already, or none may be given.
+    fn describe_early(
+        &mut self,
+        common: &mut Common,
+        callee: &mut MediaEnd,
+        plan: &AudioPlan,
         work: &mut Work<'_>,
     ) -> Option<Bytes> {
-        let offer = self.offer.as_ref()?;
-        let body = description(response)?;
-        let tag = Bytes::copy_from_slice(response.to_tag().unwrap_or_default());
-        let plan = inviting.media.media.read_answer(&body).ok().filter(|_| inviting.heard_early(tag, body))?;
-        let answer = common.caller.media.media.write_answer(offer, &plan).ok()?;
-        media_end::connect(&mut common.caller.media, &mut inviting.media, work);
-        Some(answer)
+        let reliable = common.caller.is_reliable();
+        let media = &mut common.caller.media;
+        let body = match (self.session, &self.offer) {
+            (Session::Open, Some(offer)) => Some(media.media.write_answer(offer, plan).ok()?),
+            // RFC 3262 5: where the caller wrote no offer, ours may come with a response that it acknowledges.
+            (Session::Open, None) if reliable => Some(media.media.write_offer(plan).ok()?),
+            (Session::Open, None) | (Session::Offered | Session::Agreed, _) => None,
+        };
+        media_end::connect(media, callee, work);
+        if body.is_some() {
+            self.described(common);
+        }
+        body
+    }
+
+    /// A description for the caller was written: said reliably it stands.
+    fn described(&mut self, common: &Common) {
+        if common.caller.is_reliable() {
+            self.session = if self.offer.is_some() { Session::Agreed } else { Session::Offered };
+        }
+    }
+
+    /// The caller hears this now and, as long as nothing else comes, every minute.
+    pub(super) fn tell(
+        mut self,
+        common: &mut Common,
+        status: Status,
+        body: Option<Bytes>,
+        work: &mut Work<'_>,
+    ) -> State {
+        common.timers.stop(CallTimer::Progress);
+        common.timers.set(CallTimer::Ringing, work.now.instant + RING_AGAIN);
+        let again = body.clone().filter(|_| !common.caller.is_reliable());
+        self.last_heard = Some(LastHeard { status, body: again });
+        common.caller.say(&self.invite, status, body, work);
+        State::Hunting(Box::new(self))
     }
 
     /// RFC 3261 13.3.1.1: a proxy on the way gives up after three minutes without a word, so the last one goes again
     /// every minute.
     pub(super) fn ring_again(self, common: &mut Common, work: &mut Work<'_>) -> State {
-        if let Some((status, bytes)) = self.ringing.clone() {
-            common.timers.set(CallTimer::Ringing, work.now.instant + RING_AGAIN);
-            work.out.push(Effect::Respond { transaction: self.invite.transaction, status, bytes });
+        match self.last_heard.clone() {
+            Some(LastHeard { status, body }) => self.tell(common, status, body, work),
+            None => State::Hunting(Box::new(self)),
         }
-        State::Hunting(Box::new(self))
+    }
+
+    /// MD-102: the caller has heard nothing but 100 for as long as its peer waits.
+    pub(super) fn reassure(self, common: &mut Common, work: &mut Work<'_>) -> State {
+        let nothing = Described { early: false, body: false };
+        match presented(Status::SESSION_PROGRESS, nothing, common.caller.trunk.provisional.pass) {
+            Some(status) if self.last_heard.is_none() => self.tell(common, status, None, work),
+            Some(_) | None => State::Hunting(Box::new(self)),
+        }
+    }
+}
+
+/// What there is to hear.
+#[derive(Clone, Copy, Debug)]
+struct Described {
+    /// The called side sends media.
+    early: bool,
+    /// The response carries a description.
+    body: bool,
+}
+
+/// The status the caller hears; `None`: nothing.
+fn presented(status: Status, described: Described, pass: Passing) -> Option<Status> {
+    let progress = if pass.progress { Status::SESSION_PROGRESS } else { Status::RINGING };
+    match status.code() {
+        // What rings here is media too: with 180 alone many a caller would make its own tone beside it.
+        180 if described.body && !described.early => Some(progress),
+        180 => Some(status),
+        181 if pass.forwarded => Some(status),
+        182 if pass.queued => Some(status),
+        183 => Some(progress),
+        // A description travels in any of them; what nobody knows is for us only.
+        _ => described.body.then_some(progress),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORD: Described = Described { early: false, body: false };
+    const MEDIA: Described = Described { early: true, body: true };
+
+    fn told(code: u16, described: Described, pass: Passing) -> Option<u16> {
+        presented(Status::new(code).expect("a status"), described, pass).map(Status::code)
+    }
+
+    #[test]
+    fn what_the_trunk_passes_keeps_its_status() {
+        for code in [180, 181, 182, 183] {
+            assert_eq!(told(code, WORD, Passing::default()), Some(code));
+            assert_eq!(told(code, MEDIA, Passing::default()), Some(code));
+        }
+    }
+
+    #[test]
+    fn what_it_does_not_pass_is_said_otherwise_or_not_at_all() {
+        let pass = Passing { forwarded: false, queued: false, progress: false, terminated: false };
+        assert_eq!([181, 182].map(|code| told(code, WORD, pass)), [None, None]);
+        assert_eq!([181, 182, 183].map(|code| told(code, MEDIA, pass)), [Some(180); 3]);
+        assert_eq!(told(183, WORD, pass), Some(180));
+    }
+
+    #[test]
+    fn a_status_nobody_knows_is_heard_for_its_description_only() {
+        assert_eq!(told(188, WORD, Passing::default()), None);
+        assert_eq!(told(188, MEDIA, Passing::default()), Some(183));
     }
 }

@@ -32,7 +32,7 @@ impl Established {
     ) -> State {
         let busy = !matches!(self.exchange, Exchange::Idle);
         let (leg, other) = self.legs(common, side);
-        if let Err(refusal) = screening::extensions(request) {
+        if let Err(refusal) = screening::extensions(request, &leg.trunk) {
             refuse_extension(&asked, &refusal, work);
             return State::Established(self);
         }

@@ -151,7 +151,11 @@ impl Releasing {
         work: &mut Work<'_>,
     ) {
         let Some(leg) = self.leg(common, side) else { return };
-        let status = if request.method == Method::Bye { Status::OK } else { Status::CALL_DOES_NOT_EXIST };
+        let status = match request.method {
+            Method::Bye => Status::OK,
+            Method::Prack => leg.late_prack(request),
+            _ => Status::CALL_DOES_NOT_EXIST,
+        };
         let head = ResponseHead::new(request, flow.remote);
         let bytes = compose::plain_response(status, &head, None);
         work.out.push(Effect::Respond { transaction, status, bytes });
@@ -186,6 +190,7 @@ impl Releasing {
             CallTimer::NoResponse
             | CallTimer::NoAnswer
             | CallTimer::Ringing
+            | CallTimer::Progress
             | CallTimer::Exchange
             | CallTimer::Again
             | CallTimer::MaxDuration => {}

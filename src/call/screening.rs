@@ -4,6 +4,8 @@
 use super::compose;
 use super::record::Side;
 use crate::route::diverting::DIVERSIONS;
+use crate::route::provisional::Reliability;
+use crate::route::trunk::Trunk;
 use crate::sip::{Method, Name, NameAddr, Request, Status, Uri};
 
 /// Why a request out of a dialog is refused. The variant's name is the metric label.
@@ -19,6 +21,8 @@ pub enum Refusal {
     TooManyHops,
     /// 420, with the tags that we do not know.
     BadExtension(Vec<String>),
+    /// 421: an INVITE without an extension that its trunk demands (RFC 3261 21.4.16).
+    ExtensionRequired(&'static str),
     /// 415.
     MediaType,
     /// 406.
@@ -50,6 +54,7 @@ impl Refusal {
             Refusal::UnknownScheme => 416,
             Refusal::TooManyHops => 483,
             Refusal::BadExtension(_) => 420,
+            Refusal::ExtensionRequired(_) => 421,
             Refusal::MediaType => 415,
             Refusal::NotAcceptable => 406,
             Refusal::BadNumber => 404,
@@ -72,6 +77,7 @@ impl Refusal {
             Refusal::UnknownScheme => "unknown_scheme",
             Refusal::TooManyHops => "too_many_hops",
             Refusal::BadExtension(_) => "bad_extension",
+            Refusal::ExtensionRequired(_) => "extension_required",
             Refusal::MediaType => "media_type",
             Refusal::NotAcceptable => "not_acceptable",
             Refusal::BadNumber => "bad_number",
@@ -90,6 +96,7 @@ impl Refusal {
         match self {
             Refusal::MethodNotAllowed => Some((Name::Allow, compose::ALLOW.to_owned())),
             Refusal::BadExtension(tags) => Some((Name::Unsupported, tags.join(", "))),
+            Refusal::ExtensionRequired(tag) => Some((Name::Require, (*tag).to_owned())),
             Refusal::MediaType => Some((Name::Accept, compose::ACCEPT.to_owned())),
             Refusal::Overload => Some((Name::RetryAfter, compose::RETRY_AFTER_S.to_string())),
             Refusal::UnknownMethod
@@ -122,7 +129,7 @@ pub struct Numbers {
 ///
 /// # Errors
 /// The first check that fails.
-pub fn screen(request: &Request) -> Result<(), Refusal> {
+pub fn screen(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
     method(&request.method)?;
     match &request.uri {
         Uri::Sip(_) | Uri::Tel(_) => {}
@@ -132,7 +139,8 @@ pub fn screen(request: &Request) -> Result<(), Refusal> {
     if request.max_forwards == Some(0) && request.method != Method::Options {
         return Err(Refusal::TooManyHops);
     }
-    extensions(request)?;
+    extensions(request, trunk)?;
+    demanded(request, trunk)?;
     circles(request)?;
     body(request)
 }
@@ -186,24 +194,39 @@ fn method(method: &Method) -> Result<(), Refusal> {
 /// Option tags listed in a 420 at most; more are not repeated back.
 const TAGS_SHOWN: usize = 16;
 
-/// RFC 3261 8.2.2.3: no extension is supported, so each tag of Require and Proxy-Require is one too many.
-pub(super) fn extensions(request: &Request) -> Result<(), Refusal> {
+/// RFC 3261 8.2.2.3: each tag of Require that we do not take from this trunk, and each of Proxy-Require, is one too many.
+pub(super) fn extensions(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
     let tags: Vec<String> = [Name::Require, Name::ProxyRequire]
         .into_iter()
         .flat_map(|name| request.message.tokens(name))
-        .filter(|tag| !is_supported(tag, &request.method))
+        .filter(|tag| !is_supported(tag, &request.method, trunk))
         .take(TAGS_SHOWN)
         .collect();
     if tags.is_empty() { Ok(()) } else { Err(Refusal::BadExtension(tags)) }
 }
 
-/// Extensions whose rules are kept (RFC 3891, RFC 4488).
-fn is_supported(tag: &str, method: &Method) -> bool {
+/// Extensions whose rules are kept (RFC 3262, RFC 3891, RFC 4488).
+fn is_supported(tag: &str, method: &Method, trunk: &Trunk) -> bool {
     match method {
+        Method::Invite if tag.eq_ignore_ascii_case(compose::RELIABLE) => trunk.provisional.reliable != Reliability::Off,
         Method::Invite => tag.eq_ignore_ascii_case("replaces"),
         Method::Refer => tag.eq_ignore_ascii_case("norefersub"),
         _ => false,
     }
+}
+
+/// What the trunk demands of an INVITE.
+fn demanded(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
+    let demands = request.method == Method::Invite && trunk.provisional.reliable == Reliability::Required;
+    if demands && !names_reliability(request) {
+        return Err(Refusal::ExtensionRequired(compose::RELIABLE));
+    }
+    Ok(())
+}
+
+/// True when the sender of an INVITE acknowledges provisional responses (RFC 3262 3).
+pub(super) fn names_reliability(request: &Request) -> bool {
+    [Name::Supported, Name::Require].into_iter().any(|name| request.message.has_token(name, compose::RELIABLE))
 }
 
 /// RFC 3261 8.2.3: an INVITE's body is a session description or nothing, not encoded; its answer may be one.

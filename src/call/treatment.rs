@@ -11,6 +11,8 @@ pub enum Treatment {
     Answer,
     /// Digits, taken from a trunk that sends them so, and 405 for others.
     Digits,
+    /// Acknowledges a provisional response (RFC 3262).
+    Acknowledge,
     /// The end.
     End,
     /// 405: known, not taken in a call.
@@ -26,10 +28,10 @@ pub const fn treatment(method: &Method) -> Treatment {
         Method::Options => Treatment::Answer,
         Method::Bye => Treatment::End,
         Method::Info => Treatment::Digits,
+        Method::Prack => Treatment::Acknowledge,
         Method::Ack
         | Method::Cancel
         | Method::Register
-        | Method::Prack
         | Method::Update
         | Method::Refer
         | Method::Notify

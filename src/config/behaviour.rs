@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use super::document::Document;
 use super::grammar;
 use super::network::TRANSPORTS;
+use super::provisional::provisional;
 use super::read::{Field, Table};
 use super::report::Report;
 use crate::media::plan::{RingingTone, SrtpSuite};
@@ -20,13 +21,14 @@ use crate::route::trunk::{ProbeSettings, SipTimers};
 /// Reads the file a field names.
 pub(super) type MusicReader<'r> = &'r dyn Fn(&Field<'_>) -> Option<Arc<[i16]>>;
 
-/// Reads `media`, `options`, `timers` and `transfer`; what is not written stays as in `base`.
+/// Reads `media`, `options`, `timers`, `provisional` and `transfer`; what is not written stays as in `base`.
 pub(super) fn behaviour(table: &Table<'_>, base: &Behaviour, music: MusicReader<'_>) -> Behaviour {
     Behaviour {
         port: base.port,
         media: media(table, &base.media, music),
         options: options(table, base.options),
         timers: timers(table, base.timers),
+        provisional: provisional(table, base.provisional),
         transfer: transfer(table, base.transfer),
     }
 }
@@ -254,6 +256,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    use crate::route::provisional::Reliability;
     use crate::sip::flow::Transport;
 
     #[test]
@@ -274,6 +277,14 @@ mod tests {
         assert_eq!(profile.behaviour.media.codecs, ["PCMA", "PCMU", "G722"]);
         assert_eq!(profile.behaviour.options.interval, Duration::from_secs(60));
         assert_eq!(profile.behaviour.timers, SipTimers::default());
+    }
+
+    #[test]
+    fn platforms_are_told_in_time_and_hear_nothing_of_100rel() {
+        let [platform, carrier] =
+            ["generic-tls", "carrier-ip"].map(|name| profile(name).unwrap().behaviour.provisional);
+        assert_eq!((platform.reliable, platform.progress), (Reliability::Off, Duration::from_secs(8)));
+        assert_eq!((carrier.reliable, carrier.progress), (Reliability::Accept, Duration::ZERO));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod cross;
 mod document;
 mod grammar;
 mod network;
+mod provisional;
 mod read;
 mod report;
 mod routes;

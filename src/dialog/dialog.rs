@@ -224,6 +224,11 @@ impl Dialog {
         self.secure
     }
 
+    /// Our next request is numbered above `last`, whatever was sent so far.
+    pub fn number_above(&mut self, last: u32) {
+        self.local_cseq = Some(self.local_cseq.map_or(last, |before| before.max(last)).min(CSEQ_MAX));
+    }
+
     /// The number of our next request, which is counted as sent. ACK and CANCEL use their INVITE's. Ends at 2^31 - 1.
     pub fn next_cseq(&mut self) -> u32 {
         let next = self.local_cseq.map_or(1, |last| last.saturating_add(1).min(CSEQ_MAX));

@@ -9,6 +9,7 @@ pub mod dialog;
 pub mod key;
 pub mod path;
 pub mod refer;
+pub mod reliable;
 mod uri_octets;
 
 pub use dialog::{BadDialog, Dialog, OutOfOrder, OutgoingRequestFacts, Role, TargetChange};

@@ -111,7 +111,7 @@ impl Engine {
         if !self.authorized(now, &request, flow, &trunk, out) {
             return;
         }
-        if let Err(refusal) = self.screen(&request) {
+        if let Err(refusal) = self.screen(&request, &trunk) {
             return self.refuse(now, &request, flow, &refusal, out);
         }
         match &request.method {
@@ -147,8 +147,8 @@ impl Engine {
         None
     }
 
-    fn screen(&self, request: &Request) -> Result<(), Refusal> {
-        screening::screen(request)?;
+    fn screen(&self, request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
+        screening::screen(request, trunk)?;
         if request.method == Method::Invite && self.merging.contains(request) {
             return Err(Refusal::Merged);
         }

@@ -161,6 +161,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener) -> Tru
         request_uri_host: trunk.request_uri_host.as_deref().map(Arc::from),
         timers: trunk.behaviour.timers,
         options: trunk.behaviour.options,
+        provisional: trunk.behaviour.provisional,
         transfer: trunk.behaviour.transfer,
         max_calls: trunk.max_calls,
         max_calls_per_s: trunk.max_calls_per_s,

@@ -14,6 +14,7 @@ pub mod number;
 pub mod policy;
 pub mod presence;
 pub mod profile;
+pub mod provisional;
 pub mod settings;
 pub mod snapshot;
 pub mod table;

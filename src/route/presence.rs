@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 
 use super::media::TrunkDtmf;
+use super::profile::Behaviour;
+use super::provisional::Reliability;
 use super::settings::TrunkSettings;
 use super::transfer::ReferPolicy;
 use super::trunk::Listener;
@@ -29,7 +31,7 @@ pub struct Presence {
 impl Presence {
     /// What a trunk's peer sees of us on this listener.
     pub fn new(listener: &Listener, trunk: &TrunkSettings) -> Presence {
-        let allow = allow(trunk.behaviour.media.sound.dtmf, trunk.behaviour.transfer.refer);
+        let allow = allow(&trunk.behaviour);
         Presence::named(listener.transport, trunk.fqdn.as_deref(), listener.advertise, allow)
     }
 
@@ -55,16 +57,20 @@ impl Presence {
 }
 
 /// What we take from a trunk. Platforms choose their way of transfer by it (MD-73): REFER and NOTIFY, or neither.
-fn allow(dtmf: TrunkDtmf, refer: ReferPolicy) -> String {
-    let info = match dtmf {
+fn allow(behaviour: &Behaviour) -> String {
+    let info = match behaviour.media.sound.dtmf {
         TrunkDtmf::Info => ", INFO",
         TrunkDtmf::Rfc4733 | TrunkDtmf::Inband => "",
     };
-    let refer = match refer {
+    let prack = match behaviour.provisional.reliable {
+        Reliability::Off => "",
+        Reliability::Accept | Reliability::Supported | Reliability::Required => ", PRACK",
+    };
+    let refer = match behaviour.transfer.refer {
         ReferPolicy::Execute | ReferPolicy::Pass => ", REFER, NOTIFY",
         ReferPolicy::Refuse => "",
     };
-    format!("{ALLOW}{info}{refer}")
+    format!("{ALLOW}{info}{prack}{refer}")
 }
 
 #[cfg(test)]

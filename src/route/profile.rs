@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::media::{Ice, MediaSettings, Security, SrtpKeying};
+use super::provisional::ProvisionalSettings;
 use super::transfer::TransferSettings;
 use super::trunk::{ProbeSettings, SipTimers};
 use crate::media::plan::SrtpSuite;
@@ -17,6 +18,7 @@ pub struct Behaviour {
     pub media: MediaSettings,
     pub options: ProbeSettings,
     pub timers: SipTimers,
+    pub provisional: ProvisionalSettings,
     pub transfer: TransferSettings,
 }
 
@@ -39,6 +41,7 @@ impl Default for Behaviour {
             },
             options: ProbeSettings { interval: Duration::ZERO },
             timers: SipTimers::default(),
+            provisional: ProvisionalSettings::default(),
             transfer: TransferSettings::default(),
         }
     }

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::compile::server_name;
 use super::media::MediaSettings;
 use super::presence::Presence;
+use super::provisional::ProvisionalSettings;
 use super::transfer::TransferSettings;
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
 use crate::media::plan::AddressRules;
@@ -140,6 +141,7 @@ pub struct Trunk {
     pub media: Arc<MediaSettings>,
     pub timers: SipTimers,
     pub options: ProbeSettings,
+    pub provisional: ProvisionalSettings,
     pub transfer: TransferSettings,
     /// `None`: only the node's limit.
     pub max_calls: Option<usize>,

@@ -17,7 +17,7 @@ pub mod uri;
 pub mod write;
 
 pub use grammar::ListItems;
-pub use header::{BadHeader, CSeq, NameAddr, Via};
+pub use header::{BadHeader, CSeq, NameAddr, RAck, RSeq, Via};
 pub use message::{Message, Name, Rejection, RejectionKind, Request, Response, SipMessage, Source};
 pub use method::Method;
 pub use status::Status;

@@ -41,7 +41,6 @@ fn in_a_dialog() {
         ("NOTIFY", 405),
         ("MESSAGE", 405),
         ("SUBSCRIBE", 405),
-        ("PRACK", 405),
         ("FROBNICATE", 501),
     ] {
         for of_caller in [true, false] {

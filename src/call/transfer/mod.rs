@@ -121,6 +121,13 @@ impl Established {
             CallInput::Response { branch, response, flow, .. } if self.seeks(&branch) => {
                 self.sought(common, work, |seeking, common, work| seeking.response(common, &response, flow, work))
             }
+            CallInput::Response { branch, response, flow, .. } if response.cseq.method == Method::Prack => {
+                if let Some(Stage::Seeking(seeking)) = self.moves.transfer.as_mut().map(|transfer| &mut transfer.stage)
+                {
+                    seeking.prack_answered(&branch, &response, flow, work);
+                }
+                State::Established(self)
+            }
             CallInput::Failed { branch, cause, .. } if self.seeks(&branch) => {
                 self.sought(common, work, |seeking, common, work| seeking.failed(common, cause, work))
             }

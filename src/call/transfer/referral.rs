@@ -54,7 +54,8 @@ impl Established {
                 return State::Established(self);
             }
         }
-        match self.acceptable(&asked.request) {
+        let trunk = Arc::clone(&leg.trunk);
+        match self.acceptable(&asked.request, &trunk) {
             Ok(refer) => self.execute(common, asked.side, &pending, refer, work),
             Err(Refused::Status(status)) => {
                 respond(&pending, status, self.leg(common, asked.side), work);
@@ -68,8 +69,8 @@ impl Established {
         }
     }
 
-    fn acceptable(&self, request: &Request) -> Result<Refer, Refused> {
-        screening::extensions(request).map_err(Refused::Extension)?;
+    fn acceptable(&self, request: &Request, trunk: &Trunk) -> Result<Refer, Refused> {
+        screening::extensions(request, trunk).map_err(Refused::Extension)?;
         if self.moves.transfer.is_some() || self.moves.entering.is_some() {
             return Err(Refused::Status(Status::REQUEST_PENDING));
         }

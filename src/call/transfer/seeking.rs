@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::base::ids::WorkerId;
-use crate::call::attempt::{Attempt, Candidate, Inviting};
+use crate::call::attempt::{Attempt, Candidate, EarlyRequests, Heard, Inviting};
 use crate::call::call::{CallTimer, Common, leg_media};
 use crate::call::cause::{Cause, Retry};
 use crate::call::compose::NewRequest;
@@ -20,11 +20,10 @@ use crate::call::negotiate::AudioPlan;
 use crate::call::outgoing::OutgoingInvite;
 use crate::call::own_address::OwnAddress;
 use crate::call::record::Side;
-use crate::call::screening::is_sdp_type;
 use crate::route::transfer::ReplacesPolicy;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Flow, Resolution, Resolve, Target};
-use crate::sip::{Host, Method, Name, NameAddr, Response, SipUri, Status, Uri};
+use crate::sip::{Host, Name, NameAddr, Response, SipUri, Status, Uri};
 
 /// CSeq number of a leg's first INVITE.
 const FIRST_CSEQ: u32 = 1;
@@ -140,8 +139,10 @@ impl Seeking {
         }
         match self.sent(common, candidate, address, work) {
             Ok((invite, media)) => {
-                let (candidate, early) = (candidate.clone(), BTreeMap::new());
-                let inviting = Inviting { invite, candidate, media, address, addresses, early };
+                let (candidate, early_requests) = (candidate.clone(), EarlyRequests::Refused);
+                let (forks, described) = (BTreeMap::new(), Vec::new());
+                let inviting =
+                    Inviting { invite, candidate, media, address, addresses, early_requests, forks, described };
                 self.attempt = Attempt::Inviting(Box::new(inviting));
                 Ok(())
             }
@@ -247,10 +248,17 @@ impl Seeking {
         match response.status.code() {
             100..=199 => {
                 inviting.invite.provisional(work);
-                heard_early(&mut inviting, response);
-                self.attempt = Attempt::Inviting(inviting);
                 let rings = matches!(response.status.code(), 180..=183);
-                if rings { Progress::Rings(response.status) } else { Progress::Nothing }
+                let heard = if response.status == Status::TRYING {
+                    Heard::Nothing
+                } else {
+                    inviting.hear(response, flow, work)
+                };
+                if let Heard::Description(tag) = &heard {
+                    inviting.follow(tag);
+                }
+                self.attempt = Attempt::Inviting(inviting);
+                if rings && heard != Heard::Nothing { Progress::Rings(response.status) } else { Progress::Nothing }
             }
             200..=299 => self.answered(common, *inviting, response, flow, work),
             401 | 407 if inviting.invite.prove(response, flow, work) => {
@@ -314,7 +322,7 @@ impl Seeking {
     /// A timer of the attempt fired: no response, or no answer.
     pub fn timed_out(&mut self, common: &mut Common, timer: CallTimer, work: &mut Work<'_>) -> Progress {
         match std::mem::replace(&mut self.attempt, Attempt::None) {
-            Attempt::None => Progress::Nothing,
+            Attempt::None | Attempt::Answered(_) => Progress::Nothing,
             Attempt::Resolving { candidate, .. } => {
                 self.attempt_failed(common, &candidate.trunk, Cause::NameNotResolved, work)
             }
@@ -336,14 +344,15 @@ impl Seeking {
     fn answered(
         &mut self,
         common: &mut Common,
-        inviting: Inviting,
+        mut inviting: Inviting,
         response: &Response,
         flow: Flow,
         work: &mut Work<'_>,
     ) -> Progress {
         common.timers.stop(CallTimer::NoAnswer);
-        let Inviting { invite, mut media, early, candidate, .. } = inviting;
-        let Some(dialog) = invite.dialog(response) else {
+        let settled = inviting.settle(response, work);
+        let Inviting { invite, mut media, candidate, .. } = inviting;
+        let Some((dialog, read)) = settled else {
             invite.end_unwanted(response, flow, Cause::BadAnswer, work);
             media.close(work);
             work.supply.leave(&candidate.trunk);
@@ -353,8 +362,7 @@ impl Seeking {
         leg.proof = invite.proof.clone();
         leg.acknowledge(&invite.branch, invite.cseq(), work);
         work.out.push(Effect::DialogOpened { key: leg.key(), side: self.side });
-        let body = description(response).or_else(|| early.get(response.to_tag().unwrap_or_default()).cloned());
-        match body.and_then(|body| leg.media.media.read_answer(&body).ok()) {
+        match read.ok().flatten() {
             Some(_) => Progress::Answered(Box::new(leg)),
             None => {
                 common.departing.dismiss(leg, Cause::BadAnswer, work);
@@ -367,11 +375,18 @@ impl Seeking {
     /// something.
     pub fn heard_by(&mut self, transferee: &mut MediaEnd, work: &mut Work<'_>) -> bool {
         match &mut self.attempt {
-            Attempt::Inviting(inviting) if !inviting.early.is_empty() => {
+            Attempt::Inviting(inviting) if !inviting.described.is_empty() => {
                 media_end::connect(transferee, &mut inviting.media, work);
                 true
             }
-            Attempt::None | Attempt::Resolving { .. } | Attempt::Inviting(_) => false,
+            Attempt::None | Attempt::Resolving { .. } | Attempt::Inviting(_) | Attempt::Answered(_) => false,
+        }
+    }
+
+    /// An answer to a PRACK for what the new party said.
+    pub fn prack_answered(&mut self, branch: &Branch, response: &Response, flow: Flow, work: &mut Work<'_>) {
+        if let Attempt::Inviting(inviting) = &mut self.attempt {
+            inviting.prack_answered(branch, response, flow, work);
         }
     }
 
@@ -383,19 +398,4 @@ impl Seeking {
             inviting.abandon(common, cause, work);
         }
     }
-}
-
-/// Keeps what a fork said before its answer.
-fn heard_early(inviting: &mut Inviting, response: &Response) {
-    let Some(body) = description(response) else { return };
-    if inviting.media.media.read_answer(&body).is_ok() {
-        inviting.heard_early(Bytes::copy_from_slice(response.to_tag().unwrap_or_default()), body);
-    }
-}
-
-/// The session description of a response, if it has one.
-fn description(response: &Response) -> Option<Bytes> {
-    let body = response.message.body();
-    let content_type = response.message.header(Name::ContentType);
-    (response.cseq.method == Method::Invite && !body.is_empty() && is_sdp_type(content_type.as_deref())).then_some(body)
 }

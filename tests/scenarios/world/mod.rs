@@ -327,6 +327,7 @@ impl World {
         match read {
             Ok(message) => {
                 let known = self.events.len();
+                self.watch.pracked(&Text::new(octets));
                 self.feed(Input::Message(Received { flow, message }));
                 // Of what is dropped on purpose nothing follows.
                 if !self.events.iter().skip(known).any(|event| matches!(event, Event::Dropped(_))) {

@@ -1,6 +1,7 @@
 //! What most scenarios begin or end with.
 
 use trunkline::route::media::{MediaSettings, SoundSettings};
+use trunkline::route::provisional::ProvisionalSettings;
 use trunkline::route::settings::RoutingSettings;
 use trunkline::route::snapshot::Snapshot;
 use trunkline::route::transfer::{RedirectPolicy, ReferPolicy, ReferTarget, ReplacesPolicy, TransferSettings};
@@ -37,6 +38,40 @@ impl World {
             let trunk = settings.trunks.iter_mut().find(|known| known.name == trunk).expect("a trunk of this name");
             change(&mut trunk.behaviour.media);
         })
+    }
+
+    /// A world in which provisional settings of these trunks differ.
+    pub fn provisional(changes: &[(&str, ProvisionalSettings)]) -> World {
+        World::configured(|settings| {
+            for trunk in &mut settings.trunks {
+                if let Some((_, change)) = changes.iter().find(|(name, _)| *name == trunk.name) {
+                    trunk.behaviour.provisional = *change;
+                }
+            }
+        })
+    }
+
+    /// `from` calls `to` with an INVITE that has one more header line; the INVITE as the called party gets it.
+    pub fn dial_with(&mut self, from: Name, to: Name, line: &str, body: &str) -> Text {
+        self.send(from, with_header(&invite(from, number_of(to), body), line));
+        self.expect(to, "INVITE")
+    }
+
+    /// `at` acknowledges a reliable response; the answer to its PRACK.
+    pub fn pracks(&mut self, at: Name, dialog: &mut Dialog, response: &Text, body: &str) -> Text {
+        let prack = dialog.prack(response, body);
+        self.send(at, prack);
+        self.expect(at, "SIP/2.0 200")
+    }
+
+    /// `at` gets a PRACK and takes it.
+    pub fn hears_prack(&mut self, at: Name, rack: &str) -> Text {
+        let prack = self.expect(at, "PRACK");
+        if prack.header("RAck") != rack {
+            self.fail(&format!("PRACK of {} instead of {rack}", prack.header("RAck")));
+        }
+        self.send(at, prack.respond(200, at, ""));
+        prack
     }
 
     /// `from` calls `to` with an offer; the INVITE as the called party gets it, and as the caller sent it.

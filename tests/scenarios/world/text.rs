@@ -87,7 +87,8 @@ impl Text {
     /// What tells this message from every other, and not from its own repetition.
     pub fn fingerprint(&self) -> String {
         let branch = self.branch();
-        format!("{}|{}|{branch}|{:?}|{}", self.start_line(), self.header("CSeq"), self.tag("To"), self.body().len())
+        let (line, cseq, rseq) = (self.start_line(), self.header("CSeq"), self.header("RSeq"));
+        format!("{line}|{cseq}|{rseq}|{branch}|{:?}|{}", self.tag("To"), self.body().len())
     }
 
     /// A response to this request, with this agent's tag.
@@ -193,6 +194,12 @@ impl Dialog {
         self.write(method, self.cseq, body)
     }
 
+    /// PRACK of this reliable response to an INVITE.
+    pub fn prack(&mut self, response: &Text, body: &str) -> String {
+        let rack = format!("RAck: {} {}", response.header("RSeq"), response.header("CSeq"));
+        with_header(&self.request("PRACK", body), &rack)
+    }
+
     /// A request with a number of the scenario's choosing.
     pub fn numbered(&self, method: &str, cseq: u32) -> String {
         self.write(method, cseq, "")
@@ -230,6 +237,11 @@ pub fn request(from: Name, method: &str, uri: &str, body: &str) -> String {
         address(from)
     );
     finish(out, body)
+}
+
+/// The response sent reliably, with this number.
+pub fn reliably(response: &str, rseq: u32) -> String {
+    with_header(response, &format!("Require: 100rel\r\nRSeq: {rseq}"))
 }
 
 /// The message with one more header line.

@@ -22,6 +22,15 @@ pub struct Watch {
     paid: BTreeSet<(String, String)>,
     finals: BTreeSet<Answer>,
     acks: BTreeSet<Answer>,
+    /// The reliable response last sent to each INVITE: Call-ID and CSeq number.
+    reliable: BTreeMap<(String, String), Reliable>,
+}
+
+/// A reliable provisional response of ours (RFC 3262 3).
+struct Reliable {
+    number: u64,
+    describes: bool,
+    is_acknowledged: bool,
 }
 
 impl Watch {
@@ -44,6 +53,42 @@ impl Watch {
         }
     }
 
+    /// A PRACK of a known peer is about to reach the engine.
+    pub fn pracked(&mut self, text: &Text) {
+        if text.method() == "PRACK" {
+            let rack = text.header("RAck");
+            let (number, cseq) = rack.split_once(' ').unwrap_or_default();
+            let invite = (text.header("Call-ID"), first_word(cseq));
+            if let Some(said) = self.reliable.get_mut(&invite).filter(|said| said.number.to_string() == number) {
+                said.is_acknowledged = true;
+            }
+        }
+    }
+
+    /// RFC 3262 3: numbers rise by one, each waits for the PRACK of the one before, and no 2xx overtakes a description.
+    fn said(&mut self, text: &Text, status: u16) -> Result<(), String> {
+        let cseq = text.header("CSeq");
+        if !cseq.ends_with("INVITE") {
+            return Ok(());
+        }
+        let invite = (text.header("Call-ID"), first_word(&cseq));
+        let before = self.reliable.get(&invite);
+        if (200..300).contains(&status) && before.is_some_and(|said| said.describes && !said.is_acknowledged) {
+            return Err(format!("a 2xx overtakes a reliable description:\n{}", text.as_str()));
+        }
+        let Ok(number) = text.header("RSeq").parse::<u64>() else { return Ok(()) };
+        match before {
+            Some(said) if said.number == number => return Ok(()),
+            Some(said) if said.number + 1 != number || !said.is_acknowledged => {
+                return Err(format!("RSeq {number} after {} (PRACK: {})", said.number, said.is_acknowledged));
+            }
+            Some(_) | None => {}
+        }
+        let said = Reliable { number, describes: !text.body().is_empty(), is_acknowledged: false };
+        self.reliable.insert(invite, said);
+        Ok(())
+    }
+
     /// A request that never had a final answer.
     pub fn unanswered(&self) -> Option<String> {
         self.owed.values().next().map(|request| format!("no final answer to {request}"))
@@ -60,6 +105,7 @@ impl Watch {
             return Err(format!("sent on flow {} that never was", flow.id.0));
         }
         if let Some(status) = text.status() {
+            self.said(text, status)?;
             if status >= 200 {
                 self.owed.remove(&request(text));
                 self.paid.insert(request(text));
@@ -90,6 +136,10 @@ impl Watch {
     pub fn unacknowledged(&self) -> Option<String> {
         self.finals.difference(&self.acks).next().map(|answer| format!("no ACK for {answer:?}"))
     }
+}
+
+fn first_word(text: &str) -> String {
+    text.split(' ').next().unwrap_or_default().to_owned()
 }
 
 fn request(text: &Text) -> (String, String) {

@@ -1,0 +1,138 @@
+//! One early dialog of an INVITE of ours (RFC 3261 12.1): what its party said before an answer, and what we asked it.
+
+use bytes::Bytes;
+
+use super::compose::{self, Inside};
+use super::effect::{Branch, ClientRequest, Effect, Work};
+use super::leg::{hop, timer_values};
+use super::outgoing::OutgoingInvite;
+use super::proof::{Challenge, Credentials};
+use super::record::Side;
+use crate::base::limits::EARLY_REQUESTS;
+use crate::dialog::Dialog;
+use crate::dialog::reliable::{Place, Receiver};
+use crate::sip::flow::{Destination, Flow};
+use crate::sip::{Method, Name, RAck, RSeq, Response};
+
+/// PRACKs of one early dialog without an answer. Whoever sends a further reliable response before that hears no PRACK
+/// for it until it comes again.
+const OPEN_PRACKS: usize = 8;
+
+/// Whether the description of a fork may still change with its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Agreement {
+    /// Nothing was said, or only in responses that may be lost.
+    Open,
+    /// It came reliably: it is the answer to our offer (RFC 3262 5).
+    Closed,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Fork {
+    pub dialog: Dialog,
+    hop: Destination,
+    received: Receiver,
+    /// The description it gave last.
+    pub body: Option<Bytes>,
+    pub agreement: Agreement,
+    pracks: Vec<(Branch, RAck)>,
+    sent: u32,
+}
+
+impl Fork {
+    /// The early dialog that this response makes; `None` when it cannot make one.
+    pub fn of(invite: &OutgoingInvite, response: &Response, flow: Flow) -> Option<Fork> {
+        let dialog = invite.dialog(response)?;
+        let hop = hop(&dialog, &invite.trunk, flow);
+        let (received, agreement) = (Receiver::default(), Agreement::Open);
+        Some(Fork { dialog, hop, received, body: None, agreement, pracks: Vec::new(), sent: 0 })
+    }
+
+    /// A reliable response came. False: it is neither acknowledged nor read (RFC 3262 4).
+    pub fn takes(&mut self, number: RSeq) -> bool {
+        let has_room = self.pracks.len() < OPEN_PRACKS && self.sent < EARLY_REQUESTS;
+        has_room && self.received.place(number) == Place::Next
+    }
+
+    /// Keeps what it described. After the answer has come reliably nothing else counts (RFC 6337 3.1.1).
+    pub fn describes(&mut self, body: Bytes, agreement: Agreement) -> bool {
+        if self.agreement == Agreement::Closed {
+            return false;
+        }
+        (self.body, self.agreement) = (Some(body), agreement);
+        true
+    }
+
+    /// Acknowledges a reliable response.
+    pub fn acknowledge(&mut self, invite: &OutgoingInvite, rack: RAck, work: &mut Work<'_>) {
+        self.send_prack(invite, rack, &Credentials::new(), work);
+    }
+
+    fn send_prack(&mut self, invite: &OutgoingInvite, rack: RAck, credentials: &Credentials, work: &mut Work<'_>) {
+        let branch = work.branch();
+        self.request(invite, Method::Prack, branch.clone(), &Inside::Prack(&rack, credentials), work);
+        self.pracks.push((branch, rack));
+    }
+
+    fn request(
+        &mut self,
+        invite: &OutgoingInvite,
+        method: Method,
+        branch: Branch,
+        what: &Inside<'_>,
+        work: &mut Work<'_>,
+    ) {
+        self.sent = self.sent.saturating_add(1);
+        let cseq = self.dialog.next_cseq();
+        let bytes = compose::inside(&self.dialog, &invite.own, &branch, cseq, what);
+        work.out.push(Effect::Request(Box::new(ClientRequest {
+            side: Side::Callee,
+            branch,
+            method,
+            bytes,
+            to: self.hop.clone(),
+            timers: timer_values(&invite.trunk),
+            opens: None,
+        })));
+    }
+
+    /// True when this PRACK of ours waits for its answer here.
+    pub fn awaits(&self, branch: &Branch) -> bool {
+        self.pracks.iter().any(|(open, _)| open == branch)
+    }
+
+    /// A PRACK of ours has its final answer, or will never have one.
+    pub fn acknowledged(&mut self, branch: &Branch) {
+        self.pracks.retain(|(open, _)| open != branch);
+    }
+
+    /// The peer wants to know who sends the PRACK: it goes again with credentials. False when it must not.
+    pub fn prove(
+        &mut self,
+        invite: &mut OutgoingInvite,
+        branch: &Branch,
+        response: &Response,
+        flow: Flow,
+        work: &mut Work<'_>,
+    ) -> bool {
+        let Some((_, rack)) = self.pracks.iter().find(|(open, _)| open == branch).cloned() else { return false };
+        self.acknowledged(branch);
+        let challenge = Challenge { response, flow, trunk: &invite.trunk, sent_to: &self.hop };
+        let uri = self.dialog.request_path().uri;
+        match invite.proof.answer(&challenge, &Method::Prack, &uri, work) {
+            Some(credentials) if self.sent < EARLY_REQUESTS => {
+                self.send_prack(invite, rack, &credentials, work);
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+}
+
+/// Number of a response that is sent reliably; `None` for any other.
+pub fn reliable_number(response: &Response) -> Option<RSeq> {
+    let number = response.message.header(Name::RSeq)?;
+    let required = response.message.has_token(Name::Require, compose::RELIABLE);
+    RSeq::parse(&number).ok().filter(|_| required)
+}

@@ -1,0 +1,99 @@
+//! RFC 3262 5: a caller without an offer gets ours in a reliable response and answers it in its PRACK; once a session is
+//! agreed on, a PRACK may offer anew.
+
+use crate::world::Name::{CarrierA, Platform};
+use crate::world::World;
+use crate::world::text::{Dialog, Text, sdp, sdp_with};
+
+/// The platform sends early media to a carrier that requires 100rel and offered `body`.
+fn early(world: &mut World, body: &str) -> (Text, Text) {
+    let offered = world.dial_with(CarrierA, Platform, "Require: 100rel", body);
+    world.send(Platform, offered.respond(183, Platform, &sdp(Platform, "sendrecv")));
+    (offered, world.expect(CarrierA, "SIP/2.0 183"))
+}
+
+fn answered(mut world: World, offered: &Text, mut dialog: Dialog) {
+    world.send(Platform, offered.respond(200, Platform, &sdp(Platform, "sendrecv")));
+    world.expect(Platform, "ACK");
+    let accepted = world.expect(CarrierA, "SIP/2.0 200");
+    assert!(accepted.body().is_empty(), "{}", accepted.as_str());
+    world.send(CarrierA, dialog.ack_of(1, ""));
+    assert_eq!(world.engine.gauges().streams, 2);
+    world.send(CarrierA, dialog.request("BYE", ""));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.hears_bye(Platform);
+    world.finish();
+}
+
+#[test]
+fn a_late_offer_is_answered_in_the_prack() {
+    let mut world = World::new();
+    let (offered, early) = early(&mut world, "");
+    assert!(early.body().contains("RTP/AVP"), "{}", early.as_str());
+    assert_eq!(world.engine.gauges().streams, 0);
+    let mut dialog = Dialog::of_caller(CarrierA, &early);
+    let taken = world.pracks(CarrierA, &mut dialog, &early, &sdp(CarrierA, "sendrecv"));
+    assert!(taken.body().is_empty());
+    assert_eq!(world.engine.gauges().streams, 2);
+    answered(world, &offered, dialog);
+}
+
+#[test]
+fn a_prack_without_the_answer_it_owes_acknowledges_nothing() {
+    let mut world = World::new();
+    let (offered, early) = early(&mut world, "");
+    let mut dialog = Dialog::of_caller(CarrierA, &early);
+    let empty = dialog.prack(&early, "");
+    world.send(CarrierA, empty);
+    assert_eq!(world.refusal(CarrierA).status(), Some(400));
+    world.pracks(CarrierA, &mut dialog, &early, &sdp(CarrierA, "sendrecv"));
+    answered(world, &offered, dialog);
+}
+
+#[test]
+fn a_prack_may_offer_anew() {
+    let mut world = World::new();
+    let (offered, early) = early(&mut world, &sdp(CarrierA, "sendrecv"));
+    let mut dialog = Dialog::of_caller(CarrierA, &early);
+    let taken = world.pracks(CarrierA, &mut dialog, &early, &sdp_with(CarrierA, "sendrecv", "8 101", 2));
+    assert!(taken.body().contains("RTP/AVP 8 101\r\n"), "{}", taken.as_str());
+    assert!(taken.header("CSeq").ends_with("PRACK"));
+    world.send(Platform, offered.respond(486, Platform, ""));
+    world.expect(Platform, "ACK");
+    world.refusal(CarrierA);
+    world.finish();
+}
+
+#[test]
+fn an_offer_that_cannot_be_taken_is_488_and_the_call_goes_on() {
+    let mut world = World::new();
+    let (offered, early) = early(&mut world, &sdp(CarrierA, "sendrecv"));
+    let mut dialog = Dialog::of_caller(CarrierA, &early);
+    let savp = sdp(Platform, "sendrecv").replace("192.0.2.50", "198.51.100.7");
+    let prack = dialog.prack(&early, &savp);
+    world.send(CarrierA, prack);
+    assert_eq!(world.refusal(CarrierA).status(), Some(488));
+    answered(world, &offered, dialog);
+}
+
+/// PF-143: another fork answers with other codecs than the caller has agreed with: it is asked again.
+#[test]
+fn another_fork_that_answers_is_offered_after_the_answer() {
+    let mut world = World::new();
+    let (offered, early) = early(&mut world, &sdp(CarrierA, "sendrecv"));
+    let mut dialog = Dialog::of_caller(CarrierA, &early);
+    world.pracks(CarrierA, &mut dialog, &early, "");
+    let other = offered.respond(200, Platform, &sdp_with(Platform, "sendrecv", "8 101", 1));
+    world.send(Platform, crate::world::text::with_tag(&other, "otherfork"));
+    world.expect(Platform, "ACK");
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(CarrierA, dialog.ack_of(1, ""));
+    let again = world.expect(CarrierA, "INVITE");
+    assert!(again.body().contains("RTP/AVP 8 101\r\n"), "{}", again.as_str());
+    world.send(CarrierA, again.respond(200, CarrierA, &sdp_with(CarrierA, "sendrecv", "8 101", 2)));
+    world.expect(CarrierA, "ACK");
+    world.send(CarrierA, dialog.request("BYE", ""));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.hears_bye(Platform);
+    world.finish();
+}
