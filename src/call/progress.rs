@@ -58,7 +58,7 @@ impl Leg {
     /// What waited for a PRACK goes.
     pub fn say_next(&mut self, invite: &Pending, work: &mut Work<'_>) {
         let Some(sender) = &mut self.reliable else { return };
-        let Some((number, provisional)) = sender.next() else { return };
+        let Some((number, provisional)) = sender.take_next() else { return };
         let (status, body) = (provisional.status, provisional.body.as_deref());
         let bytes = compose::reliable_response(status, &invite.head, &self.dialog, &self.own, number, body);
         sender.sent(work.now.instant, &provisional, bytes.clone());

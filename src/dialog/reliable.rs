@@ -84,7 +84,7 @@ impl Sender {
     }
 
     /// The next response that may go, with its number; it must be given to [`Sender::sent`].
-    pub fn next(&mut self) -> Option<(RSeq, Provisional)> {
+    pub fn take_next(&mut self) -> Option<(RSeq, Provisional)> {
         if self.waiting.is_some() {
             return None;
         }
@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn send(sender: &mut Sender, now: Instant) -> Option<RSeq> {
-        let (number, provisional) = sender.next()?;
+        let (number, provisional) = sender.take_next()?;
         sender.sent(now, &provisional, Bytes::from_static(b"x"));
         Some(number)
     }

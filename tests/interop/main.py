@@ -49,6 +49,17 @@ def scenarios():
               rate=50, loss=3)
 
 
+def before_the_answer():
+    """100rel in all four combinations of who uses it, and an INVITE that is forked beyond the next hop."""
+    callers = {"without 100rel": "uac_early.xml", "with 100rel": "uac_reliable.xml"}
+    called = {"without": "uas_early.xml", "with": "uas_reliable.xml"}
+    for over, first, second in (("u1", "127.0.10.11", "127.0.10.12"), ("t1", "127.0.11.11", "127.0.11.12")):
+        for one, caller in callers.items():
+            for other, party in called.items():
+                sipp.pair(f"{FEW} calls, SIPp {over}, caller {one}, called {other}", (caller, first, over, OURS), (party, second, over), FEW, rate=50)
+        sipp.pair(f"{FEW} calls, SIPp {over}, four forks", ("uac_early.xml", first, over, OURS), ("uas_forked.xml", second, over), FEW, rate=50)
+
+
 def with_trunkline(wanted):
     daemon = Daemon()
     if not REPORT.check("daemon is ready", "yes" if daemon.ready() else "no", "readyz within 20 s", daemon.process.poll() is None):
@@ -59,6 +70,8 @@ def with_trunkline(wanted):
         calls_over_udp_and_tcp()
     if "scenarios" in wanted:
         scenarios()
+    if "early" in wanted:
+        before_the_answer()
     if "kamailio" in wanted:
         kamailio.run(CALLS, FEW)
     if "rtpengine" in wanted:
@@ -89,7 +102,7 @@ def peers_only():
 
 
 def main(arguments):
-    wanted = {"hostile", "sipp", "scenarios", "kamailio", "baresip", "rtpengine", "tshark", "load"}
+    wanted = {"hostile", "sipp", "scenarios", "early", "kamailio", "baresip", "rtpengine", "tshark", "load"}
     if "--only" in arguments:
         wanted = set(arguments[arguments.index("--only") + 1].split(","))
     certificates()
