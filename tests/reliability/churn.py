@@ -27,8 +27,9 @@ GAUGES = ["sbc_calls", "sbc_transactions", "sbc_dialogs", "sbc_streams", "sbc_fl
 CONNECTIONS = 8
 # Resident memory may grow by so much in the second half: about 90 octets for each call of 45,000.
 SLACK_KB = 4096
-# Longer than every timer of a call whose parties fall silent: 64*T1 for an ACK, then for the BYE.
-SETTLE = 150
+# Longer than every timer of a call whose parties fall silent: 64*T1 for an ACK, then for the BYE; 180 s for an answer,
+# when the refusal was on a connection that was cut.
+SETTLE = 240
 # Seconds of the first round at least: longer than a transaction stands after its call.
 WARM_UP = 40
 # How a call ends, and how often in a hundred.
