@@ -61,12 +61,13 @@ impl NewRequest {
     pub fn invite(&self, own: &OwnAddress, branch: &Branch, offer: &[u8], credentials: &Credentials) -> Bytes {
         let writer = proven(self.start(&Method::Invite, own, branch), credentials);
         let with_extra = |writer: Writer, (name, value): &(Name, Bytes)| writer.header(*name, value);
-        self.extra
+        let writer = self
+            .extra
             .iter()
             .fold(writer, with_extra)
             .header(Name::Contact, own.contact())
-            .header(Name::Allow, own.allow())
-            .body(SDP, offer)
+            .header(Name::Allow, own.allow());
+        supported(writer, own).body(SDP, offer)
     }
 
     /// CANCEL of that INVITE: same Via, same CSeq number (RFC 3261 9.1).
@@ -265,7 +266,8 @@ pub fn reliable_response(
 fn dialog_writer(status: Status, head: &ResponseHead, dialog: &Dialog, own: &OwnAddress) -> Writer {
     let writer = Writer::response_from(status, None, head, Some(&dialog.local_tag));
     let writer = recorded(dialog).iter().fold(writer, |writer, route| writer.header(Name::RecordRoute, route));
-    writer.header(Name::Contact, own.contact()).header(Name::Allow, own.allow())
+    let writer = writer.header(Name::Contact, own.contact()).header(Name::Allow, own.allow());
+    if status.is_success() { supported(writer, own) } else { writer }
 }
 
 /// 200 to a PRACK or an UPDATE with the answer to what it offered.
@@ -279,6 +281,10 @@ fn described(writer: Writer, body: Option<&[u8]>) -> Bytes {
         Some(body) => writer.body(SDP, body),
         None => writer.finish(),
     }
+}
+
+fn supported(writer: Writer, own: &OwnAddress) -> Writer {
+    if own.supported().is_empty() { writer } else { writer.header(Name::Supported, own.supported()) }
 }
 
 /// The Record-Route of the request that made the dialog, when it was the peer's.

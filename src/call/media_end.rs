@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::effect::{Effect, Work};
 use super::negotiate::LegMedia;
 use super::record::LegMediaCounts;
-use crate::base::ids::EndpointId;
+use crate::base::ids::{EndpointId, WorkerId};
 use crate::media::dtmf::HeardDigit;
 use crate::media::plan::{EndpointCounts, EndpointPlan, MediaCommand, RingingTone, Tone};
 
@@ -124,6 +124,16 @@ impl MediaEnd {
         }
     }
 
+    /// The endpoint is served by another worker from now on; its state goes along.
+    fn move_to(&mut self, worker: WorkerId, work: &mut Work<'_>) {
+        let lease = self.media.lease();
+        if lease.worker != worker && matches!(self.service, Service::Listening | Service::Open) {
+            let endpoint = self.endpoint;
+            work.out.push(Effect::Media(MediaCommand::Move { endpoint, lease, to: worker }));
+            self.media.moved_to(worker);
+        }
+    }
+
     /// Gives the ports back: at once when nothing was opened, else the counts come first.
     pub fn close(&mut self, work: &mut Work<'_>) {
         let lease = self.media.lease();
@@ -192,8 +202,10 @@ pub fn connect(a: &mut MediaEnd, b: &mut MediaEnd, work: &mut Work<'_>) {
     }
 }
 
-/// The same for two that may both be open: they are joined in any case, and leave earlier partners.
+/// The same for two that may both be open: they are joined in any case, and leave earlier partners. `b` goes to the worker
+/// of `a` when it is on another.
 pub fn join(a: &mut MediaEnd, b: &mut MediaEnd, work: &mut Work<'_>) {
+    b.move_to(a.media.lease().worker, work);
     a.apply(&b.media, work);
     b.apply(&a.media, work);
     if a.is_open() && b.is_open() {

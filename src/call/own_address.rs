@@ -38,6 +38,11 @@ impl OwnAddress {
         &self.0.allow
     }
 
+    /// Value of Supported in what makes a dialog; empty: it is left out.
+    pub fn supported(&self) -> &str {
+        &self.0.supported
+    }
+
     /// `host:port` as written in Via and Contact.
     pub fn authority(&self) -> &str {
         &self.0.authority

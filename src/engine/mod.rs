@@ -378,6 +378,7 @@ impl Engine {
             MediaCommand::Refill { .. }
             | MediaCommand::Configure { .. }
             | MediaCommand::Attach { .. }
+            | MediaCommand::Move { .. }
             | MediaCommand::PlayDigit { .. }
             | MediaCommand::PlayTone { .. }
             | MediaCommand::StopTone { .. }

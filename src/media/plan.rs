@@ -274,6 +274,9 @@ pub enum MediaCommand {
     PlayTone { endpoint: EndpointId, worker: WorkerId, tone: Tone },
     /// End the tone, if one sounds.
     StopTone { endpoint: EndpointId, worker: WorkerId },
+    /// Hand an open endpoint, its pair and all its state (keys, SSRC, roll-over counter, counts) to another worker, so that
+    /// it can be joined there. Orders that follow go to `to`; they wait there until it has come.
+    Move { endpoint: EndpointId, lease: PortLease, to: WorkerId },
     /// End an endpoint: its pair rests `port_rest_s`, and [`MediaEvent::Closed`] brings the counts.
     Close { endpoint: EndpointId, lease: PortLease },
 }

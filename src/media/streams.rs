@@ -47,20 +47,7 @@ impl Streams {
         plan: &EndpointPlan,
         entropy: &mut dyn Entropy,
     ) -> bool {
-        if self.slots.len() <= slot.index() {
-            self.slots.resize_with(slot.index() + 1, || None);
-            self.stirring.reserve(self.slots.len().saturating_sub(self.stirring.len()));
-        }
-        let Some(place) = self.slots.get_mut(slot.index()).filter(|place| place.is_none()) else { return false };
-        if self.by_id.contains_key(&id) {
-            return false;
-        }
-        let endpoint = Endpoint::open(id, plan, now, entropy);
-        self.reports.push(Reverse((endpoint.report_due(), slot)));
-        *place = Some(Box::new(Joined { endpoint, partner: None, stirs: false }));
-        self.by_id.insert(id, slot);
-        self.stir(slot);
-        true
+        self.adopt(slot, id, Endpoint::open(id, plan, now, entropy))
     }
 
     /// Applies a new plan. False when no such endpoint is open.
@@ -102,6 +89,36 @@ impl Streams {
         self.stirring.retain(|stirring| *stirring != slot);
         let joined = self.slots.get_mut(slot.index())?.take()?;
         Some((slot, joined.endpoint.counts()))
+    }
+
+    /// Lets an endpoint go to another thread, with its slot here; `None` when it is not open.
+    pub fn release(&mut self, id: EndpointId) -> Option<(Slot, Endpoint)> {
+        let slot = self.by_id.remove(&id)?;
+        self.part(slot);
+        self.stirring.retain(|stirring| *stirring != slot);
+        let joined = self.slots.get_mut(slot.index())?.take()?;
+        Some((slot, joined.endpoint))
+    }
+
+    /// Takes in an endpoint that was [released](Streams::release) elsewhere. False when the slot or the name is taken.
+    pub fn adopt(&mut self, slot: Slot, id: EndpointId, endpoint: Endpoint) -> bool {
+        self.make_room(slot);
+        let Some(place) = self.slots.get_mut(slot.index()).filter(|place| place.is_none()) else { return false };
+        if self.by_id.contains_key(&id) {
+            return false;
+        }
+        self.reports.push(Reverse((endpoint.report_due(), slot)));
+        *place = Some(Box::new(Joined { endpoint, partner: None, stirs: false }));
+        self.by_id.insert(id, slot);
+        self.stir(slot);
+        true
+    }
+
+    fn make_room(&mut self, slot: Slot) {
+        if self.slots.len() <= slot.index() {
+            self.slots.resize_with(slot.index() + 1, || None);
+            self.stirring.reserve(self.slots.len().saturating_sub(self.stirring.len()));
+        }
     }
 
     /// Endpoints open now.

@@ -7,7 +7,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
 
-use crate::base::ids::NetworkId;
+use super::moving::Moved;
+use crate::base::ids::{EndpointId, NetworkId};
 use crate::base::limits::RELAY_COMMANDS;
 use crate::media::plan::MediaCommand;
 
@@ -21,6 +22,15 @@ pub enum Order {
         count: usize,
         asked: usize,
         of: usize,
+    },
+    /// An endpoint is on its way here: orders for it wait.
+    Expect {
+        endpoint: EndpointId,
+    },
+    /// It has come, or does not exist.
+    Adopt {
+        endpoint: EndpointId,
+        moved: Option<Box<Moved>>,
     },
     Stop,
 }
@@ -39,17 +49,20 @@ impl Order {
                 | MediaCommand::Return { .. }
                 | MediaCommand::Detach { .. }
                 | MediaCommand::StopTone { .. }
+                | MediaCommand::Move { .. }
                 | MediaCommand::Close { .. } => false,
             },
             Order::Refill { .. } => true,
-            Order::Stop => false,
+            Order::Expect { .. } | Order::Adopt { .. } | Order::Stop => false,
         }
     }
 
     const fn urgency(&self) -> Unheard {
         match self {
             Order::Media(MediaCommand::Close { .. } | MediaCommand::Return { .. }) => Unheard::Quiet,
-            Order::Media(_) | Order::Refill { .. } | Order::Stop => Unheard::Pressing,
+            Order::Media(_) | Order::Refill { .. } | Order::Expect { .. } | Order::Adopt { .. } | Order::Stop => {
+                Unheard::Pressing
+            }
         }
     }
 }
@@ -137,7 +150,7 @@ impl CommandQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::ids::{EndpointId, WorkerId};
+    use crate::base::ids::WorkerId;
     use crate::media::plan::PortLease;
 
     fn detach() -> Order {

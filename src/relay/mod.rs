@@ -6,6 +6,7 @@
 //! lock is taken per packet.
 
 mod command_queue;
+mod moving;
 mod counters;
 mod ports;
 mod socket;
@@ -24,6 +25,7 @@ pub use command_queue::Unheard;
 use command_queue::{CommandQueue, Order};
 pub use counters::RelayCounters;
 use counters::WorkerCounters;
+use moving::Queues;
 use ports::PortShelves;
 use worker::Worker;
 
@@ -83,13 +85,14 @@ impl Relay {
         let count = worker_count(settings.workers);
         let queues: Vec<Arc<CommandQueue>> =
             (0..count).map(|_| CommandQueue::new().map(Arc::new)).collect::<io::Result<_>>()?;
+        let all: Arc<[Arc<CommandQueue>]> = queues.as_slice().into();
         let mut workers = Vec::with_capacity(count);
         for (place, queue) in queues.iter().enumerate() {
             let counters = Arc::new(WorkerCounters::default());
             let id = WorkerId(u16::try_from(place).unwrap_or(u16::MAX));
             let next = queues.get(place + 1).or(queues.first()).unwrap_or(queue);
-            let worker =
-                Worker::new(id, queue.clone(), next.clone(), shelves.clone(), counters.clone(), events.clone())?;
+            let routes = Queues { own: queue.clone(), next: next.clone(), all: all.clone() };
+            let worker = Worker::new(id, routes, shelves.clone(), counters.clone(), events.clone())?;
             let thread = std::thread::Builder::new().name(format!("relay-{place}")).spawn(move || worker.run())?;
             workers.push(RunningWorker { queue: queue.clone(), counters, thread });
         }
@@ -116,6 +119,13 @@ impl Relay {
             | MediaCommand::Open { lease, .. }
             | MediaCommand::Configure { lease, .. }
             | MediaCommand::Close { lease, .. } => lease.worker,
+            MediaCommand::Move { endpoint, lease, to } => {
+                // Before the order to let it go: what follows finds that it is expected.
+                if let Some(running) = self.workers.get(usize::from(to.0)) {
+                    running.queue.push(Order::Expect { endpoint: *endpoint });
+                }
+                lease.worker
+            }
             MediaCommand::Attach { worker, .. }
             | MediaCommand::Detach { worker, .. }
             | MediaCommand::PlayDigit { worker, .. }

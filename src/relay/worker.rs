@@ -20,8 +20,9 @@ use crate::media::plan::{EndpointCounts, EndpointPlan, MediaCommand, MediaEvent,
 use crate::media::streams::Streams;
 use crate::media::verdict::{DropReason, MediaPort, Slot, Verdict};
 use crate::relay::EventSink;
-use crate::relay::command_queue::{CommandQueue, Order, Unheard};
+use crate::relay::command_queue::{Order, Unheard};
 use crate::relay::counters::WorkerCounters;
+use crate::relay::moving::{Expected, Moved, Queues};
 use crate::relay::ports::{Pair, PortShelves};
 use crate::relay::socket;
 use crate::rtp::buffer::PacketBuffer;
@@ -37,14 +38,14 @@ const WAKE: u64 = u64::MAX;
 pub struct Worker {
     id: WorkerId,
     epoll: OwnedFd,
-    queue: Arc<CommandQueue>,
-    /// Who is asked for ports when we have none.
-    next: Arc<CommandQueue>,
+    queues: Queues,
     shelves: Arc<PortShelves>,
     counters: Arc<WorkerCounters>,
     sink: Arc<EventSink>,
-    /// Never shrinks: the place of a pair is its slot.
-    pairs: Vec<OwnedPair>,
+    /// Never shrinks: the place of a pair is its slot. A place is empty whose pair went to another worker.
+    pairs: Vec<Option<OwnedPair>>,
+    vacant: Vec<Slot>,
+    expected: Expected,
     by_port: HashMap<(NetworkId, u16), Slot>,
     resting: VecDeque<(Instant, Slot)>,
     streams: Streams,
@@ -80,23 +81,23 @@ impl Worker {
     /// When the system has no descriptor left.
     pub fn new(
         id: WorkerId,
-        queue: Arc<CommandQueue>,
-        next: Arc<CommandQueue>,
+        queues: Queues,
         shelves: Arc<PortShelves>,
         counters: Arc<WorkerCounters>,
         sink: Arc<EventSink>,
     ) -> io::Result<Worker> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        epoll::add(&epoll, queue.wake(), epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
+        epoll::add(&epoll, queues.own.wake(), epoll::EventData::new_u64(WAKE), epoll::EventFlags::IN)?;
         Ok(Worker {
             id,
             epoll,
-            queue,
-            next,
+            queues,
             shelves,
             counters,
             sink,
             pairs: Vec::new(),
+            vacant: Vec::new(),
+            expected: Expected::default(),
             by_port: HashMap::new(),
             resting: VecDeque::new(),
             streams: Streams::default(),
@@ -119,7 +120,7 @@ impl Worker {
             let now = clock();
             for event in &ready {
                 match event.data.u64() {
-                    WAKE => self.queue.take(&mut orders),
+                    WAKE => self.queues.own.take(&mut orders),
                     socket => self.receive(now, socket),
                 }
             }
@@ -162,7 +163,7 @@ impl Worker {
     /// Reads one packet from a socket and does with it as it must be done.
     fn receive(&mut self, now: Instant, socket_mark: u64) {
         let (slot, port) = unmarked(socket_mark);
-        let Some(owned) = self.pairs.get(slot.index()) else { return };
+        let Some(owned) = owned(&self.pairs, slot) else { return };
         let Ok((octets, Some(source))) = socket::receive(owned.pair.socket(port), self.buffer.receive_area()) else {
             return;
         };
@@ -195,7 +196,7 @@ impl Worker {
 
     /// Sends a STUN answer where the request came from.
     fn answer(&self, slot: Slot, port: MediaPort, to: std::net::SocketAddr) {
-        let Some(owned) = self.pairs.get(slot.index()) else { return };
+        let Some(owned) = owned(&self.pairs, slot) else { return };
         match owned.pair.send(port, self.buffer.packet(), to) {
             Ok(_) => self.counters.stun_answered.add(),
             Err(Errno::AGAIN | Errno::NOBUFS) => self.counters.dropped(DropReason::SendBlocked),
@@ -204,7 +205,7 @@ impl Worker {
     }
 
     fn send(&self, slot: Slot, port: MediaPort, to: std::net::SocketAddr) {
-        let Some(owned) = self.pairs.get(slot.index()) else { return };
+        let Some(owned) = owned(&self.pairs, slot) else { return };
         match owned.pair.send(port, self.buffer.packet(), to) {
             Ok(_) => match port {
                 MediaPort::Rtp => self.counters.rtp_sent.add(),
@@ -216,8 +217,18 @@ impl Worker {
     }
 
     fn obey(&mut self, now: Instant, order: Order) -> Course {
+        let order = match order {
+            Order::Media(command) => match self.expected.keep(command) {
+                Some(command) => Order::Media(command),
+                None => return Course::On,
+            },
+            Order::Refill { .. } | Order::Expect { .. } | Order::Adopt { .. } | Order::Stop => order,
+        };
         match order {
             Order::Stop => return Course::Stop,
+            Order::Expect { endpoint } => self.expected.expect(endpoint),
+            Order::Adopt { endpoint, moved } => self.adopt(now, endpoint, moved),
+            Order::Media(MediaCommand::Move { endpoint, lease: _, to }) => self.give_away(endpoint, to),
             Order::Refill { network, count, asked, of } => self.refill(network, count, asked, of),
             Order::Media(MediaCommand::Refill { network, count }) => self.refill(network, count, 1, 1),
             Order::Media(MediaCommand::Return { lease }) => self.take_back(lease),
@@ -261,29 +272,83 @@ impl Worker {
             return;
         }
         if asked < of {
-            self.next.push(Order::Refill { network, count: missing, asked: asked + 1, of });
-            self.next.call(Unheard::Pressing);
+            self.queues.next.push(Order::Refill { network, count: missing, asked: asked + 1, of });
+            self.queues.next.call(Unheard::Pressing);
         } else {
             self.events.push(MediaEvent::Exhausted { network });
         }
     }
 
     fn bind_pair(&mut self, network: NetworkId) -> Option<Slot> {
-        if self.pairs.len() >= RELAY_PAIRS {
-            return None;
-        }
-        let slot = Slot(u32::try_from(self.pairs.len()).ok()?);
+        let slot = self.free_slot()?;
         let pair = self.shelves.bind_next(network)?;
+        let port = pair.rtp_port;
+        let placed = self.place(slot, OwnedPair { network, pair, state: PairState::Resting });
+        if placed.is_none() {
+            self.shelves.put_back(network, port);
+        }
+        placed
+    }
+
+    /// A place without a pair; `None`: the table is full.
+    fn free_slot(&self) -> Option<Slot> {
+        let next = || u32::try_from(self.pairs.len()).ok().map(Slot).filter(|_| self.pairs.len() < RELAY_PAIRS);
+        self.vacant.last().copied().or_else(next)
+    }
+
+    /// Watches a pair at its place. `None`, and the pair is closed, when the system refuses.
+    fn place(&mut self, slot: Slot, placed: OwnedPair) -> Option<Slot> {
         for port in [MediaPort::Rtp, MediaPort::Rtcp] {
             let mark = epoll::EventData::new_u64(marked(slot, port));
-            if epoll::add(&self.epoll, pair.socket(port), mark, epoll::EventFlags::IN).is_err() {
-                self.shelves.put_back(network, pair.rtp_port);
-                return None;
+            epoll::add(&self.epoll, placed.pair.socket(port), mark, epoll::EventFlags::IN).ok()?;
+        }
+        self.by_port.insert((placed.network, placed.pair.rtp_port), slot);
+        match self.pairs.get_mut(slot.index()) {
+            Some(place) => {
+                self.vacant.retain(|vacant| *vacant != slot);
+                *place = Some(placed);
+            }
+            None => self.pairs.push(Some(placed)),
+        }
+        Some(slot)
+    }
+
+    // ---- endpoints that go to another worker
+
+    /// Hands an endpoint to `to`, which expects it.
+    fn give_away(&mut self, endpoint: EndpointId, to: WorkerId) {
+        let moved = self.streams.release(endpoint).and_then(|(slot, state)| {
+            let owned = self.pairs.get_mut(slot.index())?.take()?;
+            self.vacant.push(slot);
+            self.by_port.remove(&(owned.network, owned.pair.rtp_port));
+            for port in [MediaPort::Rtp, MediaPort::Rtcp] {
+                // A socket that is not watched is nobody's loss.
+                let _ = epoll::delete(&self.epoll, owned.pair.socket(port));
+            }
+            Some(Box::new(Moved { network: owned.network, pair: owned.pair, endpoint: state }))
+        });
+        if moved.is_none() {
+            self.counters.misfits.add();
+        }
+        if let Some(queue) = self.queues.all.get(usize::from(to.0)) {
+            queue.push(Order::Adopt { endpoint, moved });
+            queue.call(Unheard::Pressing);
+        }
+    }
+
+    /// Takes an endpoint in, and obeys what waited for it.
+    fn adopt(&mut self, now: Instant, id: EndpointId, moved: Option<Box<Moved>>) {
+        if let Some(moved) = moved {
+            let Moved { network, pair, endpoint } = *moved;
+            let slot = self.free_slot();
+            let placed = slot.and_then(|slot| self.place(slot, OwnedPair { network, pair, state: PairState::Open }));
+            if placed.is_none_or(|slot| !self.streams.adopt(slot, id, endpoint)) {
+                self.counters.misfits.add();
             }
         }
-        self.by_port.insert((network, pair.rtp_port), slot);
-        self.pairs.push(OwnedPair { network, pair, state: PairState::Resting });
-        Some(slot)
+        for command in self.expected.came(id) {
+            self.obey(now, Order::Media(command));
+        }
     }
 
     /// The pool is short: the pair that rested longest is used again.
@@ -291,14 +356,14 @@ impl Worker {
         let place = self
             .resting
             .iter()
-            .position(|(_, slot)| self.pairs.get(slot.index()).is_some_and(|owned| owned.network == network))?;
+            .position(|(_, slot)| owned(&self.pairs, *slot).is_some_and(|owned| owned.network == network))?;
         self.counters.rests_cut_short.add();
         self.resting.remove(place).map(|(_, slot)| slot)
     }
 
     /// Makes a pair ready and gives it as the engine will name it.
     fn ready(&mut self, slot: Slot) -> Option<PortLease> {
-        let owned = self.pairs.get_mut(slot.index())?;
+        let owned = self.pairs.get_mut(slot.index())?.as_mut()?;
         owned.state = PairState::Ready;
         Some(PortLease { network: owned.network, worker: self.id, rtp_port: owned.pair.rtp_port })
     }
@@ -308,7 +373,7 @@ impl Worker {
     }
 
     fn take_back(&mut self, lease: PortLease) {
-        let ready = self.slot_of(lease).and_then(|slot| self.pairs.get(slot.index()));
+        let ready = self.slot_of(lease).and_then(|slot| owned(&self.pairs, slot));
         if ready.is_some_and(|owned| owned.state == PairState::Ready) {
             self.events.push(MediaEvent::Ready { leases: vec![lease] });
         } else {
@@ -318,7 +383,7 @@ impl Worker {
 
     fn open(&mut self, now: Instant, endpoint: EndpointId, lease: PortLease, plan: &EndpointPlan) {
         let slot = self.slot_of(lease);
-        let owned = slot.and_then(|slot| self.pairs.get_mut(slot.index()));
+        let owned = slot.and_then(|slot| self.pairs.get_mut(slot.index())?.as_mut());
         let (Some(slot), Some(owned)) = (slot, owned) else { return self.counters.misfits.add() };
         if owned.state != PairState::Ready || !self.streams.open(now, slot, endpoint, plan, &mut self.entropy) {
             return self.counters.misfits.add();
@@ -329,7 +394,7 @@ impl Worker {
 
     fn configure(&mut self, now: Instant, endpoint: EndpointId, plan: &EndpointPlan) {
         let slot = self.streams.slot_of(endpoint);
-        let owned = slot.and_then(|slot| self.pairs.get_mut(slot.index()));
+        let owned = slot.and_then(|slot| self.pairs.get_mut(slot.index())?.as_mut());
         let (Some(slot), Some(owned)) = (slot, owned) else { return self.counters.misfits.add() };
         self.streams.configure(now, endpoint, plan, &mut self.entropy);
         owned.pair.connect(self.streams.fixed_remote(slot));
@@ -354,7 +419,7 @@ impl Worker {
     }
 
     fn rest(&mut self, now: Instant, slot: Slot) {
-        if let Some(owned) = self.pairs.get_mut(slot.index()) {
+        if let Some(Some(owned)) = self.pairs.get_mut(slot.index()) {
             owned.pair.connect(None);
             owned.state = PairState::Resting;
             self.resting.push_back((now + self.shelves.rest, slot));
@@ -376,12 +441,17 @@ impl Worker {
     }
 
     fn set_gauges(&self) {
-        let (bound, open, resting) = (self.pairs.len(), self.streams.len(), self.resting.len());
+        let (bound, open, resting) = (self.pairs.len() - self.vacant.len(), self.streams.len(), self.resting.len());
         self.counters.ports_bound.set(bound);
         self.counters.ports_leased.set(open);
         self.counters.ports_resting.set(resting);
         self.counters.ports_ready.set(bound.saturating_sub(open + resting));
     }
+}
+
+/// The pair at this place.
+fn owned(pairs: &[Option<OwnedPair>], slot: Slot) -> Option<&OwnedPair> {
+    pairs.get(slot.index())?.as_ref()
 }
 
 /// Slot and port as one number for `epoll`.

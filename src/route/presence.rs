@@ -6,7 +6,7 @@ use super::media::TrunkDtmf;
 use super::profile::Behaviour;
 use super::provisional::Reliability;
 use super::settings::TrunkSettings;
-use super::transfer::ReferPolicy;
+use super::transfer::{ReferPolicy, ReplacesPolicy, TransferSettings};
 use super::trunk::Listener;
 use crate::sip::flow::Transport;
 
@@ -26,13 +26,16 @@ pub struct Presence {
     pub via: Box<str>,
     /// Value of Allow: methods we take from this trunk.
     pub allow: Box<str>,
+    /// Extensions that this trunk's peer may use and that change nothing for one that does not (RFC 3261 20.37).
+    pub supported: Box<str>,
 }
 
 impl Presence {
     /// What a trunk's peer sees of us on this listener.
     pub fn new(listener: &Listener, trunk: &TrunkSettings) -> Presence {
         let allow = allow(&trunk.behaviour);
-        Presence::named(listener.transport, trunk.fqdn.as_deref(), listener.advertise, allow)
+        let named = Presence::named(listener.transport, trunk.fqdn.as_deref(), listener.advertise, allow);
+        Presence { supported: supported(&trunk.behaviour.transfer).into(), ..named }
     }
 
     /// The trunk's FQDN if it has one, else the listener's advertised address, always with the listener's port.
@@ -52,7 +55,16 @@ impl Presence {
             via: format!("SIP/2.0/{} {authority};branch=", transport.via_token()).into(),
             authority: authority.into(),
             allow: allow.into(),
+            supported: Box::default(),
         }
+    }
+}
+
+/// MD-76: a platform sends INVITE with Replaces to whom it is told takes it.
+const fn supported(transfer: &TransferSettings) -> &'static str {
+    match transfer.replaces {
+        ReplacesPolicy::Take => "replaces",
+        ReplacesPolicy::Refuse => "",
     }
 }
 

@@ -193,6 +193,7 @@ impl Stage {
             MediaCommand::Open { .. }
             | MediaCommand::Configure { .. }
             | MediaCommand::Attach { .. }
+            | MediaCommand::Move { .. }
             | MediaCommand::Detach { .. }
             | MediaCommand::PlayDigit { .. }
             | MediaCommand::PlayTone { .. }

@@ -60,6 +60,15 @@ def before_the_answer():
         sipp.pair(f"{FEW} calls, SIPp {over}, four forks", ("uac_early.xml", first, over, OURS), ("uas_forked.xml", second, over), FEW, rate=50)
 
 
+def transfers():
+    """REFER, INVITE with Replaces and 3xx, each between three parties."""
+    mover, moved, new = "127.0.17.11", "127.0.17.12", "127.0.17.13"
+    sipp.three(f"{FEW} calls, SIPp, REFER blind", ("uac_refer.xml", mover), [("uas.xml", moved), ("uas_hangs_up_late.xml", new)], FEW)
+    sipp.three(f"{FEW} calls, SIPp, REFER with Replaces", ("uac_refer_replaces.xml", mover), [("uas.xml", moved), ("uas_hangs_up_late.xml", new)], FEW)
+    sipp.three(f"{FEW} calls, SIPp, INVITE with Replaces", ("uac_replaces.xml", mover), [("uas.xml", moved)], FEW)
+    sipp.three(f"{FEW} calls, SIPp, 302 followed", ("uac.xml", mover), [("uas_redirects.xml", moved), ("uas_diverted.xml", new)], FEW)
+
+
 def with_trunkline(wanted):
     daemon = Daemon()
     if not REPORT.check("daemon is ready", "yes" if daemon.ready() else "no", "readyz within 20 s", daemon.process.poll() is None):
@@ -72,6 +81,8 @@ def with_trunkline(wanted):
         scenarios()
     if "early" in wanted:
         before_the_answer()
+    if "transfers" in wanted:
+        transfers()
     if "kamailio" in wanted:
         kamailio.run(CALLS, FEW)
     if "rtpengine" in wanted:
@@ -102,7 +113,7 @@ def peers_only():
 
 
 def main(arguments):
-    wanted = {"hostile", "sipp", "scenarios", "early", "kamailio", "baresip", "rtpengine", "tshark", "load"}
+    wanted = {"hostile", "sipp", "scenarios", "early", "transfers", "kamailio", "baresip", "rtpengine", "tshark", "load"}
     if "--only" in arguments:
         wanted = set(arguments[arguments.index("--only") + 1].split(","))
     certificates()

@@ -76,6 +76,29 @@ def bound(address, transport):
     return any(line.split()[1] == wanted for line in open(table).readlines()[1:])
 
 
+def three(title, caller, others, calls, rate=50):
+    """Runs a caller and several called parties, each `(scenario, address)`, over UDP. The last line of each is judged."""
+    number = "+49304000000"
+    parties = []
+    for scenario, address in others:
+        parties.append(Party(scenario, address, "u1", calls, "127.0.0.1:26060", ["-key", "caller", "called"]))
+        wait_until(lambda: bound(address, "u1"), 5)
+    # Without an at sign a Call-ID can stand inside a URI.
+    extra = ["-s", number, "-key", "caller", "+49309999999", "-r", rate, "-l", 1000, "-cid_str", "%u-%p-interop"]
+    first = Party(*caller, "u1", calls, "127.0.0.1:26060", extra)
+    code = finish(first.process, 60 + 2 * calls / rate)
+    for party in parties:
+        wait_until(lambda: party.process.poll() is not None, 10)
+        stop(party.process)
+    everybody = [first, *parties]
+    figure = "; ".join(party.summary() for party in everybody) + f", exit {code}"
+    holds = code == 0 and all(party.clean() for party in everybody)
+    if not REPORT.check(title, figure, f"{calls} good for each, 0 failed, 0 unexpected", holds):
+        for party in everybody:
+            print("     " + party.first_error().replace("\n", "\n     "), flush=True)
+    return holds
+
+
 def pair(title, caller, called, calls, rate=100, number="+49301000000", hops=1, direct=False, loss=0):
     """Runs a caller and a called party; `caller` and `called` are (scenario, address, transport); `caller` also has a target.
     `hops`: how many elements count Max-Forwards down on the way."""

@@ -9,6 +9,7 @@ mod check;
 mod families;
 mod ice;
 mod keys;
+mod moving;
 mod ports;
 mod rtcp;
 mod rtp;

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use trunkline::base::Entropy;
 use trunkline::base::entropy::SeededEntropy;
+use trunkline::call::Cause;
 use trunkline::engine::io::Command;
 
 use crate::world::Name::{self, CarrierA, CarrierB, Platform};
 use crate::world::World;
-use crate::world::steps::number_of;
-use crate::world::text::{Dialog, Text, invite, sdp, sdp_with, snapshot, with_tag};
+use crate::world::steps::{moving, number_of};
+use crate::world::text::{Dialog, Text, invite, sdp, sdp_with, with_header, with_tag};
 
 const SEEDS: u64 = 200;
 
@@ -19,9 +20,8 @@ fn every_walk_ends_with_nothing_left() {
     let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse().ok());
     let first: u64 = number("TRUNKLINE_FIRST_SEED").unwrap_or(0);
     let count: u64 = number("TRUNKLINE_SEEDS").unwrap_or(SEEDS);
-    for seed in first..first + count {
-        Walk::new(seed).run();
-    }
+    let moved: usize = (first..first + count).map(|seed| Walk::new(seed).run()).sum();
+    assert!(count < SEEDS || moved > 0, "not one party was exchanged for another");
 }
 
 /// What one agent knows of its call.
@@ -47,7 +47,7 @@ struct Walk {
 impl Walk {
     fn new(seed: u64) -> Walk {
         let mut dice = SeededEntropy::new(seed.wrapping_mul(7919) ^ 0x77616c6b);
-        let mut world = World::with(snapshot(), seed);
+        let mut world = World::with(moving(|_| {}), seed);
         if dice.below(3) > 0 {
             world.network.loss = dice.below(25);
             world.network.doubled = dice.below(20);
@@ -60,7 +60,8 @@ impl Walk {
         Walk { world, dice, caller, parts, version: 1, closing: false }
     }
 
-    fn run(mut self) {
+    /// Parties that were exchanged.
+    fn run(mut self) -> usize {
         self.dial();
         for _ in 0..4 + self.dice.below(12) {
             let millis = match self.dice.below(12) {
@@ -73,7 +74,9 @@ impl Walk {
             self.act();
         }
         self.close();
-        self.world.finish();
+        let records = self.world.finish();
+        let transfers = records.iter().flat_map(|record| &record.transfers);
+        transfers.filter(|transfer| matches!(transfer.cause, Cause::Transferred | Cause::Replaced)).count()
     }
 
     fn chance(&mut self, percent: u64) -> bool {
@@ -238,10 +241,30 @@ impl Walk {
             14 => dialog.request("OPTIONS", ""),
             15 => dialog.request("INFO", ""),
             16 => dialog.numbered("BYE", 0),
+            17..=19 => with_header(&dialog.request("REFER", ""), &format!("Refer-To: {}", self.target())),
+            20 => with_header(&dialog.request("REFER", ""), "Refer-Sub: false\r\nRefer-To: <sip:+49301234567@sbc>"),
+            21 => {
+                let replaced = format!("Replaces: {}", dialog.replaces_value());
+                return self.send_request(name, with_header(&invite(name, "+4930555", &body), &replaced));
+            }
             _ => return,
         };
         self.part(name).dialog = if request.starts_with("BYE") { None } else { Some(dialog) };
         self.send_request(name, request);
+    }
+
+    /// Who is to be called for a REFER: a number, or a party of a dialog that somebody has, or had.
+    fn target(&mut self) -> String {
+        let number = ["+4931555", "+49301234567", "+49309876543", "+4930555"][self.dice.below(4) as usize];
+        let known = self.parts.iter().filter_map(|(_, part)| part.dialog.as_ref()).map(Dialog::replaces);
+        let known: Vec<String> = known.collect();
+        match self.dice.below(4) {
+            0 if !known.is_empty() => {
+                format!("<sip:{number}@sbc?{}>", known[self.dice.below(known.len() as u64) as usize])
+            }
+            1 => format!("<sip:{number}@sbc?Replaces=elsewhere%3Bto-tag%3D1%3Bfrom-tag%3D2>"),
+            _ => format!("<sip:{number}@sbc>"),
+        }
     }
 
     fn cancel(&mut self, name: Name) {

@@ -2,8 +2,14 @@
 
 use super::plan::{AudioPlan, Codec, CodecRole, Direction};
 use super::{LegMedia, Role, Settled, endpoint};
+use crate::base::ids::WorkerId;
 
 impl LegMedia {
+    /// The endpoint is served by another worker; the ports stay.
+    pub fn moved_to(&mut self, worker: WorkerId) {
+        self.lease.worker = worker;
+    }
+
     /// What a new party is offered in this peer's name: what is agreed first, so that nothing here need change, then what
     /// else the peer takes. A hold of its own crosses; one it only answered was the leaving party's.
     pub fn plan_for_newcomer(&self) -> Option<AudioPlan> {

@@ -77,11 +77,6 @@ impl Established {
         }
     }
 
-    /// The exchange there may be over.
-    pub(super) fn ask_again(self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
-        self.ask_for_party(common, work)
-    }
-
     /// Whether the partner of the party with this dialog may leave this call: the dialog must be of `trunk`, nothing being
     /// agreed. Gives the side of the dialog.
     pub(in crate::call) fn may_yield(

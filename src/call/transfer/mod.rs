@@ -223,7 +223,7 @@ impl Established {
     /// A timer that is only set while a new party is sought.
     pub(super) fn transfer_timer(self: Box<Self>, common: &mut Common, timer: CallTimer, work: &mut Work<'_>) -> State {
         if matches!(self.stage(), Some(Stage::Joining { .. })) {
-            return self.ask_again(common, work);
+            return self.ask_for_party(common, work);
         }
         self.sought(common, work, |seeking, common, work| seeking.timed_out(common, timer, work))
     }

@@ -19,7 +19,8 @@ use crate::call::screening;
 use crate::route::diverting::DiversionReason;
 use crate::route::transfer::RedirectPolicy;
 use crate::route::trunk::Trunk;
-use crate::sip::{Host, Name, NameAddr, Response, Status, Uri};
+use crate::sip::flow::Transport;
+use crate::sip::{Host, Name, NameAddr, Response, SipUri, Status, Uri};
 
 /// Where a call goes that was redirected, and from whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -61,56 +62,32 @@ impl Hunting {
     ) -> State {
         let candidate = inviting.candidate.clone();
         inviting.close(work);
-        let contacts = contacts(response);
         let trunk = Arc::clone(&candidate.trunk);
         match trunk.transfer.redirect {
-            RedirectPolicy::Follow if !contacts.is_empty() => {
-                self.follow(common, &candidate, &contacts, response.status, work)
-            }
-            RedirectPolicy::Relay if !contacts.is_empty() => self.relay(common, &contacts, response.status, work),
-            RedirectPolicy::Follow | RedirectPolicy::Relay | RedirectPolicy::Refuse => {
+            RedirectPolicy::Follow => self.follow(common, &candidate, response, work),
+            RedirectPolicy::Relay if !contacts(response).is_empty() => self.relay(common, response, work),
+            RedirectPolicy::Relay | RedirectPolicy::Refuse => {
                 self.attempt_failed(common, &trunk, Cause::Refused(response.status), work)
             }
         }
     }
 
-    /// The contacts are the candidates from now on. No target is tried twice.
-    fn follow(
-        mut self,
-        common: &mut Common,
-        by: &Candidate,
-        contacts: &[Uri],
-        status: Status,
-        work: &mut Work<'_>,
-    ) -> State {
+    /// The contacts are the candidates from now on.
+    fn follow(mut self, common: &mut Common, by: &Candidate, response: &Response, work: &mut Work<'_>) -> State {
         let user = by.called_user(common).cloned();
-        self.redirected_from.push(by.uri_of(user.clone()));
-        let fresh: Vec<&Uri> = contacts.iter().filter(|uri| !self.redirected_from.contains(uri)).collect();
-        if fresh.is_empty() || common.ledger.redirected() > CALL_REDIRECTS {
-            return self.attempt_failed(common, &by.trunk, Cause::Loop, work);
+        match followed(common, (by, user), &mut self.redirected_from, response, work) {
+            Ok(candidates) => {
+                self.candidates = candidates;
+                self.next(common, work)
+            }
+            Err(cause) => self.attempt_failed(common, &by.trunk, cause, work),
         }
-        let mut from = by.diverted.as_ref().map(|diverted| diverted.from.clone()).unwrap_or_default();
-        from.insert(0, (user, status));
-        let mut candidates = VecDeque::new();
-        for uri in fresh {
-            self.redirected_from.push(uri.clone());
-            candidates.extend(led_to(common, &by.trunk, uri, &from, work));
-        }
-        if candidates.is_empty() {
-            return self.attempt_failed(common, &by.trunk, Cause::Refused(status), work);
-        }
-        work.out.push(Effect::Event(CallEvent::Redirected {
-            call: common.ledger.id(),
-            from: Arc::clone(&by.trunk.name),
-            contacts: candidates.len(),
-        }));
-        self.candidates = candidates;
-        self.next(common, work)
     }
 
     /// The caller gets the same status, with contacts at our own address: what it sends there is routed like any call.
-    fn relay(self, common: &mut Common, contacts: &[Uri], status: Status, work: &mut Work<'_>) -> State {
-        let own = &common.caller.own;
+    fn relay(self, common: &mut Common, response: &Response, work: &mut Work<'_>) -> State {
+        let (own, status) = (&common.caller.own, response.status);
+        let contacts = contacts(response);
         let users = contacts.iter().filter_map(|uri| screening::called(uri).ok()?.1);
         let ours: Vec<Vec<u8>> = users.map(|user| own.contact_of(&user)).collect();
         let cause = Cause::Refused(status);
@@ -118,6 +95,51 @@ impl Hunting {
         work.out.push(Effect::Respond { transaction: self.invite.transaction, status, bytes });
         common.caller.is_over_now();
         Releasing::begin(common, None, cause, EndedBy::Callee, work)
+    }
+}
+
+/// Candidates for the contacts of a 3xx that answered the INVITE to this candidate and user; `seen`: targets of this call so
+/// far. No target is tried twice, and a call is redirected so often only.
+///
+/// # Errors
+/// What the attempt has failed with: nothing leads there, or back to where it was.
+pub(super) fn followed(
+    common: &mut Common,
+    (by, user): (&Candidate, Option<Bytes>),
+    seen: &mut Vec<Uri>,
+    response: &Response,
+    work: &mut Work<'_>,
+) -> Result<VecDeque<Candidate>, Cause> {
+    let contacts = contacts(response);
+    if contacts.is_empty() {
+        return Err(Cause::Refused(response.status));
+    }
+    seen.push(by.uri_of(user.clone()));
+    let fresh: Vec<&Uri> = contacts.iter().filter(|uri| !seen.iter().any(|seen| is_same(seen, uri))).collect();
+    if fresh.is_empty() || common.ledger.redirected() > CALL_REDIRECTS {
+        return Err(Cause::Loop);
+    }
+    let mut from = by.diverted.as_ref().map(|diverted| diverted.from.clone()).unwrap_or_default();
+    from.insert(0, (user, response.status));
+    let led = |uri: &&Uri| led_to(common, &by.trunk, uri, &from, work);
+    let candidates: VecDeque<Candidate> = fresh.iter().flat_map(led).collect();
+    if candidates.is_empty() {
+        return Err(Cause::Refused(response.status));
+    }
+    seen.extend(fresh.into_iter().cloned());
+    let (call, from) = (common.ledger.id(), Arc::clone(&by.trunk.name));
+    work.out.push(Effect::Event(CallEvent::Redirected { call, from, contacts: candidates.len() }));
+    Ok(candidates)
+}
+
+/// The same user at the same place: a port that is written and the transport's own are one here.
+fn is_same(one: &Uri, two: &Uri) -> bool {
+    match (one, two) {
+        (Uri::Sip(a), Uri::Sip(b)) => {
+            let port = |uri: &SipUri| uri.port.unwrap_or(Transport::Udp.default_port());
+            one.user_decoded() == two.user_decoded() && a.host.equivalent(&b.host) && port(a) == port(b)
+        }
+        (Uri::Sip(_) | Uri::Tel(_) | Uri::Other { .. }, _) => one.equivalent(two),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a transferor is told: the implicit subscription of its REFER (RFC 3515 2.4.4), one NOTIFY at a time.
 
+use std::collections::VecDeque;
+
 use bytes::Bytes;
 
 use crate::call::compose::{Carried, Inside};
@@ -22,22 +24,24 @@ pub enum Heard {
     Lost,
 }
 
-/// The reports of one REFER. What is told while a NOTIFY is out waits for its answer, so that no later one overtakes it; of
-/// several that wait only the last goes.
+/// Reports that wait at most; of more the oldest is not sent. 180, 183 and the final one are three.
+const WAITING: usize = 4;
+
+/// The reports of one REFER. What is told while a NOTIFY is out waits for its answer, so that no later one overtakes it.
 #[derive(Clone, Debug)]
 pub struct Reports {
     /// Value of Event.
     event: String,
     /// Our NOTIFY without a final answer.
     out: Option<(Branch, Status)>,
-    next: Option<Status>,
+    waiting: VecDeque<Status>,
     told: Option<Status>,
 }
 
 impl Reports {
     /// `id`: number of the REFER, for every one but the first of a dialog.
     pub fn new(id: Option<u32>) -> Reports {
-        Reports { event: refer::event(id), out: None, next: None, told: None }
+        Reports { event: refer::event(id), out: None, waiting: VecDeque::new(), told: None }
     }
 
     /// Tells `status`, when it is news.
@@ -46,7 +50,10 @@ impl Reports {
             return;
         }
         self.told = Some(status);
-        self.next = Some(status);
+        if self.waiting.len() >= WAITING {
+            self.waiting.pop_front();
+        }
+        self.waiting.push_back(status);
         self.send(leg, work);
     }
 
@@ -54,7 +61,7 @@ impl Reports {
         if self.out.is_some() {
             return;
         }
-        if let Some(status) = self.next.take() {
+        if let Some(status) = self.waiting.pop_front() {
             let branch = leg.ask(&Inside::Carried(&self.notify(status)), work);
             self.out = Some((branch, status));
         }
@@ -80,7 +87,7 @@ impl Reports {
     ) -> Option<Heard> {
         let (_, told) = self.out.take_if(|(out, _)| out == branch)?;
         if !status.is_some_and(Status::is_success) {
-            self.next = None;
+            self.waiting.clear();
             return Some(Heard::Lost);
         }
         self.send(leg, work);

@@ -20,7 +20,9 @@ use crate::call::negotiate::AudioPlan;
 use crate::call::outgoing::OutgoingInvite;
 use crate::call::own_address::OwnAddress;
 use crate::call::record::Side;
-use crate::route::transfer::ReplacesPolicy;
+use crate::call::screening;
+use crate::call::transfer::redirect::followed;
+use crate::route::transfer::{RedirectPolicy, ReplacesPolicy};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Flow, Resolution, Resolve, Target};
 use crate::sip::{Host, Name, NameAddr, Response, SipUri, Status, Uri};
@@ -66,6 +68,8 @@ pub struct Seeking {
     candidates: VecDeque<Candidate>,
     attempt: Attempt,
     failed: Option<Cause>,
+    /// Targets that were tried and that 3xx have named.
+    redirected_from: Vec<Uri>,
 }
 
 impl Seeking {
@@ -76,7 +80,16 @@ impl Seeking {
         worker: WorkerId,
         candidates: VecDeque<Candidate>,
     ) -> Seeking {
-        Seeking { party, side, offer, worker, candidates, attempt: Attempt::None, failed: None }
+        Seeking {
+            party,
+            side,
+            offer,
+            worker,
+            candidates,
+            attempt: Attempt::None,
+            failed: None,
+            redirected_from: Vec::new(),
+        }
     }
 
     /// Calls the next candidate, until one is out.
@@ -183,12 +196,14 @@ impl Seeking {
     /// Written from scratch: nothing of the old leg's INVITE stands in it (T13 of the traps).
     fn new_request(&self, candidate: &Candidate, own: &OwnAddress, tag: &Bytes, work: &mut Work<'_>) -> NewRequest {
         let trunk = &candidate.trunk;
-        let uri = self.party.uri.clone().unwrap_or_else(|| candidate.uri_of(self.party.user.clone()));
+        let verbatim = self.party.uri.clone().filter(|_| candidate.diverted.is_none());
+        let uri = verbatim.unwrap_or_else(|| candidate.uri_of(self.called_user(candidate)));
         let us = Host::parse(own.host()).unwrap_or(Host::Name(Bytes::copy_from_slice(own.host().as_bytes())));
         let mut from = NameAddr::new(Uri::Sip(SipUri::new(self.party.calling_user.clone(), us, None)));
         from.display = self.party.display.clone();
         from.set_tag(tag);
         let mut extra = self.party.extra.clone();
+        extra.extend(candidate.diverted.iter().flat_map(|diverted| diverted.headers(own.host())));
         if trunk.transfer.send_replaces == ReplacesPolicy::Take
             && let Some(replaces) = &self.party.replaces
         {
@@ -204,6 +219,15 @@ impl Seeking {
             max_forwards: self.party.max_forwards,
             routes: work.supply.service_route(trunk),
             extra,
+        }
+    }
+
+    /// Whom the INVITE to this candidate names.
+    fn called_user(&self, candidate: &Candidate) -> Option<Bytes> {
+        let own = self.party.uri.as_ref().and_then(|uri| screening::called(uri).ok()?.1);
+        match &candidate.diverted {
+            Some(diverted) => diverted.user.clone(),
+            None => self.party.user.clone().or(own),
         }
     }
 
@@ -265,6 +289,18 @@ impl Seeking {
                 common.timers.set(CallTimer::NoResponse, work.now.instant + trunk.timers.no_response);
                 self.attempt = Attempt::Inviting(inviting);
                 Progress::Nothing
+            }
+            300..=399 if trunk.transfer.redirect == RedirectPolicy::Follow => {
+                let candidate = inviting.candidate.clone();
+                inviting.close(work);
+                let from = (&candidate, self.called_user(&candidate));
+                match followed(common, from, &mut self.redirected_from, response, work) {
+                    Ok(candidates) => {
+                        self.candidates = candidates;
+                        self.next(common, work)
+                    }
+                    Err(cause) => self.attempt_failed(common, &trunk, cause, work),
+                }
             }
             // RFC 3263 4.3: 503 is a failure of the path too.
             503 => self.path_failed(common, *inviting, cause, work),

@@ -22,6 +22,8 @@ pub struct Relay {
     pub joined: Vec<(EndpointId, EndpointId)>,
     /// Who is joined with whom now.
     partners: BTreeMap<EndpointId, EndpointId>,
+    /// Worker of each open endpoint.
+    workers: BTreeMap<EndpointId, WorkerId>,
 }
 
 /// Networks of the scenarios' configuration, by name: carrier, public.
@@ -47,12 +49,17 @@ impl Relay {
         MediaEvent::Ready { leases }
     }
 
+    /// Pairs come from two workers in turn.
+    fn worker(&self) -> WorkerId {
+        WorkerId(self.next_port / 2 % 2)
+    }
+
     fn bind(&mut self, network: NetworkId, count: usize) -> Vec<PortLease> {
         (0..count)
             .map(|_| {
                 self.next_port = self.next_port.wrapping_add(2).max(10_000);
                 self.leased.insert((network, self.next_port));
-                PortLease { network, worker: WorkerId(0), rtp_port: self.next_port }
+                PortLease { network, worker: self.worker(), rtp_port: self.next_port }
             })
             .collect()
     }
@@ -79,6 +86,7 @@ impl Relay {
                 if !self.open.insert(endpoint) {
                     wrong("opened twice");
                 }
+                self.workers.insert(endpoint, lease.worker);
                 None
             }
             MediaCommand::Configure { lease, plan, .. } if is_wrong(&plan, lease.network) => {
@@ -106,14 +114,17 @@ impl Relay {
                 self.played.push(command);
                 None
             }
-            MediaCommand::Attach { a, b, .. } => {
-                if !self.open.contains(&a) || !self.open.contains(&b) {
-                    wrong("joined what is not open");
+            MediaCommand::Move { endpoint, lease, to } => {
+                if self.workers.insert(endpoint, to) != Some(lease.worker) {
+                    wrong("moved from where it is not");
                 }
-                self.joined.push((a, b));
-                self.part(a);
-                self.part(b);
-                self.partners.extend([(a, b), (b, a)]);
+                self.part(endpoint);
+                None
+            }
+            MediaCommand::Attach { a, b, worker } => {
+                if let Some(what) = self.join(a, b, worker) {
+                    wrong(what);
+                }
                 None
             }
             MediaCommand::Close { endpoint, .. } => {
@@ -124,6 +135,21 @@ impl Relay {
                 Some(MediaEvent::Closed { endpoint, counts: self.counts })
             }
         }
+    }
+
+    /// What is wrong with joining these, if anything is.
+    fn join(&mut self, a: EndpointId, b: EndpointId, worker: WorkerId) -> Option<&'static str> {
+        if !self.open.contains(&a) || !self.open.contains(&b) {
+            return Some("joined what is not open");
+        }
+        if [a, b].iter().any(|endpoint| self.workers.get(endpoint) != Some(&worker)) {
+            return Some("joined what is on another worker");
+        }
+        self.joined.push((a, b));
+        self.part(a);
+        self.part(b);
+        self.partners.extend([(a, b), (b, a)]);
+        None
     }
 
     /// The endpoint whose plan is such, of those open now.

@@ -154,22 +154,9 @@ impl World {
             .collect()
     }
 
-    /// A world whose platform may transfer, and whose routes lead "+4931" to carrier B alone.
+    /// A world of [`moving`] trunks.
     pub fn moving(change: impl FnOnce(&mut RoutingSettings)) -> World {
-        World::configured(|settings| {
-            for trunk in &mut settings.trunks {
-                trunk.behaviour.transfer = TransferSettings {
-                    refer: ReferPolicy::Execute,
-                    target: ReferTarget::Route,
-                    replaces: ReplacesPolicy::Take,
-                    send_replaces: ReplacesPolicy::Take,
-                    redirect: RedirectPolicy::Follow,
-                };
-            }
-            settings.routes.insert(0, route("platform", Some("+4931"), &["carrier-b"]));
-            settings.routes.insert(0, route("carrier-a", Some("+4931"), &["carrier-b"]));
-            change(settings);
-        })
+        World::with(moving(change), 1)
     }
 
     /// `at` sends REFER in `dialog` with these lines, and is told 202 and "100 Trying".
@@ -233,4 +220,22 @@ pub fn number_of(to: Name) -> &'static str {
         Name::CarrierB => "+49309876543",
         Name::Platform | Name::Stranger => "+4930555",
     }
+}
+
+/// The scenarios' configuration with trunks that may transfer, and routes that lead "+4931" to carrier B alone.
+pub fn moving(change: impl FnOnce(&mut RoutingSettings)) -> Snapshot {
+    let mut settings = settings();
+    for trunk in &mut settings.trunks {
+        trunk.behaviour.transfer = TransferSettings {
+            refer: ReferPolicy::Execute,
+            target: ReferTarget::Route,
+            replaces: ReplacesPolicy::Take,
+            send_replaces: ReplacesPolicy::Take,
+            redirect: RedirectPolicy::Follow,
+        };
+    }
+    settings.routes.insert(0, route("platform", Some("+4931"), &["carrier-b"]));
+    settings.routes.insert(0, route("carrier-a", Some("+4931"), &["carrier-b"]));
+    change(&mut settings);
+    Snapshot::compile(&settings).expect("the changed configuration compiles")
 }

@@ -178,6 +178,22 @@ impl Dialog {
         }
     }
 
+    pub fn call_id(&self) -> String {
+        self.call_id.clone()
+    }
+
+    /// Value of Replaces for this dialog, as its other end knows it (RFC 3891 6.1).
+    pub fn replaces_value(&self) -> String {
+        let tag = |value: &str| value.split(";tag=").nth(1).unwrap_or_default().to_owned();
+        format!("{};to-tag={};from-tag={}", self.call_id, tag(&self.remote), tag(&self.local))
+    }
+
+    /// The same in the header part of a URI.
+    pub fn replaces(&self) -> String {
+        let value = self.replaces_value().replace(';', "%3B").replace('=', "%3D").replace('@', "%40");
+        format!("Replaces={value}")
+    }
+
     /// ACK of the 2xx to the INVITE with this number, for one that comes after a later request.
     pub fn ack_of(&self, cseq: u32, body: &str) -> String {
         self.write("ACK", cseq, body)
