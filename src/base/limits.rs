@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Octets of one SIP message, head and body (DESIGN 10). Above the largest message Teams is known to send (10 kB) and below a datagram's end.
 pub const MESSAGE_OCTETS: usize = 64 * 1024;
-/// Octets from the start line to the blank line. Answer: 513.
+/// Octets from the start line to the blank line, both counted. Answer: 513.
 pub const HEADER_BLOCK_OCTETS: usize = 32 * 1024;
 /// Header fields of one message. Answer: 513.
 pub const HEADER_COUNT: usize = 256;

@@ -25,6 +25,8 @@ pub enum Refusal {
     ExtensionRequired(&'static str),
     /// 415.
     MediaType,
+    /// 400: a body is promised to be a description, and there is none.
+    EmptyDescription,
     /// 406.
     NotAcceptable,
     /// 404: a called party that no number and no user name can be.
@@ -56,6 +58,7 @@ impl Refusal {
             Refusal::BadExtension(_) => 420,
             Refusal::ExtensionRequired(_) => 421,
             Refusal::MediaType => 415,
+            Refusal::EmptyDescription => 400,
             Refusal::NotAcceptable => 406,
             Refusal::BadNumber => 404,
             Refusal::Merged => 482,
@@ -79,6 +82,7 @@ impl Refusal {
             Refusal::BadExtension(_) => "bad_extension",
             Refusal::ExtensionRequired(_) => "extension_required",
             Refusal::MediaType => "media_type",
+            Refusal::EmptyDescription => "empty_description",
             Refusal::NotAcceptable => "not_acceptable",
             Refusal::BadNumber => "bad_number",
             Refusal::Merged => "merged_request",
@@ -103,6 +107,7 @@ impl Refusal {
             | Refusal::UnknownScheme
             | Refusal::TooManyHops
             | Refusal::NotAcceptable
+            | Refusal::EmptyDescription
             | Refusal::BadNumber
             | Refusal::Merged
             | Refusal::Loop
@@ -142,6 +147,10 @@ pub fn screen(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
     extensions(request, trunk)?;
     demanded(request, trunk)?;
     circles(request)?;
+    // RFC 3261 11.2: OPTIONS are answered as an INVITE to that party would be.
+    if request.method == Method::Options {
+        called(&request.uri)?;
+    }
     body(request)
 }
 
@@ -234,8 +243,10 @@ fn body(request: &Request) -> Result<(), Refusal> {
     if request.method != Method::Invite {
         return Ok(());
     }
-    if !request.message.body().is_empty() && !is_sdp(request) {
-        return Err(Refusal::MediaType);
+    match (request.message.body().is_empty(), is_sdp(request)) {
+        (false, false) => return Err(Refusal::MediaType),
+        (true, true) => return Err(Refusal::EmptyDescription),
+        (false, true) | (true, false) => {}
     }
     let accepts = request.message.list(Name::Accept);
     let sdp_accepted = |entry: &bytes::Bytes| {

@@ -37,6 +37,8 @@ const PONG: Bytes = Bytes::from_static(b"\r\n");
 const LINGER: Duration = Duration::from_secs(1);
 /// Octets read and thrown away meanwhile.
 const LINGER_OCTETS: usize = 256 * 1024;
+/// Requests before the octets that ended a stream may still be answered: their answers get this long.
+const LAST_ANSWERS: Duration = Duration::from_millis(100);
 /// Longer than any process runs: no deadline.
 const NEVER: Duration = Duration::from_secs(86_400 * 365);
 
@@ -155,6 +157,7 @@ impl Reader {
                 Err(error) => return outcome_of(&error),
             };
             if let Err(outcome) = self.drain().await {
+                self.last_answers(outcome).await;
                 return outcome;
             }
             self.note_heard();
@@ -185,6 +188,19 @@ impl Reader {
                     None => Ok(Stream::Open),
                 },
             };
+        }
+    }
+
+    /// RFC 4475 3.1.1.8: what stands behind a request takes nothing from its answer.
+    async fn last_answers(&self, outcome: ConnectionOutcome) {
+        if outcome != ConnectionOutcome::BadFraming {
+            return;
+        }
+        let end = Instant::now() + LAST_ANSWERS;
+        while tokio::time::timeout_at(end, self.connection.woken()).await.is_ok() {
+            if self.connection.end().is_some() || self.connection.write_on() == Written::Broken {
+                return;
+            }
         }
     }
 

@@ -208,10 +208,13 @@ fn media(value: &[u8]) -> Result<MediaDescription<'_>, SdpFault> {
 }
 
 fn media_port(text: &str) -> Result<u16, SdpFault> {
-    match text.contains('/') {
-        true => Err(SdpFault::PortCount),
-        false => decimal::<u16>(text).ok_or(SdpFault::Port),
-    }
+    // RFC 8866 5.14: a count of one says what no count says.
+    let port = match text.split_once('/') {
+        Some((port, "1")) => port,
+        Some(_) => return Err(SdpFault::PortCount),
+        None => text,
+    };
+    decimal::<u16>(port).ok_or(SdpFault::Port)
 }
 
 #[cfg(test)]
@@ -248,6 +251,7 @@ mod tests {
         assert_eq!(fault(&format!("{HEAD}m=audio 65536 RTP/AVP 8\r\n")), Some(SdpFault::Port));
         assert_eq!(fault(&format!("{HEAD}m=audio +4000 RTP/AVP 8\r\n")), Some(SdpFault::Port));
         assert_eq!(fault(&format!("{HEAD}m=audio 4000/2 RTP/AVP 8\r\n")), Some(SdpFault::PortCount));
+        assert_eq!(fault(&format!("{HEAD}m=audio 4000/1 RTP/AVP 8\r\n")), None);
     }
 
     #[test]

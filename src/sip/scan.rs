@@ -92,6 +92,8 @@ struct OpenField {
     first_line_end: usize,
     end: usize,
     damaged: bool,
+    /// The last line so far ended with LF alone: a fold behind it would carry that LF inside the value.
+    ends_bare: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -108,6 +110,13 @@ struct Line {
     next: usize,
 }
 
+impl Line {
+    /// Ended by LF alone.
+    const fn ends_bare(self) -> bool {
+        self.next.saturating_sub(self.end) == 1
+    }
+}
+
 impl Scanner {
     /// Goes on with the scan over `octets`, which begin with the start line.
     pub fn advance(&mut self, octets: &[u8]) -> Progress {
@@ -121,6 +130,9 @@ impl Scanner {
                 Err(kind) => return Progress::Refused(self.defect.unwrap_or(kind)),
             };
             match self.take_line(octets, line) {
+                Ok(LineKind::BlankLine) if line.next > limits::HEADER_BLOCK_OCTETS => {
+                    return Progress::Refused(self.defect.unwrap_or(RejectionKind::HeaderBlockTooLarge));
+                }
                 Ok(LineKind::BlankLine) => return Progress::Complete { body_start: line.next },
                 Ok(LineKind::Content) => {}
                 Err(kind) => return Progress::Refused(self.defect.unwrap_or(kind)),
@@ -213,7 +225,8 @@ impl Scanner {
             Some(&first) if is_wsp(first) => self.fold(line, damaged)?,
             Some(_) => {
                 self.close_field(octets)?;
-                self.open = Some(OpenField { start: line.start, first_line_end: line.end, end: line.end, damaged });
+                let (start, end) = (line.start, line.end);
+                self.open = Some(OpenField { start, first_line_end: end, end, damaged, ends_bare: line.ends_bare() });
             }
         }
         Ok(LineKind::Content)
@@ -240,7 +253,8 @@ impl Scanner {
         match &mut self.open {
             Some(open) => {
                 open.end = line.end;
-                open.damaged |= damaged;
+                open.damaged |= damaged || open.ends_bare;
+                open.ends_bare = line.ends_bare();
             }
             None => self.blame(RejectionKind::FoldWithoutField),
         }
