@@ -90,6 +90,11 @@ impl Peer {
         text
     }
 
+    /// OPTIONS that the court knows again.
+    pub fn question(&self) -> String {
+        request("OPTIONS", self.transport(), self.own, self.daemon, "").replacen("Call-ID: ", "Call-ID: court", 1)
+    }
+
     /// The next message that is new and begins with `start`; a 100 may come before it.
     pub fn expect(&mut self, start: &str) -> Message {
         loop {
