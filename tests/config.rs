@@ -365,6 +365,12 @@ mod together {
             "trunks.south.targets[0].srv", "leave srv out, or write naptr = false";
         datagrams_keep_nothing_alive: "transport = \"udp\"" => "transport = \"udp\"\nkeep_alive_s = 30 #!",
             "listeners.carrier.keep_alive_s", "has a meaning over TCP and TLS only; leave it out";
+        a_target_that_is_our_own_listener: "targets = [\"10.2.0.2\"]" => "targets = [\"10.1.0.4:5060\"] #!\nsources = [\"10.2.0.2\"]",
+            "trunks.south.targets", "is our own listener \"carrier\": calls would come back to us";
+        media_to_anywhere: "allow_media = [\"10.0.0.0/8\"]" => "allow_media = [\"0.0.0.0/0\"] #!",
+            "networks.carrier.allow_media", "would let media be sent to any address";
+        a_trunk_without_codecs: "targets = [\"10.2.0.2\"]" => "targets = [\"10.2.0.2\"]\nmedia = { codecs = [] } #!",
+            "trunks.south.media.codecs", "no codec is left to offer";
         a_target_with_a_scheme_is_refused: "targets = [\"10.2.0.2\"]" => "targets = [\"sip:10.2.0.2\"] #!\nsources = [\"10.2.0.2\"]",
             "trunks.south.targets[0]", "write targets = [\"198.51.100.7:5060\"]";
     }
@@ -388,6 +394,12 @@ mod warnings {
             "trunks.teams.media.srtp.reset_on_rekey", "it acts with ssrc_on_rekey = \"keep\"";
         number_rules_are_not_yet_acted_on: "targets = [\"10.2.0.2\"]" => "targets = [\"10.2.0.2\"]\nnumbers = { country = \"DE\" } #!",
             "trunks.south.numbers", "accepted, not yet acted on";
+        a_trunk_that_lets_everybody_in: "targets = [\"10.2.0.2\"]" => "targets = [\"10.2.0.2\"]\nsources = [\"0.0.0.0/0\"] #!",
+            "trunks.south.sources", "anybody may send as this trunk";
+        a_route_back_to_its_trunk: "to = [\"teams\"]" => "to = [\"teams\", \"north\"] #!",
+            "routes[0].to", "calls from \"north\" may go back to it";
+        a_codec_nobody_knows: "targets = [\"10.2.0.2\"]" => "targets = [\"10.2.0.2\"]\nmedia = { codecs = [\"PCAM\"] } #!",
+            "trunks.south.media.codecs", "no codec is known as \"PCAM\"; did you mean \"PCMA\"?";
         a_trunk_that_lets_nobody_in: "targets = [\"10.2.0.2\"]" => "targets = [\"carrier.example\"]\nsources = [] #!",
             "trunks.south.sources", "nobody is let in from this trunk";
         a_route_behind_one_that_takes_all: "[[routes]]\nfrom = \"teams\"\nto = [\"pstn\"]" => "[[routes]]\nfrom = \"teams\"\nto = [\"pstn\"]\n[[routes]] #!\nfrom = \"teams\"\nto = [\"north\"]",
@@ -910,4 +922,21 @@ mod files {
     fn files_are_not_looked_at_when_only_the_text_counts() {
         assert!(parse("trunkline.toml", GOOD, std::path::Path::new("/nowhere"), Files::Ignored).is_ok());
     }
+}
+
+#[test]
+fn a_star_lets_every_codec_pass() {
+    let loaded =
+        accepted(&changed("targets = [\"10.2.0.2\"]", "targets = [\"10.2.0.2\"]\nmedia = { codecs = [\"*\"] }"));
+    assert!(loaded.snapshot.trunk_named("south").unwrap().media.codecs.is_empty());
+}
+
+/// PF-116: the next hop is the proxy's, host and port of the Request-URI are the first target's.
+#[test]
+fn behind_a_proxy_the_request_uri_keeps_the_first_targets_port() {
+    let proxied = "targets = [\"carrier.example:5070\"]\nproxy = \"10.2.0.9:5060\"\nsources = [\"10.2.0.9\"]";
+    let loaded = accepted(&changed("targets = [\"10.2.0.2\"]", proxied));
+    let south = loaded.snapshot.trunk_named("south").unwrap();
+    assert_eq!((south.request_uri_host.as_deref(), south.request_uri_port), (Some("carrier.example"), Some(5070)));
+    assert_eq!(south.targets[0].address, Some([10, 2, 0, 9].into()));
 }

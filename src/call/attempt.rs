@@ -24,8 +24,8 @@ use crate::dialog::Dialog;
 use crate::route::health::Way;
 use crate::route::snapshot::{RoutePlan, Snapshot};
 use crate::route::trunk::{TargetSpec, Trunk};
-use crate::sip::flow::Flow;
-use crate::sip::{Host, RAck, Response, SipUri, Uri};
+use crate::sip::flow::{Discovery, Flow};
+use crate::sip::{Host, NameAddr, RAck, Response, SipUri, Uri};
 
 /// Candidates of one call at most: more are not tried.
 const CANDIDATES: usize = 32;
@@ -34,14 +34,17 @@ const CANDIDATES: usize = 32;
 #[derive(Clone, Debug)]
 pub(super) struct Candidate {
     pub trunk: Arc<Trunk>,
+    /// Whose host the Request-URI shows.
     pub target: TargetSpec,
     /// Set by a 3xx that is followed.
     pub diverted: Option<Arc<Diverted>>,
+    /// Where messages go instead: the registrar's Service-Route (RFC 3608 6.1, RFC 3261 8.1.2).
+    hop: Option<TargetSpec>,
 }
 
 impl Candidate {
     pub fn new(trunk: Arc<Trunk>, target: TargetSpec) -> Candidate {
-        Candidate { trunk, target, diverted: None }
+        Candidate { trunk, target, diverted: None, hop: None }
     }
 
     /// User part of the Request-URI: the one a 3xx named, else the called number.
@@ -56,7 +59,7 @@ impl Candidate {
     /// its port.
     pub fn uri_of(&self, user: Option<Bytes>) -> Uri {
         let (host, port) = match self.trunk.request_uri_host.as_deref() {
-            Some(host) => (host, None),
+            Some(host) => (host, self.trunk.request_uri_port),
             None => (&*self.target.host, self.target.port),
         };
         let port = port.filter(|&port| port != self.trunk.transport.default_port());
@@ -70,7 +73,7 @@ impl Candidate {
             .trunks
             .iter()
             .filter_map(|&id| snapshot.trunk(id))
-            .flat_map(|trunk| trunk.targets.iter().map(|target| Candidate::new(Arc::clone(trunk), target.clone())))
+            .flat_map(|trunk| Candidate::of(trunk, service_route_hop(trunk, work)))
             .take(CANDIDATES)
             .collect();
         candidates
@@ -78,11 +81,46 @@ impl Candidate {
         candidates.into()
     }
 
-    /// Where it is, when the target is an address.
-    pub fn address(&self) -> Option<SocketAddr> {
-        let port = self.target.port.unwrap_or(self.trunk.transport.default_port());
-        Some(SocketAddr::new(self.target.address?, port))
+    /// One for each target; with a hop before all of them, one.
+    fn of(trunk: &Arc<Trunk>, hop: Option<TargetSpec>) -> impl Iterator<Item = Candidate> {
+        let count = if hop.is_some() { 1 } else { trunk.targets.len() };
+        let candidate = move |target: &TargetSpec| Candidate {
+            hop: hop.clone(),
+            ..Candidate::new(Arc::clone(trunk), target.clone())
+        };
+        trunk.targets.iter().take(count).map(candidate)
     }
+
+    /// Where messages go.
+    pub fn hop(&self) -> &TargetSpec {
+        self.hop.as_ref().unwrap_or(&self.target)
+    }
+
+    /// Where that is, when it is an address.
+    pub fn address(&self) -> Option<SocketAddr> {
+        let port = self.hop().port.unwrap_or(self.trunk.transport.default_port());
+        Some(SocketAddr::new(self.hop().address?, port))
+    }
+}
+
+/// The topmost Service-Route of a registered trunk. A trunk with a Request-URI of its own has named its next hop: its
+/// targets are the proxy that stands before every route (PF-116).
+fn service_route_hop(trunk: &Trunk, work: &Work<'_>) -> Option<TargetSpec> {
+    if trunk.request_uri_host.is_some() {
+        return None;
+    }
+    let routes = work.supply.service_route(trunk);
+    let route = NameAddr::parse(routes.first()?).ok()?;
+    let sip = route.uri.as_sip()?;
+    let host = sip.host.to_string();
+    Some(TargetSpec {
+        address: sip.host.ip(),
+        host: Arc::from(host.as_str()),
+        port: sip.port,
+        discovery: Discovery::Hosts,
+        priority: 0,
+        weight: 1,
+    })
 }
 
 /// The attempt under way.

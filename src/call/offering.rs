@@ -36,10 +36,10 @@ impl Hunting {
                 let id = work.supply.resolve();
                 work.out.push(Effect::Resolve(Resolve {
                     id,
-                    host: candidate.target.host.to_string(),
-                    port: candidate.target.port,
+                    host: candidate.hop().host.to_string(),
+                    port: candidate.hop().port,
                     transport: candidate.trunk.transport,
-                    discovery: candidate.target.discovery,
+                    discovery: candidate.hop().discovery,
                 }));
                 common.timers.set(CallTimer::NoResponse, work.now.instant + candidate.trunk.timers.no_response);
                 self.attempt = Attempt::Resolving { id, candidate };
@@ -145,7 +145,7 @@ impl Hunting {
         let now = work.now.instant;
         common.timers.set(CallTimer::NoResponse, now + trunk.timers.no_response);
         common.timers.set(CallTimer::NoAnswer, now + trunk.timers.no_answer);
-        let tls = trunk.tls_towards(&candidate.target);
+        let tls = trunk.tls_towards(candidate.hop());
         let target = Target { transport: trunk.transport, address, listener: trunk.listener, tls };
         OutgoingInvite::send(trunk, own, request, tag, Destination::Target(target), offer, work)
     }

@@ -8,7 +8,8 @@ use super::grammar;
 use super::network::TRANSPORTS;
 use super::provisional::provisional;
 use super::read::{Field, Table};
-use super::report::Report;
+use super::report::{Report, shown};
+use super::suggest::nearest;
 use crate::media::plan::{RingingTone, SrtpSuite};
 use crate::route::media::{
     Comfort, Ice, KeyGeneration, MediaSettings, OnSilence, Security, SilenceSettings, SoundSettings, SrtpKeying,
@@ -39,7 +40,7 @@ fn media(parent: &Table<'_>, base: &MediaSettings, music: MusicReader<'_>) -> Me
     const ICE: [(&str, Ice); 2] = [("off", Ice::Off), ("lite", Ice::Lite)];
     let table = parent.table("media", "{ security = \"srtp\" }");
     let security = table.field("security", "\"srtp\"").and_then(|field| field.choice(&SECURITIES));
-    let codecs = table.field("codecs", "[\"PCMA\", \"PCMU\"]").and_then(|field| field.all(grammar::token));
+    let codecs = table.field("codecs", "[\"PCMA\", \"PCMU\"]").and_then(|field| codecs(&field));
     let suites = table.field("suites", "[\"AES_CM_128_HMAC_SHA1_80\"]").and_then(|field| suites(&field));
     let sources = table.field("sources", "[\"198.51.100.0/28\"]").and_then(|field| field.all(grammar::range));
     let settings = MediaSettings {
@@ -102,6 +103,70 @@ fn ringback(media: &Table<'_>, base: Option<RingingTone>) -> Option<RingingTone>
     }
     table.close();
     country.filter(|_| enabled)
+}
+
+/// The one word that lets every codec pass.
+const EVERY_CODEC: &str = "*";
+
+/// Names whose meaning is known (RTP payload formats of telephony). Others pass too, but are more often mistakes.
+const CODECS: [&str; 38] = [
+    "PCMA",
+    "PCMU",
+    "G722",
+    "G7221",
+    "G719",
+    "G723",
+    "G726-16",
+    "G726-24",
+    "G726-32",
+    "G726-40",
+    "AAL2-G726-32",
+    "G728",
+    "G729",
+    "G729D",
+    "G729E",
+    "G7291",
+    "GSM",
+    "GSM-EFR",
+    "GSM-HR-08",
+    "AMR",
+    "AMR-WB",
+    "AMR-WB+",
+    "EVS",
+    "EVRC",
+    "EVRCB",
+    "iLBC",
+    "iSAC",
+    "opus",
+    "SILK",
+    "speex",
+    "SIREN",
+    "L8",
+    "L16",
+    "L24",
+    "CN",
+    "RED",
+    "telephone-event",
+    "MP4A-LATM",
+];
+
+/// `media.codecs`: names, or `["*"]` for all that there are.
+fn codecs(field: &Field<'_>) -> Option<Vec<String>> {
+    field.refuse_empty("no codec is left to offer (\"*\" lets all pass)");
+    let names = field.all(grammar::token).filter(|names| !names.is_empty())?;
+    let known = |name: &str| CODECS.iter().any(|codec| codec.eq_ignore_ascii_case(name));
+    match names.as_slice() {
+        [only] if only == EVERY_CODEC => return Some(Vec::new()),
+        all => all.iter().filter(|name| !known(name)).for_each(|name| field.doubt(&unknown_codec(name))),
+    }
+    Some(names)
+}
+
+fn unknown_codec(name: &str) -> String {
+    match nearest(name, CODECS) {
+        Some(near) => format!("no codec is known as {}; did you mean \"{near}\"?", shown(name)),
+        None => format!("no codec is known as {}; only a peer that offers exactly this name will use it", shown(name)),
+    }
 }
 
 fn suites(field: &Field<'_>) -> Option<Vec<SrtpSuite>> {

@@ -11,14 +11,15 @@ use super::trunk::foreign_family;
 use crate::route::identify::ambiguities;
 use crate::route::media::Security;
 use crate::route::profile::Profile;
-use crate::route::settings::{ListenerSettings, NetworkSettings, RoutingSettings, TrunkSettings};
-use crate::route::trunk::ClientCertificate;
+use crate::route::settings::{ListenerSettings, NetworkSettings, RouteSettings, RoutingSettings, TrunkSettings};
+use crate::route::trunk::{ClientCertificate, TargetSpec};
 use crate::sip::flow::Transport;
 
 /// Reports everything that does not fit together.
 pub(super) fn check(doc: &Document, settings: &Settings) {
     let routing = &settings.routing;
     check_networks(doc, &routing.networks);
+    routing.networks.iter().for_each(|network| check_allowed_media(doc, network));
     check_ports(doc, settings);
     routing.trunks.iter().for_each(|trunk| check_trunk(doc, routing, trunk));
     for pair in ambiguities(routing) {
@@ -53,6 +54,15 @@ fn check_networks(doc: &Document, networks: &[NetworkSettings]) {
                 format!("ports {first}-{last} belong to network \"{}\" too; write ranges that do not overlap", a.name);
             doc.error(&format!("networks.{}.rtp_ports", b.name), text);
         }
+    }
+}
+
+/// What allows every address allows the special ones of this machine and its neighbours, and protects nothing.
+fn check_allowed_media(doc: &Document, network: &NetworkSettings) {
+    if network.allow_media.iter().any(|range| range.prefix_len() == 0) {
+        let text =
+            "would let media be sent to any address, this machine's own too; write the private ranges of this side";
+        doc.error(&format!("networks.{}.allow_media", network.name), text);
     }
 }
 
@@ -118,11 +128,38 @@ fn check_trunk(doc: &Document, routing: &RoutingSettings, trunk: &TrunkSettings)
         );
         doc.error(&at("targets"), text);
     }
+    check_own_targets(doc, routing, trunk, listener.transport);
+    let all = trunk.effective_sources().iter().any(|range| range.prefix_len() == 0);
+    if all && trunk.peer_names.is_empty() {
+        doc.warn(&at("sources"), "anybody may send as this trunk; write the addresses of the peer");
+    }
     let is_known = !trunk.effective_sources().is_empty() || !trunk.peer_names.is_empty();
     // A registrar's calls come over the connection that we registered with (PF-133).
     if !is_known && trunk.registration.is_none() {
         doc.warn(&at("sources"), "nobody is let in from this trunk; write sources = [\"198.51.100.0/28\"]");
     }
+}
+
+/// A target that is one of our own listeners: calls would come back until their hops are spent.
+fn check_own_targets(doc: &Document, routing: &RoutingSettings, trunk: &TrunkSettings, transport: Transport) {
+    let address = |target: &TargetSpec| {
+        let port = target.port.or(trunk.behaviour.port).unwrap_or(transport.default_port());
+        Some(SocketAddr::new(target.address?, port))
+    };
+    let own =
+        |address: SocketAddr| routing.listeners.iter().find(|listener| is_own(routing, listener, transport, address));
+    if let Some(listener) = trunk.targets.iter().filter_map(address).find_map(own) {
+        let text =
+            format!("is our own listener \"{}\": calls would come back to us; write the peer's address", listener.name);
+        doc.error(&format!("trunks.{}.targets", trunk.name), text);
+    }
+}
+
+fn is_own(routing: &RoutingSettings, listener: &ListenerSettings, transport: Transport, address: SocketAddr) -> bool {
+    let network = routing.networks.iter().find(|network| network.name == listener.network);
+    let datagram = |transport| transport == Transport::Udp;
+    let same = listener.port == address.port() && datagram(listener.transport) == datagram(transport);
+    same && network.is_some_and(|network| [network.bind, network.advertise].contains(&address.ip()))
 }
 
 fn check_profile(doc: &Document, path: &str, profile: &Profile, listener: &ListenerSettings) {
@@ -185,9 +222,29 @@ fn check_routes(doc: &Document, routing: &RoutingSettings) {
             None => {}
         }
     }
+    routing.routes.iter().enumerate().for_each(|(index, route)| check_way_back(doc, routing, index, route));
     let used = used_trunks(routing);
     for trunk in routing.trunks.iter().filter(|trunk| !used.contains(trunk.name.as_str())) {
         doc.warn(&format!("trunks.{}", trunk.name), "no route uses this trunk");
+    }
+}
+
+/// A call that goes back to where it came from meets the same route there, or a peer that sends it here again.
+fn check_way_back(doc: &Document, routing: &RoutingSettings, index: usize, route: &RouteSettings) {
+    let from = members(routing, &route.from);
+    let to: BTreeSet<&str> = route.to.iter().flat_map(|name| members(routing, name)).collect();
+    if let Some(both) = from.into_iter().find(|name| to.contains(name)) {
+        let text =
+            format!("calls from \"{both}\" may go back to it; leave it out of to, unless its peer never returns them");
+        doc.warn(&format!("routes[{index}].to"), text);
+    }
+}
+
+/// The trunk itself, or the members of a group.
+fn members<'r>(routing: &'r RoutingSettings, name: &'r str) -> Vec<&'r str> {
+    match routing.groups.iter().find(|group| group.name == name) {
+        Some(group) => group.members.iter().map(|member| member.trunk.as_str()).collect(),
+        None => vec![name],
     }
 }
 

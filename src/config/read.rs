@@ -198,6 +198,11 @@ impl<'d> Field<'d> {
         }
     }
 
+    /// The file is used in spite of this.
+    pub(super) fn doubt(&self, text: &str) {
+        self.doc.warn(&self.path, text);
+    }
+
     /// Refuses the key itself; the text says what to do.
     pub(super) fn refuse_key(&self, text: &str) {
         self.doc.error(&self.path, text);

@@ -50,7 +50,7 @@ impl TrunkReader<'_> {
         let behaviour = behaviour(&table, &base, &|field| self.music(field));
         let listener =
             table.need("listener", "\"carrier\"").and_then(|field| field.name_of(Kind::Listener, &self.declared));
-        let (targets, request_uri_host) = next_hop(&table);
+        let (targets, request_uri_host, request_uri_port) = next_hop(&table);
         let settings = TrunkSettings {
             name,
             profile: profile.map(|profile| profile.name.to_owned()).unwrap_or_default(),
@@ -62,6 +62,7 @@ impl TrunkReader<'_> {
             sources: self.sources(&table),
             peer_names: peer_names(&table),
             request_uri_host,
+            request_uri_port,
             behaviour,
             max_calls: table
                 .whole("max_calls", "200", 0..=1_000_000)
@@ -152,19 +153,20 @@ fn peer_names(table: &Table<'_>) -> Vec<String> {
     field.and_then(|field| field.all(grammar::peer_name)).unwrap_or_default()
 }
 
-/// Where messages go and the host of the Request-URI. With a `proxy` the two differ (PF-116): calls are sent to the
-/// proxy, and the Request-URI shows `request_uri_host` or else the first target.
-fn next_hop(table: &Table<'_>) -> (Vec<TargetSpec>, Option<String>) {
+/// Where messages go, and host and port of the Request-URI. With a `proxy` the two differ (PF-116): calls are sent to
+/// the proxy, and the Request-URI shows `request_uri_host` or else the first target with its port.
+fn next_hop(table: &Table<'_>) -> (Vec<TargetSpec>, Option<String>, Option<u16>) {
     let targets = targets(table);
     let host = table.field("request_uri_host", "\"carrier.example\"").and_then(|field| field.parsed(grammar::host));
     let proxy =
         table.field("proxy", "\"proxy.carrier.example:5060\"").and_then(|field| field.parsed(target::from_text));
     match proxy {
-        Some(proxy) => {
-            let first = targets.first().map(|target| target.host.to_string());
-            (vec![proxy], host.or(first))
-        }
-        None => (targets, host),
+        Some(proxy) => match (host, targets.first()) {
+            (Some(host), _) => (vec![proxy], Some(host), None),
+            (None, Some(first)) => (vec![proxy], Some(first.host.to_string()), first.port),
+            (None, None) => (vec![proxy], None, None),
+        },
+        None => (targets, host, None),
     }
 }
 

@@ -13,7 +13,7 @@ mod probes;
 mod registrations;
 mod transactions;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
 
@@ -83,6 +83,8 @@ struct ProcessSupply {
     /// Set while a call is being handled.
     call: CallId,
     endpoints: BTreeMap<EndpointId, CallId>,
+    /// Those that were told to close: whoever ends before the relay says so takes them along.
+    closing: BTreeSet<(CallId, EndpointId)>,
     open_endpoints: usize,
     resolving: BTreeMap<ResolveId, CallId>,
     admission: Admission,
@@ -93,6 +95,15 @@ struct ProcessSupply {
 }
 
 impl ProcessSupply {
+    /// A call is over: what the relay still says of its endpoints is news for nobody.
+    fn forget(&mut self, call: CallId) {
+        while let Some(&(_, endpoint)) = self.closing.range((call, EndpointId(0))..=(call, EndpointId(u64::MAX))).next()
+        {
+            self.closing.remove(&(call, endpoint));
+            self.endpoints.remove(&endpoint);
+        }
+    }
+
     fn question(&mut self) -> ResolveId {
         self.next_resolve += 1;
         ResolveId(self.next_resolve)
@@ -153,6 +164,7 @@ impl Engine {
                 next_resolve: 0,
                 call: CallId(0),
                 endpoints: BTreeMap::new(),
+                closing: BTreeSet::new(),
                 open_endpoints: 0,
                 resolving: BTreeMap::new(),
                 admission: Admission::default(),
@@ -197,6 +209,8 @@ impl Engine {
                 if !self.draining {
                     self.probes.replace(&snapshot, now.instant, &mut *self.entropy);
                 }
+                self.transactions.resize(snapshot.limits.max_transactions);
+                self.supply.ports.resize(snapshot.limits.ready_ports);
                 // Trunks are counted anew.
                 self.supply.health = Health::default();
                 self.snapshot = snapshot;
@@ -285,6 +299,7 @@ impl Engine {
             MediaEvent::Closed { endpoint, counts } => {
                 self.supply.open_endpoints = self.supply.open_endpoints.saturating_sub(1);
                 if let Some(call) = self.supply.endpoints.remove(&endpoint) {
+                    self.supply.closing.remove(&(call, endpoint));
                     let input = CallInput::MediaClosed { endpoint, counts };
                     self.with_call(now, call, out, |call, work| call.handle(input, work));
                 }
@@ -364,6 +379,7 @@ impl Engine {
     fn call_event(&mut self, event: CallEvent, out: &mut Outbox) {
         if let CallEvent::Ended(record) = &event {
             self.supply.admission.ended(record.id);
+            self.supply.forget(record.id);
         }
         out.push(Output::Event(Event::Call(event)));
     }
@@ -374,7 +390,11 @@ impl Engine {
                 self.supply.open_endpoints += 1;
                 self.supply.endpoints.insert(*endpoint, call);
             }
-            MediaCommand::Close { .. } | MediaCommand::Return { .. } => self.supply.ports.released(),
+            MediaCommand::Close { endpoint, .. } => {
+                self.supply.ports.released();
+                self.supply.closing.insert((call, *endpoint));
+            }
+            MediaCommand::Return { .. } => self.supply.ports.released(),
             MediaCommand::Refill { .. }
             | MediaCommand::Configure { .. }
             | MediaCommand::Attach { .. }

@@ -27,6 +27,11 @@ impl Ports {
         Ports { ready: BTreeMap::new(), asked: BTreeMap::new(), wanted, least: wanted, ready_count: 0, leased: 0 }
     }
 
+    /// Another number of pairs to keep ready from now on.
+    pub const fn resize(&mut self, wanted: usize) {
+        self.wanted = wanted;
+    }
+
     /// The relay has bound these, or they have rested.
     pub fn add(&mut self, leases: Vec<PortLease>) {
         for lease in leases {

@@ -119,6 +119,12 @@ impl Transactions {
         }
     }
 
+    /// Another limit from now on. What is open above it stays until it ends.
+    pub const fn resize(&mut self, limit: usize) {
+        self.limit = limit;
+        self.table.resize(limit.saturating_mul(2));
+    }
+
     /// Messages to send, oldest first.
     pub fn transmits(&mut self) -> std::vec::Drain<'_, Transmit> {
         self.transmits.drain(..)

@@ -159,6 +159,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener) -> Tru
         sources,
         peer_names: trunk.peer_names.clone(),
         request_uri_host: trunk.request_uri_host.as_deref().map(Arc::from),
+        request_uri_port: trunk.request_uri_port,
         timers: trunk.behaviour.timers,
         options: trunk.behaviour.options,
         provisional: trunk.behaviour.provisional,

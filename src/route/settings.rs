@@ -67,6 +67,8 @@ pub struct TrunkSettings {
     pub sources: Option<Vec<IpNet>>,
     pub peer_names: Vec<String>,
     pub request_uri_host: Option<String>,
+    /// The port of the first target where a proxy stands before it.
+    pub request_uri_port: Option<u16>,
     pub behaviour: Behaviour,
     pub max_calls: Option<usize>,
     pub max_calls_per_s: Option<u32>,

@@ -138,6 +138,8 @@ pub struct Trunk {
     pub peer_names: Vec<String>,
     /// Host written into the Request-URI of calls to this trunk; `None`: the target's host.
     pub request_uri_host: Option<Arc<str>>,
+    /// Its port; `None`: none is written.
+    pub request_uri_port: Option<u16>,
     pub media: Arc<MediaSettings>,
     pub timers: SipTimers,
     pub options: ProbeSettings,

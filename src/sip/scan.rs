@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr3, memrchr};
+use memchr::{memchr, memchr2, memchr3, memrchr};
 
 use super::grammar::{
     ListItems, cut, is_token, is_token_octet, is_wsp, nuls_are_quoted, part, trim, trim_end, trim_start, unfold,
@@ -334,7 +334,8 @@ fn at(mark: u32) -> usize {
 fn may_become_sip(octets: &[u8]) -> bool {
     let first_is_sound = octets.first().is_none_or(|&first| is_token_octet(first) || is_wsp(first));
     let reach = limits::HEADER_NAME_OCTETS.saturating_add(1);
-    first_is_sound && (octets.len() < reach || memchr(b' ', part(octets, 0, reach)).is_some())
+    // A line that ends before that is judged as a whole, so that it is read alike in whatever pieces it comes.
+    first_is_sound && (octets.len() < reach || memchr2(b' ', b'\n', part(octets, 0, reach)).is_some())
 }
 
 /// True for a start line that was meant as SIP, right or wrong. Others (HTTP, garbage) get no answer.

@@ -51,6 +51,11 @@ impl<V> Table<V> {
         }
     }
 
+    /// Another limit from now on. What is held above it stays until it is removed.
+    pub const fn resize(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
     /// Takes a transaction in. It has no deadline until [`wake_at`](Table::wake_at) is told one.
     ///
     /// # Errors

@@ -1,11 +1,13 @@
 //! At `max_transactions` a new request out of a dialog gets 503 without a transaction; what ends a call still goes through.
 
-use trunkline::engine::io::Command;
+use std::sync::Arc;
+
+use trunkline::engine::io::{Command, Input};
 
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
 use crate::world::steps::number_of;
-use crate::world::text::{invite, request, sdp};
+use crate::world::text::{invite, request, sdp, snapshot};
 
 #[test]
 fn new_requests_are_refused_and_the_call_ends_cleanly() {
@@ -39,4 +41,19 @@ fn even_without_any_room_a_bye_leaves() {
     world.hears_bye(CarrierA);
     world.hears_bye(Platform);
     assert_eq!(world.finish().len(), 1);
+}
+
+#[test]
+fn a_new_configuration_brings_its_own_limit() {
+    let mut world = World::configured(|settings| settings.limits.max_transactions = 1);
+    let mut talk = world.talk(CarrierA, Platform);
+    let options = |world: &mut World| {
+        world.send(CarrierA, request(CarrierA, "OPTIONS", "sip:sbc.example.com", ""));
+        world.refusal(CarrierA).status()
+    };
+    assert_eq!(options(&mut world), Some(503));
+    world.feed(Input::Snapshot(Arc::new(snapshot())));
+    assert_eq!(options(&mut world), Some(200));
+    world.caller_hangs_up(&mut talk);
+    world.finish();
 }

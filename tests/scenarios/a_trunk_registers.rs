@@ -9,7 +9,7 @@ use trunkline::registration::{Form, News, RegistrationSettings};
 use trunkline::route::settings::RoutingSettings;
 use trunkline::sip::Uri;
 
-use crate::world::Name::{CarrierA, Platform};
+use crate::world::Name::{CarrierA, CarrierB, Platform};
 use crate::world::World;
 use crate::world::digest::{REALM, assert_proven, auth, challenge};
 use crate::world::text::{Text, invite, sdp, with_header};
@@ -107,6 +107,7 @@ fn is_not_called_before_it_is_registered() {
 #[test]
 fn calls_along_the_service_route() {
     let mut world = registered(&["Service-Route: <sip:edge.carrier.example;lr>, <sip:core.carrier.example;lr>"]);
+    world.names.insert("edge.carrier.example".into(), vec!["198.51.100.7:5060".parse().expect("an address")]);
     let (offered, sent) = world.ring(Platform, CarrierA);
     assert_eq!(offered.headers("Route"), ["<sip:edge.carrier.example;lr>", "<sip:core.carrier.example;lr>"]);
     world.send(Platform, sent.cancel());
@@ -114,6 +115,20 @@ fn calls_along_the_service_route() {
     world.expect(Platform, "SIP/2.0 487");
     let cancel = world.hears_cancel(CarrierA, &offered);
     assert_eq!(cancel.headers("Route"), offered.headers("Route"));
+    finish(world);
+}
+
+/// RFC 3608 6.1: the topmost route is the next hop, whatever the trunk's targets are; the Request-URI stays theirs.
+#[test]
+fn sends_calls_to_the_topmost_service_route() {
+    let mut world = registered(&["Service-Route: <sip:198.51.100.8:5060;lr>"]);
+    let sent = invite(Platform, "+4930555", &sdp(Platform, "sendrecv"));
+    world.send(Platform, sent.clone());
+    let offered = world.expect(CarrierB, "INVITE");
+    assert_eq!(offered.headers("Route"), ["<sip:198.51.100.8:5060;lr>"]);
+    assert!(offered.start_line().starts_with("INVITE sip:+4930555@198.51.100.7"), "{}", offered.start_line());
+    world.send(CarrierB, offered.respond(486, CarrierB, ""));
+    world.expect(Platform, "SIP/2.0 486");
     finish(world);
 }
 

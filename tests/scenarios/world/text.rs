@@ -407,6 +407,7 @@ fn trunk(name: &str, listener: &str, host: &str, port: u16) -> TrunkSettings {
         sources: None,
         peer_names: Vec::new(),
         request_uri_host: None,
+        request_uri_port: None,
         behaviour,
         max_calls: None,
         max_calls_per_s: None,
