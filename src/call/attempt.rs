@@ -39,7 +39,7 @@ pub(super) struct Candidate {
     /// Set by a 3xx that is followed.
     pub diverted: Option<Arc<Diverted>>,
     /// Where messages go instead: the registrar's Service-Route (RFC 3608 6.1, RFC 3261 8.1.2).
-    hop: Option<TargetSpec>,
+    pub hop: Option<TargetSpec>,
 }
 
 impl Candidate {

@@ -20,6 +20,9 @@ class Daemon:
     def __init__(self):
         os.makedirs(os.path.join(WORK, "state"), exist_ok=True)
         shutil.copy(os.path.join(HERE, "trunkline.toml"), os.path.join(WORK, "trunkline.toml"))
+        with open(os.path.join(WORK, "carrier.password"), "w") as password:
+            password.write("s3cret\n")
+        os.chmod(os.path.join(WORK, "carrier.password"), 0o600)
         self.process = start("trunkline", [os.environ["TRUNKLINE_BIN"], "run", "--config", os.path.join(WORK, "trunkline.toml")])
 
     def ready(self):

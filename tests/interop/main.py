@@ -2,6 +2,7 @@
 import sys
 
 import audio
+import carrier
 import hostile
 import kamailio
 import load
@@ -85,6 +86,8 @@ def with_trunkline(wanted):
         transfers()
     if "kamailio" in wanted:
         kamailio.run(CALLS, FEW)
+    if "carrier" in wanted:
+        carrier.run(daemon, FEW)
     if "rtpengine" in wanted:
         rtpengine.run()
     capture = Capture() if "tshark" in wanted else None
@@ -113,7 +116,7 @@ def peers_only():
 
 
 def main(arguments):
-    wanted = {"hostile", "sipp", "scenarios", "early", "transfers", "kamailio", "baresip", "rtpengine", "tshark", "load"}
+    wanted = {"hostile", "sipp", "scenarios", "early", "transfers", "kamailio", "carrier", "baresip", "rtpengine", "tshark", "load"}
     if "--only" in arguments:
         wanted = set(arguments[arguments.index("--only") + 1].split(","))
     certificates()

@@ -15,12 +15,12 @@ class Party:
 
     serial = 0
 
-    def __init__(self, scenario, address, transport, calls, target, extra=(), hops=1, direct=False):
+    def __init__(self, scenario, address, transport, calls, target, extra=(), hops=1, direct=False, natted=None):
         Party.serial += 1
         self.name = f"sipp-{Party.serial:02}-{scenario.removesuffix('.xml')}"
         self.calls = calls
         self.statistics = os.path.join(WORK, self.name + ".csv")
-        path = prepared(scenario, self.name, hops, direct, "-lost" in extra)
+        path = prepared(scenario, self.name, hops, direct, "-lost" in extra, natted == address)
         self.process = start(self.name, [
             "sipp", target, "-sf", path, "-i", address, "-mi", address, "-p", 5080, "-t", transport, "-m", calls, "-nostdin",
             "-max_socket", 5000, "-trace_stat", "-fd", 1, "-stf", self.statistics,
@@ -54,7 +54,7 @@ class Party:
         return self.count("SuccessfulCall(C)") == self.calls and self.count("FailedCall(C)", *UNEXPECTED) == 0
 
 
-def prepared(scenario, name, hops, direct, loss):
+def prepared(scenario, name, hops, direct, loss, natted):
     """The scenario with the Max-Forwards to expect; between peers that talk directly nothing is hidden."""
     text = open(os.path.join(HERE, "sipp", scenario)).read().replace('regexp="69"', f'regexp="{70 - hops}"')
     if loss:
@@ -62,6 +62,9 @@ def prepared(scenario, name, hops, direct, loss):
         text = text.replace('<recv response="180"', '<recv response="180" optional="true"')
     if direct:
         text = re.sub(r'regexp="[^"]*" search_in="msg" check_it_inverse', 'regexp="never seen" search_in="msg" check_it_inverse', text)
+    if natted:
+        # What a party behind a NAT believes its address to be.
+        text = re.sub(r"(Contact: <sip:[^>]*?)\[local_ip\]:\[local_port\]", r"\g<1>10.255.255.1:5999", text)
     path = os.path.join(WORK, name + ".xml")
     with open(path, "w") as out:
         out.write(text)
@@ -99,19 +102,20 @@ def three(title, caller, others, calls, rate=50):
     return holds
 
 
-def pair(title, caller, called, calls, rate=100, number="+49301000000", hops=1, direct=False, loss=0):
+def pair(title, caller, called, calls, rate=100, number="+49301000000", hops=1, direct=False, loss=0, natted=None):
     """Runs a caller and a called party; `caller` and `called` are (scenario, address, transport); `caller` also has a target.
-    `hops`: how many elements count Max-Forwards down on the way."""
+    `hops`: how many elements count Max-Forwards down on the way. `natted`: the address of the party that writes a Contact where
+    nobody reaches it."""
     party = None
     if called:
         scenario, address, transport = called
-        party = Party(scenario, address, transport, calls, "127.0.0.1:26060", hops=hops, direct=direct)
+        party = Party(scenario, address, transport, calls, "127.0.0.1:26060", hops=hops, direct=direct, natted=natted)
         wait_until(lambda: bound(address, transport), 5)
     scenario, address, transport, target = caller
     extra = ["-s", number, "-key", "caller", "+49309999999", "-r", rate, "-l", 1000]
     if loss:
         extra += ["-lost", loss]
-    first = Party(scenario, address, transport, calls, target, extra, hops, direct)
+    first = Party(scenario, address, transport, calls, target, extra, hops, direct, natted)
     code = finish(first.process, 60 + 2 * calls / rate)
     if party:
         wait_until(lambda: party.process.poll() is not None, 5)
