@@ -1,6 +1,7 @@
 //! What a call wants done, and what it draws on while it decides: plain values and one small trait.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -14,7 +15,7 @@ use crate::media::plan::{MediaCommand, PortLease};
 use crate::route::health::Way;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Resolve};
-use crate::sip::{Method, Status};
+use crate::sip::{Method, Response, Status};
 use crate::transaction::TimerValues;
 
 pub use crate::transaction::Branch;
@@ -85,6 +86,8 @@ pub trait Supply {
     fn leave(&mut self, trunk: &Trunk);
     /// Nobody can be reached on this way.
     fn failed(&mut self, now: Instant, way: Way);
+    /// Who is there asks to be left alone for `pause` (503 with Retry-After).
+    fn told_to_wait(&mut self, now: Instant, way: Way, pause: Duration);
     /// Somebody is there.
     fn works(&mut self, way: Way);
     /// True while this way is tried last.
@@ -106,6 +109,16 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// What a response to our INVITE says of its way: somebody is there, or wants to be left alone for a while
+    /// (RFC 3261 21.5.4).
+    pub fn heard_on(&mut self, way: Way, response: &Response) {
+        match response.pause() {
+            None if response.status == Status::SERVICE_UNAVAILABLE => {}
+            None => self.supply.works(way),
+            Some(pause) => self.supply.told_to_wait(self.now.instant, way, pause),
+        }
+    }
+
     /// True while this address of the trunk is tried last.
     pub fn is_penalised(&self, trunk: &Trunk, address: SocketAddr) -> bool {
         self.supply.is_penalised(self.now.instant, Way { trunk: trunk.id, address })

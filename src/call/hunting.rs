@@ -217,9 +217,7 @@ impl Hunting {
         match std::mem::replace(&mut self.attempt, Attempt::None) {
             Attempt::Inviting(inviting) if inviting.invite.branch == *branch => {
                 common.timers.stop(CallTimer::NoResponse);
-                if response.status != Status::SERVICE_UNAVAILABLE {
-                    work.supply.works(inviting.way());
-                }
+                work.heard_on(inviting.way(), response);
                 match response.status.code() {
                     100..=199 => self.provisional(common, inviting, response, flow, work),
                     200..=299 => self.answered(common, *inviting, response, flow, work),

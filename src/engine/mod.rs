@@ -16,6 +16,7 @@ mod transactions;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -28,7 +29,7 @@ use crate::media::dtmf::HeardDigit;
 use crate::media::plan::{MediaCommand, MediaEvent, PortLease};
 use crate::media::presence::Change;
 use crate::registration;
-use crate::route::health::{Health, Way};
+use crate::route::health::{Evidence, Health, Way};
 use crate::route::snapshot::Snapshot;
 use crate::route::trunk::Trunk;
 use crate::sip::auth::DigestServer;
@@ -126,11 +127,15 @@ impl Supply for ProcessSupply {
     }
 
     fn failed(&mut self, now: Instant, way: Way) {
-        self.health.failed(now, way);
+        self.health.failed(now, way, Evidence::Call);
+    }
+
+    fn told_to_wait(&mut self, now: Instant, way: Way, pause: Duration) {
+        self.health.told_to_wait(now, way, pause, Evidence::Call);
     }
 
     fn works(&mut self, way: Way) {
-        self.health.works(way);
+        self.health.works(way, Evidence::Call);
     }
 
     fn is_penalised(&self, now: Instant, way: Way) -> bool {
@@ -436,10 +441,10 @@ impl Engine {
             }
             News::Response { user: User::Probe(probe), response, .. } => {
                 if response.status.is_final() {
-                    self.probed(probe, Ok(response.status), out);
+                    self.probe_answered(now, probe, &response, out);
                 }
             }
-            News::Failed { user: User::Probe(probe), cause, .. } => self.probed(probe, Err(cause), out),
+            News::Failed { user: User::Probe(probe), cause, .. } => self.probe_failed(now, probe, cause, out),
             News::Response { user: User::Registration(id), branch, response, flow } => {
                 let input = registration::Input::Response { branch, response, flow };
                 self.registration(now, id, Some(input), out);

@@ -12,9 +12,10 @@ use crate::base::limits::MAX_FORWARDS;
 use crate::call::compose::NewRequest;
 use crate::call::own_address::OwnAddress;
 use crate::call::{Branch, CallInput, Cause, ClientRequest, Side};
+use crate::route::health::{Evidence, Way};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Resolve, ResolveFailure, Resolved, Target, Transmit};
-use crate::sip::{Host, Method, NameAddr, SipUri, Status, Uri};
+use crate::sip::{Host, Method, NameAddr, Response, SipUri, Status, Uri};
 use crate::transaction::TimerValues;
 
 use super::Engine;
@@ -104,8 +105,38 @@ impl Engine {
         let to = Destination::Target(target);
         let request =
             ClientRequest { side: Side::Callee, branch, method: Method::Options, bytes, to, timers, opens: None };
+        self.probes.asked(id, address);
         // Without room for it the probe is left out; the next one comes.
         let _ = self.transactions.request(now.instant, Box::new(request), User::Probe(id));
+    }
+
+    /// The way a probe took last.
+    fn way_of(&self, id: ProbeId) -> Option<Way> {
+        let probe = self.probes.probe(id)?;
+        Some(Way { trunk: probe.trunk, address: probe.asked? })
+    }
+
+    /// RFC 3261 21.5.4 holds for OPTIONS as for INVITE: a 503 says that no call is taken there now.
+    pub(super) fn probe_answered(&mut self, now: Now, id: ProbeId, response: &Response, out: &mut Outbox) {
+        let way = self.way_of(id);
+        let health = &mut self.supply.health;
+        match (way, response.pause()) {
+            (None, _) => {}
+            (Some(way), Some(pause)) => health.told_to_wait(now.instant, way, pause, Evidence::Probe),
+            (Some(way), None) if response.status == Status::SERVICE_UNAVAILABLE => {
+                health.failed(now.instant, way, Evidence::Probe);
+            }
+            (Some(way), None) => health.works(way, Evidence::Probe),
+        }
+        self.probed(id, Ok(response.status), out);
+    }
+
+    /// Nobody answered, or nobody could be asked. Our own table without room says nothing about the way.
+    pub(super) fn probe_failed(&mut self, now: Now, id: ProbeId, cause: Cause, out: &mut Outbox) {
+        if let Some(way) = self.way_of(id).filter(|_| cause != Cause::TooManyCalls) {
+            self.supply.health.failed(now.instant, way, Evidence::Probe);
+        }
+        self.probed(id, Err(cause), out);
     }
 
     /// Tells what a probe found. Any final response means that somebody is there.

@@ -22,6 +22,8 @@ pub struct Probe {
     pub target: usize,
     pub name: Arc<str>,
     pub interval: Duration,
+    /// Where the last question went.
+    pub asked: Option<SocketAddr>,
 }
 
 /// When each target is asked next.
@@ -48,8 +50,13 @@ impl Probes {
                 self.next_id += 1;
                 let first = trunk.options.interval.min(FIRST_WITHIN);
                 self.wake_ups.set(id, Some(now + jitter(first, entropy)));
-                let probe =
-                    Probe { trunk: trunk.id, target, name: Arc::clone(&spec.host), interval: trunk.options.interval };
+                let probe = Probe {
+                    trunk: trunk.id,
+                    target,
+                    name: Arc::clone(&spec.host),
+                    interval: trunk.options.interval,
+                    asked: None,
+                };
                 self.probes.insert(id, probe);
             }
         }
@@ -66,6 +73,13 @@ impl Probes {
 
     pub fn probe(&self, id: ProbeId) -> Option<&Probe> {
         self.probes.get(&id)
+    }
+
+    /// The question went to this address.
+    pub fn asked(&mut self, id: ProbeId, address: SocketAddr) {
+        if let Some(probe) = self.probes.get_mut(&id) {
+            probe.asked = Some(address);
+        }
     }
 
     /// The name of a target is being asked for.

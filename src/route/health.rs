@@ -35,24 +35,45 @@ pub struct Health {
 struct Penalty {
     length: Duration,
     until: Instant,
+    evidence: Evidence,
+}
+
+/// What showed that a way fails, or works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// A call's INVITE.
+    Call,
+    /// One of our OPTIONS. That these are answered takes nothing back of what a call has found.
+    Probe,
 }
 
 impl Health {
     /// No answer came on this way, or none that says that anybody can take a call there (503). A failure during a
     /// penalty is the same failure seen by another call: it changes nothing.
-    pub fn failed(&mut self, now: Instant, way: Way) {
+    pub fn failed(&mut self, now: Instant, way: Way, evidence: Evidence) {
         let length = match self.penalties.get(&way) {
             Some(penalty) if now < penalty.until => return,
             Some(penalty) if now < penalty.until + FORGOTTEN => (penalty.length * 2).min(LONGEST),
             Some(_) | None => SHORTEST,
         };
         self.make_room(way);
-        self.penalties.insert(way, Penalty { length, until: now + length });
+        self.penalties.insert(way, Penalty { length, until: now + length, evidence });
+    }
+
+    /// Who answers there asks to be left alone for `pause` (503 with Retry-After, RFC 3261 21.5.4). Asked for longer than
+    /// the longest penalty, that one is kept.
+    pub fn told_to_wait(&mut self, now: Instant, way: Way, pause: Duration, evidence: Evidence) {
+        let until = now + pause.min(LONGEST);
+        self.make_room(way);
+        let known = self.penalties.entry(way).or_insert(Penalty { length: SHORTEST, until, evidence });
+        (known.until, known.evidence) = (until, evidence);
     }
 
     /// Somebody answered on this way.
-    pub fn works(&mut self, way: Way) {
-        self.penalties.remove(&way);
+    pub fn works(&mut self, way: Way, evidence: Evidence) {
+        if self.penalties.get(&way).is_some_and(|penalty| evidence == Evidence::Call || penalty.evidence == evidence) {
+            self.penalties.remove(&way);
+        }
     }
 
     /// True while this way is to be tried last.
@@ -86,7 +107,7 @@ mod tests {
     #[test]
     fn a_failure_penalises_its_own_way_for_half_a_minute() {
         let mut health = Health::default();
-        health.failed(at(0), way(1));
+        health.failed(at(0), way(1), Evidence::Call);
         assert!(health.is_penalised(at(29), way(1)));
         assert!(!health.is_penalised(at(30), way(1)));
         assert!(!health.is_penalised(at(1), way(2)));
@@ -99,7 +120,7 @@ mod tests {
         let mut now = at(0);
         let mut lengths = Vec::new();
         for _ in 0..7 {
-            health.failed(now, way(1));
+            health.failed(now, way(1), Evidence::Call);
             let until = health.penalties[&way(1)].until;
             lengths.push(until.since(now).as_secs());
             now = until;
@@ -110,25 +131,25 @@ mod tests {
     #[test]
     fn calls_that_fail_together_count_once() {
         let mut health = Health::default();
-        (0..10).for_each(|second| health.failed(at(second), way(1)));
+        (0..10).for_each(|second| health.failed(at(second), way(1), Evidence::Call));
         assert!(!health.is_penalised(at(30), way(1)));
     }
 
     #[test]
     fn an_answer_clears_the_past() {
         let mut health = Health::default();
-        health.failed(at(0), way(1));
-        health.works(way(1));
+        health.failed(at(0), way(1), Evidence::Call);
+        health.works(way(1), Evidence::Call);
         assert!(!health.is_penalised(at(1), way(1)));
-        health.failed(at(2), way(1));
+        health.failed(at(2), way(1), Evidence::Call);
         assert!(!health.is_penalised(at(32), way(1)));
     }
 
     #[test]
     fn a_failure_long_ago_is_forgotten() {
         let mut health = Health::default();
-        health.failed(at(0), way(1));
-        health.failed(at(30 + 3600), way(1));
+        health.failed(at(0), way(1), Evidence::Call);
+        health.failed(at(30 + 3600), way(1), Evidence::Call);
         assert!(!health.is_penalised(at(30 + 3600 + 30), way(1)));
     }
 
@@ -136,8 +157,36 @@ mod tests {
     fn the_table_does_not_grow_without_end() {
         let mut health = Health::default();
         for port in 1..=5000 {
-            health.failed(at(u64::from(port)), Way { trunk: TrunkId(0), address: ([192, 0, 2, 1], port).into() });
+            health.failed(
+                at(u64::from(port)),
+                Way { trunk: TrunkId(0), address: ([192, 0, 2, 1], port).into() },
+                Evidence::Call,
+            );
         }
         assert_eq!(health.penalties.len(), WAYS);
+    }
+
+    #[test]
+    fn a_peer_that_names_its_pause_is_left_alone_that_long() {
+        let mut health = Health::default();
+        health.told_to_wait(at(0), way(1), Duration::from_secs(120), Evidence::Call);
+        health.failed(at(0), way(1), Evidence::Call);
+        assert!(health.is_penalised(at(119), way(1)) && !health.is_penalised(at(120), way(1)));
+        health.told_to_wait(at(200), way(1), Duration::from_secs(5), Evidence::Call);
+        assert!(health.is_penalised(at(204), way(1)) && !health.is_penalised(at(205), way(1)));
+        health.told_to_wait(at(300), way(1), Duration::from_secs(86_400), Evidence::Call);
+        assert!(!health.is_penalised(at(300 + 600), way(1)));
+    }
+
+    #[test]
+    fn an_answered_probe_lifts_what_a_probe_has_found_and_nothing_else() {
+        let mut health = Health::default();
+        health.failed(at(0), way(1), Evidence::Call);
+        health.failed(at(0), way(2), Evidence::Probe);
+        health.works(way(1), Evidence::Probe);
+        health.works(way(2), Evidence::Probe);
+        assert!(health.is_penalised(at(1), way(1)) && !health.is_penalised(at(1), way(2)));
+        health.works(way(1), Evidence::Call);
+        assert!(!health.is_penalised(at(1), way(1)));
     }
 }

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::grammar::{ListItems, share, share_cow};
 pub use super::header::Name;
-use super::header::{CSeq, NameAddr, Via, token_list};
+use super::header::{CSeq, NameAddr, RetryAfter, Via, token_list};
 use super::method::Method;
 pub use super::rejection::{Rejection, RejectionKind};
 use super::scan::{Field, Head};
@@ -162,6 +163,16 @@ pub struct Response {
     pub to: NameAddr,
     pub call_id: Bytes,
     pub cseq: CSeq,
+}
+
+impl Response {
+    /// How long a 503 asks us to send nothing more there (RFC 3261 20.33, 21.5.4); `None` for other responses, and for a
+    /// 503 that does not say.
+    pub fn pause(&self) -> Option<Duration> {
+        let asked = self.message.header(Name::RetryAfter).filter(|_| self.status == Status::SERVICE_UNAVAILABLE)?;
+        let asked = RetryAfter::parse(&Bytes::copy_from_slice(&asked)).ok()?;
+        Some(Duration::from_secs(asked.seconds.into()))
+    }
 }
 
 /// A request or a response.

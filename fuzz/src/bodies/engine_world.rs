@@ -440,10 +440,10 @@ impl World {
             SipMessage::Request(request) => {
                 assert!(request.max_forwards.is_some(), "a request without Max-Forwards");
                 let open = agent.map(|agent| &mut self.agents[agent].open);
-                if let Some(open) = open.filter(|open| request.method != Method::Ack && open.len() < 16) {
-                    if !open.contains(&text) {
-                        open.push(text);
-                    }
+                if let Some(open) =
+                    open.filter(|open| request.method != Method::Ack && open.len() < 16 && !open.contains(&text))
+                {
+                    open.push(text);
                 }
             }
         }

@@ -19,8 +19,11 @@ use std::net::SocketAddr;
 
 use trunkline::sip::SipMessage;
 
+/// What one input is given to.
+pub type Body = fn(&[u8]);
+
 /// Every body by the name of its target.
-pub const ALL: [(&str, fn(&[u8])); 13] = [
+pub const ALL: [(&str, Body); 13] = [
     ("message", message::run),
     ("stream", stream::run),
     ("uri", uri::run),

@@ -24,15 +24,15 @@ pub fn run(octets: &[u8]) {
     let Ok(read) = a.read_offer(offer) else { return };
     let Ok(ours) = b.write_offer(&read.plan) else { return };
     sound(&ours, "203.0.113.11");
-    if let Ok(accepted) = b.read_answer(answer) {
-        if let Ok(back) = a.write_answer(&read, &accepted) {
-            sound(&back, "203.0.113.10");
-            answers(offer, &back);
-            assert!(a.repeat().is_some_and(|again| again == back), "the same is said again");
-            // RFC 3264 8: the same offer once more changes nothing.
-            if let Ok(again) = a.read_offer(offer) {
-                assert!(a.is_refresh(&again));
-            }
+    if let Ok(accepted) = b.read_answer(answer)
+        && let Ok(back) = a.write_answer(&read, &accepted)
+    {
+        sound(&back, "203.0.113.10");
+        answers(offer, &back);
+        assert!(a.repeat().is_some_and(|again| again == back), "the same is said again");
+        // RFC 3264 8: the same offer once more changes nothing.
+        if let Ok(again) = a.read_offer(offer) {
+            assert!(a.is_refresh(&again));
         }
     }
     // The other way round: our offer against the peer's text as its answer.

@@ -265,9 +265,7 @@ impl Seeking {
             return Progress::Nothing;
         };
         common.timers.stop(CallTimer::NoResponse);
-        if response.status != Status::SERVICE_UNAVAILABLE {
-            work.supply.works(inviting.way());
-        }
+        work.heard_on(inviting.way(), response);
         let (trunk, cause) = (Arc::clone(&inviting.candidate.trunk), Cause::Refused(response.status));
         match response.status.code() {
             100..=199 => {
