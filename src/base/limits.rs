@@ -45,8 +45,6 @@ pub const REFER_HEADERS: usize = 16;
 /// Transfers and replacements of one call (RFC 3515 4.4: chains may circle). At the limit REFER and INVITE with Replaces
 /// are answered 482.
 pub const CALL_TRANSFERS: u32 = 32;
-/// REFER and NOTIFY of one call on their way across, where the trunk passes them. At the limit: 491.
-pub const PASSED_REQUESTS: usize = 8;
 /// Contacts of one 3xx that are looked at.
 pub const REDIRECT_CONTACTS: usize = 8;
 /// 3xx that one call follows (RFC 3261 8.1.3.4: no target twice). At the limit: 482.
@@ -55,6 +53,14 @@ pub const CALL_REDIRECTS: u32 = 5;
 pub const TRANSFEROR_LEAVES: Duration = Duration::from_secs(10);
 /// Hops a request may take from us on (RFC 7332, RFC 3261 8.1.1.6).
 pub const MAX_FORWARDS: u8 = 70;
+/// Longest interval of a session timer in seconds: a day, as long as a call may last by default. A peer that asks for more
+/// gets this; one that demands more (Min-SE) is not called again.
+pub const SESSION_EXPIRES_S: u32 = 86_400;
+/// Requests of one party that are on their way to the other at once: INFO, MESSAGE, NOTIFY and unknown ones (more: 500 with
+/// Retry-After), and REFERs with their NOTIFYs, where the trunk passes them (more: 491).
+pub const PASSED_REQUESTS: usize = 8;
+/// Octets of a body that crosses with such a request or its answer. More: 413; an answer's body is left out.
+pub const PASSED_BODY_OCTETS: usize = 16 * 1024;
 /// Octets of a configuration file. A node with thousands of trunks stays below 1 MiB. More: refused.
 pub const CONFIG_OCTETS: u64 = 4 * 1024 * 1024;
 /// Findings shown of one configuration file; the rest is counted only.

@@ -47,6 +47,7 @@ impl Hunting {
         };
         let mut callee = Leg::new(Side::Callee, candidate.trunk, invite.own.clone(), dialog, media, flow);
         callee.proof = invite.proof.clone();
+        callee.begins(invite.session.clone(), response, work);
         work.out.push(Effect::DialogOpened { key: callee.key(), side: Side::Callee });
         callee.acknowledge(&invite.branch, invite.cseq(), work);
         common.timers.stop_all();

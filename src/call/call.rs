@@ -207,7 +207,8 @@ impl Call {
                 }
             }
         };
-        let caller = Leg::new(Side::Caller, trunk, own, dialog, media, flow);
+        let mut caller = Leg::new(Side::Caller, trunk, own, dialog, media, flow);
+        caller.taken.hear(&request.message);
         work.out.push(Effect::DialogOpened { key: caller.key(), side: Side::Caller });
         let timers = Timers::default();
         let (losers, departing) = (Vec::new(), Departing::default());
@@ -313,7 +314,7 @@ impl Call {
     /// The next moment [`Call::handle_timeout`] must be called.
     pub fn next_timeout(&self) -> Option<Instant> {
         let callee = match &self.state {
-            State::Established(established) => established.callee().next_timeout(),
+            State::Established(established) => established.next_timeout(&self.common),
             State::Releasing(releasing) => releasing.callee().and_then(Leg::next_timeout),
             State::Hunting(_) | State::Ended => None,
         };

@@ -45,6 +45,8 @@ pub enum Cause {
     NoPrack,
     /// No media came from a party for the trunk's `media.silence_s`.
     MediaSilent,
+    /// No refresh of a party's session came in time, or none of ours was taken (RFC 4028 10).
+    SessionExpired,
     /// A party's dialog is gone (481 or silence to a request inside the call).
     DialogLost,
     /// A party left the call because it transferred it.
@@ -112,6 +114,7 @@ impl Cause {
             Cause::NoAck => line(408, 102, Final, "no_ack", "No ACK for the answer"),
             Cause::NoPrack => line(504, 102, Final, "no_prack", "No PRACK for a provisional response"),
             Cause::MediaSilent => line(408, 31, Final, "media_silent", "No media from a party"),
+            Cause::SessionExpired => line(408, 102, Final, "session_expired", "The session was not refreshed in time"),
             Cause::DialogLost => line(481, 31, Final, "dialog_lost", "A party lost the call"),
             Cause::Transferred => line(200, 16, Final, "transferred", "Call transferred"),
             Cause::Replaced => line(200, 16, Final, "replaced", "Replaced by another party"),

@@ -18,8 +18,6 @@ use crate::sip::{Method, Name, RAck, RSeq, Response, ResponseHead, SipMessage, S
 pub use crate::route::presence::ALLOW;
 /// Bodies we read (RFC 3261 20.1).
 pub const ACCEPT: &str = "application/sdp";
-/// Extensions we support: none that needs an option tag (RFC 3261 20.37: empty means none).
-pub const SUPPORTED: &str = "";
 /// Option tag of reliable provisional responses (RFC 3262 8.1).
 pub const RELIABLE: &str = "100rel";
 /// Content-Type of every body we write.
@@ -81,6 +79,7 @@ impl NewRequest {
             .header(Name::Contact, own.contact())
             .header(Name::Accept, ACCEPT)
             .header(Name::Allow, own.allow())
+            .header(Name::Supported, own.supported())
             .finish()
     }
 }
@@ -95,12 +94,14 @@ pub enum Inside<'a> {
     Ack,
     /// CANCEL of our re-INVITE with the same branch and number (RFC 3261 9.1), with why.
     Cancel(Cause),
+    /// UPDATE: with this offer, or to refresh the session (RFC 3311, RFC 4028 7.4).
+    Update(Option<&'a [u8]>, &'a Credentials),
     /// INFO with a digit.
-    Digit(HeardDigit),
+    Digit(HeardDigit, &'a Credentials),
+    /// A request whose fields are settled elsewhere.
+    Carried(&'a Carried),
     /// PRACK of this provisional response (RFC 3262 7.1); our INVITEs carry an offer, so it never carries an answer.
     Prack(&'a RAck, &'a Credentials),
-    /// REFER or NOTIFY.
-    Carried(&'a Carried),
 }
 
 /// A request whose fields are settled elsewhere.
@@ -120,7 +121,8 @@ impl Inside<'_> {
             Inside::Bye(..) => Method::Bye,
             Inside::Ack => Method::Ack,
             Inside::Cancel(_) => Method::Cancel,
-            Inside::Digit(_) => Method::Info,
+            Inside::Update(..) => Method::Update,
+            Inside::Digit(..) => Method::Info,
             Inside::Carried(carried) => carried.method.clone(),
             Inside::Prack(..) => Method::Prack,
         }
@@ -143,27 +145,37 @@ pub fn inside(dialog: &Dialog, own: &OwnAddress, branch: &Branch, cseq: u32, wha
         .header(Name::CallId, &dialog.call_id)
         .text(Name::CSeq, format_args!("{cseq} {method}"));
     match what {
-        Inside::Invite(offer, credentials) => {
-            let writer = proven(writer, credentials).header(Name::Contact, own.contact());
-            writer.header(Name::Allow, own.allow()).body(SDP, offer)
-        }
+        Inside::Invite(offer, credentials) => described(changing(proven(writer, credentials), own), Some(offer)),
+        Inside::Update(offer, credentials) => described(changing(proven(writer, credentials), own), *offer),
         Inside::Bye(cause, credentials) => proven(writer, credentials).header(Name::Reason, cause.reason()).finish(),
         Inside::Cancel(cause) => writer.header(Name::Reason, cause.reason()).finish(),
         Inside::Ack => writer.finish(),
         Inside::Prack(rack, credentials) => proven(writer, credentials).header(Name::RAck, rack.to_string()).finish(),
-        Inside::Digit(heard) => {
-            let writer = writer.header(Name::Contact, own.contact());
+        Inside::Digit(heard, credentials) => {
+            let writer = proven(writer, credentials).header(Name::Contact, own.contact());
             writer.body(digits::DTMF_RELAY, digits::write_relay(*heard).as_bytes())
         }
-        Inside::Carried(carried) => {
-            let writer = writer.header(Name::Contact, own.contact());
-            let writer = carried.headers.iter().fold(writer, |writer, (name, value)| writer.raw(name, value));
-            match &carried.body {
-                Some((kind, body)) => writer.body(kind, body),
-                None => writer.finish(),
-            }
-        }
+        Inside::Carried(carried) => loaded(writer.header(Name::Contact, own.contact()), carried),
     }
+}
+
+/// What a request that refreshes the target says of us (RFC 3261 14.1, RFC 3311 5.1).
+fn changing(writer: Writer, own: &OwnAddress) -> Writer {
+    supported(writer.header(Name::Contact, own.contact()).header(Name::Allow, own.allow()), own)
+}
+
+fn loaded(writer: Writer, carried: &Carried) -> Bytes {
+    let writer = carried.headers.iter().fold(writer, |writer, (name, value)| writer.raw(name, value));
+    match &carried.body {
+        Some((kind, body)) => writer.body(kind, body),
+        None => writer.finish(),
+    }
+}
+
+/// The answer to a request that crossed.
+pub fn carried_response(status: Status, head: &ResponseHead, own: &OwnAddress, answer: &Carried) -> Bytes {
+    let writer = Writer::response_from(status, None, head, None).header(Name::Allow, own.allow());
+    loaded(if status.is_success() { writer.header(Name::Contact, own.contact()) } else { writer }, answer)
 }
 
 fn proven(writer: Writer, credentials: &Credentials) -> Writer {
@@ -194,8 +206,10 @@ pub fn failure_ack(invite: &Bytes, response: &Response) -> Option<Bytes> {
 pub fn inside_response(status: Status, head: &ResponseHead, own: &OwnAddress) -> Bytes {
     let mut writer = Writer::response_from(status, None, head, None).header(Name::Allow, own.allow());
     if status.is_success() {
-        writer =
-            writer.header(Name::Contact, own.contact()).header(Name::Accept, ACCEPT).header(Name::Supported, SUPPORTED);
+        writer = writer
+            .header(Name::Contact, own.contact())
+            .header(Name::Accept, ACCEPT)
+            .header(Name::Supported, own.supported());
     }
     if status == Status::SERVER_INTERNAL_ERROR {
         writer = writer.header(Name::RetryAfter, RETRY_AFTER_S.to_string());
@@ -222,7 +236,7 @@ pub fn options_response(head: &ResponseHead, tag: &[u8], own: &OwnAddress) -> By
         .header(Name::Contact, own.contact())
         .header(Name::Accept, ACCEPT)
         .header(Name::Allow, own.allow())
-        .header(Name::Supported, SUPPORTED)
+        .header(Name::Supported, own.supported())
         .finish()
 }
 
@@ -268,6 +282,29 @@ fn dialog_writer(status: Status, head: &ResponseHead, dialog: &Dialog, own: &Own
     let writer = recorded(dialog).iter().fold(writer, |writer, route| writer.header(Name::RecordRoute, route));
     let writer = writer.header(Name::Contact, own.contact()).header(Name::Allow, own.allow());
     if status.is_success() { supported(writer, own) } else { writer }
+}
+
+/// 200 to an INVITE or UPDATE: the dialog's, with these fields of its session.
+pub fn accepting_response(
+    head: &ResponseHead,
+    dialog: &Dialog,
+    own: &OwnAddress,
+    fields: &Credentials,
+    body: Option<&[u8]>,
+) -> Bytes {
+    described(proven(dialog_writer(Status::OK, head, dialog, own), fields), body)
+}
+
+/// 422 with the least interval that is taken (RFC 4028 6).
+pub fn interval_too_small(head: &ResponseHead, tag: &[u8], min_se: u32) -> Bytes {
+    let writer = Writer::response_from(Status::SESSION_INTERVAL_TOO_SMALL, None, head, Some(tag));
+    writer.header(Name::MinSe, min_se.to_string()).finish()
+}
+
+/// 500 to a request that came while another of the same party waits for its answer (RFC 3261 14.2, RFC 3311 5.2).
+pub fn try_again_response(head: &ResponseHead, own: &OwnAddress, seconds: u64) -> Bytes {
+    let writer = Writer::response_from(Status::SERVER_INTERNAL_ERROR, None, head, None);
+    writer.header(Name::Allow, own.allow()).header(Name::RetryAfter, seconds.to_string()).finish()
 }
 
 /// 200 to a PRACK or an UPDATE with the answer to what it offered.

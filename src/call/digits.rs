@@ -96,22 +96,28 @@ pub fn write_relay(heard: HeardDigit) -> String {
 #[derive(Clone, Default)]
 pub struct DigitLine {
     waiting: VecDeque<HeardDigit>,
-    /// Our INFO without a final answer.
-    sent: Option<Branch>,
+    /// Our INFO without a final answer, and its digit.
+    sent: Option<(Branch, HeardDigit)>,
 }
 
 impl fmt::Debug for DigitLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DigitLine").field("waiting", &self.waiting.len()).field("sent", &self.sent).finish()
+        f.debug_struct("DigitLine")
+            .field("waiting", &self.waiting.len())
+            .field("sent", &self.sent.as_ref().map(|(branch, _)| branch))
+            .finish()
     }
 }
 
 impl DigitLine {
-    /// Appends a digit; past `DIGIT_QUEUE` it is lost: a peer that answers no INFO takes none of them either.
-    pub fn push(&mut self, digit: HeardDigit) {
-        if self.waiting.len() < DIGIT_QUEUE {
+    /// Appends a digit. False past `DIGIT_QUEUE`: it is lost, since a peer that answers no INFO takes none of them either.
+    #[must_use]
+    pub fn push(&mut self, digit: HeardDigit) -> bool {
+        let has_room = self.waiting.len() < DIGIT_QUEUE;
+        if has_room {
             self.waiting.push_back(digit);
         }
+        has_room
     }
 
     /// The digit to be sent now; nothing while an INFO is out. Call [`DigitLine::sent`] with its branch.
@@ -119,13 +125,18 @@ impl DigitLine {
         if self.sent.is_some() { None } else { self.waiting.pop_front() }
     }
 
-    pub fn sent(&mut self, branch: Branch) {
-        self.sent = Some(branch);
+    pub fn sent(&mut self, branch: Branch, digit: HeardDigit) {
+        self.sent = Some((branch, digit));
+    }
+
+    /// The digit of our INFO with this branch.
+    pub fn told_by(&self, branch: &Branch) -> Option<HeardDigit> {
+        self.sent.as_ref().filter(|(sent, _)| sent == branch).map(|(_, digit)| *digit)
     }
 
     /// A final answer, or none any more, to the INFO with `branch`. True when it was ours.
     pub fn answered(&mut self, branch: &Branch) -> bool {
-        self.sent.take_if(|sent| sent == branch).is_some()
+        self.sent.take_if(|(sent, _)| sent == branch).is_some()
     }
 }
 
@@ -168,10 +179,10 @@ mod tests {
     fn one_info_is_out_at_a_time_and_the_order_stays() {
         let mut line = DigitLine::default();
         let heard = |event| HeardDigit { digit: Digit::from_event(event).unwrap(), duration: USUAL_DURATION };
-        (0..3).for_each(|event| line.push(heard(event)));
+        (0..3).for_each(|event| assert!(line.push(heard(event))));
         let branch = |n: u8| Branch::of([n; 12]);
         assert_eq!(line.next(), Some(heard(0)));
-        line.sent(branch(1));
+        line.sent(branch(1), heard(0));
         assert_eq!(line.next(), None);
         assert!(!line.answered(&branch(2)));
         assert!(line.answered(&branch(1)));

@@ -6,16 +6,20 @@ use super::cause::Cause;
 use super::compose;
 use super::digits::{InfoBody, read_info};
 use super::effect::{Branch, Effect, Work};
-use super::exchange::Exchange;
+use super::exchange::{Exchange, Held};
+use super::handing::Handed;
+use super::hunting::description;
 use super::leg::{Leg, Pending};
 use super::proof::is_challenge;
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
+use super::screening;
 use super::transfer::{Moves, Turn};
-use super::treatment::{Treatment, treatment};
+use super::treatment::{Treatment, by_rule, treatment};
 use crate::base::ids::{EndpointId, TransactionId};
 use crate::media::dtmf::HeardDigit;
 use crate::route::media::TrunkDtmf;
+use crate::route::methods::Rule;
 use crate::sip::flow::Flow;
 use crate::sip::{Method, Request, Response, Status};
 
@@ -28,15 +32,15 @@ pub(super) struct Established {
     pub(super) untold: Option<Side>,
     /// Parties that are exchanged for others.
     pub(super) moves: Moves,
+    /// A re-INVITE that waits for the exchange before it.
+    pub(super) held: Option<Box<Held>>,
+    /// Requests that are on their way from one party to the other.
+    pub(super) handed: Vec<Handed>,
 }
 
 impl Established {
     pub fn new(callee: Leg, exchange: Exchange) -> Established {
-        Established { callee, exchange, untold: None, moves: Moves::default() }
-    }
-
-    pub const fn callee(&self) -> &Leg {
-        &self.callee
+        Established { callee, exchange, untold: None, moves: Moves::default(), held: None, handed: Vec::new() }
     }
 
     /// The leg of `side`, and the other one.
@@ -49,14 +53,21 @@ impl Established {
 
     /// Handles one input.
     pub fn handle(self: Box<Self>, common: &mut Common, input: CallInput, work: &mut Work<'_>) -> State {
+        match self.take(common, input, work) {
+            State::Established(established) => established.next_in_line(common, work),
+            state => state,
+        }
+    }
+
+    fn take(self: Box<Self>, common: &mut Common, input: CallInput, work: &mut Work<'_>) -> State {
         match self.moved(common, input, work) {
             Turn::Done(state) => state,
-            Turn::Left(established, input) => established.handle_own(common, input, work),
+            Turn::Left(established, input) => established.take_own(common, input, work),
         }
     }
 
     /// What has nothing to do with a transfer.
-    fn handle_own(self: Box<Self>, common: &mut Common, input: CallInput, work: &mut Work<'_>) -> State {
+    fn take_own(self: Box<Self>, common: &mut Common, input: CallInput, work: &mut Work<'_>) -> State {
         match input {
             CallInput::Request { side, transaction, request, flow } => {
                 self.request(common, side, transaction, &request, flow, work)
@@ -92,8 +103,18 @@ impl Established {
             respond(&pending, Status::SERVER_INTERNAL_ERROR, leg, work);
             return State::Established(self);
         }
-        let status = match treatment(&request.method) {
+        let treatment = treatment(&request.method, &leg.trunk.methods);
+        if treatment != Treatment::End {
+            self = match self.screened(common, side, &pending, request, work) {
+                Ok(established) => established,
+                Err(refused) => return refused,
+            };
+        }
+        let (leg, _) = self.legs(common, side);
+        let status = match treatment {
             Treatment::Cross => return self.invited_again(common, side, pending, request, flow, work),
+            Treatment::Update => return self.updated(common, side, pending, request, flow, work),
+            Treatment::Hand => return self.hand_over(common, side, pending, request, work),
             Treatment::End => {
                 // RFC 3261 table 2: the answer to a BYE names no Contact.
                 let bytes = compose::plain_response(Status::OK, &pending.head, None);
@@ -101,7 +122,7 @@ impl Established {
                 return self.ended_by(common, side, work);
             }
             Treatment::Answer => Status::OK,
-            Treatment::Digits => return self.digits(common, side, &pending, request, work),
+            Treatment::Digits(rule) => return self.info(common, side, pending, request, rule, work),
             Treatment::Acknowledge => leg.late_prack(request),
             Treatment::Refuse => Status::METHOD_NOT_ALLOWED,
             Treatment::Unknown => Status::NOT_IMPLEMENTED,
@@ -110,24 +131,54 @@ impl Established {
         State::Established(self)
     }
 
-    /// INFO: a digit for the other party, from a trunk that sends its digits so.
-    fn digits(
+    /// RFC 3261 8.2.2.3 and RFC 4028 6: an extension that is required and not known, an interval that is too small. A BYE is
+    /// never refused for it: the call is over whatever it requires.
+    fn screened(
         mut self: Box<Self>,
         common: &mut Common,
         side: Side,
         asked: &Pending,
         request: &Request,
         work: &mut Work<'_>,
+    ) -> Result<Box<Self>, State> {
+        let (leg, _) = self.legs(common, side);
+        let (status, bytes) = match (screening::extensions(request, &leg.trunk), leg.session_of(asked)) {
+            (Err(refusal), _) => (refusal.status(), compose::screened(&refusal, &asked.head, None)),
+            (Ok(()), Err(min_se)) if matches!(request.method, Method::Invite | Method::Update) => {
+                let bytes = compose::interval_too_small(&asked.head, &leg.dialog.local_tag, min_se);
+                (Status::SESSION_INTERVAL_TOO_SMALL, bytes)
+            }
+            (Ok(()), Ok(()) | Err(_)) => return Ok(self),
+        };
+        work.out.push(Effect::Respond { transaction: asked.transaction, status, bytes });
+        Err(State::Established(self))
+    }
+
+    /// INFO: a digit for the other party, from a trunk that sends its digits so; anything else as the table says.
+    fn info(
+        mut self: Box<Self>,
+        common: &mut Common,
+        side: Side,
+        asked: Pending,
+        request: &Request,
+        rule: Rule,
+        work: &mut Work<'_>,
     ) -> State {
         let (leg, other) = self.legs(common, side);
-        let (status, digit) = match (leg.media.media.dtmf(), read_info(request)) {
-            (TrunkDtmf::Rfc4733 | TrunkDtmf::Inband, _) => (Status::METHOD_NOT_ALLOWED, None),
-            (TrunkDtmf::Info, InfoBody::Digit(digit)) => (Status::OK, Some(digit)),
-            (TrunkDtmf::Info, InfoBody::Nothing) => (Status::OK, None),
-            (TrunkDtmf::Info, InfoBody::OtherType) => (Status::UNSUPPORTED_MEDIA_TYPE, None),
-            (TrunkDtmf::Info, InfoBody::Malformed) => (Status::BAD_REQUEST, None),
+        let (status, digit) = match (leg.media.media.dtmf(), read_info(request), by_rule(rule)) {
+            (TrunkDtmf::Info, InfoBody::Digit(digit), _) => (Status::OK, Some(digit)),
+            (TrunkDtmf::Info, InfoBody::Nothing, _) => (Status::OK, None),
+            (TrunkDtmf::Info, InfoBody::Malformed, _) => (Status::BAD_REQUEST, None),
+            // Its digits travel otherwise: told twice they would be heard twice.
+            (_, InfoBody::Digit(_) | InfoBody::Malformed, _) => (Status::METHOD_NOT_ALLOWED, None),
+            (_, InfoBody::OtherType | InfoBody::Nothing, Treatment::Hand) => {
+                return self.hand_over(common, side, asked, request, work);
+            }
+            (_, InfoBody::OtherType | InfoBody::Nothing, Treatment::Answer) => (Status::OK, None),
+            (TrunkDtmf::Info, InfoBody::OtherType, _) => (Status::UNSUPPORTED_MEDIA_TYPE, None),
+            (_, InfoBody::OtherType | InfoBody::Nothing, _) => (Status::METHOD_NOT_ALLOWED, None),
         };
-        respond(asked, status, leg, work);
+        respond(&asked, status, leg, work);
         if let Some(digit) = digit {
             other.tell_digit(digit, work);
         }
@@ -156,12 +207,13 @@ impl Established {
             return State::Established(self);
         }
         match self.exchange {
-            Exchange::AwaitingAnswer(waiting) if waiting == side => {
-                self.late_answer(common, side, &request.message.body(), work)
-            }
-            Exchange::AwaitingAnswer(_) | Exchange::Idle | Exchange::Crossing(_) | Exchange::Telling { .. } => {
-                State::Established(self)
-            }
+            Exchange::AwaitingAnswer(waiting) if waiting == side => self.late_answer(common, side, request, work),
+            Exchange::AwaitingAnswer(_)
+            | Exchange::Idle
+            | Exchange::Crossing(_)
+            | Exchange::Telling { .. }
+            | Exchange::Refreshing { .. }
+            | Exchange::Unwanted { .. } => State::Established(self),
         }
     }
 
@@ -174,10 +226,10 @@ impl Established {
         flow: Flow,
         work: &mut Work<'_>,
     ) -> State {
-        if response.cseq.method == Method::Info && response.status.is_final() {
-            self.legs(common, side).0.digit_told(branch, work);
+        if self.hands_by(branch) {
+            return self.handed_answer(common, branch, response, flow, work);
         }
-        if response.cseq.method != Method::Invite || common.loser_response(branch, response, flow, work) {
+        if response.cseq.method == Method::Invite && common.loser_response(branch, response, flow, work) {
             return State::Established(self);
         }
         let (leg, _) = self.legs(common, side);
@@ -188,31 +240,90 @@ impl Established {
             self.exchange.moved(branch, again);
             return State::Established(self);
         }
+        match response.cseq.method {
+            Method::Update if leg.refreshes_by(branch) => self.refreshed(common, side, branch, response, flow, work),
+            Method::Invite | Method::Update => self.change_answered(common, side, branch, response, flow, work),
+            _ => {
+                if response.status.is_final() {
+                    leg.digit_told(branch, work);
+                }
+                State::Established(self)
+            }
+        }
+    }
+
+    /// A response to our re-INVITE or UPDATE with an offer.
+    fn change_answered(
+        mut self: Box<Self>,
+        common: &mut Common,
+        side: Side,
+        branch: &Branch,
+        response: &Response,
+        flow: Flow,
+        work: &mut Work<'_>,
+    ) -> State {
+        let (leg, _) = self.legs(common, side);
+        let again = match response.status {
+            Status::SESSION_INTERVAL_TOO_SMALL => leg.ask_longer(branch, response, work),
+            status => leg.ask_by_invite(branch, status, work),
+        };
+        if let Some(again) = again {
+            self.exchange.moved(branch, again);
+            return State::Established(self);
+        }
         leg.answered(branch, response.status, work);
         if response.status.is_provisional() {
             return State::Established(self);
         }
         if response.status.is_success() {
-            leg.follow(&Method::Invite, &response.message, flow);
-            leg.acknowledge(branch, response.cseq.number, work);
+            leg.follow_answer(response, flow, work);
+            if response.cseq.method == Method::Invite {
+                leg.acknowledge(branch, response.cseq.number, work);
+            }
         }
-        match std::mem::replace(&mut self.exchange, Exchange::Idle) {
-            Exchange::Crossing(crossing) if crossing.branch == *branch && response.status.is_success() => {
-                self.crossed(common, side, *crossing, response, work)
+        match self.exchange.take_by(branch) {
+            Some(exchange) if response.status.is_success() => self.taken(common, exchange, response, work),
+            Some(exchange) => self.not_taken(common, exchange, Cause::Refused(response.status), work),
+            None => State::Established(self),
+        }
+    }
+
+    /// The party that was asked said yes.
+    fn taken(
+        self: Box<Self>,
+        common: &mut Common,
+        exchange: Exchange,
+        response: &Response,
+        work: &mut Work<'_>,
+    ) -> State {
+        match exchange {
+            Exchange::Crossing(crossing) => self.crossed(common, crossing.from.other(), *crossing, response, work),
+            Exchange::Telling { side, .. } => self.told(common, side, &description(response).unwrap_or_default(), work),
+            Exchange::Refreshing { side, .. } => {
+                self.refreshed_by_invite(common, side, &description(response).unwrap_or_default(), work)
             }
-            Exchange::Crossing(crossing) if crossing.branch == *branch => {
-                self.not_crossed(common, *crossing, Cause::Refused(response.status), work)
+            Exchange::Unwanted { side, .. } => self.unwanted_taken(common, side, response, work),
+            Exchange::Idle | Exchange::AwaitingAnswer(_) => State::Established(self),
+        }
+    }
+
+    /// It said no, or nothing.
+    fn not_taken(
+        mut self: Box<Self>,
+        common: &mut Common,
+        exchange: Exchange,
+        cause: Cause,
+        work: &mut Work<'_>,
+    ) -> State {
+        match exchange {
+            Exchange::Crossing(crossing) => self.not_crossed(common, *crossing, cause, work),
+            Exchange::Telling { side, .. } => self.not_told(common, side, cause, work),
+            Exchange::Refreshing { side, .. } | Exchange::Unwanted { side, .. } => {
+                common.timers.stop(CallTimer::Exchange);
+                self.legs(common, side).0.media.media.withdraw_offer();
+                self.not_refreshed(common, side, cause, work)
             }
-            Exchange::Telling { side, branch: telling } if telling == *branch && response.status.is_success() => {
-                self.told(common, side, &response.message.body(), work)
-            }
-            Exchange::Telling { side, branch: telling } if telling == *branch => {
-                self.not_told(common, side, Cause::Refused(response.status), work)
-            }
-            exchange => {
-                self.exchange = exchange;
-                State::Established(self)
-            }
+            Exchange::Idle | Exchange::AwaitingAnswer(_) => State::Established(self),
         }
     }
 
@@ -227,20 +338,18 @@ impl Established {
         if common.loser_failed(branch) {
             return State::Established(self);
         }
+        if self.hands_by(branch) {
+            return self.handed_in_vain(common, branch, work);
+        }
         let (leg, _) = self.legs(common, side);
+        if leg.refreshes_by(branch) {
+            return self.not_refreshed(common, side, cause, work);
+        }
         leg.unanswered(branch);
         leg.digit_told(branch, work);
-        match std::mem::replace(&mut self.exchange, Exchange::Idle) {
-            Exchange::Crossing(crossing) if crossing.branch == *branch => {
-                self.not_crossed(common, *crossing, cause, work)
-            }
-            Exchange::Telling { side, branch: telling } if telling == *branch => {
-                self.not_told(common, side, cause, work)
-            }
-            exchange => {
-                self.exchange = exchange;
-                State::Established(self)
-            }
+        match self.exchange.take_by(branch) {
+            Some(exchange) => self.not_taken(common, exchange, cause, work),
+            None => State::Established(self),
         }
     }
 
@@ -278,21 +387,33 @@ impl Established {
             let (asker, _) = self.legs(common, crossing.from);
             refuse(&crossing.asked, Status::REQUEST_TERMINATED, asker, None, work);
         }
+        if let Some(held) = self.held.take() {
+            let (asker, _) = self.legs(common, held.side);
+            refuse(&held.asked, Status::REQUEST_TERMINATED, asker, None, work);
+        }
+        self.refuse_handed(common, work);
     }
 
-    /// A 2xx without its ACK goes again; after 64*T1 the call ends.
+    /// A 2xx without its ACK goes again; after 64*T1 the call ends. Sessions are refreshed.
     pub fn retransmissions(mut self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
         let lost = [&mut common.caller, &mut self.callee].map(|leg| leg.timeout(work));
         let side = match lost {
             [true, _] => Side::Caller,
             [false, true] => Side::Callee,
-            [false, false] => return State::Established(self),
+            [false, false] => return self.sessions(common, work),
         };
         self.hang_up(common, Cause::NoAck, by(side), work)
     }
 
     /// A timer of the call fired.
     pub fn timer(self: Box<Self>, common: &mut Common, timer: CallTimer, work: &mut Work<'_>) -> State {
+        match self.fired(common, timer, work) {
+            State::Established(established) => established.next_in_line(common, work),
+            state => state,
+        }
+    }
+
+    fn fired(self: Box<Self>, common: &mut Common, timer: CallTimer, work: &mut Work<'_>) -> State {
         match timer {
             CallTimer::MaxDuration => self.hang_up(common, Cause::TooLong, EndedBy::Node, work),
             CallTimer::Exchange => self.asking_too_long(common, work),

@@ -26,6 +26,8 @@ pub enum CallEvent {
     TransferEnded { call: CallId, transfer: Box<TransferRecord> },
     /// A 3xx is followed.
     Redirected { call: CallId, from: Arc<str>, contacts: usize },
+    /// A digit for this trunk's peer was dropped: too many wait for its answers to INFO.
+    DigitLost { trunk: Arc<str> },
     /// The call is over; exactly one per `Started`.
     Ended(Box<CallRecord>),
 }

@@ -127,20 +127,25 @@ impl Hunting {
         let asked = Pending::new(transaction, request, flow);
         let in_order =
             self.dialog(common, side, request).is_some_and(|dialog| dialog.check_request(&request.cseq).is_ok());
-        let status = match (treatment(&request.method), side) {
+        let status = match (treatment(&request.method, &common.caller.trunk.methods), side) {
             // A second INVITE before the first is answered (RFC 3261 14.2), or an old number (12.2.2).
             (Treatment::Cross, _) => Status::SERVER_INTERNAL_ERROR,
-            (Treatment::End | Treatment::Answer | Treatment::Acknowledge, _) if !in_order => {
+            (Treatment::End | Treatment::Answer | Treatment::Acknowledge | Treatment::Update, _) if !in_order => {
                 Status::SERVER_INTERNAL_ERROR
             }
             (Treatment::Acknowledge, Side::Caller) => return self.pracked(common, &asked, request, work),
             // Nothing was said reliably to a called party.
             (Treatment::Acknowledge, Side::Callee) => Status::CALL_DOES_NOT_EXIST,
             (Treatment::End | Treatment::Answer, _) => Status::OK,
-            (Treatment::Digits, Side::Caller) => self.early_digit(common, request, work),
+            // RFC 3311 5.2: no offer can be taken before the answer to the first one; without one it is a target refresh.
+            (Treatment::Update, _) if !request.message.body().is_empty() => Status::SERVER_INTERNAL_ERROR,
+            (Treatment::Update, _) => self.early_update(common, side, request, flow),
+            (Treatment::Digits(_), Side::Caller) => self.early_digit(common, request, work),
             // A call can be transferred once it is answered.
             (Treatment::Refuse, _) if request.method == Method::Refer => Status::REQUEST_PENDING,
-            (Treatment::Digits, Side::Callee) | (Treatment::Refuse, _) => Status::METHOD_NOT_ALLOWED,
+            (Treatment::Digits(_), Side::Callee) | (Treatment::Refuse | Treatment::Hand, _) => {
+                Status::METHOD_NOT_ALLOWED
+            }
             (Treatment::Unknown, _) => Status::NOT_IMPLEMENTED,
         };
         let bytes = compose::inside_response(status, &asked.head, self.own(common, side));
@@ -149,6 +154,18 @@ impl Hunting {
             return self.early_bye(common, side, request, work);
         }
         State::Hunting(Box::new(self))
+    }
+
+    /// UPDATE without a description before the answer: the sender is reached elsewhere from now on.
+    fn early_update(&mut self, common: &mut Common, side: Side, request: &Request, flow: Flow) -> Status {
+        match side {
+            Side::Caller => common.caller.follow(&Method::Update, &request.message, flow),
+            Side::Callee => {
+                let dialog = self.dialog(common, side, request);
+                let _ = dialog.map(|dialog| dialog.follow(&Method::Update, &request.message));
+            }
+        }
+        Status::OK
     }
 
     /// BYE before the caller has heard an answer. A called party that has not answered should not send one (RFC 3261 15):
@@ -223,6 +240,7 @@ impl Hunting {
                     200..=299 => self.answered(common, *inviting, response, flow, work),
                     401 | 407 => self.challenged(common, inviting, response, flow, work),
                     421 => self.extended(common, inviting, response, work),
+                    422 => self.lengthened(common, inviting, response, work),
                     // RFC 3263 4.3: 503 is a failure of the path too.
                     503 => self.next_address(common, *inviting, Cause::Refused(response.status), work),
                     300..=399 => self.redirected(common, *inviting, response, work),
@@ -262,6 +280,18 @@ impl Hunting {
         work: &mut Work<'_>,
     ) -> State {
         let goes_again = inviting.invite.support(response, work);
+        self.asked_again(common, inviting, goes_again, response, work)
+    }
+
+    /// The peer wants a longer session: the same.
+    fn lengthened(
+        self,
+        common: &mut Common,
+        mut inviting: Box<Inviting>,
+        response: &Response,
+        work: &mut Work<'_>,
+    ) -> State {
+        let goes_again = inviting.invite.last_longer(response, work);
         self.asked_again(common, inviting, goes_again, response, work)
     }
 

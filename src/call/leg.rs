@@ -3,25 +3,26 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use super::cancelling::Cancelling;
+use super::asking::{Asking, Change};
 use super::cause::Cause;
 use super::compose::{self, Inside};
 use super::digits::DigitLine;
 use super::effect::{Branch, ClientRequest, Effect, Work};
+use super::event::CallEvent;
 use super::media_end::MediaEnd;
 use super::own_address::OwnAddress;
-use super::proof::{Challenge, Credentials, Proof};
+use super::proof::{Credentials, Proof};
 use super::record::Side;
+use super::taken::Taken;
 use crate::base::ids::TransactionId;
 use crate::dialog::reliable::Sender;
+use crate::dialog::session_timer::{Said, SessionTimer};
 use crate::dialog::{Dialog, DialogKey, RequestPath};
 use crate::media::dtmf::HeardDigit;
 use crate::route::media::TrunkDtmf;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Flow, Target};
-use crate::sip::{Host, Message, Method, Request, Response, ResponseHead, Status, Uri};
+use crate::sip::{Host, Message, Method, Request, ResponseHead, Status, Uri};
 use crate::transaction::{AcceptedAction, AcceptedRetransmission, TimerValues};
 
 /// A request of a peer that we have not answered finally yet.
@@ -31,12 +32,21 @@ pub struct Pending {
     pub head: ResponseHead,
     /// Number of its CSeq.
     pub cseq: u32,
+    /// For an INVITE or UPDATE: which of them, and what it says of session timers.
+    pub by: Change,
+    pub session: Said,
 }
 
 impl Pending {
     /// `transaction` was opened for `request`, which came in on `flow`.
     pub fn new(transaction: TransactionId, request: &Request, flow: Flow) -> Pending {
-        Pending { transaction, head: ResponseHead::new(request, flow.remote), cseq: request.cseq.number }
+        Pending {
+            transaction,
+            head: ResponseHead::new(request, flow.remote),
+            cseq: request.cseq.number,
+            by: Change::of(&request.method),
+            session: Said::of(&request.message),
+        }
     }
 }
 
@@ -46,15 +56,6 @@ struct Accepted {
     cseq: u32,
     transaction: TransactionId,
     repeat: AcceptedRetransmission,
-}
-
-/// A re-INVITE of ours without a final answer.
-#[derive(Clone, Debug)]
-struct Asking {
-    branch: Branch,
-    cseq: u32,
-    offer: Bytes,
-    cancelling: Cancelling,
 }
 
 /// How far the leg's end has come.
@@ -78,11 +79,17 @@ pub struct Leg {
     pub dialog: Dialog,
     pub media: MediaEnd,
     pub proof: Proof,
+    pub session: SessionTimer,
+    /// What the peer says it takes.
+    pub taken: Taken,
     /// Where requests of this dialog go.
-    hop: Destination,
+    pub(super) hop: Destination,
     accepted: Option<Accepted>,
-    asking: Option<Asking>,
-    digits: DigitLine,
+    /// A re-INVITE or UPDATE of ours with an offer.
+    pub(super) asking: Option<Asking>,
+    /// Our UPDATE without one.
+    pub(super) refreshing: Option<Branch>,
+    pub(super) digits: DigitLine,
     /// What was said before the answer, for a caller that acknowledges it.
     pub(super) reliable: Option<Box<Sender>>,
     ending: Ending,
@@ -97,7 +104,7 @@ impl Leg {
     /// A leg whose dialog exists; `flow` is where its peer's last message came from.
     pub fn new(side: Side, trunk: Arc<Trunk>, own: OwnAddress, dialog: Dialog, media: MediaEnd, flow: Flow) -> Leg {
         let hop = hop(&dialog, &trunk, flow);
-        let proof = Proof::of(&trunk);
+        let (proof, session) = (Proof::of(&trunk), SessionTimer::new(trunk.session_timer));
         Leg {
             side,
             trunk,
@@ -105,9 +112,12 @@ impl Leg {
             dialog,
             media,
             proof,
+            session,
+            taken: Taken::default(),
             hop,
             accepted: None,
             asking: None,
+            refreshing: None,
             digits: DigitLine::default(),
             reliable: None,
             ending: Ending::Open,
@@ -118,6 +128,7 @@ impl Leg {
     /// used leaves the target as it was.
     pub fn follow(&mut self, method: &Method, message: &Message, flow: Flow) {
         let _ = self.dialog.follow(method, message);
+        self.taken.hear(message);
         self.hop = hop(&self.dialog, &self.trunk, flow);
     }
 
@@ -127,70 +138,6 @@ impl Leg {
     }
 
     // ---- what we send
-
-    /// Sends a re-INVITE with `offer`; its branch is returned.
-    pub fn invite_again(&mut self, offer: &[u8], work: &mut Work<'_>) -> Branch {
-        self.proof.begin();
-        self.send_invite(Bytes::copy_from_slice(offer), &Credentials::new(), work)
-    }
-
-    fn send_invite(&mut self, offer: Bytes, credentials: &Credentials, work: &mut Work<'_>) -> Branch {
-        let cseq = self.dialog.next_cseq();
-        let branch = self.request(Method::Invite, cseq, &Inside::Invite(&offer, credentials), work);
-        self.asking = Some(Asking { branch: branch.clone(), cseq, offer, cancelling: Cancelling::Unheard });
-        branch
-    }
-
-    /// A 401 or 407 to our re-INVITE or BYE: it goes again with credentials, under the branch that is given. `None`: it
-    /// must not, or nobody waits for its answer any more.
-    pub fn prove(&mut self, branch: &Branch, response: &Response, flow: Flow, work: &mut Work<'_>) -> Option<Branch> {
-        let asked = self.asking.as_ref().filter(|asking| asking.branch == *branch && !asking.cancelling.is_unwanted());
-        let offer = asked.map(|asking| asking.offer.clone());
-        let cause = match &self.ending {
-            Ending::ByeSent(sent, cause) if sent == branch => Some(*cause),
-            Ending::Open | Ending::ByeWanted(_) | Ending::ByeSent(..) | Ending::Over => None,
-        };
-        let method = if offer.is_some() { Method::Invite } else { Method::Bye };
-        if offer.is_none() && cause.is_none() {
-            return None;
-        }
-        let challenge = Challenge { response, flow, trunk: &self.trunk, sent_to: &self.hop };
-        let uri = self.dialog.request_path().uri;
-        let credentials = self.proof.answer(&challenge, &method, &uri, work)?;
-        match (offer, cause) {
-            (Some(offer), _) => Some(self.send_invite(offer, &credentials, work)),
-            (None, Some(cause)) => Some(self.send_bye_with(cause, &credentials, work)),
-            (None, None) => None,
-        }
-    }
-
-    /// A response to our re-INVITE came: a provisional one lets a waiting CANCEL go, a final one is the end of it.
-    pub fn answered(&mut self, branch: &Branch, status: Status, work: &mut Work<'_>) {
-        let Some(asking) = self.asking.as_mut().filter(|asking| asking.branch == *branch) else { return };
-        if status.is_final() {
-            self.asking = None;
-        } else if let Some(cause) = asking.cancelling.heard() {
-            self.send_cancel(cause, work);
-        }
-    }
-
-    /// Our re-INVITE will not be answered.
-    pub fn unanswered(&mut self, branch: &Branch) {
-        self.asking.take_if(|asking| asking.branch == *branch);
-    }
-
-    /// Takes our re-INVITE back, as soon as that is allowed.
-    pub fn cancel(&mut self, cause: Cause, work: &mut Work<'_>) {
-        if let Some(cause) = self.asking.as_mut().and_then(|asking| asking.cancelling.want(cause)) {
-            self.send_cancel(cause, work);
-        }
-    }
-
-    fn send_cancel(&self, cause: Cause, work: &mut Work<'_>) {
-        let Some(asking) = &self.asking else { return };
-        let (branch, cseq) = (asking.branch.clone(), asking.cseq);
-        self.transact(Method::Cancel, cseq, branch, &Inside::Cancel(cause), work);
-    }
 
     /// Acknowledges the 2xx to our INVITE with `branch` and `cseq`.
     pub fn acknowledge(&self, invite: &Branch, cseq: u32, work: &mut Work<'_>) {
@@ -207,7 +154,10 @@ impl Leg {
         }
         match self.media.media.dtmf() {
             TrunkDtmf::Info => {
-                self.digits.push(digit);
+                if !self.digits.push(digit) {
+                    let trunk = Arc::clone(&self.trunk.name);
+                    work.out.push(Effect::Event(CallEvent::DigitLost { trunk }));
+                }
                 self.send_digit(work);
             }
             TrunkDtmf::Rfc4733 | TrunkDtmf::Inband => self.media.play_digit(digit, work),
@@ -223,14 +173,31 @@ impl Leg {
 
     fn send_digit(&mut self, work: &mut Work<'_>) {
         if let Some(digit) = self.digits.next() {
-            let cseq = self.dialog.next_cseq();
-            let branch = self.request(Method::Info, cseq, &Inside::Digit(digit), work);
-            self.digits.sent(branch);
+            self.proof.begin();
+            self.send_digit_with(digit, &Credentials::new(), work);
         }
+    }
+
+    pub(super) fn send_digit_with(
+        &mut self,
+        digit: HeardDigit,
+        credentials: &Credentials,
+        work: &mut Work<'_>,
+    ) -> Branch {
+        let cseq = self.dialog.next_cseq();
+        let branch = self.request(Method::Info, cseq, &Inside::Digit(digit, credentials), work);
+        self.digits.sent(branch.clone(), digit);
+        branch
     }
 
     /// Sends a request of another kind inside the dialog; its branch is returned.
     pub fn ask(&mut self, what: &Inside<'_>, work: &mut Work<'_>) -> Branch {
+        self.proof.begin();
+        self.ask_with_proof(what, work)
+    }
+
+    /// The same for a request that was challenged and goes again.
+    pub fn ask_with_proof(&mut self, what: &Inside<'_>, work: &mut Work<'_>) -> Branch {
         let cseq = self.dialog.next_cseq();
         self.request(what.method(), cseq, what, work)
     }
@@ -238,16 +205,17 @@ impl Leg {
     /// True when this leg waits for the answer to the request with this branch.
     pub fn awaits(&self, branch: &Branch) -> bool {
         self.asking.as_ref().is_some_and(|asking| asking.branch == *branch)
-            || matches!(&self.ending, Ending::ByeSent(sent, _) if sent == branch)
+            || self.refreshes_by(branch)
+            || self.ends_by(branch).is_some()
     }
 
-    fn request(&mut self, method: Method, cseq: u32, what: &Inside<'_>, work: &mut Work<'_>) -> Branch {
+    pub(super) fn request(&mut self, method: Method, cseq: u32, what: &Inside<'_>, work: &mut Work<'_>) -> Branch {
         let branch = work.branch();
         self.transact(method, cseq, branch.clone(), what, work);
         branch
     }
 
-    fn transact(&self, method: Method, cseq: u32, branch: Branch, what: &Inside<'_>, work: &mut Work<'_>) {
+    pub(super) fn transact(&self, method: Method, cseq: u32, branch: Branch, what: &Inside<'_>, work: &mut Work<'_>) {
         let bytes = compose::inside(&self.dialog, &self.own, &branch, cseq, what);
         work.out.push(Effect::Request(Box::new(ClientRequest {
             side: self.side,
@@ -260,7 +228,7 @@ impl Leg {
         })));
     }
 
-    /// Accepts an INVITE of this leg's peer with 200 and `body`, repeated until the ACK comes.
+    /// Accepts an INVITE or UPDATE of this leg's peer with 200 and `body`; to an INVITE it is repeated until the ACK comes.
     pub fn accept(&mut self, invite: &Pending, body: &[u8], work: &mut Work<'_>) {
         self.accept_with(invite, Some(body), work);
     }
@@ -268,9 +236,15 @@ impl Leg {
     /// The same; without a body when the session was agreed on before the answer (RFC 3262 5).
     pub fn accept_with(&mut self, invite: &Pending, body: Option<&[u8]>, work: &mut Work<'_>) {
         self.said_finally();
-        let bytes = compose::dialog_response(Status::OK, &invite.head, &self.dialog, &self.own, body);
-        let repeat = AcceptedRetransmission::start(work.now.instant, bytes.clone(), timer_values(&self.trunk));
-        self.accepted = Some(Accepted { cseq: invite.cseq, transaction: invite.transaction, repeat });
+        let fields = self.session.accept(work.now.instant, &invite.session);
+        let bytes = compose::accepting_response(&invite.head, &self.dialog, &self.own, &fields, body);
+        match invite.by {
+            Change::Invite => {
+                let repeat = AcceptedRetransmission::start(work.now.instant, bytes.clone(), timer_values(&self.trunk));
+                self.accepted = Some(Accepted { cseq: invite.cseq, transaction: invite.transaction, repeat });
+            }
+            Change::Update => {}
+        }
         work.out.push(Effect::Respond { transaction: invite.transaction, status: Status::OK, bytes });
     }
 
@@ -345,7 +319,7 @@ impl Leg {
         self.send_bye_with(cause, &Credentials::new(), work);
     }
 
-    fn send_bye_with(&mut self, cause: Cause, credentials: &Credentials, work: &mut Work<'_>) -> Branch {
+    pub(super) fn send_bye_with(&mut self, cause: Cause, credentials: &Credentials, work: &mut Work<'_>) -> Branch {
         let cseq = self.dialog.next_cseq();
         let branch = self.request(Method::Bye, cseq, &Inside::Bye(cause, credentials), work);
         self.ending = Ending::ByeSent(branch.clone(), cause);
@@ -354,6 +328,7 @@ impl Leg {
 
     /// The peer ended the dialog, or there is none to end.
     pub fn is_over_now(&mut self) {
+        self.session.stop();
         self.said_finally();
         self.accepted = None;
         self.ending = Ending::Over;
@@ -368,7 +343,16 @@ impl Leg {
     pub fn moved_away(&mut self) {
         self.is_over_now();
         self.asking = None;
+        self.refreshing = None;
         self.media.forget();
+    }
+
+    /// Why our BYE with this branch went.
+    pub(super) fn ends_by(&self, branch: &Branch) -> Option<Cause> {
+        match &self.ending {
+            Ending::ByeSent(sent, cause) if sent == branch => Some(*cause),
+            Ending::Open | Ending::ByeWanted(_) | Ending::ByeSent(..) | Ending::Over => None,
+        }
     }
 
     /// A final answer (or silence) to our BYE. True when `branch` was it.

@@ -2,6 +2,7 @@
 //! state in a file of its own (`hunting`, `established`, `releasing`).
 
 mod answering;
+mod asking;
 mod attempt;
 #[allow(clippy::module_inception, reason = "the file is named after the one thing it holds")]
 pub mod call;
@@ -13,6 +14,7 @@ pub mod effect;
 mod established;
 pub mod event;
 mod exchange;
+mod handing;
 mod fork;
 mod hunting;
 mod ledger;
@@ -31,9 +33,12 @@ mod reinvite;
 mod releasing;
 mod ringback;
 pub mod screening;
+mod sessions;
 mod silence;
+mod taken;
 mod transfer;
 mod treatment;
+mod updating;
 
 pub use call::{Call, CallInput, Invitation};
 pub use cause::Cause;

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use crate::base::{Entropy, Secret};
 use crate::media::ice;
 use crate::media::plan::{AddressRules, IceCredentials, KeySource, PortLease, RemoteMedia, SrtpMaster};
-use crate::route::media::{Ice, KeyGeneration, MediaSettings, OnSilence, Security, TrunkDtmf};
+use crate::route::media::{HoldForm, Ice, KeyGeneration, MediaSettings, OnSilence, Security, TrunkDtmf};
 use describe::{Description, KeyLifetime, Local};
 use payloads::PayloadTable;
 use plan::{Format, matching};
@@ -236,6 +236,30 @@ impl LegMedia {
             })
     }
 
+    /// True when the offer has nothing in it that the other party, which last said `other`, must hear of: it sends and
+    /// receives as before, and its codecs are among those agreed on, with the one that the other party sends (its first).
+    pub fn changes_only_here(&self, offer: &RemoteOffer, other: &AudioPlan) -> bool {
+        let Some(Settled { said, .. }) = self.settled.as_ref().filter(|_| self.pending.is_none()) else { return false };
+        let offered = &offer.said;
+        let is_offered = |codec: &Codec| offered.formats.iter().any(|format| format.codec.is_same_encoding(codec));
+        let is_known = |format: &Format| said.formats.iter().any(|known| known.codec.is_same_encoding(&format.codec));
+        let events = |said: &Said| said.formats.iter().any(|format| format.codec.role() == CodecRole::Event);
+        let sent = other.codecs.iter().find(|codec| codec.role() == CodecRole::Speech);
+        (said.direction, said.ptime_ms) == (offered.direction, offered.ptime_ms)
+            && offered.formats.iter().all(is_known)
+            && events(said) == events(offered)
+            && sent.is_some_and(is_offered)
+    }
+
+    /// Our part of the agreement as an offer, octet for octet, to refresh the session (RFC 4028 7.4). Nothing while there
+    /// is no agreement, or an offer waits for its answer.
+    pub fn offer_again(&mut self) -> Option<Bytes> {
+        let sent = self.settled.as_ref().filter(|_| self.pending.is_none()).map(|settled| Arc::clone(&settled.sent))?;
+        let body = sent.body.clone();
+        self.pending = Some(sent);
+        Some(body)
+    }
+
     /// The last description we sent that stands, octet for octet (o= version unchanged, MD-134): the offer that waits
     /// for its answer, else our part of the agreement.
     pub fn repeat(&self) -> Option<Bytes> {
@@ -270,10 +294,16 @@ impl LegMedia {
 
     /// The direction of an offer. A party that is held hears our music, where its trunk has some (MD-128).
     fn held_direction(&self, wanted: Direction) -> Direction {
-        match (&self.settings.sound.hold_music, wanted) {
+        let heard = match (&self.settings.sound.hold_music, wanted) {
             (Some(_), Direction::Inactive) => Direction::SendOnly,
             (Some(_), Direction::RecvOnly) => Direction::SendRecv,
             (Some(_) | None, _) => wanted,
+        };
+        match (self.settings.sound.hold, heard) {
+            (_, Direction::SendRecv) | (HoldForm::Pass, _) => heard,
+            (HoldForm::Inactive, _) => Direction::Inactive,
+            (HoldForm::SendOnly, _) => Direction::SendOnly,
+            (HoldForm::Unsaid, _) => Direction::SendRecv,
         }
     }
 

@@ -13,6 +13,7 @@ use super::own_address::OwnAddress;
 use super::proof::{Challenge, Credentials, Proof};
 use super::record::Side;
 use crate::base::limits::EARLY_REQUESTS;
+use crate::dialog::session_timer::{Said, SessionTimer};
 use crate::dialog::{Dialog, OutgoingRequestFacts};
 use crate::route::provisional::Reliability;
 use crate::route::trunk::Trunk;
@@ -39,6 +40,8 @@ pub struct OutgoingInvite {
     offer: Bytes,
     /// What the trunk's peer asked for so far.
     pub proof: Proof,
+    /// What it asks for, and what 422 has raised that to.
+    pub session: SessionTimer,
     reliability: Offered,
     cancelling: Cancelling,
 }
@@ -61,8 +64,20 @@ impl OutgoingInvite {
             Reliability::Supported => Offered::Supported,
             Reliability::Required => Offered::Required,
         };
-        let invite =
-            OutgoingInvite { branch, trunk, own, request, local_tag, to, offer, proof, reliability, cancelling };
+        let session = SessionTimer::new(trunk.session_timer);
+        let invite = OutgoingInvite {
+            branch,
+            trunk,
+            own,
+            request,
+            local_tag,
+            to,
+            offer,
+            proof,
+            session,
+            reliability,
+            cancelling,
+        };
         invite.send_invite(&Credentials::new(), work);
         invite
     }
@@ -74,7 +89,8 @@ impl OutgoingInvite {
             Offered::Required => Some(Name::Require),
         };
         let offered = offered.map(|name| (name, compose::RELIABLE.as_bytes().to_vec()));
-        let fields: Credentials = offered.into_iter().chain(credentials.iter().cloned()).collect();
+        let fields = offered.into_iter().chain(self.session.asking());
+        let fields: Credentials = fields.chain(credentials.iter().cloned()).collect();
         let bytes = self.request.invite(&self.own, &self.branch, &self.offer, &fields);
         self.transact(Method::Invite, bytes, work);
     }
@@ -100,6 +116,15 @@ impl OutgoingInvite {
         self.reliability = Offered::Supported;
         self.send_again(&Credentials::new(), work);
         true
+    }
+
+    /// The peer wants a longer session interval (422, RFC 4028 7.3): it goes again with that. False when it named none.
+    pub fn last_longer(&mut self, response: &Response, work: &mut Work<'_>) -> bool {
+        let goes_again = self.session.refused(&Said::of(&response.message));
+        if goes_again {
+            self.send_again(&Credentials::new(), work);
+        }
+        goes_again
     }
 
     /// Its answer is acknowledged: it goes again as a new request of the same call.

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::asking::Change;
 use super::call::{CallTimer, Common, State, media_refusal};
 use super::cause::Cause;
 use super::compose;
 use super::effect::{Effect, Work};
 use super::established::{Established, by, refuse, respond};
-use super::exchange::{Crossing, Exchange};
+use super::exchange::{Crossing, Exchange, Held, Room};
+use super::hunting::description;
 use super::leg::{Leg, Pending};
 use super::media_end;
-use super::negotiate::{AudioPlan, Direction};
+use super::negotiate::{AudioPlan, Direction, RemoteOffer};
 use super::record::Side;
 use super::screening;
 use crate::base::ids::TransactionId;
@@ -30,22 +32,27 @@ impl Established {
         flow: Flow,
         work: &mut Work<'_>,
     ) -> State {
-        let busy = !matches!(self.exchange, Exchange::Idle);
-        let (leg, other) = self.legs(common, side);
-        if let Err(refusal) = screening::extensions(request, &leg.trunk) {
-            refuse_extension(&asked, &refusal, work);
-            return State::Established(self);
-        }
+        let room = self.room_for(common, side);
+        let (leg, _) = self.legs(common, side);
         let body = request.message.body();
         if !body.is_empty() && !screening::is_sdp(request) {
             refuse(&asked, Status::UNSUPPORTED_MEDIA_TYPE, leg, None, work);
             return State::Established(self);
         }
-        // RFC 3261 14.1, 14.2: one exchange at a time, and none to a party that has yet to acknowledge our 200; who asked
-        // tries again after a random wait.
-        if busy || other.awaits_ack() {
-            respond(&asked, Status::REQUEST_PENDING, leg, work);
-            return State::Established(self);
+        match room {
+            Room::Free => {}
+            Room::Later => {
+                self.hold(common, Held { side, asked, request: request.clone(), flow }, work);
+                return State::Established(self);
+            }
+            Room::Glare => {
+                respond(&asked, Status::REQUEST_PENDING, leg, work);
+                return State::Established(self);
+            }
+            Room::Twice => {
+                self.try_again_later(common, side, &asked, work);
+                return State::Established(self);
+            }
         }
         leg.follow(&Method::Invite, &request.message, flow);
         if body.is_empty() {
@@ -55,8 +62,8 @@ impl Established {
         }
     }
 
-    /// The re-INVITE carries an offer.
-    fn offered(
+    /// The re-INVITE or UPDATE carries an offer.
+    pub(super) fn offered(
         mut self: Box<Self>,
         common: &mut Common,
         side: Side,
@@ -80,17 +87,16 @@ impl Established {
             leg.accept(&asked, &body, work);
             return State::Established(self);
         }
+        if let Some(body) = answer_here(leg, other, &offer) {
+            media_end::connect(&mut leg.media, &mut other.media, work);
+            leg.accept(&asked, &body, work);
+            return State::Established(self);
+        }
         match other.media.media.write_offer(&offer.plan) {
             Ok(body) => {
-                // RFC 3261 17.2.1: the answer takes a round trip, so that who asked must hear something first.
-                let trying = compose::plain_response(Status::TRYING, &asked.head, None);
-                work.out.push(Effect::Respond {
-                    transaction: asked.transaction,
-                    status: Status::TRYING,
-                    bytes: trying,
-                });
-                let branch = other.invite_again(&body, work);
-                let patience = work.now.instant + other.trunk.timers.no_answer;
+                begin_crossing(&asked, work);
+                let branch = other.ask_change(other.change_for(asked.by), &body, work);
+                let patience = work.now.instant + patience(&asked, leg, other);
                 common.timers.set(CallTimer::Exchange, patience);
                 self.exchange = Exchange::Crossing(Box::new(Crossing { from: side, asked, offer, branch }));
             }
@@ -129,13 +135,14 @@ impl Established {
         mut self: Box<Self>,
         common: &mut Common,
         side: Side,
-        body: &Bytes,
+        request: &Request,
         work: &mut Work<'_>,
     ) -> State {
         self.exchange = Exchange::Idle;
         let (leg, other) = self.legs(common, side);
         let before = direction(leg);
-        if leg.media.media.read_answer(body).is_err() {
+        let body = Some(request.message.body()).filter(|_| screening::is_sdp(request)).unwrap_or_default();
+        if leg.media.media.read_answer(&body).is_err() {
             leg.media.media.withdraw_offer();
             return self.hang_up(common, Cause::BadAnswer, by(side), work);
         }
@@ -161,7 +168,7 @@ impl Established {
         let answer = answerer
             .media
             .media
-            .read_answer(&response.message.body())
+            .read_answer(&description(response).unwrap_or_default())
             .and_then(|plan| asker.media.media.write_answer(&crossing.offer, &plan));
         match answer {
             Ok(body) => {
@@ -210,6 +217,9 @@ impl Established {
         transaction: TransactionId,
         work: &mut Work<'_>,
     ) -> State {
+        if self.held_cancelled(common, transaction, work) {
+            return State::Established(self);
+        }
         if let Exchange::Crossing(crossing) = &self.exchange
             && crossing.asked.transaction == transaction
         {
@@ -222,27 +232,65 @@ impl Established {
 
     /// The party we sent a re-INVITE rings for longer than on a call: it is taken back.
     pub(super) fn asking_too_long(mut self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
-        let asked = match &self.exchange {
-            Exchange::Crossing(crossing) => crossing.from.other(),
-            Exchange::Telling { side, .. } => *side,
-            Exchange::Idle | Exchange::AwaitingAnswer(_) => return State::Established(self),
+        let asked = match std::mem::replace(&mut self.exchange, Exchange::Idle) {
+            Exchange::Crossing(crossing) if crossing.asked.by == Change::Update => {
+                self.refuse_in_time(common, *crossing, work)
+            }
+            exchange => {
+                self.exchange = exchange;
+                match &self.exchange {
+                    Exchange::Crossing(crossing) => crossing.from.other(),
+                    Exchange::Telling { side, .. }
+                    | Exchange::Refreshing { side, .. }
+                    | Exchange::Unwanted { side, .. } => *side,
+                    Exchange::Idle | Exchange::AwaitingAnswer(_) => return State::Established(self),
+                }
+            }
         };
         let (leg, _) = self.legs(common, asked);
         leg.cancel(Cause::NoAnswer, work);
         State::Established(self)
     }
 
+    /// RFC 3311 5.2: an UPDATE whose answer takes too long gets 504, while its transaction lives. Who was asked.
+    fn refuse_in_time(&mut self, common: &mut Common, crossing: Crossing, work: &mut Work<'_>) -> Side {
+        let (asker, _) = self.legs(common, crossing.from);
+        refuse(&crossing.asked, Status::SERVER_TIMEOUT, asker, None, work);
+        let side = crossing.from.other();
+        self.exchange = Exchange::Unwanted { side, branch: crossing.branch };
+        side
+    }
+
+    /// It took after all what nobody wants any more: it is told how things stand.
+    pub(super) fn unwanted_taken(
+        mut self: Box<Self>,
+        common: &mut Common,
+        side: Side,
+        response: &Response,
+        work: &mut Work<'_>,
+    ) -> State {
+        common.timers.stop(CallTimer::Exchange);
+        let (leg, other) = self.legs(common, side);
+        match leg.media.media.read_answer(&description(response).unwrap_or_default()) {
+            Ok(_) => {
+                media_end::connect(&mut leg.media, &mut other.media, work);
+                self.tell(common, side, work)
+            }
+            Err(_) => self.hang_up(common, Cause::BadAnswer, by(side), work),
+        }
+    }
+
     // ---- telling
 
     /// `side` is asked, by a re-INVITE of ours, to take what the other party has said.
-    fn tell(mut self: Box<Self>, common: &mut Common, side: Side, work: &mut Work<'_>) -> State {
+    pub(super) fn tell(mut self: Box<Self>, common: &mut Common, side: Side, work: &mut Work<'_>) -> State {
         let (leg, other) = self.legs(common, side);
         let plan = other.media.media.remote_plan();
         if leg.awaits_ack() {
             return self.tell_later(common, side, work);
         }
         if let Some(body) = plan.and_then(|plan| leg.media.media.write_offer(&plan).ok()) {
-            let branch = leg.invite_again(&body, work);
+            let branch = leg.ask_change(leg.change_for(Change::Invite), &body, work);
             let patience = work.now.instant + leg.trunk.timers.no_answer;
             common.timers.set(CallTimer::Exchange, patience);
             self.exchange = Exchange::Telling { side, branch };
@@ -310,12 +358,12 @@ impl Established {
 }
 
 /// What the leg's peer last said about sending and receiving.
-fn direction(leg: &Leg) -> Option<Direction> {
+pub(super) fn direction(leg: &Leg) -> Option<Direction> {
     leg.media.media.remote_plan().map(|plan| plan.direction)
 }
 
 /// True when a request inside the dialog ended so because the dialog is no more (RFC 3261 12.2.1.2, 14.1).
-const fn is_gone(cause: Cause) -> bool {
+pub(super) const fn is_gone(cause: Cause) -> bool {
     match cause {
         Cause::Refused(status) => matches!(status.code(), 408 | 481),
         // No room on our own side says nothing about the peer.
@@ -324,7 +372,29 @@ const fn is_gone(cause: Cause) -> bool {
     }
 }
 
-fn refuse_extension(asked: &Pending, refusal: &screening::Refusal, work: &mut Work<'_>) {
-    let bytes = compose::screened(refusal, &asked.head, None);
-    work.out.push(Effect::Respond { transaction: asked.transaction, status: refusal.status(), bytes });
+/// The answer to an offer that says nothing the other party must hear of: another address or key of the sender, or fewer
+/// codecs of those agreed on, the one it is sent among them (MD-125; RFC 3264 10.2, the lock-down to one codec).
+fn answer_here(leg: &mut Leg, other: &Leg, offer: &RemoteOffer) -> Option<Bytes> {
+    let plan = other.media.media.remote_plan()?;
+    if !leg.media.media.changes_only_here(offer, &plan) {
+        return None;
+    }
+    leg.media.media.write_answer(offer, &plan).ok()
+}
+
+/// RFC 3261 17.2.1: the answer takes a round trip, so that whoever sent INVITE must hear something first.
+fn begin_crossing(asked: &Pending, work: &mut Work<'_>) {
+    if asked.by == Change::Invite {
+        let bytes = compose::plain_response(Status::TRYING, &asked.head, None);
+        work.out.push(Effect::Respond { transaction: asked.transaction, status: Status::TRYING, bytes });
+    }
+}
+
+/// How long the other party may take: as on a call, or for an UPDATE three quarters of its transaction's life.
+fn patience(asked: &Pending, asker: &Leg, answerer: &Leg) -> Duration {
+    let as_on_a_call = answerer.trunk.timers.no_answer;
+    match asked.by {
+        Change::Invite => as_on_a_call,
+        Change::Update => as_on_a_call.min(asker.trunk.timers.t1 * 48),
+    }
 }

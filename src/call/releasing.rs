@@ -151,7 +151,10 @@ impl Releasing {
         work: &mut Work<'_>,
     ) {
         let Some(leg) = self.leg(common, side) else { return };
+        let in_order = leg.dialog.check_request(&request.cseq).is_ok();
         let status = match request.method {
+            // RFC 3261 12.2.2.
+            _ if !in_order => Status::SERVER_INTERNAL_ERROR,
             Method::Bye => Status::OK,
             Method::Prack => leg.late_prack(request),
             _ => Status::CALL_DOES_NOT_EXIST,
@@ -159,7 +162,7 @@ impl Releasing {
         let head = ResponseHead::new(request, flow.remote);
         let bytes = compose::plain_response(status, &head, None);
         work.out.push(Effect::Respond { transaction, status, bytes });
-        if request.method == Method::Bye {
+        if request.method == Method::Bye && in_order {
             leg.is_over_now();
         }
     }

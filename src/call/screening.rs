@@ -3,6 +3,7 @@
 
 use super::compose;
 use super::record::Side;
+use crate::dialog::session_timer::{Said, SessionTimer, TIMER, TimerMode, TooSmall};
 use crate::route::diverting::DIVERSIONS;
 use crate::route::provisional::Reliability;
 use crate::route::trunk::Trunk;
@@ -23,6 +24,8 @@ pub enum Refusal {
     BadExtension(Vec<String>),
     /// 421: an INVITE without an extension that its trunk demands (RFC 3261 21.4.16).
     ExtensionRequired(&'static str),
+    /// 422, with the least interval that is taken (RFC 4028 6).
+    IntervalTooSmall(u32),
     /// 415.
     MediaType,
     /// 400: a body is promised to be a description, and there is none.
@@ -57,6 +60,7 @@ impl Refusal {
             Refusal::TooManyHops => 483,
             Refusal::BadExtension(_) => 420,
             Refusal::ExtensionRequired(_) => 421,
+            Refusal::IntervalTooSmall(_) => 422,
             Refusal::MediaType => 415,
             Refusal::EmptyDescription => 400,
             Refusal::NotAcceptable => 406,
@@ -81,6 +85,7 @@ impl Refusal {
             Refusal::TooManyHops => "too_many_hops",
             Refusal::BadExtension(_) => "bad_extension",
             Refusal::ExtensionRequired(_) => "extension_required",
+            Refusal::IntervalTooSmall(_) => "interval_too_small",
             Refusal::MediaType => "media_type",
             Refusal::EmptyDescription => "empty_description",
             Refusal::NotAcceptable => "not_acceptable",
@@ -101,6 +106,7 @@ impl Refusal {
             Refusal::MethodNotAllowed => Some((Name::Allow, compose::ALLOW.to_owned())),
             Refusal::BadExtension(tags) => Some((Name::Unsupported, tags.join(", "))),
             Refusal::ExtensionRequired(tag) => Some((Name::Require, (*tag).to_owned())),
+            Refusal::IntervalTooSmall(seconds) => Some((Name::MinSe, seconds.to_string())),
             Refusal::MediaType => Some((Name::Accept, compose::ACCEPT.to_owned())),
             Refusal::Overload => Some((Name::RetryAfter, compose::RETRY_AFTER_S.to_string())),
             Refusal::UnknownMethod
@@ -214,12 +220,14 @@ pub(super) fn extensions(request: &Request, trunk: &Trunk) -> Result<(), Refusal
     if tags.is_empty() { Ok(()) } else { Err(Refusal::BadExtension(tags)) }
 }
 
-/// Extensions whose rules are kept (RFC 3262, RFC 3891, RFC 4488).
+/// Extensions whose rules are kept (RFC 3262, RFC 3891, RFC 4028, RFC 4488).
 fn is_supported(tag: &str, method: &Method, trunk: &Trunk) -> bool {
+    let is = |known: &str| tag.eq_ignore_ascii_case(known);
     match method {
-        Method::Invite if tag.eq_ignore_ascii_case(compose::RELIABLE) => trunk.provisional.reliable != Reliability::Off,
-        Method::Invite => tag.eq_ignore_ascii_case("replaces"),
-        Method::Refer => tag.eq_ignore_ascii_case("norefersub"),
+        Method::Invite | Method::Update if is(TIMER) => trunk.session_timer.mode != TimerMode::Off,
+        Method::Invite if is(compose::RELIABLE) => trunk.provisional.reliable != Reliability::Off,
+        Method::Invite => is("replaces"),
+        Method::Refer => is("norefersub"),
         _ => false,
     }
 }
@@ -230,7 +238,20 @@ fn demanded(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
     if demands && !names_reliability(request) {
         return Err(Refusal::ExtensionRequired(compose::RELIABLE));
     }
-    Ok(())
+    session(request, trunk)
+}
+
+/// RFC 4028: an INVITE of a trunk that demands session timers names them, and none has an interval below the trunk's.
+fn session(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
+    if request.method != Method::Invite {
+        return Ok(());
+    }
+    let said = Said::of(&request.message);
+    if trunk.session_timer.mode == TimerMode::Required && !said.is_supported() {
+        return Err(Refusal::ExtensionRequired(TIMER));
+    }
+    let checked = SessionTimer::new(trunk.session_timer).check(&said);
+    checked.map_err(|TooSmall(seconds)| Refusal::IntervalTooSmall(seconds))
 }
 
 /// True when the sender of an INVITE acknowledges provisional responses (RFC 3262 3).

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::document::Document;
 use super::grammar;
+use super::methods::{methods, session_timer};
 use super::network::TRANSPORTS;
 use super::provisional::provisional;
 use super::read::{Field, Table};
@@ -12,8 +13,8 @@ use super::report::{Report, shown};
 use super::suggest::nearest;
 use crate::media::plan::{RingingTone, SrtpSuite};
 use crate::route::media::{
-    Comfort, Ice, KeyGeneration, MediaSettings, OnSilence, Security, SilenceSettings, SoundSettings, SrtpKeying,
-    SsrcOnRekey, TrunkDtmf,
+    Comfort, HoldForm, Ice, KeyGeneration, MediaSettings, OnSilence, Security, SilenceSettings, SoundSettings,
+    SrtpKeying, SsrcOnRekey, TrunkDtmf,
 };
 use crate::route::profile::{Behaviour, Profile, profile_names, profile_text};
 use crate::route::transfer::{RedirectPolicy, ReferPolicy, ReferTarget, ReplacesPolicy, TransferSettings};
@@ -22,7 +23,7 @@ use crate::route::trunk::{ProbeSettings, SipTimers};
 /// Reads the file a field names.
 pub(super) type MusicReader<'r> = &'r dyn Fn(&Field<'_>) -> Option<Arc<[i16]>>;
 
-/// Reads `media`, `options`, `timers`, `provisional` and `transfer`; what is not written stays as in `base`.
+/// Reads the tables that a profile and a trunk both have; what is not written stays as in `base`.
 pub(super) fn behaviour(table: &Table<'_>, base: &Behaviour, music: MusicReader<'_>) -> Behaviour {
     Behaviour {
         port: base.port,
@@ -31,6 +32,8 @@ pub(super) fn behaviour(table: &Table<'_>, base: &Behaviour, music: MusicReader<
         timers: timers(table, base.timers),
         provisional: provisional(table, base.provisional),
         transfer: transfer(table, base.transfer),
+        session_timer: session_timer(table, base.session_timer),
+        methods: methods(table, base.methods),
     }
 }
 
@@ -78,6 +81,13 @@ fn sound(media: &Table<'_>, base: &SoundSettings, music: MusicReader<'_>) -> Sou
         [("rfc4733", TrunkDtmf::Rfc4733), ("info", TrunkDtmf::Info), ("inband", TrunkDtmf::Inband)];
     const COMFORTS: [(&str, Comfort); 3] =
         [("off", Comfort::Off), ("noise", Comfort::Noise), ("silence", Comfort::Silence)];
+    const HOLDS: [(&str, HoldForm); 4] = [
+        ("pass", HoldForm::Pass),
+        ("inactive", HoldForm::Inactive),
+        ("sendonly", HoldForm::SendOnly),
+        ("unsaid", HoldForm::Unsaid),
+    ];
+    let hold = media.field("hold", "\"inactive\"").and_then(|field| field.choice(&HOLDS));
     let dtmf = media.field("dtmf", "\"rfc4733\"").and_then(|field| field.choice(&WAYS));
     let comfort = media.field("comfort", "\"noise\"").and_then(|field| field.choice(&COMFORTS));
     let file = media.field("hold_music_file", "\"hold.wav\"");
@@ -86,6 +96,7 @@ fn sound(media: &Table<'_>, base: &SoundSettings, music: MusicReader<'_>) -> Sou
         ringback: ringback(media, base.ringback),
         comfort: comfort.unwrap_or(base.comfort),
         hold_music: file.map_or_else(|| base.hold_music.clone(), |field| music(&field)),
+        hold: hold.unwrap_or(base.hold),
     }
 }
 

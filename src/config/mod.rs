@@ -10,6 +10,7 @@ mod certificates;
 mod cross;
 mod document;
 mod grammar;
+mod methods;
 mod network;
 mod provisional;
 mod read;

@@ -70,6 +70,7 @@ fn call(event: &CallEvent) {
         CallEvent::Redirected { call, from, contacts } => {
             info!(call = call.0, from = %from, contacts, "call redirected");
         }
+        CallEvent::DigitLost { trunk } => warn!(trunk = %trunk, "a digit was dropped: the peer does not answer INFO"),
         CallEvent::Ended(record) => ended(record),
     }
 }

@@ -10,6 +10,7 @@ pub mod key;
 pub mod path;
 pub mod refer;
 pub mod reliable;
+pub mod session_timer;
 mod uri_octets;
 
 pub use dialog::{BadDialog, Dialog, OutOfOrder, OutgoingRequestFacts, Role, TargetChange};

@@ -42,6 +42,7 @@ struct Labelled {
     targets: BTreeMap<(String, String), TargetState>,
     quality: BTreeMap<&'static str, Quality>,
     silences: BTreeMap<String, u64>,
+    lost_digits: BTreeMap<String, u64>,
     registrations: BTreeMap<String, RegistrationState>,
     failed_registrations: BTreeMap<&'static str, u64>,
 }
@@ -173,6 +174,9 @@ impl CallCounters {
             CallEvent::TransferBegan { .. } => one(&self.transfers_begun),
             CallEvent::TransferEnded { transfer, .. } => self.add(|held| held.transfers.entry(transfer.cause.label())),
             CallEvent::Redirected { .. } => one(&self.redirects),
+            CallEvent::DigitLost { trunk } => {
+                *self.labelled().lost_digits.entry(trunk.to_string()).or_default() += 1;
+            }
             CallEvent::Ended(record) => self.note_end(record),
         }
     }
@@ -235,6 +239,11 @@ impl CallCounters {
     /// Media of ended calls, by side.
     pub fn quality(&self) -> Vec<(&'static str, Quality)> {
         self.labelled().quality.iter().map(|(side, quality)| (*side, *quality)).collect()
+    }
+
+    /// Digits dropped because too many waited for a peer's answers to INFO, by trunk.
+    pub fn lost_digits(&self) -> Counts {
+        self.labelled().lost_digits.iter().map(|(trunk, count)| (trunk.clone(), *count)).collect()
     }
 
     /// How often a far end fell silent in an answered call, by trunk.

@@ -47,6 +47,8 @@ impl Collector for Sources {
         quality(&mut encoder, &self.calls.quality())?;
         let silent = "Far ends that fell silent in an answered call";
         labelled(&mut encoder, "far_end_silences", silent, "trunk", self.calls.silences())?;
+        let lost = "Digits dropped because too many waited for a peer's answers to INFO";
+        labelled(&mut encoder, "lost_digits", lost, "trunk", self.calls.lost_digits())?;
         media(&mut encoder, &self.relay.counters())
     }
 }

@@ -164,6 +164,8 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener) -> Tru
         options: trunk.behaviour.options,
         provisional: trunk.behaviour.provisional,
         transfer: trunk.behaviour.transfer,
+        session_timer: trunk.behaviour.session_timer,
+        methods: trunk.behaviour.methods,
         max_calls: trunk.max_calls,
         max_calls_per_s: trunk.max_calls_per_s,
         auth: trunk.auth.clone(),

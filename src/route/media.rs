@@ -140,6 +140,21 @@ pub enum Comfort {
     Silence,
 }
 
+/// `media.hold`: how the peer is told that the other party holds it (RFC 3264 8.4, RFC 6337 5.3; PF-149). The held party's
+/// address is always written as it is: 0.0.0.0 is understood, never sent (MD-129).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum HoldForm {
+    /// As the other party said it: `sendonly`, `recvonly` or `inactive`.
+    #[default]
+    Pass,
+    /// Always `inactive`, for a peer that understands nothing else (MD-127).
+    Inactive,
+    /// Always `sendonly`, for a peer that takes `inactive` for the end.
+    SendOnly,
+    /// Not at all: the peer stays `sendrecv` and hears what the other side plays (MD-128).
+    Unsaid,
+}
+
 /// What a trunk's peer may hear from us alone, and how digits travel.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct SoundSettings {
@@ -149,13 +164,14 @@ pub struct SoundSettings {
     pub comfort: Comfort,
     /// `media.hold_music_file`, read: what the peer hears when the other side holds it.
     pub hold_music: Option<Arc<[i16]>>,
+    pub hold: HoldForm,
 }
 
 impl fmt::Debug for SoundSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let SoundSettings { dtmf, ringback, comfort, hold_music } = self;
+        let SoundSettings { dtmf, ringback, comfort, hold_music, hold } = self;
         let mut shown = f.debug_struct("SoundSettings");
-        shown.field("dtmf", dtmf).field("ringback", ringback).field("comfort", comfort);
+        shown.field("dtmf", dtmf).field("ringback", ringback).field("comfort", comfort).field("hold", hold);
         shown.field("hold_music_samples", &hold_music.as_ref().map(|samples| samples.len())).finish()
     }
 }

@@ -10,6 +10,7 @@ pub mod diverting;
 pub mod health;
 pub mod identify;
 pub mod media;
+pub mod methods;
 pub mod number;
 pub mod policy;
 pub mod presence;

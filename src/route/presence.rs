@@ -3,11 +3,13 @@
 use std::net::SocketAddr;
 
 use super::media::TrunkDtmf;
+use super::methods::Rule;
 use super::profile::Behaviour;
 use super::provisional::Reliability;
 use super::settings::TrunkSettings;
-use super::transfer::{ReferPolicy, ReplacesPolicy, TransferSettings};
+use super::transfer::{ReferPolicy, ReplacesPolicy};
 use super::trunk::Listener;
+use crate::dialog::session_timer::{TIMER, TimerMode};
 use crate::sip::flow::Transport;
 
 /// Methods we take on every trunk (RFC 3261 20.5).
@@ -35,7 +37,7 @@ impl Presence {
     pub fn new(listener: &Listener, trunk: &TrunkSettings) -> Presence {
         let allow = allow(&trunk.behaviour);
         let named = Presence::named(listener.transport, trunk.fqdn.as_deref(), listener.advertise, allow);
-        Presence { supported: supported(&trunk.behaviour.transfer).into(), ..named }
+        Presence { supported: supported(&trunk.behaviour).into(), ..named }
     }
 
     /// The trunk's FQDN if it has one, else the listener's advertised address, always with the listener's port.
@@ -60,29 +62,34 @@ impl Presence {
     }
 }
 
-/// MD-76: a platform sends INVITE with Replaces to whom it is told takes it.
-const fn supported(transfer: &TransferSettings) -> &'static str {
-    match transfer.replaces {
-        ReplacesPolicy::Take => "replaces",
-        ReplacesPolicy::Refuse => "",
-    }
-}
-
 /// What we take from a trunk. Platforms choose their way of transfer by it (MD-73): REFER and NOTIFY, or neither.
 fn allow(behaviour: &Behaviour) -> String {
-    let info = match behaviour.media.sound.dtmf {
-        TrunkDtmf::Info => ", INFO",
-        TrunkDtmf::Rfc4733 | TrunkDtmf::Inband => "",
-    };
-    let prack = match behaviour.provisional.reliable {
-        Reliability::Off => "",
-        Reliability::Accept | Reliability::Supported | Reliability::Required => ", PRACK",
-    };
-    let refer = match behaviour.transfer.refer {
-        ReferPolicy::Execute | ReferPolicy::Pass => ", REFER, NOTIFY",
-        ReferPolicy::Refuse => "",
-    };
-    format!("{ALLOW}{info}{prack}{refer}")
+    let methods = &behaviour.methods;
+    let digits = behaviour.media.sound.dtmf == TrunkDtmf::Info;
+    let transfers = behaviour.transfer.refer != ReferPolicy::Refuse;
+    let rows = [
+        ("INFO", digits || methods.info != Rule::Refuse),
+        ("PRACK", behaviour.provisional.reliable != Reliability::Off),
+        ("REFER", transfers),
+        ("NOTIFY", transfers || methods.notify != Rule::Refuse),
+        ("MESSAGE", methods.message != Rule::Refuse),
+        ("SUBSCRIBE", methods.subscribe != Rule::Refuse),
+        ("PUBLISH", methods.publish != Rule::Refuse),
+    ];
+    let taken = rows.into_iter().filter(|(_, is_taken)| *is_taken);
+    taken.fold(format!("{ALLOW}, UPDATE"), |allow, (method, _)| format!("{allow}, {method}"))
+}
+
+/// Option tags of what we do with this trunk's peer. MD-76: a platform sends INVITE with Replaces to whom it is told takes
+/// it.
+fn supported(behaviour: &Behaviour) -> String {
+    let rows = [
+        (TIMER, behaviour.session_timer.mode != TimerMode::Off),
+        ("replaces", behaviour.transfer.replaces == ReplacesPolicy::Take),
+        ("norefersub", behaviour.transfer.refer == ReferPolicy::Execute),
+    ];
+    let tags = rows.into_iter().filter(|(_, is_supported)| *is_supported).map(|(tag, _)| tag);
+    tags.collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use super::media::{Ice, MediaSettings, Security, SrtpKeying};
+use super::methods::MethodSettings;
 use super::provisional::ProvisionalSettings;
 use super::transfer::TransferSettings;
 use super::trunk::{ProbeSettings, SipTimers};
+use crate::dialog::session_timer::TimerSettings;
 use crate::media::plan::SrtpSuite;
 use crate::sip::flow::Transport;
 
@@ -20,6 +22,8 @@ pub struct Behaviour {
     pub timers: SipTimers,
     pub provisional: ProvisionalSettings,
     pub transfer: TransferSettings,
+    pub session_timer: TimerSettings,
+    pub methods: MethodSettings,
 }
 
 impl Default for Behaviour {
@@ -43,6 +47,8 @@ impl Default for Behaviour {
             timers: SipTimers::default(),
             provisional: ProvisionalSettings::default(),
             transfer: TransferSettings::default(),
+            session_timer: TimerSettings::default(),
+            methods: MethodSettings::default(),
         }
     }
 }

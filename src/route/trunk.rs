@@ -8,10 +8,12 @@ use ipnet::IpNet;
 
 use super::compile::server_name;
 use super::media::MediaSettings;
+use super::methods::MethodSettings;
 use super::presence::Presence;
 use super::provisional::ProvisionalSettings;
 use super::transfer::TransferSettings;
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
+use crate::dialog::session_timer::TimerSettings;
 use crate::media::plan::AddressRules;
 use crate::registration::RegistrationSettings;
 use crate::sip::auth::{Credentials, Demand};
@@ -145,6 +147,8 @@ pub struct Trunk {
     pub options: ProbeSettings,
     pub provisional: ProvisionalSettings,
     pub transfer: TransferSettings,
+    pub session_timer: TimerSettings,
+    pub methods: MethodSettings,
     /// `None`: only the node's limit.
     pub max_calls: Option<usize>,
     pub max_calls_per_s: Option<u32>,

@@ -6,6 +6,7 @@ use trunkline::base::Digit;
 use trunkline::engine::io::Input;
 use trunkline::media::plan::{DigitsTo, HearDigits, MediaCommand, MediaEvent, SpeakDigits};
 use trunkline::route::media::TrunkDtmf;
+use trunkline::route::methods::Rule;
 
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
@@ -77,7 +78,10 @@ fn an_info_is_answered_here_and_played_as_an_event() {
 
 #[test]
 fn what_an_info_cannot_say_is_refused() {
-    let mut world = info_world();
+    let mut world = World::configured(|settings| {
+        settings.trunks[0].behaviour.media.sound.dtmf = TrunkDtmf::Info;
+        settings.trunks[0].behaviour.methods.info = Rule::Refuse;
+    });
     let (caller, mut callee) = talk(&mut world);
     for (kind, body, status) in
         [(RELAY, "Signal=55", 400), ("text/plain", "5", 415), (RELAY, "", 200), (RELAY, "Signal=16", 200)]

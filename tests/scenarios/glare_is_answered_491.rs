@@ -1,4 +1,5 @@
-//! RFC 3261 14.2, RFC 5407 3.3.1: re-INVITEs of both parties cross; each gets 491 and the call goes on.
+//! RFC 3261 14.2, RFC 5407 3.3.1: re-INVITEs of both parties cross; each gets 491 and the call goes on. A second one of
+//! the same party, before the answer to its first, gets 500.
 
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ fn both_are_asked_to_try_again() {
 }
 
 #[test]
-fn a_second_reinvite_of_the_same_party_waits_too() {
+fn a_second_reinvite_of_the_same_party_is_to_come_later() {
     let mut world = World::new();
     let mut talk = world.talk(Platform, CarrierA);
     let one = talk.caller.request("INVITE", &sdp_with(Platform, "sendonly", "0 8 101", 2));
@@ -41,7 +42,8 @@ fn a_second_reinvite_of_the_same_party_waits_too() {
     let crossed = world.expect(CarrierA, "INVITE");
     let two = talk.caller.request("INVITE", &sdp_with(Platform, "inactive", "0 8 101", 3));
     world.send(Platform, two);
-    world.expect(Platform, "SIP/2.0 491");
+    let later = world.expect(Platform, "SIP/2.0 500");
+    assert!(later.header("Retry-After").parse::<u32>().is_ok_and(|seconds| seconds <= 10), "{}", later.as_str());
     world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
     world.expect(CarrierA, "ACK");
     world.expect(Platform, "SIP/2.0 200");

@@ -1,6 +1,7 @@
 //! RFC 3261 8.2.1: out of a dialog an unknown method gets 501, a known one 405 with Allow; in a dialog the same, and the call goes on.
 
 use trunkline::call::Cause;
+use trunkline::route::methods::Rule;
 
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
@@ -31,11 +32,15 @@ fn out_of_a_dialog() {
 
 #[test]
 fn in_a_dialog() {
-    let mut world = World::new();
+    let mut world = World::configured(|settings| {
+        for trunk in &mut settings.trunks {
+            let methods = &mut trunk.behaviour.methods;
+            (methods.info, methods.message, methods.notify) = (Rule::Refuse, Rule::Refuse, Rule::Refuse);
+        }
+    });
     let mut talk = world.talk(Platform, CarrierA);
     for (method, status) in [
         ("INFO", 405),
-        ("UPDATE", 405),
         // MD-152: answered here, never echoed.
         ("REFER", 603),
         ("NOTIFY", 405),
@@ -66,7 +71,7 @@ fn before_the_answer() {
     world.send(CarrierA, offered.respond(180, CarrierA, ""));
     let ringing = world.expect(Platform, "SIP/2.0 180");
     let mut early = Dialog::of_caller(Platform, &ringing);
-    for (method, status) in [("OPTIONS", 200), ("UPDATE", 405), ("FROBNICATE", 501)] {
+    for (method, status) in [("OPTIONS", 200), ("UPDATE", 200), ("MESSAGE", 405), ("FROBNICATE", 501)] {
         world.send(Platform, early.request(method, ""));
         assert_eq!(world.refusal(Platform).status(), Some(status), "{method}");
     }

@@ -61,9 +61,14 @@ fn a_reinvite_of_the_called_party_before_the_callers_ack() {
     let mut talk = world.answer(Platform, CarrierA, offered);
     let hold = talk.callee.request("INVITE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
     world.send(CarrierA, hold);
-    world.expect(CarrierA, "SIP/2.0 491");
+    world.pass(Duration::from_millis(100));
     assert!(world.is_quiet(Platform), "RFC 3261 14.1: no INVITE to a party that has yet to acknowledge");
     world.send(Platform, talk.caller.ack(""));
+    let crossed = world.expect(Platform, "INVITE");
+    world.send(Platform, crossed.respond(200, Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
+    world.expect(Platform, "ACK");
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(CarrierA, talk.callee.ack(""));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }

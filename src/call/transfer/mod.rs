@@ -30,7 +30,7 @@ use super::record::{LegMediaCounts, Side, TransferKind, TransferRecord};
 use crate::base::WallTime;
 use crate::base::ids::TransactionId;
 use crate::dialog::DialogKey;
-use crate::dialog::refer::Refer;
+use crate::dialog::refer::{self, Refer};
 use crate::sip::flow::Flow;
 use crate::sip::{Method, Request, Status};
 
@@ -184,9 +184,13 @@ impl Established {
         match (&self.stage(), &asked.request.method) {
             (Some(Stage::Arrived(leg)), _) if Some(leg.key()) == key => Part::Arrived,
             (_, Method::Refer) => Part::Refer,
-            (_, Method::Notify) => Part::Report,
+            (_, Method::Notify) if refer::is_report(&asked.request) => Part::Report,
             (Some(_), Method::Bye) if is_leaving => Part::LeftEarly,
-            (Some(_), Method::Invite) if !is_leaving && self.leg(common, asked.side.other()).is_over() => Part::Alone,
+            (Some(_), Method::Invite | Method::Update)
+                if !is_leaving && self.leg(common, asked.side.other()).is_over() =>
+            {
+                Part::Alone
+            }
             _ => Part::Other,
         }
     }

@@ -178,7 +178,11 @@ impl Established {
         let plan = staying.plan_for_newcomer().ok_or(Cause::MediaRefused)?;
         let mut media = leg_media(&common.snapshot, trunk, Some(staying.lease().worker), work)?;
         match described(&mut media, &request.message.body(), &plan, *side) {
-            Ok((body, exchange)) => Ok((Leg::new(*side, Arc::clone(trunk), own, dialog, media, *flow), body, exchange)),
+            Ok((body, exchange)) => {
+                let mut leg = Leg::new(*side, Arc::clone(trunk), own, dialog, media, *flow);
+                leg.taken.hear(&request.message);
+                Ok((leg, body, exchange))
+            }
             Err(misfit) => {
                 media.close(work);
                 Err(misfit)

@@ -288,6 +288,11 @@ impl Seeking {
                 self.attempt = Attempt::Inviting(inviting);
                 Progress::Nothing
             }
+            422 if inviting.invite.last_longer(response, work) => {
+                common.timers.set(CallTimer::NoResponse, work.now.instant + trunk.timers.no_response);
+                self.attempt = Attempt::Inviting(inviting);
+                Progress::Nothing
+            }
             300..=399 if trunk.transfer.redirect == RedirectPolicy::Follow => {
                 let candidate = inviting.candidate.clone();
                 inviting.close(work);
@@ -394,6 +399,7 @@ impl Seeking {
         };
         let mut leg = Leg::new(self.side, candidate.trunk, invite.own.clone(), dialog, media, flow);
         leg.proof = invite.proof.clone();
+        leg.begins(invite.session.clone(), response, work);
         leg.acknowledge(&invite.branch, invite.cseq(), work);
         work.out.push(Effect::DialogOpened { key: leg.key(), side: self.side });
         match read.ok().flatten() {

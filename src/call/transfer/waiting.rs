@@ -2,6 +2,7 @@
 
 use super::{Asked, Stage};
 use crate::audio::ringing::ANNOUNCED_MEDIA_GRACE;
+use crate::call::asking::Change;
 use crate::call::call::{Common, State, media_refusal};
 use crate::call::cause::Cause;
 use crate::call::compose;
@@ -49,10 +50,20 @@ impl Established {
                 refuse(&crossing.asked, Status::REQUEST_PENDING, self.leg(common, crossing.from), None, work);
                 Exchange::Idle
             }
-            Exchange::Telling { side, .. } | Exchange::AwaitingAnswer(side) if side == gone => Exchange::Idle,
+            Exchange::Telling { side, .. }
+            | Exchange::Refreshing { side, .. }
+            | Exchange::Unwanted { side, .. }
+            | Exchange::AwaitingAnswer(side)
+                if side == gone =>
+            {
+                Exchange::Idle
+            }
             exchange => exchange,
         };
         self.untold.take_if(|side| *side == gone);
+        if let Some(held) = self.held.take_if(|held| held.side == gone) {
+            refuse(&held.asked, Status::REQUEST_TERMINATED, self.leg(common, gone), None, work);
+        }
         self.legs(common, gone).0.media.media.withdraw_offer();
     }
 
@@ -81,10 +92,13 @@ impl Established {
         let body = asked.request.message.body();
         if leg.dialog.check_request(&asked.request.cseq).is_err() {
             respond(&pending, Status::SERVER_INTERNAL_ERROR, leg, work);
+        } else if pending.by == Change::Update && body.is_empty() {
+            leg.follow(&Method::Update, &asked.request.message, asked.flow);
+            leg.accept_with(&pending, None, work);
         } else if busy || body.is_empty() {
             respond(&pending, Status::REQUEST_PENDING, leg, work);
         } else {
-            leg.follow(&Method::Invite, &asked.request.message, asked.flow);
+            leg.follow(&asked.request.method, &asked.request.message, asked.flow);
             let media = &mut leg.media.media;
             let answered = media.read_offer(&body).and_then(|offer| match media.repeat() {
                 Some(body) if media.is_refresh(&offer) => Ok(body),

@@ -69,6 +69,9 @@ fn sum(method: &str, uri: &str, nonce: &str, cnonce: &str, nc: u8, password: &st
         "INVITE" => rsip::Method::Invite,
         "REGISTER" => rsip::Method::Register,
         "BYE" => rsip::Method::Bye,
+        "UPDATE" => rsip::Method::Update,
+        "INFO" => rsip::Method::Info,
+        "MESSAGE" => rsip::Method::Message,
         other => panic!("no scenario signs {other}"),
     };
     let uri = rsip::Uri::try_from(uri).expect("a URI");

@@ -123,6 +123,22 @@ impl World {
         talk
     }
 
+    /// A whole call whose INVITE and 200 carry these header lines more; the INVITE as the called party got it comes too.
+    pub fn talk_saying(&mut self, from: Name, to: Name, asks: &[&str], answers: &[&str]) -> (Talk, Text) {
+        let saying =
+            |message: String, lines: &[&str]| lines.iter().fold(message, |text, line| with_header(&text, line));
+        self.send(from, saying(invite(from, number_of(to), &sdp(from, "sendrecv")), asks));
+        let offered = self.expect(to, "INVITE");
+        let answer = saying(offered.respond(200, to, &sdp(to, "sendrecv")), answers);
+        let callee = Dialog::of_callee(to, &offered, &answer);
+        self.send(to, answer);
+        self.expect(to, "ACK");
+        let accepted = self.expect(from, "SIP/2.0 200");
+        let caller = Dialog::of_caller(from, &accepted);
+        self.send(from, caller.ack(""));
+        (Talk { from, to, caller, callee, accepted }, offered)
+    }
+
     /// The caller says BYE; the called party hears it and answers.
     pub fn caller_hangs_up(&mut self, talk: &mut Talk) {
         let bye = talk.caller.request("BYE", "");

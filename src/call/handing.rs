@@ -1,0 +1,171 @@
+//! Requests of one party that the other answers: INFO that is no digit, MESSAGE, NOTIFY and what the trunk's table says
+//! (`treatment`). Body and the fields about it cross octet for octet, everything else is written fresh (DESIGN rule 4).
+
+use bytes::Bytes;
+
+use super::call::{Common, State};
+use super::cause::Cause;
+use super::compose::{self, Carried, Inside};
+use super::effect::{Branch, Effect, Work};
+use super::established::{Established, by, respond};
+use super::leg::{Leg, Pending};
+use super::proof::is_challenge;
+use super::record::Side;
+use crate::base::limits::{PASSED_BODY_OCTETS, PASSED_REQUESTS};
+use crate::sip::flow::Flow;
+use crate::sip::{Message, Method, Name, Request, Response, Status};
+
+/// Fields that belong to a body or say what the request is about (RFC 3261 20.11 to 20.15, RFC 6086 8, RFC 6665 8.2).
+const FIELDS: [&[u8]; 9] = [
+    b"MIME-Version",
+    b"Content-Disposition",
+    b"Content-Language",
+    b"Content-Encoding",
+    b"Content-ID",
+    b"Info-Package",
+    b"Event",
+    b"Subscription-State",
+    b"Expires",
+];
+
+/// A request on its way across.
+#[derive(Debug)]
+pub(super) struct Handed {
+    from: Side,
+    asked: Pending,
+    branch: Branch,
+    carried: Carried,
+}
+
+impl Carried {
+    /// What crosses of a message. A body without a Content-Type is opaque octets.
+    fn of(method: &Method, message: &Message) -> Carried {
+        let field = |name: &'static [u8]| {
+            message.header_named(name).map(|value| (Bytes::from_static(name), Bytes::from(value.into_owned())))
+        };
+        let kind = message.header(Name::ContentType).map(|value| String::from_utf8_lossy(&value).into_owned());
+        let body = Some(message.body()).filter(|body| !body.is_empty());
+        Carried {
+            method: method.clone(),
+            headers: FIELDS.into_iter().filter_map(field).collect(),
+            body: body.map(|body| (kind.unwrap_or_else(|| "application/octet-stream".to_owned()), body)),
+        }
+    }
+}
+
+impl Leg {
+    /// Whether the peer may be sent such a request: its trunk allows it, and its Allow does not leave it out.
+    fn may_be_sent(&self, method: &Method) -> bool {
+        self.trunk.methods.sends.allows(method) && self.taken.takes(method) != Some(false) && !self.is_over()
+    }
+}
+
+impl Established {
+    /// The other party gets the request, or the sender hears why not.
+    pub(super) fn hand_over(
+        mut self: Box<Self>,
+        common: &mut Common,
+        side: Side,
+        asked: Pending,
+        request: &Request,
+        work: &mut Work<'_>,
+    ) -> State {
+        let open = self.handed.iter().filter(|handed| handed.from == side).count();
+        let (leg, other) = self.legs(common, side);
+        let refusal = match &request.method {
+            Method::Other(_) if !other.may_be_sent(&request.method) => Some(Status::NOT_IMPLEMENTED),
+            method if !other.may_be_sent(method) => Some(Status::METHOD_NOT_ALLOWED),
+            _ if request.message.body().len() > PASSED_BODY_OCTETS => Some(Status::REQUEST_ENTITY_TOO_LARGE),
+            _ if open >= PASSED_REQUESTS => Some(Status::SERVER_INTERNAL_ERROR),
+            _ => None,
+        };
+        if let Some(status) = refusal {
+            respond(&asked, status, leg, work);
+            return State::Established(self);
+        }
+        let carried = Carried::of(&request.method, &request.message);
+        let branch = other.ask(&Inside::Carried(&carried), work);
+        self.handed.push(Handed { from: side, asked, branch, carried });
+        State::Established(self)
+    }
+
+    /// True for a request that crossed and has no final answer yet.
+    pub(super) fn hands_by(&self, branch: &Branch) -> bool {
+        self.handed.iter().any(|handed| handed.branch == *branch)
+    }
+
+    /// The other party answered: the sender hears it, with the body. A challenge is answered here or is a refusal.
+    pub(super) fn handed_answer(
+        mut self: Box<Self>,
+        common: &mut Common,
+        branch: &Branch,
+        response: &Response,
+        flow: Flow,
+        work: &mut Work<'_>,
+    ) -> State {
+        if !response.status.is_final() {
+            return State::Established(self);
+        }
+        let Some(mut handed) = self.take_handed(branch) else { return State::Established(self) };
+        let (sender, other) = self.legs(common, handed.from);
+        if is_challenge(response)
+            && let Some(credentials) = other.credentials(&handed.carried.method, response, flow, work)
+        {
+            let value = |(name, value): (Name, Vec<u8>)| (Bytes::from_static(name.as_str().as_bytes()), value.into());
+            let mut proven = handed.carried.clone();
+            proven.headers.extend(credentials.into_iter().map(value));
+            handed.branch = other.ask_with_proof(&Inside::Carried(&proven), work);
+            self.handed.push(handed);
+            return State::Established(self);
+        }
+        let Some(status) = told(response.status, &handed.carried.method) else {
+            respond(&handed.asked, Status::CALL_DOES_NOT_EXIST, sender, work);
+            return self.hang_up(common, Cause::DialogLost, by(handed.from.other()), work);
+        };
+        let mut answer = Carried::of(&handed.carried.method, &response.message);
+        answer.body.take_if(|(_, body)| body.len() > PASSED_BODY_OCTETS);
+        let bytes = compose::carried_response(status, &handed.asked.head, &sender.own, &answer);
+        work.out.push(Effect::Respond { transaction: handed.asked.transaction, status, bytes });
+        State::Established(self)
+    }
+
+    /// It will never be answered. The call goes on: what matters to it finds out by itself whether the party is gone.
+    pub(super) fn handed_in_vain(
+        mut self: Box<Self>,
+        common: &mut Common,
+        branch: &Branch,
+        work: &mut Work<'_>,
+    ) -> State {
+        if let Some(handed) = self.take_handed(branch) {
+            let (sender, _) = self.legs(common, handed.from);
+            respond(&handed.asked, Status::SERVER_TIMEOUT, sender, work);
+        }
+        State::Established(self)
+    }
+
+    fn take_handed(&mut self, branch: &Branch) -> Option<Handed> {
+        let place = self.handed.iter().position(|handed| handed.branch == *branch)?;
+        Some(self.handed.swap_remove(place))
+    }
+
+    /// The call ends: who still waits is answered (RFC 3261 15.1.2).
+    pub(super) fn refuse_handed(&mut self, common: &mut Common, work: &mut Work<'_>) {
+        for handed in std::mem::take(&mut self.handed) {
+            let (sender, _) = self.legs(common, handed.from);
+            respond(&handed.asked, Status::REQUEST_TERMINATED, sender, work);
+        }
+    }
+}
+
+/// What the sender is told. `None`: the other party's dialog is gone (RFC 5057 5.1; of a NOTIFY only its subscription).
+fn told(status: Status, method: &Method) -> Option<Status> {
+    match status.code() {
+        481 if *method != Method::Notify => None,
+        // Ours to answer, and ours alone.
+        300..=399 | 401 | 407 => Some(Status::FORBIDDEN),
+        // RFC 4320 4.2: 408 is never sent to such a request. 503 would speak of this node.
+        408 => Some(Status::SERVER_TIMEOUT),
+        503 => Some(Status::SERVER_INTERNAL_ERROR),
+        _ => Some(status),
+    }
+}
