@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::attempt::{Answered, Attempt, Inviting};
+use super::attempt::{Answered, Attempt, Inviting, Settled};
 use super::call::{CallTimer, Common, State, media_refusal};
 use super::cause::Cause;
 use super::compose;
@@ -10,6 +10,7 @@ use super::effect::{Effect, Work};
 use super::established::Established;
 use super::event::CallEvent;
 use super::exchange::Exchange;
+use super::fork::Standing;
 use super::hunting::{Hunting, Session};
 use super::leg::Leg;
 use super::media_end::{self, MediaEnd};
@@ -39,9 +40,10 @@ impl Hunting {
         flow: Flow,
         work: &mut Work<'_>,
     ) -> State {
+        self.forget_losers_update(common, response.to_tag().unwrap_or_default(), work);
         let settled = inviting.settle(response, work);
         let Inviting { invite, media, candidate, .. } = inviting;
-        let Some((dialog, read)) = settled else {
+        let Some(Settled { dialog, read, standing }) = settled else {
             invite.end_unwanted(response, flow, Cause::BadAnswer, work);
             return self.unusable(common, media, work);
         };
@@ -51,6 +53,11 @@ impl Hunting {
         work.out.push(Effect::DialogOpened { key: callee.key(), side: Side::Callee });
         callee.acknowledge(&invite.branch, invite.cseq(), work);
         common.timers.stop_all();
+        if standing == Standing::Left {
+            callee.is_over_now();
+            self.attempt = Attempt::Answered(Box::new(Answered { callee, read }));
+            return self.cancelled(common, Cause::Refused(Status::TEMPORARILY_UNAVAILABLE), EndedBy::Callee, work);
+        }
         self.attempt = Attempt::Answered(Box::new(Answered { callee, read }));
         self.answer_if_ready(common, work)
     }
@@ -86,13 +93,17 @@ impl Hunting {
     }
 
     /// True when a description written now would say something that the caller has not heard.
-    fn says_more(&self, media: &LegMedia, plan: &AudioPlan) -> bool {
+    pub(super) fn says_more(&self, media: &LegMedia, plan: &AudioPlan) -> bool {
         let mut trial = media.clone();
         let written = match &self.offer {
             Some(offer) => trial.write_answer(offer, plan),
             None => trial.write_offer(plan),
         };
-        written.ok() != media.repeat()
+        match (written.ok(), media.repeat()) {
+            (Some(now), Some(before)) => !content(&now).eq(content(&before)),
+            (None, None) => false,
+            (Some(_), None) | (None, Some(_)) => true,
+        }
     }
 
     fn establish(mut self, common: &mut Common, mut callee: Leg, accepting: Accepting, work: &mut Work<'_>) -> State {
@@ -140,4 +151,9 @@ impl Hunting {
         media.close(work);
         self.refuse(common, Cause::BadAnswer, EndedBy::Callee, work)
     }
+}
+
+/// The lines of a description but its origin: that of an offer which was refused may have been counted on.
+fn content(body: &[u8]) -> impl Iterator<Item = &[u8]> {
+    body.split(|&octet| octet == b'\n').filter(|line| !line.starts_with(b"o="))
 }

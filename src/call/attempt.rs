@@ -9,11 +9,11 @@ use bytes::Bytes;
 use super::call::Common;
 use super::cause::Cause;
 use super::effect::{Branch, Effect, Work};
-use super::fork::{Agreement, Fork, reliable_number};
+use super::fork::{Agreement, Fork, Standing, reliable_number};
 use super::hunting::description;
 use super::leg::Leg;
 use super::media_end::MediaEnd;
-use super::negotiate::{AudioPlan, MediaRefusal};
+use super::negotiate::{AudioPlan, LegMedia, MediaRefusal};
 use super::outgoing::OutgoingInvite;
 use super::proof::is_challenge;
 use super::record::Side;
@@ -143,6 +143,14 @@ pub(super) struct Answered {
     pub read: Result<Option<AudioPlan>, MediaRefusal>,
 }
 
+/// What a 2xx makes of an attempt.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub dialog: Dialog,
+    pub read: Result<Option<AudioPlan>, MediaRefusal>,
+    pub standing: Standing,
+}
+
 /// What a provisional response other than 100 says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Heard {
@@ -162,6 +170,13 @@ pub(super) enum EarlyRequests {
     Refused,
 }
 
+/// Whether UPDATE has changed the media of a fork since its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moved {
+    No,
+    Yes,
+}
+
 /// An INVITE that is out.
 #[derive(Debug)]
 pub(super) struct Inviting {
@@ -176,6 +191,8 @@ pub(super) struct Inviting {
     pub forks: BTreeMap<Bytes, Fork>,
     /// To tags of those that have described themselves, the latest last: whose media the caller hears.
     pub described: Vec<Bytes>,
+    /// The media as the INVITE offered it, once UPDATE has changed that of a fork: what other forks answer.
+    pub unmoved: Option<Box<LegMedia>>,
 }
 
 impl Inviting {
@@ -189,6 +206,7 @@ impl Inviting {
         let Some(tag) = response.to_tag().map(Bytes::copy_from_slice) else { return Heard::Word };
         self.keep_fork(&tag, response, flow, work);
         let Some(fork) = self.forks.get_mut(&tag) else { return Heard::Word };
+        fork.taken.hear(&response.message);
         let number = reliable_number(response).filter(|_| self.invite.is_reliable());
         if let Some(rseq) = number {
             if !fork.takes(rseq) {
@@ -215,37 +233,66 @@ impl Inviting {
 
     /// From now on the media of this fork counts. `None` when its description cannot be used: then the answer decides.
     pub fn follow(&mut self, tag: &Bytes) -> Option<AudioPlan> {
-        let body = self.forks.get(tag)?.body.as_ref()?;
-        let plan = self.media.media.read_answer(body).ok()?;
+        let plan = match self.turn_to(tag) {
+            Moved::Yes => self.media.media.remote_plan()?,
+            Moved::No => {
+                let body = self.forks.get(tag)?.body.as_ref()?;
+                self.media.media.read_answer(body).ok()?
+            }
+        };
         self.described.retain(|known| known != tag);
         self.described.push(tag.clone());
         Some(plan)
     }
 
-    /// This fork rings no more (RFC 6228). What the one that is heard instead said, when there is one.
-    pub fn lose(&mut self, tag: &[u8], work: &mut Work<'_>) -> Option<AudioPlan> {
-        if let Some(fork) = self.forks.remove(tag) {
-            work.out.push(Effect::DialogClosed { key: fork.dialog.key() });
+    /// UPDATE is about to change the media of the fork that is heard: what the others answer is kept.
+    pub fn moves(&mut self) {
+        if self.unmoved.is_none() {
+            self.unmoved = Some(Box::new(self.media.media.clone()));
         }
+    }
+
+    /// The media becomes that of this fork. `Moved::No`: it is what the INVITE offered, and the fork's answer to that
+    /// must be read.
+    fn turn_to(&mut self, tag: &[u8]) -> Moved {
+        let Some(unmoved) = &self.unmoved else { return Moved::No };
+        let heard = self.described.last().cloned();
+        if heard.as_deref() == Some(tag) {
+            return Moved::Yes;
+        }
+        let own = self.forks.get_mut(tag).and_then(|fork| fork.moved.take());
+        let moved = if own.is_some() { Moved::Yes } else { Moved::No };
+        let before = std::mem::replace(&mut self.media.media, *own.unwrap_or_else(|| unmoved.clone()));
+        if let Some(fork) = heard.and_then(|heard| self.forks.get_mut(&heard)) {
+            fork.moved = Some(Box::new(before));
+        }
+        moved
+    }
+
+    /// This fork rings no more, or has left. What the one that is heard instead said, when there is one.
+    pub fn lose(&mut self, tag: &[u8], standing: Standing) -> Option<AudioPlan> {
+        self.forks.get_mut(tag)?.standing = standing;
         let was_heard = self.described.last().is_some_and(|heard| heard == tag);
         self.described.retain(|known| known != tag);
         let next = self.described.last().filter(|_| was_heard).cloned()?;
         self.follow(&next)
     }
 
+    /// True when every fork that was heard of has ended.
+    pub fn is_silent(&self) -> bool {
+        self.forks.values().all(|fork| fork.standing != Standing::Here)
+    }
+
     /// The dialog and the media of a 2xx, whose fork may have spoken before; `None` when it makes no dialog. All other
     /// early dialogs are over (RFC 3261 13.2.2.4: should they answer too, that is ended).
-    pub fn settle(
-        &mut self,
-        response: &Response,
-        work: &mut Work<'_>,
-    ) -> Option<(Dialog, Result<Option<AudioPlan>, MediaRefusal>)> {
+    pub fn settle(&mut self, response: &Response, work: &mut Work<'_>) -> Option<Settled> {
+        let moved = self.turn_to(response.to_tag().unwrap_or_default());
         let winner = self.forks.remove(response.to_tag().unwrap_or_default());
         self.forget_forks(work);
         let Some(mut fork) = winner else {
             let dialog = self.invite.dialog(response)?;
             let read = description(response).map(|body| self.media.media.read_answer(&body)).transpose();
-            return Some((dialog, read));
+            return Some(Settled { dialog, read, standing: Standing::Here });
         };
         if fork.dialog.confirm(response).is_err() {
             work.out.push(Effect::DialogClosed { key: fork.dialog.key() });
@@ -254,7 +301,11 @@ impl Inviting {
         // RFC 3261 13.2.1: a 2xx without a description confirms the one of the provisional response, and after a
         // reliable one its own does not count (RFC 6337 3.1.1).
         let said = description(response).filter(|_| fork.agreement == Agreement::Open).or(fork.body);
-        Some((fork.dialog, said.map(|body| self.media.media.read_answer(&body)).transpose()))
+        let read = match moved {
+            Moved::Yes => Ok(self.media.media.remote_plan()),
+            Moved::No => said.map(|body| self.media.media.read_answer(&body)).transpose(),
+        };
+        Some(Settled { dialog: fork.dialog, read, standing: fork.standing })
     }
 
     /// An answer to a PRACK of ours. Refused, it changes nothing: whoever did not understand it refuses our INVITE too.

@@ -313,6 +313,18 @@ pub fn answering_response(head: &ResponseHead, own: &OwnAddress, body: Option<&[
     described(writer.header(Name::Allow, own.allow()), body)
 }
 
+/// 500 to an offer that comes while another one is open, with the seconds to wait (RFC 3311 5.2).
+pub fn try_again(head: &ResponseHead, own: &OwnAddress, seconds: u64) -> Bytes {
+    let writer = Writer::response_from(Status::SERVER_INTERNAL_ERROR, None, head, None);
+    writer.header(Name::Allow, own.allow()).header(Name::RetryAfter, seconds.to_string()).finish()
+}
+
+/// A refusal of a description inside a dialog, with its Warning.
+pub fn warned(status: Status, head: &ResponseHead, warning: Option<String>) -> Bytes {
+    let writer = Writer::response_from(status, None, head, None);
+    warning.into_iter().fold(writer, |writer, text| writer.header(Name::Warning, text)).finish()
+}
+
 fn described(writer: Writer, body: Option<&[u8]>) -> Bytes {
     match body {
         Some(body) => writer.body(SDP, body),

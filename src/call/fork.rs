@@ -5,9 +5,11 @@ use bytes::Bytes;
 use super::compose::{self, Inside};
 use super::effect::{Branch, ClientRequest, Effect, Work};
 use super::leg::{hop, timer_values};
+use super::negotiate::LegMedia;
 use super::outgoing::OutgoingInvite;
 use super::proof::{Challenge, Credentials};
 use super::record::Side;
+use super::taken::Taken;
 use crate::base::limits::EARLY_REQUESTS;
 use crate::dialog::Dialog;
 use crate::dialog::reliable::{Place, Receiver};
@@ -27,6 +29,16 @@ pub enum Agreement {
     Closed,
 }
 
+/// Whether a fork is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Here,
+    /// It rings no more (199, RFC 6228). Should it answer all the same, that counts.
+    Ended,
+    /// It said BYE: it has answered, and its 2xx is late or lost.
+    Left,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Fork {
@@ -36,6 +48,11 @@ pub struct Fork {
     /// The description it gave last.
     pub body: Option<Bytes>,
     pub agreement: Agreement,
+    pub standing: Standing,
+    /// What its Allow names.
+    pub taken: Taken,
+    /// The media of this fork, changed by UPDATE since its answer, while another one is heard.
+    pub moved: Option<Box<LegMedia>>,
     pracks: Vec<(Branch, RAck)>,
     sent: u32,
 }
@@ -46,7 +63,8 @@ impl Fork {
         let dialog = invite.dialog(response)?;
         let hop = hop(&dialog, &invite.trunk, flow);
         let (received, agreement) = (Receiver::default(), Agreement::Open);
-        Some(Fork { dialog, hop, received, body: None, agreement, pracks: Vec::new(), sent: 0 })
+        let (standing, taken, moved) = (Standing::Here, Taken::default(), None);
+        Some(Fork { dialog, hop, received, body: None, agreement, standing, taken, moved, pracks: Vec::new(), sent: 0 })
     }
 
     /// A reliable response came. False: it is neither acknowledged nor read (RFC 3262 4).
@@ -73,6 +91,22 @@ impl Fork {
         let branch = work.branch();
         self.request(invite, Method::Prack, branch.clone(), &Inside::Prack(&rack, credentials), work);
         self.pracks.push((branch, rack));
+    }
+
+    /// RFC 3311 5.1: only to a party whose Allow has it, of a trunk that may be sent it (MD-72).
+    pub fn takes_update(&self, invite: &OutgoingInvite) -> bool {
+        invite.trunk.methods.sends.update && self.taken.takes(&Method::Update) == Some(true)
+    }
+
+    /// Sends UPDATE with `offer`; its branch is returned. `None`: it has had too many requests of ours.
+    pub fn update(&mut self, invite: &OutgoingInvite, offer: &[u8], work: &mut Work<'_>) -> Option<Branch> {
+        if self.sent >= EARLY_REQUESTS {
+            return None;
+        }
+        let branch = work.branch();
+        let what = Inside::Update(Some(offer), &Credentials::new());
+        self.request(invite, Method::Update, branch.clone(), &what, work);
+        Some(branch)
     }
 
     fn request(

@@ -11,8 +11,10 @@ use super::call::{CallInput, CallTimer, Common, State};
 use super::cause::{Cause, Retry};
 use super::compose;
 use super::digits::{InfoBody, read_info};
+use super::early_update::Updating;
 use super::effect::{Branch, Effect, Work};
 use super::event::CallEvent;
+use super::fork::Standing;
 use super::leg::{Leg, Pending};
 use super::negotiate::RemoteOffer;
 use super::own_address::OwnAddress;
@@ -53,6 +55,8 @@ pub(super) struct Hunting {
     /// How far the caller's session is agreed on.
     pub(super) session: Session,
     pub(super) early_end: EarlyEnd,
+    /// An UPDATE with an offer that is out.
+    pub(super) updating: Option<Updating>,
     pub(super) last_heard: Option<LastHeard>,
     /// A response of the called side has reached the caller.
     pub(super) shown_one: bool,
@@ -81,6 +85,7 @@ impl Hunting {
             attempt: Attempt::None,
             session: Session::Open,
             early_end,
+            updating: None,
             last_heard: None,
             shown_one: false,
             ringback: Ringback::Off,
@@ -136,10 +141,11 @@ impl Hunting {
             (Treatment::Acknowledge, Side::Caller) => return self.pracked(common, &asked, request, work),
             // Nothing was said reliably to a called party.
             (Treatment::Acknowledge, Side::Callee) => Status::CALL_DOES_NOT_EXIST,
-            (Treatment::End | Treatment::Answer, _) => Status::OK,
-            // RFC 3311 5.2: no offer can be taken before the answer to the first one; without one it is a target refresh.
-            (Treatment::Update, _) if !request.message.body().is_empty() => Status::SERVER_INTERNAL_ERROR,
+            (Treatment::Update, _) if !request.message.body().is_empty() => {
+                return self.offered_early(common, side, asked, request, work);
+            }
             (Treatment::Update, _) => self.early_update(common, side, request, flow),
+            (Treatment::End | Treatment::Answer, _) => Status::OK,
             (Treatment::Digits(_), Side::Caller) => self.early_digit(common, request, work),
             // A call can be transferred once it is answered.
             (Treatment::Refuse, _) if request.method == Method::Refer => Status::REQUEST_PENDING,
@@ -168,13 +174,13 @@ impl Hunting {
         Status::OK
     }
 
-    /// BYE before the caller has heard an answer. A called party that has not answered should not send one (RFC 3261 15):
-    /// its fork is heard no more.
+    /// BYE before the caller has heard an answer. A called party sends one only after its 2xx (RFC 3261 15), which then is
+    /// late or lost.
     fn early_bye(mut self, common: &mut Common, side: Side, request: &Request, work: &mut Work<'_>) -> State {
         match (side, &mut self.attempt) {
             (Side::Caller, _) => self.cancelled(common, Cause::CallerCancelled, EndedBy::Caller, work),
             (Side::Callee, Attempt::Inviting(inviting)) => {
-                inviting.lose(request.from_tag().unwrap_or_default(), work);
+                inviting.lose(request.from_tag().unwrap_or_default(), Standing::Left);
                 State::Hunting(Box::new(self))
             }
             (Side::Callee, Attempt::Answered(answered)) => {
@@ -197,7 +203,7 @@ impl Hunting {
         }
     }
 
-    fn own<'a>(&'a self, common: &'a Common, side: Side) -> &'a OwnAddress {
+    pub(super) fn own<'a>(&'a self, common: &'a Common, side: Side) -> &'a OwnAddress {
         match (side, &self.attempt) {
             (Side::Callee, Attempt::Inviting(inviting)) => &inviting.invite.own,
             (Side::Callee, Attempt::Answered(answered)) => &answered.callee.own,
@@ -227,6 +233,9 @@ impl Hunting {
     ) -> State {
         if let (Method::Prack, Attempt::Inviting(inviting)) = (&response.cseq.method, &mut self.attempt) {
             inviting.prack_answered(branch, response, flow, work);
+        }
+        if response.cseq.method == Method::Update {
+            return self.update_answered(common, branch, response, work);
         }
         if response.cseq.method != Method::Invite || common.loser_response(branch, response, flow, work) {
             return State::Hunting(Box::new(self));
@@ -321,6 +330,9 @@ impl Hunting {
         if common.loser_failed(branch) {
             return State::Hunting(Box::new(self));
         }
+        if self.update_failed(common, branch, work) {
+            return self.answer_if_ready(common, work);
+        }
         match std::mem::replace(&mut self.attempt, Attempt::None) {
             Attempt::Inviting(inviting) if inviting.invite.branch == *branch => {
                 self.next_address(common, *inviting, cause, work)
@@ -362,6 +374,7 @@ impl Hunting {
     ) -> State {
         common.timers.stop(CallTimer::NoResponse);
         common.timers.stop(CallTimer::NoAnswer);
+        self.forget_update(common, work);
         self.ringback.end(&common.caller.media, work);
         work.out.push(Effect::Event(CallEvent::AttemptFailed {
             call: common.ledger.id(),
@@ -444,13 +457,14 @@ impl Hunting {
 
     /// The same for a call whose called party has answered, and is being told.
     fn refuse_with(
-        self,
+        mut self,
         common: &mut Common,
         callee: Option<Leg>,
         cause: Cause,
         by: EndedBy,
         work: &mut Work<'_>,
     ) -> State {
+        self.forget_update(common, work);
         let bytes = compose::refusal(cause, &self.invite.head, &common.caller.dialog.local_tag);
         work.out.push(Effect::Respond { transaction: self.invite.transaction, status: cause.status(), bytes });
         common.caller.is_over_now();

@@ -139,6 +139,12 @@ impl Leg {
 
     // ---- what we send
 
+    /// Sends UPDATE with `offer` before the answer; its branch is returned.
+    pub fn update(&mut self, offer: &[u8], work: &mut Work<'_>) -> Branch {
+        let cseq = self.dialog.next_cseq();
+        self.request(Method::Update, cseq, &Inside::Update(Some(offer), &Credentials::new()), work)
+    }
+
     /// Acknowledges the 2xx to our INVITE with `branch` and `cseq`.
     pub fn acknowledge(&self, invite: &Branch, cseq: u32, work: &mut Work<'_>) {
         let branch = work.branch();

@@ -10,6 +10,7 @@ mod cancelling;
 pub mod cause;
 pub mod compose;
 mod digits;
+mod early_update;
 pub mod effect;
 mod established;
 pub mod event;

@@ -107,8 +107,11 @@ impl Hunting {
         let mut media = leg_media(&common.snapshot, &candidate.trunk, Some(worker), work)?;
         let written = match &self.offer {
             Some(offer) => media.media.write_offer(&offer.plan),
-            // The caller wrote no offer: ours names what its trunk may carry, and the caller is offered the answer.
-            None => media.media.write_offer(&AudioPlan::from_settings(&common.caller.trunk.media)),
+            // The caller wrote no offer: ours names what it has answered since, or what its trunk may carry.
+            None => {
+                let said = common.caller.media.media.remote_plan();
+                media.media.write_offer(&said.unwrap_or_else(|| AudioPlan::from_settings(&common.caller.trunk.media)))
+            }
         };
         let Ok(offer) = written else {
             media.close(work);
@@ -125,6 +128,7 @@ impl Hunting {
             early_requests: EarlyRequests::Taken,
             forks: BTreeMap::new(),
             described: Vec::new(),
+            unmoved: None,
         })
     }
 

@@ -93,7 +93,9 @@ impl Hunting {
         let offer = common.caller.media.media.read_offer(body)?;
         let said = self.callee_media().and_then(|callee| callee.media.remote_plan());
         let accepted: AudioPlan = said.unwrap_or_else(|| offer.plan.clone());
-        common.caller.media.media.write_answer(&offer, &accepted)
+        let answer = common.caller.media.media.write_answer(&offer, &accepted)?;
+        self.offer = Some(offer);
+        Ok(answer)
     }
 
     /// Media of the called side, once there is one.
@@ -110,7 +112,7 @@ impl Hunting {
     /// The called party answered: the caller hears so, at once or when nothing it must acknowledge is open.
     pub(super) fn answer_if_ready(mut self, common: &mut Common, work: &mut Work<'_>) -> State {
         match std::mem::replace(&mut self.attempt, Attempt::None) {
-            Attempt::Answered(answered) if !common.caller.withholds_answer() => {
+            Attempt::Answered(answered) if !common.caller.withholds_answer() && self.updating.is_none() => {
                 let Answered { callee, read } = *answered;
                 self.complete(common, callee, read, work)
             }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::attempt::{Attempt, Heard, Inviting};
 use super::call::{CallTimer, Common, State};
 use super::effect::Work;
+use super::fork::Standing;
 use super::hunting::{Hunting, Session};
 use super::media_end::{self, MediaEnd};
 use super::negotiate::AudioPlan;
@@ -68,8 +69,8 @@ impl Hunting {
         response: &Response,
         work: &mut Work<'_>,
     ) -> State {
-        let next = inviting.lose(response.to_tag().unwrap_or_default(), work);
-        let is_last = inviting.forks.is_empty() && self.early_end == EarlyEnd::Told && self.last_heard.is_some();
+        let next = inviting.lose(response.to_tag().unwrap_or_default(), Standing::Ended);
+        let is_last = inviting.is_silent() && self.early_end == EarlyEnd::Told && self.last_heard.is_some();
         if let Some(plan) = next {
             return self.show(common, inviting, Status::SESSION_PROGRESS, Some(plan), work);
         }
@@ -100,8 +101,11 @@ impl Hunting {
         };
         self.shown_one = true;
         let is_early = plan.is_some();
-        let early = plan.and_then(|plan| self.describe_early(common, &mut inviting.media, &plan, work));
+        let early = plan.as_ref().and_then(|plan| self.describe_early(common, &mut inviting.media, plan, work));
         self.attempt = Attempt::Inviting(inviting);
+        if let (Some(plan), None, Session::Agreed) = (&plan, &early, self.session) {
+            self.retell(common, plan, work);
+        }
         let body = early.or_else(|| self.ring_alone(common, status));
         self.ringback.begin(&mut common.caller.media, status, work);
         if self.ringback == Ringback::Alone && body.is_none() && !is_early {

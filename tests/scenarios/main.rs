@@ -27,6 +27,7 @@ mod a_trunk_registers;
 mod a_wrong_certificate_is_nobody;
 mod an_invite_without_contact_is_400;
 mod an_old_cseq_never_ends_a_call;
+mod an_update_before_the_answer;
 mod an_update_crosses;
 mod answer_and_the_called_party_hangs_up;
 mod answer_and_the_caller_hangs_up;

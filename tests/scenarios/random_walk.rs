@@ -7,13 +7,26 @@ use trunkline::base::Entropy;
 use trunkline::base::entropy::SeededEntropy;
 use trunkline::call::Cause;
 use trunkline::engine::io::Command;
+use trunkline::route::provisional::{ForkView, ProvisionalSettings, Reliability};
 
 use crate::world::Name::{self, CarrierA, CarrierB, Platform};
 use crate::world::World;
 use crate::world::steps::{moving, number_of};
-use crate::world::text::{Dialog, Text, invite, sdp, sdp_with, with_header, with_tag};
+use crate::world::text::{Dialog, Text, invite, reliably, sdp, sdp_with, with_header, with_tag};
 
 const SEEDS: u64 = 200;
+const UPDATES: &str = "Allow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE";
+
+/// Any of what a trunk may say of the time before the answer.
+fn provisional(dice: &mut SeededEntropy) -> ProvisionalSettings {
+    ProvisionalSettings {
+        reliable: [Reliability::Off, Reliability::Accept, Reliability::Supported, Reliability::Required]
+            [dice.below(4) as usize],
+        forks: [ForkView::Single, ForkView::First, ForkView::Ringing][dice.below(3) as usize],
+        progress: Duration::from_secs(8 * dice.below(2)),
+        ..Default::default()
+    }
+}
 
 #[test]
 fn every_walk_ends_with_nothing_left() {
@@ -28,6 +41,10 @@ fn every_walk_ends_with_nothing_left() {
 #[derive(Default)]
 struct Part {
     dialog: Option<Dialog>,
+    /// What a reliable response made, before an answer.
+    early: Option<Dialog>,
+    /// Number of the last reliable response.
+    rseq: u32,
     /// INVITEs received without a final answer.
     open: Vec<Text>,
     /// INVITEs of this agent without a final answer.
@@ -47,7 +64,13 @@ struct Walk {
 impl Walk {
     fn new(seed: u64) -> Walk {
         let mut dice = SeededEntropy::new(seed.wrapping_mul(7919) ^ 0x77616c6b);
-        let mut world = World::with(moving(|_| {}), seed);
+        let mut said: Vec<ProvisionalSettings> = (0..3).map(|_| provisional(&mut dice)).collect();
+        let snapshot = moving(|settings| {
+            for trunk in &mut settings.trunks {
+                trunk.behaviour.provisional = said.pop().unwrap_or_default();
+            }
+        });
+        let mut world = World::with(snapshot, seed);
         if dice.below(3) > 0 {
             world.network.loss = dice.below(25);
             world.network.doubled = dice.below(20);
@@ -96,7 +119,12 @@ impl Walk {
             _ => Platform,
         };
         let body = if self.chance(15) { String::new() } else { sdp(self.caller, "sendrecv") };
-        let call = invite(self.caller, number_of(to), &body);
+        let mut call = invite(self.caller, number_of(to), &body);
+        let rel = ["Supported: 100rel", "Require: 100rel", "X-Plain: yes"][self.dice.below(3) as usize];
+        call = with_header(&call, rel);
+        if self.chance(50) {
+            call = with_header(&call, UPDATES);
+        }
         self.send_request(self.caller, call);
     }
 
@@ -128,6 +156,9 @@ impl Walk {
     }
 
     fn hears(&mut self, name: Name, message: &Text, status: u16) {
+        if status < 200 && !message.header("RSeq").is_empty() {
+            return self.acknowledges(name, message);
+        }
         if status < 200 || !message.header("CSeq").ends_with("INVITE") {
             return;
         }
@@ -139,11 +170,33 @@ impl Walk {
         }
         let number = cseq.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(1);
         let part = self.part(name);
-        let dialog = part.dialog.get_or_insert_with(|| Dialog::of_caller(name, message)).clone();
+        let early = part.early.take();
+        let dialog =
+            part.dialog.get_or_insert_with(|| early.unwrap_or_else(|| Dialog::of_caller(name, message))).clone();
         // The answer to a late offer; superfluous, and ignored, where the INVITE had the offer.
         let body = if self.chance(90) { sdp(name, "sendrecv") } else { String::new() };
         if self.closing || self.chance(90) {
             self.world.send(name, dialog.ack_of(number, &body));
+        }
+    }
+
+    /// PRACK of a reliable response: with the answer it owes, with an offer of its own, or not at all.
+    fn acknowledges(&mut self, name: Name, message: &Text) {
+        if !self.closing && self.chance(10) {
+            return;
+        }
+        let owes = self.part(name).asked.first().is_some_and(|asked| asked.body().is_empty());
+        let offers = owes && !message.body().is_empty() || self.chance(10);
+        let body = if offers { sdp(name, "sendrecv") } else { String::new() };
+        let early = self.part(name).early.get_or_insert_with(|| Dialog::of_caller(name, message));
+        let prack = early.prack(message, &body);
+        let update = early.clone();
+        self.world.send(name, prack);
+        if self.chance(20) {
+            let mut update = update;
+            let request = update.request("UPDATE", &sdp_with(name, "sendonly", "0 8 101", 9));
+            self.part(name).early = Some(update);
+            self.world.send(name, request);
         }
     }
 
@@ -191,6 +244,15 @@ impl Walk {
     fn ring(&mut self, name: Name, invite: Text, status: u16) {
         let body = if status == 183 { sdp(name, "sendrecv") } else { String::new() };
         let mut ringing = invite.respond(status, name, &body);
+        let takes = [invite.header("Supported"), invite.header("Require")].iter().any(|value| value.contains("100rel"));
+        if takes && self.chance(60) {
+            let part = self.part(name);
+            part.rseq += 1;
+            ringing = reliably(&ringing, part.rseq);
+            if self.chance(50) {
+                ringing = with_header(&ringing, UPDATES);
+            }
+        }
         if self.chance(30) {
             ringing = with_tag(&ringing, &format!("fork{}", self.dice.below(3)));
         }

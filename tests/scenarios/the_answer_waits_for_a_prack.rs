@@ -78,3 +78,18 @@ fn the_called_party_may_hang_up_meanwhile() {
     assert_eq!(world.refusal(CarrierA).status(), Some(480));
     world.finish();
 }
+
+/// RFC 5407 3.1: the called party's 200 is lost, and its BYE overtakes the repetition.
+#[test]
+fn a_bye_that_overtakes_the_200_ends_the_call() {
+    let mut world = World::new();
+    let (offered, _) = world.ring(Platform, CarrierA);
+    let answer = offered.respond(200, CarrierA, &sdp(CarrierA, "sendrecv"));
+    let mut callee = Dialog::of_callee(CarrierA, &offered, &answer);
+    world.send(CarrierA, callee.request("BYE", ""));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(CarrierA, answer);
+    world.expect(CarrierA, "ACK");
+    assert_eq!(world.refusal(Platform).status(), Some(480));
+    world.finish();
+}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::base::ids::WorkerId;
-use crate::call::attempt::{Attempt, Candidate, EarlyRequests, Heard, Inviting};
+use crate::call::attempt::{Attempt, Candidate, EarlyRequests, Heard, Inviting, Settled};
 use crate::call::call::{CallTimer, Common, leg_media};
 use crate::call::cause::{Cause, Retry};
 use crate::call::compose::NewRequest;
@@ -153,9 +153,18 @@ impl Seeking {
         match self.sent(common, candidate, address, work) {
             Ok((invite, media)) => {
                 let (candidate, early_requests) = (candidate.clone(), EarlyRequests::Refused);
-                let (forks, described) = (BTreeMap::new(), Vec::new());
-                let inviting =
-                    Inviting { invite, candidate, media, address, addresses, early_requests, forks, described };
+                let (forks, described, unmoved) = (BTreeMap::new(), Vec::new(), None);
+                let inviting = Inviting {
+                    invite,
+                    candidate,
+                    media,
+                    address,
+                    addresses,
+                    early_requests,
+                    forks,
+                    described,
+                    unmoved,
+                };
                 self.attempt = Attempt::Inviting(Box::new(inviting));
                 Ok(())
             }
@@ -391,7 +400,7 @@ impl Seeking {
         common.timers.stop(CallTimer::NoAnswer);
         let settled = inviting.settle(response, work);
         let Inviting { invite, mut media, candidate, .. } = inviting;
-        let Some((dialog, read)) = settled else {
+        let Some(Settled { dialog, read, .. }) = settled else {
             invite.end_unwanted(response, flow, Cause::BadAnswer, work);
             media.close(work);
             work.supply.leave(&candidate.trunk);

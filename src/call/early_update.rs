@@ -1,0 +1,324 @@
+//! UPDATE with an offer before the answer (RFC 3311, RFC 6337 3.2): it crosses to the other party where that is agreed
+//! on a session and takes UPDATE, else it is answered here with what the other party has said so far.
+
+use bytes::Bytes;
+
+use super::attempt::Attempt;
+use super::call::{Common, State, media_refusal};
+use super::compose;
+use super::effect::{Branch, Effect, Work};
+use super::fork::Agreement;
+use super::hunting::{Hunting, Session};
+use super::leg::Pending;
+use super::media_end::{self, MediaEnd};
+use super::negotiate::{AudioPlan, RemoteOffer};
+use super::own_address::OwnAddress;
+use super::record::Side;
+use super::screening;
+use crate::sip::{Request, Response, Status};
+
+/// Seconds a refused offer is asked to wait at most (RFC 3311 5.2: 0 to 10, by chance).
+const LONGEST_WAIT_S: u64 = 10;
+
+/// An UPDATE of ours without an answer.
+#[derive(Debug)]
+pub(super) struct Updating {
+    /// Who was asked.
+    to: Side,
+    branch: Branch,
+    /// To tag of the fork that asks or is asked; `None`: we ask the caller.
+    fork: Option<Bytes>,
+    /// Whose offer it carries; `None`: ours, after another fork described itself (PF-143).
+    asked: Option<(Pending, RemoteOffer)>,
+}
+
+impl Hunting {
+    /// UPDATE with an offer. Its number is in order.
+    pub(super) fn offered_early(
+        mut self,
+        common: &mut Common,
+        side: Side,
+        asked: Pending,
+        request: &Request,
+        work: &mut Work<'_>,
+    ) -> State {
+        let tag = request.from_tag().unwrap_or_default();
+        let status =
+            if screening::is_sdp(request) { self.refusal(side, tag) } else { Some(Status::UNSUPPORTED_MEDIA_TYPE) };
+        if let Some(status) = status {
+            self.refuse_early(common, side, &asked, status, work);
+            return State::Hunting(Box::new(self));
+        }
+        let offer = self.media(common, side, tag).map(|end| end.media.read_offer(&request.message.body()));
+        match offer {
+            Some(Ok(offer)) => self.take_offer(common, side, asked, offer, work),
+            Some(Err(refusal)) => {
+                let (status, warning) = media_refusal(refusal);
+                let bytes = compose::warned(status, &asked.head, warning);
+                work.out.push(Effect::Respond { transaction: asked.transaction, status, bytes });
+            }
+            None => self.refuse_early(common, side, &asked, Status::CALL_DOES_NOT_EXIST, work),
+        }
+        State::Hunting(Box::new(self))
+    }
+
+    /// RFC 3311 5.2: one offer at a time. 491 when ours is open towards who asks, 500 when one of theirs is.
+    fn refusal(&self, side: Side, tag: &[u8]) -> Option<Status> {
+        if let Some(updating) = &self.updating {
+            let ours = updating.to == side;
+            return Some(if ours { Status::REQUEST_PENDING } else { Status::SERVER_INTERNAL_ERROR });
+        }
+        match side {
+            Side::Caller => match self.session {
+                Session::Open => Some(Status::SERVER_INTERNAL_ERROR),
+                Session::Offered => Some(Status::REQUEST_PENDING),
+                Session::Agreed => None,
+            },
+            Side::Callee => match &self.attempt {
+                Attempt::Inviting(inviting) => match inviting.forks.get(tag).map(|fork| fork.agreement) {
+                    Some(Agreement::Closed) => None,
+                    Some(Agreement::Open) => Some(Status::REQUEST_PENDING),
+                    None => Some(Status::CALL_DOES_NOT_EXIST),
+                },
+                Attempt::Answered(_) => None,
+                Attempt::None | Attempt::Resolving { .. } => Some(Status::CALL_DOES_NOT_EXIST),
+            },
+        }
+    }
+
+    /// The media of who asks; a fork that asks is the one that is heard from now on.
+    fn media<'a>(&'a mut self, common: &'a mut Common, side: Side, tag: &[u8]) -> Option<&'a mut MediaEnd> {
+        match (side, &mut self.attempt) {
+            (Side::Caller, _) => Some(&mut common.caller.media),
+            (Side::Callee, Attempt::Inviting(inviting)) => {
+                if inviting.described.last().is_none_or(|heard| heard != tag) {
+                    inviting.follow(&Bytes::copy_from_slice(tag))?;
+                }
+                inviting.moves();
+                Some(&mut inviting.media)
+            }
+            (Side::Callee, Attempt::Answered(answered)) => Some(&mut answered.callee.media),
+            (Side::Callee, Attempt::None | Attempt::Resolving { .. }) => None,
+        }
+    }
+
+    fn take_offer(&mut self, common: &mut Common, side: Side, asked: Pending, offer: RemoteOffer, work: &mut Work<'_>) {
+        let crosses = match side {
+            Side::Caller => self.update_callee(&offer.plan, work),
+            Side::Callee => self.update_caller(common, &offer.plan, work),
+        };
+        match crosses {
+            Some(branch) => {
+                let fork = self.heard_fork();
+                self.updating = Some(Updating { to: side.other(), branch, fork, asked: Some((asked, offer)) });
+            }
+            None => self.answer_early(common, side, &asked, &offer, work),
+        }
+    }
+
+    /// To tag of the fork whose media counts.
+    fn heard_fork(&self) -> Option<Bytes> {
+        match &self.attempt {
+            Attempt::Inviting(inviting) => inviting.described.last().cloned(),
+            Attempt::None | Attempt::Resolving { .. } | Attempt::Answered(_) => None,
+        }
+    }
+
+    /// Sends UPDATE with this plan to the fork that is heard. `None`: it is not agreed on a session, or takes none.
+    fn update_callee(&mut self, plan: &AudioPlan, work: &mut Work<'_>) -> Option<Branch> {
+        let Attempt::Inviting(inviting) = &mut self.attempt else { return None };
+        let heard = inviting.described.last()?;
+        let fork = inviting.forks.get(heard)?;
+        if fork.agreement == Agreement::Open || !fork.takes_update(&inviting.invite) {
+            return None;
+        }
+        inviting.moves();
+        let body = inviting.media.media.write_offer(plan).ok()?;
+        let fork = inviting.forks.get_mut(inviting.described.last()?)?;
+        fork.update(&inviting.invite, &body, work)
+    }
+
+    /// The same to the caller, whose PRACK has come.
+    fn update_caller(&mut self, common: &mut Common, plan: &AudioPlan, work: &mut Work<'_>) -> Option<Branch> {
+        let is_agreed = self.session == Session::Agreed && !common.caller.withholds_answer();
+        if !is_agreed || !common.caller.takes_update() || matches!(self.attempt, Attempt::Answered(_)) {
+            return None;
+        }
+        let body = common.caller.media.media.write_offer(plan).ok()?;
+        Some(common.caller.update(&body, work))
+    }
+
+    /// PF-143: a caller that is agreed on a session hears by UPDATE that another fork's media counts now.
+    pub(super) fn retell(&mut self, common: &mut Common, plan: &AudioPlan, work: &mut Work<'_>) {
+        if self.updating.is_some() || !self.says_more(&common.caller.media.media, plan) {
+            return;
+        }
+        if let Some(branch) = self.update_caller(common, plan, work) {
+            self.updating = Some(Updating { to: Side::Caller, branch, fork: None, asked: None });
+        }
+    }
+
+    /// The offer is answered with what the other party has said so far; it does not hear of it.
+    fn answer_early(
+        &mut self,
+        common: &mut Common,
+        side: Side,
+        asked: &Pending,
+        offer: &RemoteOffer,
+        work: &mut Work<'_>,
+    ) {
+        let other = match side {
+            Side::Caller => self.callee_media().and_then(|end| end.media.remote_plan()),
+            Side::Callee => common.caller.media.media.remote_plan(),
+        };
+        self.answer_with(common, side, asked, offer, &other.unwrap_or_else(|| offer.plan.clone()), work);
+    }
+
+    fn answer_with(
+        &mut self,
+        common: &mut Common,
+        side: Side,
+        asked: &Pending,
+        offer: &RemoteOffer,
+        accepted: &AudioPlan,
+        work: &mut Work<'_>,
+    ) {
+        let end = match side {
+            Side::Caller => Some(&mut common.caller.media),
+            Side::Callee => self.callee_media(),
+        };
+        let answer = end.and_then(|end| end.media.write_answer(offer, accepted).ok());
+        let Some(body) = answer else {
+            return self.refuse_early(common, side, asked, Status::NOT_ACCEPTABLE_HERE, work);
+        };
+        if side == Side::Caller {
+            self.offer = Some(offer.clone());
+        }
+        let bytes = compose::answering_response(&asked.head, self.own(common, side), Some(&body));
+        work.out.push(Effect::Respond { transaction: asked.transaction, status: Status::OK, bytes });
+        if let Some(callee) = self.callee_media() {
+            media_end::connect(&mut common.caller.media, callee, work);
+        }
+    }
+
+    // ---- answers
+
+    /// A response to an UPDATE of ours; any other is ignored.
+    pub(super) fn update_answered(
+        mut self,
+        common: &mut Common,
+        branch: &Branch,
+        response: &Response,
+        work: &mut Work<'_>,
+    ) -> State {
+        let ours = |updating: &mut Updating| updating.branch == *branch && response.status.is_final();
+        let Some(updating) = self.updating.take_if(ours) else { return State::Hunting(Box::new(self)) };
+        if response.status.is_success() {
+            self.updated(common, &updating, &response.message.body(), work);
+        } else {
+            self.not_updated(common, &updating, response.status, work);
+        }
+        self.answer_if_ready(common, work)
+    }
+
+    /// No answer came to an UPDATE of ours. True when it was one.
+    pub(super) fn update_failed(&mut self, common: &mut Common, branch: &Branch, work: &mut Work<'_>) -> bool {
+        let Some(updating) = self.updating.take_if(|updating| updating.branch == *branch) else { return false };
+        self.not_updated(common, &updating, Status::REQUEST_TIMEOUT, work);
+        true
+    }
+
+    fn updated(&mut self, common: &mut Common, updating: &Updating, body: &Bytes, work: &mut Work<'_>) {
+        if let (Attempt::Inviting(inviting), Some(fork)) = (&mut self.attempt, &updating.fork) {
+            inviting.follow(fork);
+        }
+        let end = match updating.to {
+            Side::Caller => Some(&mut common.caller.media),
+            Side::Callee => self.callee_media(),
+        };
+        let Some(Ok(plan)) = end.map(|end| end.media.read_answer(body)) else {
+            return self.not_updated(common, updating, Status::NOT_ACCEPTABLE_HERE, work);
+        };
+        if updating.to == Side::Caller {
+            // What it is to hear next is a new offer, not an answer to its first.
+            self.offer = None;
+        }
+        match &updating.asked {
+            Some((asked, offer)) => self.answer_with(common, updating.to.other(), asked, offer, &plan, work),
+            None => {
+                if let Some(callee) = self.callee_media() {
+                    media_end::connect(&mut common.caller.media, callee, work);
+                }
+            }
+        }
+    }
+
+    /// Both sessions stay as they were (RFC 3311 5.3); who asked hears so.
+    fn not_updated(&mut self, common: &mut Common, updating: &Updating, status: Status, work: &mut Work<'_>) {
+        match updating.to {
+            Side::Caller => common.caller.media.media.withdraw_offer(),
+            Side::Callee => self.withdraw_from(updating.fork.as_ref()),
+        }
+        let Some((asked, _)) = &updating.asked else { return };
+        let told = match status.code() {
+            491 => Status::REQUEST_PENDING,
+            408 | 504 => Status::SERVER_TIMEOUT,
+            500 | 503 => Status::SERVER_INTERNAL_ERROR,
+            _ => Status::NOT_ACCEPTABLE_HERE,
+        };
+        self.refuse_early(common, updating.to.other(), asked, told, work);
+    }
+
+    /// The fork with this To tag has answered the call: an UPDATE of or to another one is over for who asked.
+    pub(super) fn forget_losers_update(&mut self, common: &mut Common, winner: &[u8], work: &mut Work<'_>) {
+        let concerns_loser = |updating: &mut Updating| updating.fork.as_deref().is_some_and(|fork| fork != winner);
+        let Some(updating) = self.updating.take_if(concerns_loser) else { return };
+        let status = match updating.to {
+            Side::Callee => Status::SERVER_INTERNAL_ERROR,
+            Side::Caller => Status::REQUEST_TERMINATED,
+        };
+        if let Some((asked, _)) = &updating.asked {
+            self.refuse_early(common, updating.to.other(), asked, status, work);
+        }
+        if updating.to == Side::Caller {
+            // The caller still answers.
+            self.updating = Some(Updating { asked: None, fork: None, ..updating });
+        }
+    }
+
+    /// The offer to this fork is void, whether it is heard or not.
+    fn withdraw_from(&mut self, fork: Option<&Bytes>) {
+        match &mut self.attempt {
+            Attempt::Inviting(inviting) if inviting.described.last() == fork => inviting.media.media.withdraw_offer(),
+            Attempt::Inviting(inviting) => {
+                let moved = fork.and_then(|tag| inviting.forks.get_mut(tag)).and_then(|fork| fork.moved.as_mut());
+                if let Some(media) = moved {
+                    media.withdraw_offer();
+                }
+            }
+            Attempt::Answered(answered) => answered.callee.media.media.withdraw_offer(),
+            Attempt::None | Attempt::Resolving { .. } => {}
+        }
+    }
+
+    /// The attempt or the call ends: an UPDATE that waits for the other party gets its final answer (RFC 3261 15.1.2).
+    pub(super) fn forget_update(&mut self, common: &mut Common, work: &mut Work<'_>) {
+        if let Some(Updating { to, asked, .. }) = self.updating.take() {
+            common.caller.media.media.withdraw_offer();
+            if let Some((asked, _)) = asked {
+                self.refuse_early(common, to.other(), &asked, Status::REQUEST_TERMINATED, work);
+            }
+        }
+    }
+
+    fn refuse_early(&self, common: &Common, side: Side, asked: &Pending, status: Status, work: &mut Work<'_>) {
+        let own: &OwnAddress = self.own(common, side);
+        let bytes = match status {
+            Status::SERVER_INTERNAL_ERROR => {
+                compose::try_again(&asked.head, own, work.entropy.below(LONGEST_WAIT_S + 1))
+            }
+            _ => compose::inside_response(status, &asked.head, own),
+        };
+        work.out.push(Effect::Respond { transaction: asked.transaction, status, bytes });
+    }
+}

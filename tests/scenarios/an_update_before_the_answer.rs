@@ -1,0 +1,240 @@
+//! RFC 3311, RFC 6337: UPDATE before the answer changes early media. It crosses where the other party is agreed on a
+//! session and takes UPDATE, else it is answered here; one offer at a time.
+
+use std::time::Duration;
+
+use trunkline::route::provisional::{ProvisionalSettings, Reliability};
+
+use crate::world::Name::{CarrierA, Platform};
+use crate::world::World;
+use crate::world::text::{Dialog, Text, reliably, sdp, sdp_with, with_header, with_tag};
+
+const TAKES: &str = "Allow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE";
+
+/// The carrier calls the platform; both use 100rel, and early media is agreed on with both.
+struct Early {
+    world: World,
+    offered: Text,
+    caller: Dialog,
+    callee: Dialog,
+}
+
+/// Whether caller and called party name UPDATE in their Allow.
+fn early(caller_takes: bool, callee_takes: bool) -> Early {
+    let settings = ProvisionalSettings { reliable: Reliability::Supported, ..Default::default() };
+    let mut world = World::provisional(&[("carrier-a", settings), ("platform", settings)]);
+    let allow = |takes| if takes { format!("\r\n{TAKES}") } else { String::new() };
+    let line = format!("Supported: 100rel{}", allow(caller_takes));
+    let offered = world.dial_with(CarrierA, Platform, &line, &sdp(CarrierA, "sendrecv"));
+    let progress = reliably(&offered.respond(183, Platform, &sdp(Platform, "sendrecv")), 1);
+    let callee = Dialog::of_callee(Platform, &offered, &progress);
+    world.send(Platform, if callee_takes { with_header(&progress, TAKES) } else { progress });
+    world.hears_prack(Platform, "1 1 INVITE");
+    let heard = world.expect(CarrierA, "SIP/2.0 183");
+    let mut caller = Dialog::of_caller(CarrierA, &heard);
+    world.pracks(CarrierA, &mut caller, &heard, "");
+    Early { world, offered, caller, callee }
+}
+
+/// The platform answers, the carrier hangs up.
+fn answered(Early { mut world, offered, mut caller, .. }: Early) {
+    world.send(Platform, offered.respond(200, Platform, ""));
+    world.expect(Platform, "ACK");
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(CarrierA, caller.ack_of(1, ""));
+    world.pass(Duration::from_secs(5));
+    assert!(world.is_quiet(CarrierA), "nothing is left to be told");
+    world.send(CarrierA, caller.request("BYE", ""));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.hears_bye(Platform);
+    world.finish();
+}
+
+#[test]
+fn of_the_called_party_crosses_to_a_caller_that_takes_it() {
+    let mut early = early(true, false);
+    let update = early.callee.request("UPDATE", &sdp_with(Platform, "sendonly", "0 8 101", 2));
+    early.world.send(Platform, update);
+    let crossed = early.world.expect(CarrierA, "UPDATE");
+    assert!(crossed.body().contains("a=sendonly"), "{}", crossed.as_str());
+    early.world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
+    let answer = early.world.expect(Platform, "SIP/2.0 200");
+    assert!(answer.body().contains("a=recvonly") && answer.body().contains("RTP/SAVP"), "{}", answer.as_str());
+    answered(early);
+}
+
+#[test]
+fn of_the_caller_crosses_to_a_called_party_that_takes_it() {
+    let mut early = early(false, true);
+    let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendrecv", "8 101", 2));
+    early.world.send(CarrierA, update);
+    let crossed = early.world.expect(Platform, "UPDATE");
+    assert!(crossed.body().contains("RTP/SAVP 8 101\r\n"), "{}", crossed.as_str());
+    early.world.send(Platform, crossed.respond(200, Platform, &sdp_with(Platform, "sendrecv", "8 101", 2)));
+    let answer = early.world.expect(CarrierA, "SIP/2.0 200");
+    assert!(answer.body().contains("RTP/AVP 8 101\r\n"), "{}", answer.as_str());
+    answered(early);
+}
+
+#[test]
+fn is_answered_here_where_the_other_party_takes_none() {
+    let mut early = early(false, false);
+    let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendrecv", "8 101", 2));
+    early.world.send(CarrierA, update);
+    let answer = early.world.expect(CarrierA, "SIP/2.0 200");
+    assert!(answer.body().contains("RTP/AVP 8 101\r\n"), "{}", answer.as_str());
+    let update = early.callee.request("UPDATE", &sdp_with(Platform, "sendrecv", "8 101", 2));
+    early.world.send(Platform, update);
+    let answer = early.world.expect(Platform, "SIP/2.0 200");
+    assert!(answer.body().contains("RTP/SAVP 8 101\r\n"), "{}", answer.as_str());
+    assert!(early.world.is_quiet(CarrierA), "it does not hear of it");
+    answered(early);
+}
+
+#[test]
+fn without_an_offer_it_is_taken() {
+    let mut early = early(false, false);
+    let (caller, callee) = (early.caller.request("UPDATE", ""), early.callee.request("UPDATE", ""));
+    early.world.send(CarrierA, caller);
+    early.world.expect(CarrierA, "SIP/2.0 200");
+    early.world.send(Platform, callee);
+    early.world.expect(Platform, "SIP/2.0 200");
+    answered(early);
+}
+
+#[test]
+fn before_the_first_answer_it_is_too_early() {
+    let mut world = World::new();
+    let (offered, _) = world.dial(CarrierA, Platform);
+    let ringing = offered.respond(180, Platform, "");
+    let mut callee = Dialog::of_callee(Platform, &offered, &ringing);
+    world.send(Platform, ringing);
+    let mut caller = Dialog::of_caller(CarrierA, &world.expect(CarrierA, "SIP/2.0 180"));
+    world.send(CarrierA, caller.request("UPDATE", &sdp(CarrierA, "sendrecv")));
+    let refused = world.refusal(CarrierA);
+    assert_eq!(refused.status(), Some(500), "its own offer is open");
+    let wait: u64 = refused.header("Retry-After").parse().expect("seconds");
+    assert!(wait <= 10);
+    world.send(Platform, callee.request("UPDATE", &sdp(Platform, "sendrecv")));
+    assert_eq!(world.refusal(Platform).status(), Some(491), "our offer is open");
+    world.send(Platform, offered.respond(486, Platform, ""));
+    world.expect(Platform, "ACK");
+    world.refusal(CarrierA);
+    world.finish();
+}
+
+#[test]
+fn a_second_one_waits() {
+    let mut early = early(true, false);
+    let offer = sdp_with(Platform, "sendonly", "0 8 101", 2);
+    let update = early.callee.request("UPDATE", &offer);
+    early.world.send(Platform, update);
+    let crossed = early.world.expect(CarrierA, "UPDATE");
+    let again = early.callee.request("UPDATE", &offer);
+    early.world.send(Platform, again);
+    let refused = early.world.refusal(Platform);
+    assert_eq!(refused.status(), Some(500));
+    assert!(!refused.header("Retry-After").is_empty());
+    let glare = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendrecv", "8 101", 2));
+    early.world.send(CarrierA, glare);
+    assert_eq!(early.world.refusal(CarrierA).status(), Some(491));
+    early.world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
+    early.world.expect(Platform, "SIP/2.0 200");
+    answered(early);
+}
+
+#[test]
+fn refused_by_the_other_party_it_changes_nothing() {
+    for (theirs, ours) in [(488, 488), (491, 491), (500, 500), (405, 488), (504, 504)] {
+        let mut early = early(true, false);
+        let update = early.callee.request("UPDATE", &sdp_with(Platform, "sendonly", "0 8 101", 2));
+        early.world.send(Platform, update);
+        let crossed = early.world.expect(CarrierA, "UPDATE");
+        early.world.send(CarrierA, crossed.respond(theirs, CarrierA, ""));
+        assert_eq!(early.world.refusal(Platform).status(), Some(ours));
+        answered(early);
+    }
+}
+
+#[test]
+fn the_answer_of_the_call_waits_for_it() {
+    let mut early = early(true, false);
+    let update = early.callee.request("UPDATE", &sdp_with(Platform, "sendrecv", "8 101", 2));
+    early.world.send(Platform, update);
+    let crossed = early.world.expect(CarrierA, "UPDATE");
+    early.world.send(Platform, early.offered.respond(200, Platform, ""));
+    early.world.expect(Platform, "ACK");
+    early.world.pass(Duration::from_secs(1));
+    assert!(early.world.is_quiet(CarrierA));
+    early.world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "sendrecv", "8 101", 2)));
+    early.world.expect(Platform, "SIP/2.0 200");
+    early.world.expect(CarrierA, "SIP/2.0 200");
+    let Early { mut world, mut caller, .. } = early;
+    world.send(CarrierA, caller.ack_of(1, ""));
+    world.send(CarrierA, caller.request("BYE", ""));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.hears_bye(Platform);
+    world.finish();
+}
+
+#[test]
+fn a_call_that_ends_answers_it() {
+    let mut early = early(true, false);
+    let update = early.callee.request("UPDATE", &sdp_with(Platform, "sendonly", "0 8 101", 2));
+    early.world.send(Platform, update);
+    let crossed = early.world.expect(CarrierA, "UPDATE");
+    early.world.send(Platform, early.offered.respond(486, Platform, ""));
+    early.world.expect(Platform, "ACK");
+    early.world.expect(Platform, "SIP/2.0 487");
+    early.world.expect(CarrierA, "SIP/2.0 486");
+    early.world.send(CarrierA, crossed.respond(481, CarrierA, ""));
+    early.world.finish();
+}
+
+/// PF-143: the latest description counts; a caller that has agreed to the one before hears so by UPDATE.
+#[test]
+fn another_fork_that_describes_itself_is_told_by_update() {
+    let mut early = early(true, false);
+    let other = early.offered.respond(183, Platform, &sdp_with(Platform, "sendrecv", "8 101", 1));
+    early.world.send(Platform, with_tag(&reliably(&other, 1), "otherfork"));
+    early.world.hears_prack(Platform, "1 1 INVITE");
+    let told = early.world.expect(CarrierA, "UPDATE");
+    assert!(told.body().contains("RTP/AVP 8 101\r\n"), "{}", told.as_str());
+    early.world.send(CarrierA, told.respond(200, CarrierA, &sdp_with(CarrierA, "sendrecv", "8 101", 2)));
+    let progress = early.world.expect(CarrierA, "SIP/2.0 183");
+    assert!(progress.body().is_empty());
+    let Early { mut world, offered, mut caller, .. } = early;
+    world.pracks(CarrierA, &mut caller, &progress, "");
+    world.send(Platform, with_tag(&offered.respond(200, Platform, ""), "otherfork"));
+    world.expect(Platform, "ACK");
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(CarrierA, caller.ack_of(1, ""));
+    world.pass(Duration::from_secs(5));
+    assert!(world.is_quiet(CarrierA), "it knows already");
+    world.send(CarrierA, caller.request("BYE", ""));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.hears_bye(Platform);
+    world.finish();
+}
+
+/// What UPDATE changed is one fork's; the others still answer the INVITE's offer.
+#[test]
+fn a_fork_that_did_not_move_answers_the_call() {
+    let mut early = early(false, true);
+    let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendrecv", "8 101", 2));
+    early.world.send(CarrierA, update);
+    let crossed = early.world.expect(Platform, "UPDATE");
+    early.world.send(Platform, crossed.respond(200, Platform, &sdp_with(Platform, "sendrecv", "8 101", 2)));
+    early.world.expect(CarrierA, "SIP/2.0 200");
+    let Early { mut world, offered, mut caller, .. } = early;
+    let answer = offered.respond(200, Platform, &sdp_with(Platform, "sendrecv", "8 101", 1));
+    world.send(Platform, with_tag(&answer, "otherfork"));
+    world.expect(Platform, "ACK");
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(CarrierA, caller.ack_of(1, ""));
+    assert_eq!(world.engine.gauges().streams, 2);
+    world.send(CarrierA, caller.request("BYE", ""));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.hears_bye(Platform);
+    world.finish();
+}
