@@ -170,6 +170,43 @@ mod names {
     }
 }
 
+mod numbers_and_headers {
+    use super::*;
+
+    const SOUTH: &str = "targets = [\"10.2.0.2\"]";
+
+    fn with(line: &str) -> String {
+        format!("{SOUTH}\n{line} #!")
+    }
+
+    refused! {
+        a_national_form_without_a_country: SOUTH => &with("numbers = { incoming = \"national\" }"),
+            "trunks.south.numbers", "without a country; write country = \"DE\" beside it";
+        a_country_without_a_plan: SOUTH => &with("numbers = { country = \"XX\" }"),
+            "trunks.south.numbers.country", "is no country whose numbering plan is known";
+        a_rule_that_is_no_expression: SOUTH => &with("numbers = { incoming_rules = [{ match = \"(\", replace = \"\" }] }"),
+            "trunks.south.numbers.incoming_rules[0].match", "no regular expression";
+        a_rule_that_names_a_group_it_lacks: SOUTH => &with("numbers = { outgoing_rules = [{ match = \"^0\", replace = \"$1\" }] }"),
+            "trunks.south.numbers.outgoing_rules[0].match", "refers to group $1";
+        a_form_that_is_none: SOUTH => &with("numbers = { country = \"DE\", incoming = { to = \"local\" } }"),
+            "trunks.south.numbers.incoming.to", "national";
+        a_pilot_that_is_no_number: SOUTH => &with("identity = { pilot = \"0301\" }"),
+            "trunks.south.identity.pilot", "does not begin with +";
+        a_pilot_that_is_missing: SOUTH => &with("identity = { asserted = \"pilot\" }"),
+            "trunks.south.identity", "write pilot = ";
+        a_header_of_the_core_in_the_list: SOUTH => &with("headers = { pass = [\"Via\"] }"),
+            "trunks.south.headers.pass[0]", "is written by Trunkline itself";
+        a_variable_nobody_knows: SOUTH => &with("headers = { edits = [{ add = \"X-A\", value = \"${tenant}\" }] }"),
+            "trunks.south.headers.edits[0].value", "original_called";
+        an_edit_of_two_kinds: SOUTH => &with("headers = { edits = [{ add = \"X-A\", set = \"X-B\", value = \"1\" }] }"),
+            "trunks.south.headers.edits[0]", "none of add, set, remove, copy and map";
+        a_method_no_call_does_without: SOUTH => &with("headers = { hide_allow = [\"BYE\"] }"),
+            "trunks.south.headers.hide_allow[0]", "there is no call without it";
+        a_diversion_wanted_and_dropped: SOUTH => &with("diversion = { send = \"drop\", always = true }"),
+            "trunks.south.diversion.always", "write send = \"diversion\"";
+    }
+}
+
 mod types_and_values {
     use super::*;
 
@@ -392,8 +429,6 @@ mod warnings {
             "fraud", "accepted, not yet acted on";
         a_counter_reset_where_a_new_ssrc_does_it: "[limits]" => "[trunks.teams.media.srtp]\nreset_on_rekey = true #!\n[limits]",
             "trunks.teams.media.srtp.reset_on_rekey", "it acts with ssrc_on_rekey = \"keep\"";
-        number_rules_are_not_yet_acted_on: "targets = [\"10.2.0.2\"]" => "targets = [\"10.2.0.2\"]\nnumbers = { country = \"DE\" } #!",
-            "trunks.south.numbers", "accepted, not yet acted on";
         a_trunk_that_lets_everybody_in: "targets = [\"10.2.0.2\"]" => "targets = [\"10.2.0.2\"]\nsources = [\"0.0.0.0/0\"] #!",
             "trunks.south.sources", "anybody may send as this trunk";
         a_route_back_to_its_trunk: "to = [\"teams\"]" => "to = [\"teams\", \"north\"] #!",

@@ -22,6 +22,7 @@ use crate::base::ids::ResolveId;
 use crate::base::limits::EARLY_DIALOGS;
 use crate::dialog::Dialog;
 use crate::route::health::Way;
+use crate::route::number::Field;
 use crate::route::snapshot::{RoutePlan, Snapshot};
 use crate::route::trunk::{TargetSpec, Trunk};
 use crate::sip::flow::{Discovery, Flow};
@@ -57,14 +58,14 @@ impl Candidate {
 
     /// The URI of `user` there. PF-116: a Request-URI host of its own has nothing to do with the next hop, so neither has
     /// its port.
-    pub fn uri_of(&self, user: Option<Bytes>) -> Uri {
+    pub fn uri_of(&self, field: Field, user: Option<&Bytes>) -> Uri {
         let (host, port) = match self.trunk.request_uri_host.as_deref() {
             Some(host) => (host, self.trunk.request_uri_port),
             None => (&*self.target.host, self.target.port),
         };
         let port = port.filter(|&port| port != self.trunk.transport.default_port());
         let host = Host::parse(host).unwrap_or(Host::Name(Bytes::copy_from_slice(host.as_bytes())));
-        Uri::Sip(SipUri::new(user, host, port))
+        self.trunk.presentation.uri(field, user, &SipUri::new(None, host, port))
     }
 
     /// The targets of every trunk of the plan, in the order they are tried: those that failed lately come last.

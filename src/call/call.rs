@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::asked::Asked;
 use super::attempt::Candidate;
 use super::cause::Cause;
 use super::compose;
@@ -124,6 +125,7 @@ pub struct Invitation {
     pub flow: Flow,
     pub transaction: TransactionId,
     pub numbers: Numbers,
+    pub asked: Asked,
     pub plan: RoutePlan,
 }
 
@@ -184,7 +186,7 @@ impl Call {
     }
 
     fn take(invitation: Invitation, ledger: Ledger, work: &mut Work<'_>) -> Result<Call, Box<Refused>> {
-        let Invitation { snapshot, trunk, request, flow, transaction, numbers, plan, .. } = invitation;
+        let Invitation { snapshot, trunk, request, flow, transaction, numbers, asked, plan, .. } = invitation;
         let pending = Pending::new(transaction, &request, flow);
         let tag = work.token(10);
         let refuse = |cause, told: Told| {
@@ -219,7 +221,7 @@ impl Call {
             pending,
             offer,
             request.max_forwards.map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1).min(MAX_FORWARDS)),
-            request.from.display.clone(),
+            Box::new(asked),
             candidates,
             early_end(&request),
         );

@@ -12,6 +12,7 @@ use crate::base::limits::MAX_FORWARDS;
 use crate::dialog::refer::ReferSub;
 use crate::dialog::{Dialog, Role};
 use crate::media::dtmf::HeardDigit;
+use crate::route::policy::Line;
 use crate::sip::{Method, Name, RAck, RSeq, Response, ResponseHead, SipMessage, Status, Uri, Writer, frame};
 
 /// Methods we take (RFC 3261 20.5).
@@ -37,7 +38,7 @@ pub struct NewRequest {
     /// Route values: the Service-Route of a registration (RFC 3608 6.1).
     pub routes: Vec<Bytes>,
     /// Fields of the INVITE alone: Referred-By, Replaces, Diversion and the like.
-    pub extra: Vec<(Name, Bytes)>,
+    pub extra: Vec<Line>,
 }
 
 impl NewRequest {
@@ -58,7 +59,7 @@ impl NewRequest {
     /// The INVITE that opens a leg.
     pub fn invite(&self, own: &OwnAddress, branch: &Branch, offer: &[u8], credentials: &Credentials) -> Bytes {
         let writer = proven(self.start(&Method::Invite, own, branch), credentials);
-        let with_extra = |writer: Writer, (name, value): &(Name, Bytes)| writer.header(*name, value);
+        let with_extra = |writer: Writer, line: &Line| writer.raw(&line.name, &line.value);
         let writer = self
             .extra
             .iter()
@@ -350,7 +351,7 @@ pub fn screened(refusal: &Refusal, head: &ResponseHead, tag: Option<&[u8]>) -> B
     if let Some((name, value)) = refusal.explanation() {
         writer = writer.header(name, value);
     }
-    if *refusal == Refusal::BadNumber {
+    if matches!(refusal, Refusal::BadNumber | Refusal::Unroutable { .. }) {
         writer = writer.header(Name::Reason, Cause::NoRoute.reason());
     }
     writer.finish()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::asked::Asked;
 use super::attempt::{Attempt, Candidate, Inviting};
 use super::call::{CallInput, CallTimer, Common, State};
 use super::cause::{Cause, Retry};
@@ -47,7 +48,8 @@ pub(super) struct Hunting {
     pub(super) invite: Pending,
     pub(super) offer: Option<RemoteOffer>,
     pub(super) max_forwards: u8,
-    pub(super) display: Option<Bytes>,
+    /// What the caller's side said besides.
+    pub(super) asked: Box<Asked>,
     pub(super) candidates: VecDeque<Candidate>,
     /// Targets of this call that were tried and that 3xx have named.
     pub(super) redirected_from: Vec<Uri>,
@@ -71,7 +73,7 @@ impl Hunting {
         invite: Pending,
         offer: Option<RemoteOffer>,
         max_forwards: u8,
-        display: Option<Bytes>,
+        asked: Box<Asked>,
         candidates: VecDeque<Candidate>,
         early_end: EarlyEnd,
     ) -> Hunting {
@@ -79,7 +81,7 @@ impl Hunting {
             invite,
             offer,
             max_forwards,
-            display,
+            asked,
             candidates,
             redirected_from: Vec::new(),
             attempt: Attempt::None,

@@ -2,6 +2,7 @@
 //! state in a file of its own (`hunting`, `established`, `releasing`).
 
 mod answering;
+mod asked;
 mod asking;
 mod attempt;
 #[allow(clippy::module_inception, reason = "the file is named after the one thing it holds")]
@@ -41,6 +42,7 @@ mod transfer;
 mod treatment;
 mod updating;
 
+pub use asked::Asked;
 pub use call::{Call, CallInput, Invitation};
 pub use cause::Cause;
 pub use effect::{Branch, ClientRequest, Effect, Supply, Work};

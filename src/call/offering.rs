@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::asked::Told;
 use super::attempt::{Attempt, Candidate, EarlyRequests, Inviting};
 use super::call::{CallTimer, Common, State, leg_media};
 use super::cause::Cause;
@@ -17,8 +18,11 @@ use super::negotiate::AudioPlan;
 use super::outgoing::OutgoingInvite;
 use super::own_address::OwnAddress;
 use super::record::EndedBy;
+use crate::route::diverting::Diverted;
+use crate::route::number::Field;
+use crate::route::policy::Facts;
 use crate::sip::flow::{Destination, Resolution, Resolve, Target};
-use crate::sip::{Host, NameAddr, SipUri, Uri};
+use crate::sip::{Host, NameAddr, SipUri};
 
 /// CSeq number of a leg's first INVITE.
 const FIRST_CSEQ: u32 = 1;
@@ -163,20 +167,38 @@ impl Hunting {
         tag: &Bytes,
         work: &mut Work<'_>,
     ) -> NewRequest {
-        let us = Host::parse(own.host()).unwrap_or(Host::Name(Bytes::copy_from_slice(own.host().as_bytes())));
-        let uri = candidate.uri_of(candidate.called_user(common).cloned());
-        let mut from = NameAddr::new(Uri::Sip(SipUri::new(common.numbers.calling_user.clone(), us, None)));
-        from.display = self.display.clone();
+        let host = Host::parse(own.host()).unwrap_or(Host::Name(Bytes::copy_from_slice(own.host().as_bytes())));
+        let user = candidate.called_user(common);
+        let told = self.told(common, candidate, &SipUri::new(None, host, None));
+        let mut from = told.from;
         from.set_tag(tag);
         NewRequest {
             from: from.to_bytes(),
-            to: NameAddr::new(uri.clone()).to_bytes(),
-            uri,
+            to: NameAddr::new(candidate.uri_of(Field::To, user)).to_bytes(),
+            uri: candidate.uri_of(Field::Called, user),
             call_id: work.token(16),
             cseq: FIRST_CSEQ,
             max_forwards: self.max_forwards,
             routes: work.supply.service_route(&candidate.trunk),
-            extra: candidate.diverted.as_ref().map(|diverted| diverted.headers(own.host())).unwrap_or_default(),
+            extra: told.lines,
         }
+    }
+
+    /// What the candidate's peer is told of the caller's side.
+    fn told(&self, common: &Common, candidate: &Candidate, us: &SipUri) -> Told {
+        let trunk = &candidate.trunk;
+        let redirected: Vec<Diverted> = candidate.diverted.iter().flat_map(|by| by.entries()).collect();
+        let call_id = common.ledger.id().0.to_string();
+        let facts = Facts {
+            calling: &common.numbers.calling,
+            called: &common.numbers.called,
+            original_called: self.asked.original().as_str(),
+            from_trunk: &common.caller.trunk.name,
+            to_trunk: &trunk.name,
+            account: "",
+            call_id: &call_id,
+            node: &common.snapshot.node_name,
+        };
+        self.asked.tell(trunk, &redirected, us, &facts)
     }
 }

@@ -34,6 +34,8 @@ pub enum Refusal {
     NotAcceptable,
     /// 404: a called party that no number and no user name can be.
     BadNumber,
+    /// 404 or 484: what no number of this trunk can be; the text names the rule.
+    Unroutable { status: Status, text: String },
     /// 482: the same request by another path (RFC 3261 8.2.2.2).
     Merged,
     /// 482: the called number has come round more than once (RFC 5806, RFC 7044).
@@ -54,6 +56,7 @@ impl Refusal {
     /// What the sender is told.
     pub fn status(&self) -> Status {
         let code = match self {
+            Refusal::Unroutable { status, .. } => return *status,
             Refusal::UnknownMethod => 501,
             Refusal::MethodNotAllowed => 405,
             Refusal::UnknownScheme => 416,
@@ -90,6 +93,7 @@ impl Refusal {
             Refusal::EmptyDescription => "empty_description",
             Refusal::NotAcceptable => "not_acceptable",
             Refusal::BadNumber => "bad_number",
+            Refusal::Unroutable { .. } => "unroutable_number",
             Refusal::Merged => "merged_request",
             Refusal::Loop => "loop",
             Refusal::TooManyDiversions => "too_many_diversions",
@@ -108,6 +112,7 @@ impl Refusal {
             Refusal::ExtensionRequired(tag) => Some((Name::Require, (*tag).to_owned())),
             Refusal::IntervalTooSmall(seconds) => Some((Name::MinSe, seconds.to_string())),
             Refusal::MediaType => Some((Name::Accept, compose::ACCEPT.to_owned())),
+            Refusal::Unroutable { text, .. } => Some((Name::Warning, format!("399 - \"{text}\""))),
             Refusal::Overload => Some((Name::RetryAfter, compose::RETRY_AFTER_S.to_string())),
             Refusal::UnknownMethod
             | Refusal::UnknownScheme
@@ -292,23 +297,6 @@ pub fn is_sdp_type(content_type: Option<&[u8]>) -> bool {
     content_type
         .and_then(|value| value.split(|&octet| octet == b';').next())
         .is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"application/sdp"))
-}
-
-/// The numbers of an INVITE.
-///
-/// # Errors
-/// A called party with octets that no number and no user name has: escaped control characters and the like are
-/// never unescaped into a header, a log or a look-up.
-pub fn numbers(request: &Request) -> Result<Numbers, Refusal> {
-    let (called, called_user) = called(&request.uri)?;
-    let calling = decoded(&request.from.uri);
-    let calling_fit = calling.iter().all(|&octet| is_fit(octet));
-    Ok(Numbers {
-        calling: if calling_fit { text(calling) } else { String::from("unknown") },
-        called,
-        calling_user: if calling_fit { user(&request.from.uri) } else { None },
-        called_user,
-    })
 }
 
 /// The number a URI names, decoded for routes and records, and its user part for an outgoing URI.

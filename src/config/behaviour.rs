@@ -7,6 +7,7 @@ use super::document::Document;
 use super::grammar;
 use super::methods::{methods, session_timer};
 use super::network::TRANSPORTS;
+use super::presentation::presentation;
 use super::provisional::provisional;
 use super::read::{Field, Table};
 use super::report::{Report, shown};
@@ -34,6 +35,7 @@ pub(super) fn behaviour(table: &Table<'_>, base: &Behaviour, music: MusicReader<
         transfer: transfer(table, base.transfer),
         session_timer: session_timer(table, base.session_timer),
         methods: methods(table, base.methods),
+        presentation: Arc::new(presentation(table, &base.presentation)),
     }
 }
 

@@ -12,6 +12,7 @@ mod document;
 mod grammar;
 mod methods;
 mod network;
+mod presentation;
 mod provisional;
 mod read;
 mod report;

@@ -244,6 +244,14 @@ impl<'d> Field<'d> {
         None
     }
 
+    /// A string that may be empty.
+    pub(super) fn text_or_nothing(&self) -> Option<&'d str> {
+        match self.value.get_ref().as_str() {
+            Some("") => Some(""),
+            Some(_) | None => self.text(),
+        }
+    }
+
     pub(super) fn flag(&self) -> Option<bool> {
         let flag = self.value.get_ref().as_bool();
         if flag.is_none() {

@@ -71,7 +71,6 @@ impl TrunkReader<'_> {
             auth: authentication::auth(&table, self.base, self.files),
             registration: authentication::registration(&table),
         };
-        self.later(&table);
         table.close();
         (profile.is_some() && listener.is_some()).then_some(settings)
     }
@@ -134,17 +133,6 @@ impl TrunkReader<'_> {
             Err(reason) => field.refuse(format_args!("cannot read {}: {reason}", path.display())),
         }
         None
-    }
-
-    /// Keys of DESIGN's contract that are understood and wait for their part.
-    fn later(&self, table: &Table<'_>) {
-        let numbers = table.table("numbers", "{ country = \"DE\" }");
-        numbers.field("country", "\"DE\"").and_then(|field| field.parsed(grammar::country));
-        for key in ["incoming", "outgoing"] {
-            numbers.text(key, "\"e164\"");
-        }
-        numbers.close();
-        table.not_yet("numbers");
     }
 }
 

@@ -7,7 +7,7 @@ use crate::base::Now;
 use crate::base::ids::{CallId, TransactionId, TransmitId};
 use crate::call::own_address::OwnAddress;
 use crate::call::screening::{self, Refusal};
-use crate::call::{Call, CallInput, Cause, Invitation, Side, Work, compose};
+use crate::call::{Asked, Call, CallInput, Cause, Invitation, Side, Work, compose};
 use crate::dialog::DialogKey;
 use crate::route::snapshot::{RoutePlan, Unidentified};
 use crate::route::trunk::Trunk;
@@ -169,8 +169,8 @@ impl Engine {
 
     fn invited(&mut self, now: Now, request: Box<Request>, flow: Flow, trunk: Arc<Trunk>, out: &mut Outbox) {
         let id = CallId(self.next_call);
-        let numbers = match self.admit(now, &request, &trunk, id) {
-            Ok(numbers) => numbers,
+        let (numbers, asked) = match self.admit(now, &request, &trunk, id) {
+            Ok(asked) => asked,
             Err(refusal) => return self.refuse(now, &request, flow, &refusal, out),
         };
         let plan = match self.snapshot.route(trunk.id, &numbers.calling, &numbers.called) {
@@ -189,19 +189,25 @@ impl Engine {
         // RFC 3261 8.2.6.1: 100 at once, so that the peer stops repeating.
         let trying = compose::plain_response(Status::TRYING, &ResponseHead::new(&request, flow.remote), None);
         self.transactions.respond(now.instant, transaction, Status::TRYING, trying);
-        let invitation =
-            Invitation { id, snapshot: Arc::clone(&self.snapshot), trunk, request, flow, transaction, numbers, plan };
+        let snapshot = Arc::clone(&self.snapshot);
+        let invitation = Invitation { id, snapshot, trunk, request, flow, transaction, numbers, asked, plan };
         self.begin(now, invitation, out);
     }
 
     /// Limits first, then the numbers.
-    fn admit(&mut self, now: Now, request: &Request, trunk: &Trunk, id: CallId) -> Result<screening::Numbers, Refusal> {
+    fn admit(
+        &mut self,
+        now: Now,
+        request: &Request,
+        trunk: &Trunk,
+        id: CallId,
+    ) -> Result<(screening::Numbers, Asked), Refusal> {
         if self.draining || self.calls.len() >= self.snapshot.limits.max_calls {
             return Err(Refusal::Overload);
         }
-        let numbers = screening::numbers(request)?;
+        let asked = Asked::read(request, trunk)?;
         self.supply.admission.begin(now.instant, trunk, id).map_err(|_| Refusal::Overload)?;
-        Ok(numbers)
+        Ok(asked)
     }
 
     fn begin(&mut self, now: Now, invitation: Invitation, out: &mut Outbox) {

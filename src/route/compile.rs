@@ -155,6 +155,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener) -> Tru
         presence: Arc::new(Presence::new(listener, trunk)),
         targets: targets.into_iter().map(|target| with_port(target, trunk.behaviour.port)).collect(),
         tls,
+        presentation: Arc::clone(&trunk.behaviour.presentation),
         media: Arc::new(media(&trunk.behaviour.media, &sources)),
         sources,
         peer_names: trunk.peer_names.clone(),

@@ -14,6 +14,7 @@ pub mod methods;
 pub mod number;
 pub mod policy;
 pub mod presence;
+pub mod presentation;
 pub mod profile;
 pub mod provisional;
 pub mod settings;

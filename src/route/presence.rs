@@ -10,6 +10,7 @@ use super::settings::TrunkSettings;
 use super::transfer::{ReferPolicy, ReplacesPolicy};
 use super::trunk::Listener;
 use crate::dialog::session_timer::{TIMER, TimerMode};
+use crate::sip::Method;
 use crate::sip::flow::Transport;
 
 /// Methods we take on every trunk (RFC 3261 20.5).
@@ -35,7 +36,7 @@ pub struct Presence {
 impl Presence {
     /// What a trunk's peer sees of us on this listener.
     pub fn new(listener: &Listener, trunk: &TrunkSettings) -> Presence {
-        let allow = allow(&trunk.behaviour);
+        let allow = without(&allow(&trunk.behaviour), &trunk.behaviour.presentation.headers.hidden_methods);
         let named = Presence::named(listener.transport, trunk.fqdn.as_deref(), listener.advertise, allow);
         Presence { supported: supported(&trunk.behaviour).into(), ..named }
     }
@@ -88,8 +89,15 @@ fn supported(behaviour: &Behaviour) -> String {
         ("replaces", behaviour.transfer.replaces == ReplacesPolicy::Take),
         ("norefersub", behaviour.transfer.refer == ReferPolicy::Execute),
     ];
+    let hidden = &behaviour.presentation.headers.hidden_options;
     let tags = rows.into_iter().filter(|(_, is_supported)| *is_supported).map(|(tag, _)| tag);
-    tags.collect::<Vec<_>>().join(", ")
+    tags.filter(|tag| !hidden.iter().any(|hidden| hidden.eq_ignore_ascii_case(tag))).collect::<Vec<_>>().join(", ")
+}
+
+/// The list without methods a trunk hides (PF-137).
+fn without(allow: &str, hidden: &[Method]) -> String {
+    let is_hidden = |name: &&str| hidden.iter().any(|method| method.as_str() == *name);
+    allow.split(", ").filter(|name| !is_hidden(name)).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

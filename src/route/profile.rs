@@ -1,10 +1,12 @@
 //! Peer profiles: what is known about a kind of peer, as data (PF-203, PF-204). The texts are embedded in the
 //! binary; `config` reads them with the reader that reads an operator's file, and a trunk overrides single keys.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::media::{Ice, MediaSettings, Security, SrtpKeying};
 use super::methods::MethodSettings;
+use super::presentation::Presentation;
 use super::provisional::ProvisionalSettings;
 use super::transfer::TransferSettings;
 use super::trunk::{ProbeSettings, SipTimers};
@@ -13,7 +15,7 @@ use crate::media::plan::SrtpSuite;
 use crate::sip::flow::Transport;
 
 /// How a peer behaves and wants to be treated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Behaviour {
     /// Port of a target that names none; `None`: the transport's (RFC 3261 19.1.2).
     pub port: Option<u16>,
@@ -21,6 +23,7 @@ pub struct Behaviour {
     pub options: ProbeSettings,
     pub timers: SipTimers,
     pub provisional: ProvisionalSettings,
+    pub presentation: Arc<Presentation>,
     pub transfer: TransferSettings,
     pub session_timer: TimerSettings,
     pub methods: MethodSettings,
@@ -46,6 +49,7 @@ impl Default for Behaviour {
             options: ProbeSettings { interval: Duration::ZERO },
             timers: SipTimers::default(),
             provisional: ProvisionalSettings::default(),
+            presentation: Arc::default(),
             transfer: TransferSettings::default(),
             session_timer: TimerSettings::default(),
             methods: MethodSettings::default(),
@@ -54,7 +58,7 @@ impl Default for Behaviour {
 }
 
 /// One profile, read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
     pub name: &'static str,
     /// Raised when a value changes.

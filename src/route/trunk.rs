@@ -10,6 +10,7 @@ use super::compile::server_name;
 use super::media::MediaSettings;
 use super::methods::MethodSettings;
 use super::presence::Presence;
+use super::presentation::Presentation;
 use super::provisional::ProvisionalSettings;
 use super::transfer::TransferSettings;
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
@@ -143,6 +144,8 @@ pub struct Trunk {
     /// Its port; `None`: none is written.
     pub request_uri_port: Option<u16>,
     pub media: Arc<MediaSettings>,
+    /// Numbers, identity, diversions and headers of this peer.
+    pub presentation: Arc<Presentation>,
     pub timers: SipTimers,
     pub options: ProbeSettings,
     pub provisional: ProvisionalSettings,

@@ -73,6 +73,7 @@ mod names_of_targets_are_resolved;
 mod no_ports_is_503;
 mod no_route_is_404;
 mod nobody_answers_in_time;
+mod numbers_and_headers_of_each_trunk;
 mod offers_wait_their_turn;
 mod options_are_answered;
 mod payload_types_are_each_legs_own;

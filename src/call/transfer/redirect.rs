@@ -16,7 +16,9 @@ use crate::call::hunting::Hunting;
 use crate::call::record::EndedBy;
 use crate::call::releasing::Releasing;
 use crate::call::screening;
-use crate::route::diverting::DiversionReason;
+use crate::route::diverting::{self, DiversionReason};
+use crate::route::number::Field;
+use crate::route::presentation::Presentation;
 use crate::route::transfer::RedirectPolicy;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Transport;
@@ -32,22 +34,15 @@ pub struct Diverted {
 }
 
 impl Diverted {
-    /// Values of Diversion (RFC 5806 8: the newest first), in the name of our host on the trunk.
-    pub fn headers(&self, host: &str) -> Vec<(Name, Bytes)> {
-        let value = |(user, status): &(Option<Bytes>, Status)| {
-            let mut value = b"<sip:".to_vec();
-            if let Some(user) = user {
-                value.extend_from_slice(user);
-                value.push(b'@');
-            }
+    /// The redirections, oldest first, as entries of the call's list of diversions.
+    pub fn entries(&self) -> impl Iterator<Item = diverting::Diverted> + '_ {
+        self.from.iter().rev().map(|(user, status)| {
             let reason = match *status {
                 Status::MULTIPLE_CHOICES => DiversionReason::Unknown,
                 _ => DiversionReason::Unconditional,
             };
-            value.extend_from_slice(format!("{host}>;reason={};counter=1;privacy=off", reason.word()).as_bytes());
-            (Name::Diversion, Bytes::from(value))
-        };
-        self.from.iter().map(value).collect()
+            diverting::Diverted::once(Presentation::party(user.as_ref()), reason)
+        })
     }
 }
 
@@ -114,7 +109,7 @@ pub(super) fn followed(
     if contacts.is_empty() {
         return Err(Cause::Refused(response.status));
     }
-    seen.push(by.uri_of(user.clone()));
+    seen.push(by.uri_of(Field::Called, user.as_ref()));
     let fresh: Vec<&Uri> = contacts.iter().filter(|uri| !seen.iter().any(|seen| is_same(seen, uri))).collect();
     if fresh.is_empty() || common.ledger.redirected() > CALL_REDIRECTS {
         return Err(Cause::Loop);

@@ -22,6 +22,9 @@ use crate::call::own_address::OwnAddress;
 use crate::call::record::Side;
 use crate::call::screening;
 use crate::call::transfer::redirect::followed;
+use crate::route::diverting::{Diversions, write_diversions};
+use crate::route::number::Field;
+use crate::route::policy::Line;
 use crate::route::transfer::{RedirectPolicy, ReplacesPolicy};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Flow, Resolution, Resolve, Target};
@@ -206,13 +209,16 @@ impl Seeking {
     fn new_request(&self, candidate: &Candidate, own: &OwnAddress, tag: &Bytes, work: &mut Work<'_>) -> NewRequest {
         let trunk = &candidate.trunk;
         let verbatim = self.party.uri.clone().filter(|_| candidate.diverted.is_none());
-        let uri = verbatim.unwrap_or_else(|| candidate.uri_of(self.called_user(candidate)));
+        let uri = verbatim.unwrap_or_else(|| candidate.uri_of(Field::Called, self.called_user(candidate).as_ref()));
         let us = Host::parse(own.host()).unwrap_or(Host::Name(Bytes::copy_from_slice(own.host().as_bytes())));
-        let mut from = NameAddr::new(Uri::Sip(SipUri::new(self.party.calling_user.clone(), us, None)));
+        let us = SipUri::new(None, us, None);
+        let mut from = NameAddr::new(trunk.presentation.uri(Field::From, self.party.calling_user.as_ref(), &us));
         from.display = self.party.display.clone();
         from.set_tag(tag);
         let mut extra = self.party.extra.clone();
-        extra.extend(candidate.diverted.iter().flat_map(|diverted| diverted.headers(own.host())));
+        let diverted = Diversions::new(candidate.diverted.iter().flat_map(|diverted| diverted.entries()).collect());
+        let diversions = write_diversions(&diverted, &trunk.presentation.numbers, &us);
+        extra.extend(diversions.into_iter().map(|value| (Name::Diversion, value)));
         if trunk.transfer.send_replaces == ReplacesPolicy::Take
             && let Some(replaces) = &self.party.replaces
         {
@@ -227,7 +233,7 @@ impl Seeking {
             cseq: FIRST_CSEQ,
             max_forwards: self.party.max_forwards,
             routes: work.supply.service_route(trunk),
-            extra,
+            extra: extra.into_iter().map(|(name, value)| Line::core(name.as_str(), value)).collect(),
         }
     }
 

@@ -7,7 +7,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::country::Country;
-use super::e164::BadNumber;
+use super::e164::{BadNumber, E164};
 use super::read::{Dialled, IncomingForm, Party, read};
 use super::rule::RuleList;
 use super::write::{OutgoingForm, Written, write};
@@ -55,6 +55,11 @@ impl<F: Copy> FieldForms<F> {
     /// One form for all.
     pub const fn all(default: F) -> FieldForms<F> {
         FieldForms { default, own: BTreeMap::new() }
+    }
+
+    /// Every form in use.
+    pub fn forms(&self) -> impl Iterator<Item = F> + '_ {
+        std::iter::once(self.default).chain(self.own.values().copied())
     }
 
     /// The form of one field.
@@ -105,9 +110,20 @@ pub enum UriStyle {
     Tel,
 }
 
+/// Whether a trunk's numbers are read at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Reads {
+    /// By the form of each field.
+    #[default]
+    ByForm,
+    /// Whatever the user part says is the number, octet for octet.
+    AsWritten,
+}
+
 /// See the module.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NumberPlan {
+    pub reads: Reads,
     /// Needed by the national forms; without it prefixes mean nothing.
     pub country: Option<&'static Country>,
     pub incoming: FieldForms<IncomingForm>,
@@ -125,6 +141,9 @@ impl NumberPlan {
     /// # Errors
     /// Why it names none; see [`NumberPlan::complaint`] for the sentence.
     pub fn read(&self, field: Field, uri: &Uri) -> Result<Party, Unreadable> {
+        if self.reads == Reads::AsWritten {
+            return as_written(uri);
+        }
         let text = user_text(uri).ok_or(Unreadable::NoText)?;
         self.read_text(field, &text)
     }
@@ -167,7 +186,9 @@ impl NumberPlan {
     pub fn sip_uri(&self, field: Field, party: &Party, at: &SipUri) -> SipUri {
         let written = self.write(field, party);
         let is_phone = self.uri_style == UriStyle::SipPhone && written.is_telephone;
-        let mut uri = SipUri::new(Some(Bytes::from(with_extension(written))), at.host.clone(), at.port);
+        let user = with_extension(written);
+        let user = (!user.is_empty()).then(|| Bytes::from(user));
+        let mut uri = SipUri::new(user, at.host.clone(), at.port);
         if is_phone {
             uri.set_param("user", Some("phone"));
         }
@@ -180,6 +201,30 @@ impl NumberPlan {
         let country = self.country.map_or("no country set", |country| country.iso);
         format!("{} {unreadable} (numbers.incoming = {form}, {country})", field.name())
     }
+}
+
+/// The party of a user part that is taken as it stands; escapes and parameters are part of it.
+fn as_written(uri: &Uri) -> Result<Party, Unreadable> {
+    let decoded = uri.user_decoded().unwrap_or_default();
+    if !decoded.iter().all(|&octet| is_fit(octet)) {
+        return Err(Unreadable::NoText);
+    }
+    let user = match uri {
+        Uri::Sip(sip) => sip.user.as_deref().unwrap_or_default().to_vec(),
+        Uri::Tel(tel) => tel.digits(),
+        Uri::Other { .. } => return Err(Unreadable::NoText),
+    };
+    let text = String::from_utf8(user).map_err(|_| Unreadable::NoText)?;
+    Ok(match E164::parse(&text) {
+        Ok(number) => Party::of(number),
+        Err(_) if text.eq_ignore_ascii_case("anonymous") => Party::Anonymous,
+        Err(_) => Party::Name(text.into()),
+    })
+}
+
+/// Octets of a number or a plain user name.
+const fn is_fit(octet: u8) -> bool {
+    octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\'' | b'`' | b'\\' | b'<' | b'>')
 }
 
 fn with_extension(written: Written) -> String {

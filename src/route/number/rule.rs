@@ -21,6 +21,13 @@ pub struct NumberRule {
     replacement: String,
 }
 
+impl PartialEq for NumberRule {
+    /// As they are written.
+    fn eq(&self, other: &NumberRule) -> bool {
+        (self.field, self.pattern(), self.replacement()) == (other.field, other.pattern(), other.replacement())
+    }
+}
+
 impl NumberRule {
     /// Compiles a rule.
     ///
@@ -91,7 +98,7 @@ fn missing_group(pattern: &Regex, replacement: &str) -> Option<String> {
 }
 
 /// Rules in order; the first that matches rewrites the number, the rest is not asked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuleList(Vec<NumberRule>);
 
 impl RuleList {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::RegexBuilder;
 
 use super::names::HeaderName;
 use super::template::{Facts, Template};
@@ -11,8 +11,19 @@ use super::{Line, Origin};
 use crate::base::limits::{PATTERN_OCTETS, POLICY_HEADERS, POLICY_VALUE_OCTETS};
 use crate::sip::Message;
 
-/// One change. Names are compared without case and written as the policy writes them.
+/// An expression over octets, linear in their number.
 #[derive(Clone, Debug)]
+pub struct Expression(regex::bytes::Regex);
+
+impl PartialEq for Expression {
+    /// As they are written.
+    fn eq(&self, other: &Expression) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+/// One change. Names are compared without case and written as the policy writes them.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Edit {
     /// One more header of this name.
     Add { name: HeaderName, value: Template },
@@ -23,7 +34,7 @@ pub enum Edit {
     /// What the other side wrote in `from`, each value, under another name. `from` may be any header but credentials.
     Copy { from: Box<str>, to: HeaderName },
     /// Where the expression is found in a value, the found part becomes `replacement`.
-    Map { name: HeaderName, pattern: Regex, replacement: Box<str> },
+    Map { name: HeaderName, pattern: Expression, replacement: Box<str> },
 }
 
 /// Why a change cannot be made. Completes the sentence "VALUE ...".
@@ -70,7 +81,7 @@ impl Edit {
             let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
             EditFault::Pattern(format!("no regular expression: {last}"))
         })?;
-        Ok(Edit::Map { name, pattern, replacement: replacement.into() })
+        Ok(Edit::Map { name, pattern: Expression(pattern), replacement: replacement.into() })
     }
 
     /// The header it changes.
@@ -115,8 +126,8 @@ fn push(lines: &mut Vec<Line>, line: Line) {
     }
 }
 
-fn replace(line: &mut Line, place: usize, pattern: &Regex, replacement: &str) {
-    let result = pattern.replace_all(&line.value, replacement.as_bytes()).into_owned();
+fn replace(line: &mut Line, place: usize, pattern: &Expression, replacement: &str) {
+    let result = pattern.0.replace_all(&line.value, replacement.as_bytes()).into_owned();
     let is_fit = result.len() <= POLICY_VALUE_OCTETS && !result.iter().any(|octet| matches!(octet, b'\r' | b'\n' | 0));
     if is_fit && result != line.value {
         line.value = Bytes::from(result);

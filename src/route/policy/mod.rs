@@ -53,7 +53,7 @@ impl Line {
 }
 
 /// See the module.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct HeaderPolicy {
     /// Names that pass; a pattern that begins with `!` takes names out again. The last one that fits decides.
     pub pass: Vec<NamePattern>,

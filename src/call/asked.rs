@@ -1,0 +1,159 @@
+//! What the caller's side asked for besides the called number: who calls, who sent the call on, and which headers may
+//! reach the other side. Kept until the call is answered.
+
+use bytes::Bytes;
+
+use super::screening::{Numbers, Refusal};
+use crate::route::caller::Caller;
+use crate::route::diverting::{
+    self, DiversionReason, Diversions, Diverted, DivertingPrivacy, read_diversions, read_history, write_diversions,
+    write_history,
+};
+use crate::route::number::{Field, Party};
+use crate::route::policy::{Facts, Line};
+use crate::route::presentation::{DivertingHeaders, Presentation, RouteKey, Unroutable};
+use crate::route::trunk::Trunk;
+use crate::sip::{Message, Name, NameAddr, Request, SipUri, Status, Uri};
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    caller: Caller,
+    diversions: Diversions,
+    /// Which header told of them.
+    came_in: DivertingHeaders,
+    called: Party,
+    message: Message,
+}
+
+/// What an outgoing INVITE says of the caller's side.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Without tag.
+    pub from: NameAddr,
+    pub lines: Vec<Line>,
+}
+
+impl Asked {
+    /// Reads an INVITE of this trunk's peer.
+    ///
+    /// # Errors
+    /// A called party that the trunk's policy does not let through.
+    pub fn read(request: &Request, trunk: &Trunk) -> Result<(Numbers, Asked), Refusal> {
+        let presentation = &trunk.presentation;
+        let called = called(request, presentation)?;
+        let caller = Caller::read(request, &presentation.reading, &presentation.numbers);
+        let history = read_history(&request.message, &presentation.numbers);
+        let came_in = if history.is_empty() { DivertingHeaders::Diversion } else { DivertingHeaders::HistoryInfo };
+        let diversions = diverting::merged(history, read_diversions(&request.message, &presentation.numbers));
+        let numbers = Numbers {
+            calling: caller.identity().party.as_str().to_owned(),
+            called: called.as_str().to_owned(),
+            calling_user: user(&caller.identity().party),
+            called_user: user(&called),
+        };
+        Ok((numbers, Asked { caller, diversions, came_in, called, message: request.message.clone() }))
+    }
+
+    /// What the peer of `to` is told. `redirected`: who sent the call on after it came to us, oldest first; `us`: our host
+    /// towards it.
+    pub fn tell(&self, to: &Trunk, redirected: &[Diverted], us: &SipUri, facts: &Facts<'_>) -> Told {
+        let presentation = &to.presentation;
+        let list = self.diverted(presentation, redirected);
+        let shown = self.caller.write(&presentation.showing, &list, &presentation.numbers, us);
+        let mut core: Vec<Line> =
+            shown.headers.into_iter().map(|(name, value)| Line::core(name.as_str(), value)).collect();
+        core.extend(self.diverting_lines(presentation, &list, us));
+        let lines = presentation.headers.outgoing(core, Some(&self.message), facts);
+        Told { from: shown.from, lines }
+    }
+
+    /// Who was called first of all.
+    pub fn original(&self) -> &Party {
+        self.diversions.original().map_or(&self.called, |diverted| &diverted.by)
+    }
+
+    fn diverted(&self, presentation: &Presentation, redirected: &[Diverted]) -> Diversions {
+        let mut list = self.diversions.clone();
+        redirected.iter().for_each(|diverted| list.push(diverted.clone()));
+        if list.is_empty() && presentation.diverting.always {
+            list.push(Diverted::once(self.called.clone(), DiversionReason::Unconditional));
+        }
+        if presentation.showing.trusted {
+            return list;
+        }
+        // RFC 7044 10.1, MD-99: who hides is not named outside the trust domain.
+        let hidden = |diverted: &Diverted| match diverted.privacy {
+            DivertingPrivacy::Full => Diverted { by: Party::Anonymous, display: None, ..diverted.clone() },
+            DivertingPrivacy::Off => diverted.clone(),
+        };
+        Diversions::new(list.oldest_first().iter().map(hidden).collect())
+    }
+
+    fn diverting_lines(&self, presentation: &Presentation, list: &Diversions, us: &SipUri) -> Vec<Line> {
+        let plan = &presentation.numbers;
+        let send = match presentation.diverting.send {
+            DivertingHeaders::AsReceived => self.came_in,
+            chosen => chosen,
+        };
+        let lines = |name: Name, values: Vec<Bytes>| {
+            values.into_iter().map(move |value| Line::core(name.as_str(), value)).collect::<Vec<_>>()
+        };
+        let diversion = || lines(Name::Diversion, write_diversions(list, plan, us));
+        let style = presentation.diverting.style;
+        let history = || lines(Name::HistoryInfo, write_history(list, &self.called, plan, us, style));
+        match send {
+            DivertingHeaders::Drop => Vec::new(),
+            DivertingHeaders::Diversion | DivertingHeaders::AsReceived => diversion(),
+            DivertingHeaders::HistoryInfo => history(),
+            DivertingHeaders::Both => [diversion(), history()].concat(),
+        }
+    }
+}
+
+/// The party of the field that holds the route key (PF-137).
+fn called(request: &Request, presentation: &Presentation) -> Result<Party, Refusal> {
+    let uri = key(request, &presentation.route_key).ok_or(Refusal::BadNumber)?;
+    let plan = &presentation.numbers;
+    let read = plan.read(Field::Called, &uri);
+    let refuse = |code: u16, text: String| {
+        let status = Status::new(code).unwrap_or(Status::NOT_FOUND);
+        Err(Refusal::Unroutable { status, text })
+    };
+    let text = match &read {
+        Err(unreadable) => plan.complaint(Field::Called, *unreadable),
+        Ok(Party::Name(_)) if plan.reads == crate::route::number::Reads::ByForm => {
+            format!("{} names no number", Field::Called.name())
+        }
+        Ok(Party::Anonymous) => return Err(Refusal::BadNumber),
+        Ok(_) => return read.map_err(|_| Refusal::BadNumber),
+    };
+    match presentation.unroutable {
+        _ if plan.reads == crate::route::number::Reads::AsWritten => Err(Refusal::BadNumber),
+        Unroutable::NotFound => refuse(404, text),
+        Unroutable::AddressIncomplete => refuse(484, text),
+        Unroutable::Pass => super::screening::called(&uri).map(|(_, user)| Presentation::party(user.as_ref())),
+    }
+}
+
+fn key(request: &Request, key: &RouteKey) -> Option<Uri> {
+    let first = |value: Option<Bytes>| NameAddr::parse(&value?).ok().map(|address| address.uri);
+    match key {
+        RouteKey::RequestUri => Some(request.uri.clone()),
+        RouteKey::To => Some(request.to.uri.clone()),
+        RouteKey::PCalledPartyId => first(request.message.list(Name::PCalledPartyId).into_iter().next()),
+        RouteKey::Header(name) => {
+            let value = Bytes::from(request.message.header_named(name.as_bytes())?.into_owned());
+            first(Some(value.clone())).or_else(|| Uri::parse(&Bytes::from([b"tel:", value.as_ref()].concat())).ok())
+        }
+    }
+}
+
+/// The user part as calls keep it.
+fn user(party: &Party) -> Option<Bytes> {
+    let text = match party {
+        Party::Number { number, extension: Some(extension) } => format!("{number};ext={extension}"),
+        Party::Number { .. } | Party::Short(_) | Party::Name(_) | Party::Anonymous => party.as_str().to_owned(),
+    };
+    (!text.is_empty()).then(|| Bytes::from(text))
+}
