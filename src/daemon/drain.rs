@@ -54,7 +54,7 @@ impl Drain {
     }
 
     async fn idle(&mut self) {
-        // An error: the engine's thread is gone, and with it every call.
+        // An error: the engine is gone, and with it every call.
         let _ = self.load.wait_for(|load| *load == Load::Idle).await;
     }
 }

@@ -1,4 +1,4 @@
-//! How full every table of the engine is. The engine's thread publishes after each round; a scrape reads.
+//! How full every table of the engine is. Whoever steers the engine publishes after each round; a scrape reads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
