@@ -14,9 +14,10 @@ impl Taken {
         if message.header(Name::Allow).is_none() {
             return;
         }
-        let tokens = message.tokens(Name::Allow);
-        let bits = tokens.iter().filter_map(|token| bit(&Method::from_token(token)));
-        self.0 = Some(bits.fold(0, |all, bit| all | bit));
+        // Read in place: every message that makes or changes a dialog has one.
+        let named =
+            |all: u16, value: &[u8]| value.split(|&octet| octet == b',').fold(all, |all, token| all | bit_of(token));
+        self.0 = Some(message.headers(Name::Allow).fold(0, |all, value| named(all, &value)));
     }
 
     /// The peer refused the method (405, 501), whatever its Allow says.
@@ -30,6 +31,12 @@ impl Taken {
     pub fn takes(&self, method: &Method) -> Option<bool> {
         Some(self.0? & bit(method)? != 0)
     }
+}
+
+fn bit_of(token: &[u8]) -> u16 {
+    let token = token.trim_ascii();
+    let known = Method::KNOWN.iter().find(|known| known.as_str().as_bytes() == token);
+    known.and_then(bit).unwrap_or_default()
 }
 
 fn bit(method: &Method) -> Option<u16> {
