@@ -538,7 +538,8 @@ const DESCRIPTIONS: &[(&str, &str, Then)] = &[
     ("m-no-format", "RTP/SAVP 8 101=>RTP/SAVP", NO),
     ("m-format-128", "RTP/SAVP 8 101=>RTP/SAVP 128", NO),
     ("m-format-negative", "RTP/SAVP 8 101=>RTP/SAVP -8", NO),
-    ("m-dtls", "RTP/SAVP=>UDP/TLS/RTP/SAVP", NO),
+    // With keys of SDES it is what some platforms call SAVP.
+    ("m-dtls-name", "RTP/SAVP=>UDP/TLS/RTP/SAVP", Call),
     ("m-protocol-lower", "RTP/SAVP=>rtp/savp", NO),
     ("m-t38", "audio 40000 RTP/SAVP 8 101=>image 40000 udptl t38", NO),
     ("rtcp-port-0", "a=rtpmap:8=>a=rtcp:0\r\na=rtpmap:8", Call),
