@@ -387,11 +387,7 @@ impl Established {
             let (asker, _) = self.legs(common, crossing.from);
             refuse(&crossing.asked, Status::REQUEST_TERMINATED, asker, None, work);
         }
-        if let Some(held) = self.held.take() {
-            let (asker, _) = self.legs(common, held.side);
-            refuse(&held.asked, Status::REQUEST_TERMINATED, asker, None, work);
-        }
-        self.refuse_handed(common, work);
+        self.refuse_waiting(common, None, work);
     }
 
     /// A 2xx without its ACK goes again; after 64*T1 the call ends. Sessions are refreshed.

@@ -11,6 +11,7 @@ use super::established::{Established, by, respond};
 use super::leg::{Leg, Pending};
 use super::proof::is_challenge;
 use super::record::Side;
+use crate::base::Instant;
 use crate::base::limits::{PASSED_BODY_OCTETS, PASSED_REQUESTS};
 use crate::sip::flow::Flow;
 use crate::sip::{Message, Method, Name, Request, Response, Status};
@@ -35,7 +36,12 @@ pub(super) struct Handed {
     asked: Pending,
     branch: Branch,
     carried: Carried,
+    /// When the sender is answered in any case.
+    until: Instant,
 }
+
+/// Part of 64*T1 that the other party may take, in T1: after all of it the sender hears no answer any more (RFC 4320 4.2).
+const PATIENCE: u32 = 48;
 
 impl Carried {
     /// What crosses of a message. A body without a Content-Type is opaque octets.
@@ -85,7 +91,8 @@ impl Established {
         }
         let carried = Carried::of(&request.method, &request.message);
         let branch = other.ask(&Inside::Carried(&carried), work);
-        self.handed.push(Handed { from: side, asked, branch, carried });
+        let until = work.now.instant + leg.trunk.timers.t1 * PATIENCE;
+        self.handed.push(Handed { from: side, asked, branch, carried, until });
         State::Established(self)
     }
 
@@ -141,6 +148,22 @@ impl Established {
             respond(&handed.asked, Status::SERVER_TIMEOUT, sender, work);
         }
         State::Established(self)
+    }
+
+    /// When the first of them must be answered.
+    pub(super) fn handed_until(&self) -> Option<Instant> {
+        self.handed.iter().map(|handed| handed.until).min()
+    }
+
+    /// Those that took too long are answered.
+    pub(super) fn handed_too_long(&mut self, common: &mut Common, work: &mut Work<'_>) {
+        let late = |handed: &Handed| handed.until <= work.now.instant;
+        let (late, open) = std::mem::take(&mut self.handed).into_iter().partition(late);
+        self.handed = open;
+        for handed in late {
+            let (sender, _) = self.legs(common, handed.from);
+            respond(&handed.asked, Status::SERVER_TIMEOUT, sender, work);
+        }
     }
 
     fn take_handed(&mut self, branch: &Branch) -> Option<Handed> {

@@ -199,6 +199,8 @@ impl Established {
         let status = match cause {
             Cause::Refused(status) if matches!(status.code(), 487 | 488 | 491 | 606) => status,
             Cause::TooManyCalls => Status::SERVICE_UNAVAILABLE,
+            // RFC 4320 4.2: 408 is for INVITE alone.
+            _ if is_gone(cause) && crossing.asked.by == Change::Update => Status::SERVER_TIMEOUT,
             _ if is_gone(cause) => Status::REQUEST_TIMEOUT,
             _ => Status::NOT_ACCEPTABLE_HERE,
         };

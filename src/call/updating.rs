@@ -101,6 +101,16 @@ impl Established {
         }
     }
 
+    /// The party of this side, or both (`None`), leave: an offer of theirs that waits is taken from the line, and what is on
+    /// its way between the parties is answered.
+    pub(super) fn refuse_waiting(&mut self, common: &mut Common, side: Option<Side>, work: &mut Work<'_>) {
+        if let Some(held) = self.held.take_if(|held| side.is_none_or(|side| held.side == side)) {
+            let (asker, _) = self.legs(common, held.side);
+            refuse(&held.asked, Status::REQUEST_TERMINATED, asker, None, work);
+        }
+        self.refuse_handed(common, work);
+    }
+
     /// CANCEL of a re-INVITE that waits. True when it was that one.
     pub(super) fn held_cancelled(
         &mut self,

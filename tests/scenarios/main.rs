@@ -102,6 +102,7 @@ mod second_candidate_is_tried;
 mod sessions_are_refreshed;
 mod silence_is_filled_from_the_answer_on;
 mod silent_carrier_is_408;
+mod small_rules_inside_a_call;
 mod tel_uris_are_taken;
 mod the_answer_waits_for_a_prack;
 mod the_record_tells_the_call;

@@ -119,7 +119,7 @@ impl Walk {
             _ => Platform,
         };
         let body = if self.chance(15) { String::new() } else { sdp(self.caller, "sendrecv") };
-        let mut call = invite(self.caller, number_of(to), &body);
+        let mut call = with_header(&invite(self.caller, number_of(to), &body), &self.wishes());
         let rel = ["Supported: 100rel", "Require: 100rel", "X-Plain: yes"][self.dice.below(3) as usize];
         call = with_header(&call, rel);
         if self.chance(50) {
@@ -146,7 +146,8 @@ impl Walk {
                     (None, "ACK") => {}
                     (None, "CANCEL") => self.cancelled(name, &message),
                     (None, "BYE") => self.bye(name, &message),
-                    (None, _) => self.world.send(name, message.respond(200, name, "")),
+                    (None, "UPDATE") => self.updated(name, &message),
+                    (None, _) => self.answers(name, &message),
                 }
             }
             for invite in std::mem::take(&mut self.part(name).open) {
@@ -155,7 +156,42 @@ impl Walk {
         }
     }
 
+    /// UPDATE, with an offer or without.
+    fn updated(&mut self, name: Name, update: &Text) {
+        let status = match self.dice.below(20) {
+            0 => [405, 501, 504][self.dice.below(3) as usize],
+            1 => [491, 500, 488][self.dice.below(3) as usize],
+            2 => [481, 408, 422][self.dice.below(3) as usize],
+            3 => return,
+            _ => 200,
+        };
+        let body = if status == 200 && !update.body().is_empty() { sdp(name, "sendrecv") } else { String::new() };
+        let answer = with_header(&update.respond(status, name, &body), &self.wishes());
+        self.world.send(name, answer);
+    }
+
+    /// Any other request.
+    fn answers(&mut self, name: Name, request: &Text) {
+        let status = if self.chance(85) { 200 } else { [405, 481, 503, 603][self.dice.below(4) as usize] };
+        self.world.send(name, request.respond(status, name, ""));
+    }
+
+    /// What a message says of methods and of the session.
+    fn wishes(&mut self) -> String {
+        let expires = ["90;refresher=uac", "90;refresher=uas", "120", "1800", "60"][self.dice.below(5) as usize];
+        match self.dice.below(4) {
+            0 => "Allow: INVITE, ACK, BYE, CANCEL".to_owned(),
+            1 => "Allow: INVITE, ACK, BYE, CANCEL, UPDATE, INFO, MESSAGE, NOTIFY".to_owned(),
+            2 => format!("Supported: timer\r\nAllow: INVITE, ACK, BYE, CANCEL, UPDATE\r\nSession-Expires: {expires}"),
+            _ => format!("Session-Expires: {expires}"),
+        }
+    }
+
     fn hears(&mut self, name: Name, message: &Text, status: u16) {
+        if status == 481 {
+            // Its call is no more; a Replaces that names it would be of nobody's dialog.
+            self.part(name).dialog = None;
+        }
         if status < 200 && !message.header("RSeq").is_empty() {
             return self.acknowledges(name, message);
         }
@@ -266,7 +302,7 @@ impl Walk {
             offer if offer.contains("a=inactive") => "inactive",
             _ => "sendrecv",
         };
-        let answer = invite.respond(200, name, &sdp(name, direction));
+        let answer = with_header(&invite.respond(200, name, &sdp(name, direction)), &self.wishes());
         let dialog = Dialog::of_callee(name, invite, &answer);
         if invite.tag("To").is_none() {
             self.part(name).dialog = Some(dialog);
@@ -281,7 +317,7 @@ impl Walk {
 
     fn act(&mut self) {
         let name = [Platform, CarrierA, CarrierB][self.dice.below(3) as usize];
-        let choice = self.dice.below(30);
+        let choice = self.dice.below(36);
         if choice == 0 {
             return self.world.cut(Platform);
         }
@@ -309,6 +345,11 @@ impl Walk {
                 let replaced = format!("Replaces: {}", dialog.replaces_value());
                 return self.send_request(name, with_header(&invite(name, "+4930555", &body), &replaced));
             }
+            22..=24 => with_header(&dialog.request("UPDATE", &body), &self.wishes()),
+            25 => with_header(&dialog.request("UPDATE", ""), &self.wishes()),
+            26 => dialog.request("MESSAGE", ""),
+            27 => with_header(&dialog.request("NOTIFY", ""), "Event: dialog"),
+            28 => with_header(&dialog.request("INVITE", &body), &self.wishes()),
             _ => return,
         };
         self.part(name).dialog = if request.starts_with("BYE") { None } else { Some(dialog) };

@@ -167,3 +167,15 @@ fn a_challenge_is_answered_here() {
     world.caller_hangs_up(&mut talk);
     world.finish();
 }
+
+#[test]
+fn one_that_is_not_answered_is_504_while_its_sender_still_listens() {
+    let mut world = World::new();
+    let mut talk = world.talk(Platform, CarrierA);
+    world.send(Platform, asks(&mut talk.caller, "MESSAGE", "text/plain", "x", &[]));
+    world.expect(CarrierA, "MESSAGE");
+    world.expect(Platform, "SIP/2.0 504");
+    world.pass(std::time::Duration::from_secs(20));
+    world.caller_hangs_up(&mut talk);
+    assert_eq!(world.finish()[0].cause, Cause::NormalClearing);
+}

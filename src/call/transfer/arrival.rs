@@ -48,6 +48,7 @@ impl Established {
         cause: Cause,
         work: &mut Work<'_>,
     ) {
+        self.refuse_waiting(common, Some(side), work);
         let (place, staying) = self.legs(common, side);
         let old = std::mem::replace(place, leg);
         staying.media.stop_ringing(work);

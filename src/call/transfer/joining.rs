@@ -106,6 +106,7 @@ impl Established {
         side: Side,
         work: &mut Work<'_>,
     ) -> (State, Leg) {
+        self.refuse_waiting(common, None, work);
         let (near, far) = self.legs(common, side);
         let leaving = far.clone();
         far.moved_away();

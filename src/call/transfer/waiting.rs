@@ -61,9 +61,7 @@ impl Established {
             exchange => exchange,
         };
         self.untold.take_if(|side| *side == gone);
-        if let Some(held) = self.held.take_if(|held| held.side == gone) {
-            refuse(&held.asked, Status::REQUEST_TERMINATED, self.leg(common, gone), None, work);
-        }
+        self.refuse_waiting(common, Some(gone), work);
         self.legs(common, gone).0.media.media.withdraw_offer();
     }
 
