@@ -444,7 +444,9 @@ impl World {
         let Some(Ok(message)) = frame::datagram(octets, self.agents[&to].flow.remote) else {
             self.fail(&format!("we sent what we cannot read ourselves:\n{}", String::from_utf8_lossy(octets)));
         };
+        // A dialog that is not ours is named by whoever asks for it, octet for octet (MD-75).
         let text = String::from_utf8_lossy(octets).into_owned();
+        let text: String = text.split_inclusive('\n').filter(|line| !line.starts_with("Replaces:")).collect();
         for (name, agent) in &self.agents {
             if *name != to && name.side() != to.side() {
                 for secret in agent.secrets() {
