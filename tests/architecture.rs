@@ -25,6 +25,8 @@ const NARROW: &[(&str, &[&str])] = &[
     ("net", &["base", "sip"]),
     // The relay carries out `media` plans; SIP is nothing to it.
     ("relay", &["base", "rtp", "media"]),
+    // What is provisioned becomes a directory; calls are nothing to the store.
+    ("store", &["base", "route"]),
     // The lab is an independent witness: it shares no SIP and no SRTP with what it checks.
     ("lab", &["base", "net::tls"]),
 ];
@@ -45,6 +47,7 @@ const ROLES: &[(&str, &[&str])] = &[
     ("webrtc_srtp", &["lab"]),
     ("rcgen", &["lab"]),
     ("aws_lc_sys", &["rtp"]),
+    ("rusqlite", &["store::sqlite"]),
     // The allocator is the program's choice, not the library's.
     ("mimalloc", &["bin"]),
     // MD5 is for digest alone.

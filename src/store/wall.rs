@@ -1,0 +1,112 @@
+//! Civil time as text: RFC 3339 in UTC (PV-55).
+
+use crate::base::WallTime;
+
+const DAY_MS: u64 = 86_400_000;
+
+/// `2026-11-21T06:10:45.120Z`.
+pub fn text(time: WallTime) -> String {
+    let (days, rest) = (time.0 / DAY_MS, time.0 % DAY_MS);
+    let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
+    let (second, milli) = (rest / 1000 % 60, rest % 1000);
+    format!("{}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z", date(days))
+}
+
+/// `2026-11-21`.
+pub fn day(time: WallTime) -> String {
+    date(time.0 / DAY_MS)
+}
+
+/// The proleptic Gregorian date of a day since 1970-01-01: whole 400-year eras of 146,097 days, years that begin in March.
+fn date(days: u64) -> String {
+    let days = days.saturating_add(719_468);
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march + 2) / 5 + 1;
+    let month = if march < 10 { march + 3 } else { march - 9 };
+    let year = year + era * 400 + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Reads RFC 3339 with `Z` or an offset, from 1970 on. `None`: not that.
+pub fn parse(text: &str) -> Option<WallTime> {
+    let (date, clock) = text.split_once(['T', 't'])?;
+    let days = days_of(date)?;
+    let (clock, offset) = split_offset(clock)?;
+    let (whole, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let [hour, minute, second] = numbers(whole, ':')?;
+    if hour > 23 || minute > 59 || second > 60 || fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let millis: String = fraction.chars().chain("000".chars()).take(3).collect();
+    let minutes = i64::try_from(days * 1440 + hour * 60 + minute).ok()?.checked_sub(offset)?;
+    let seconds = u64::try_from(minutes).ok()?.checked_mul(60)?.checked_add(second)?;
+    Some(WallTime(seconds.checked_mul(1000)?.checked_add(millis.parse().ok()?)?))
+}
+
+fn split_offset(clock: &str) -> Option<(&str, i64)> {
+    if let Some(clock) = clock.strip_suffix(['Z', 'z']) {
+        return Some((clock, 0));
+    }
+    let at = clock.rfind(['+', '-'])?;
+    let (clock, offset) = clock.split_at_checked(at)?;
+    let sign = if offset.starts_with('-') { -1 } else { 1 };
+    let [hours, minutes] = numbers(offset.get(1..)?, ':')?;
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    Some((clock, sign * i64::try_from(hours * 60 + minutes).ok()?))
+}
+
+/// Days since 1970-01-01 of an existing day.
+fn days_of(text: &str) -> Option<u64> {
+    let [year, month, day] = numbers(text, '-')?;
+    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return None;
+    }
+    let (from_march, year) = if month > 2 { (month - 3, year) } else { (month + 9, year - 1) };
+    let (era, of_era) = (year / 400, year % 400);
+    let of_year = (153 * from_march + 2) / 5 + day - 1;
+    let days = (era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year).checked_sub(719_468)?;
+    // The 31st of a month of thirty days comes back as the first of the next.
+    (date(days) == text).then_some(days)
+}
+
+fn numbers<const N: usize>(text: &str, mark: char) -> Option<[u64; N]> {
+    let parts: Option<Vec<u64>> = text
+        .split(mark)
+        .map(|part| {
+            let fits = (2..=4).contains(&part.len()) && part.bytes().all(|octet| octet.is_ascii_digit());
+            fits.then(|| part.parse().ok()).flatten()
+        })
+        .collect();
+    parts?.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_written_and_read_back() {
+        for (millis, shown) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_868_800_000, "2000-03-01T00:00:00.000Z"),
+            (4_102_444_800_123, "2100-01-01T00:00:00.123Z"),
+        ] {
+            assert_eq!(text(WallTime(millis)), shown);
+            assert_eq!(parse(shown), Some(WallTime(millis)));
+        }
+    }
+
+    #[test]
+    fn an_offset_is_taken_off_and_nonsense_refused() {
+        assert_eq!(parse("2000-03-01T02:00:00+02:00"), Some(WallTime(951_868_800_000)));
+        for bad in ["2001-02-29T00:00:00Z", "2001-01-01", "2001-01-01T25:00:00Z", "2001-01-01T00:00:00", "x", "T"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+}
