@@ -20,7 +20,7 @@ pub trait TimerKind: Copy {
 macro_rules! timer_kind {
     ($(#[$doc:meta])* $vis:vis enum $name:ident { $($(#[$vdoc:meta])* $variant:ident),+ $(,)? }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
         $vis enum $name { $($(#[$vdoc])* $variant),+ }
         impl $crate::base::timers::TimerKind for $name {
             const COUNT: usize = [$($name::$variant),+].len();
@@ -66,6 +66,12 @@ impl<K: TimerKind, const N: usize> Timers<K, N> {
     /// When one timer fires, if it is set.
     pub fn deadline(&self, kind: K) -> Option<Instant> {
         self.deadlines.get(kind.index()).copied().flatten()
+    }
+
+    /// Every timer that is set, with its deadline.
+    pub fn all(&self) -> impl Iterator<Item = (K, Instant)> + '_ {
+        let set = self.deadlines.iter().enumerate();
+        set.filter_map(|(index, deadline)| Some((K::at(index)?, (*deadline)?)))
     }
 
     /// The earliest deadline of all.

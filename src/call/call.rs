@@ -159,8 +159,8 @@ pub(super) enum State {
 /// One call.
 #[derive(Debug)]
 pub struct Call {
-    common: Common,
-    state: State,
+    pub(super) common: Common,
+    pub(super) state: State,
 }
 
 impl Call {

@@ -120,6 +120,11 @@ impl DigitLine {
         has_room
     }
 
+    /// True when nothing waits and no INFO is out.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.sent.is_none()
+    }
+
     /// The digit to be sent now; nothing while an INFO is out. Call [`DigitLine::sent`] with its branch.
     pub fn next(&mut self) -> Option<HeardDigit> {
         if self.sent.is_some() { None } else { self.waiting.pop_front() }

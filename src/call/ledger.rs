@@ -42,6 +42,16 @@ impl Ledger {
         }
     }
 
+    /// The record so far.
+    pub const fn so_far(&self) -> &CallRecord {
+        &self.record
+    }
+
+    /// Goes on with a record that was kept.
+    pub const fn restored(record: CallRecord) -> Ledger {
+        Ledger { record }
+    }
+
     pub const fn id(&self) -> CallId {
         self.record.id
     }

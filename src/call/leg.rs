@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::asking::{Asking, Change};
 use super::cause::Cause;
 use super::compose::{self, Inside};
@@ -10,17 +12,20 @@ use super::digits::DigitLine;
 use super::effect::{Branch, ClientRequest, Effect, Work};
 use super::event::CallEvent;
 use super::media_end::MediaEnd;
+use super::negotiate::{KeptMedia, LegMedia};
 use super::own_address::OwnAddress;
 use super::proof::{Credentials, Proof};
 use super::record::Side;
 use super::taken::Taken;
-use crate::base::ids::TransactionId;
+use crate::base::ids::{EndpointId, TransactionId};
 use crate::dialog::reliable::Sender;
 use crate::dialog::session_timer::{Said, SessionTimer};
 use crate::dialog::{Dialog, DialogKey, RequestPath};
 use crate::media::dtmf::HeardDigit;
+use crate::media::plan::AddressRules;
 use crate::route::media::TrunkDtmf;
 use crate::route::trunk::Trunk;
+use crate::sip::auth::KeptNonces;
 use crate::sip::flow::{Destination, Flow, Target};
 use crate::sip::{Host, Message, Method, Request, ResponseHead, Status, Uri};
 use crate::transaction::{AcceptedAction, AcceptedRetransmission, TimerValues};
@@ -82,7 +87,8 @@ pub struct Leg {
     pub session: SessionTimer,
     /// What the peer says it takes.
     pub taken: Taken,
-    /// Where requests of this dialog go.
+    /// Where the peer's last message came from, and where requests of this dialog go.
+    flow: Flow,
     pub(super) hop: Destination,
     accepted: Option<Accepted>,
     /// A re-INVITE or UPDATE of ours with an offer.
@@ -93,6 +99,20 @@ pub struct Leg {
     /// What was said before the answer, for a caller that acknowledges it.
     pub(super) reliable: Option<Box<Sender>>,
     ending: Ending,
+}
+
+/// What a checkpoint keeps of a leg.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeptLeg {
+    /// The trunk's name: its settings are those of the configuration it is restored under.
+    pub trunk: Arc<str>,
+    pub dialog: Dialog,
+    flow: Flow,
+    pub endpoint: EndpointId,
+    media: KeptMedia,
+    nonces: Option<KeptNonces>,
+    session: SessionTimer,
+    taken: Taken,
 }
 
 /// The transaction timers of a trunk.
@@ -114,6 +134,7 @@ impl Leg {
             proof,
             session,
             taken: Taken::default(),
+            flow,
             hop,
             accepted: None,
             asking: None,
@@ -129,7 +150,34 @@ impl Leg {
     pub fn follow(&mut self, method: &Method, message: &Message, flow: Flow) {
         let _ = self.dialog.follow(method, message);
         self.taken.hear(message);
+        self.flow = flow;
         self.hop = hop(&self.dialog, &self.trunk, flow);
+    }
+
+    /// What a checkpoint keeps. `None` while something of the leg waits: an answer, an ACK, a digit, its end.
+    pub fn kept(&self) -> Option<KeptLeg> {
+        let waits = self.accepted.is_some() || self.asking.is_some() || self.refreshing.is_some();
+        let is_stable = !waits && self.reliable.is_none() && self.digits.is_idle() && self.ending == Ending::Open;
+        let media = self.media.media.kept().filter(|_| is_stable && self.media.is_open())?;
+        Some(KeptLeg {
+            trunk: Arc::clone(&self.trunk.name),
+            dialog: self.dialog.clone(),
+            flow: self.flow,
+            endpoint: self.media.endpoint(),
+            media,
+            nonces: self.proof.kept(),
+            session: self.session.clone(),
+            taken: self.taken,
+        })
+    }
+
+    /// A leg as it was kept, on its trunk.
+    pub fn restored(kept: KeptLeg, side: Side, trunk: Arc<Trunk>, rules: Arc<AddressRules>) -> Leg {
+        let media = LegMedia::restored(kept.media, Arc::clone(&trunk.media), rules);
+        let proof = Proof::restored(&trunk, kept.nonces);
+        let (own, media) = (OwnAddress::of(&trunk), MediaEnd::restored(media, kept.endpoint));
+        let leg = Leg::new(side, trunk, own, kept.dialog, media, kept.flow);
+        Leg { proof, session: kept.session, taken: kept.taken, ..leg }
     }
 
     /// The key under which in-dialog requests of this leg's peer arrive.

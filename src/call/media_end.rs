@@ -47,6 +47,16 @@ impl MediaEnd {
         MediaEnd { media, endpoint, service: Service::Leased, plan: None, counts: LegMediaCounts::default() }
     }
 
+    /// An endpoint that the relay serves already, with its legs' agreement not told yet ([`MediaEnd::continues`]).
+    pub fn restored(media: LegMedia, endpoint: EndpointId) -> MediaEnd {
+        MediaEnd { service: Service::Open, ..MediaEnd::new(media, endpoint) }
+    }
+
+    /// The relay does what both legs have settled already: nothing is told to it.
+    pub fn continues(&mut self, other: &LegMedia) {
+        self.plan = self.media.endpoint_plan(other);
+    }
+
     /// Opens or reconfigures the endpoint so that it does what both legs have settled; until they have, it answers checks.
     pub fn apply(&mut self, other: &LegMedia, work: &mut Work<'_>) -> Applied {
         let Some(plan) = self.media.endpoint_plan(other) else {

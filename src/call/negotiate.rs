@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::base::{Entropy, Secret};
 use crate::media::ice;
@@ -38,7 +39,7 @@ pub struct RemoteOffer {
 }
 
 /// Both sides' last descriptions that form an agreement.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Settled {
     said: Said,
     /// Where the peer receives: of `said`, or of an earlier description while it holds with 0.0.0.0.
@@ -48,7 +49,7 @@ struct Settled {
 }
 
 /// Which part our description had in the agreement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Role {
     Offer,
     Answer,
@@ -88,8 +89,25 @@ pub struct LegMedia {
     stage: Stage,
 }
 
+/// What is kept of a leg's media in a checkpoint: everything but the trunk's settings. Holds keys.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct KeptMedia {
+    address: IpAddr,
+    lease: PortLease,
+    keys: Vec<SrtpMaster>,
+    key_source: KeySource,
+    #[serde(with = "crate::base::secret::in_checkpoint")]
+    ice_seed: Secret<[u8; 32]>,
+    ice_restarts: u32,
+    session: u64,
+    payloads: PayloadTable,
+    written: Option<Arc<Description>>,
+    settled: Option<Settled>,
+    stage: Stage,
+}
+
 /// How far the call of a leg is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Stage {
     Early,
     Answered,
@@ -128,6 +146,43 @@ impl LegMedia {
             pending: None,
             settled: None,
             stage: Stage::Early,
+        }
+    }
+
+    /// What a checkpoint keeps. `None` while an offer waits for its answer.
+    pub fn kept(&self) -> Option<KeptMedia> {
+        self.pending.is_none().then(|| KeptMedia {
+            address: self.address,
+            lease: self.lease,
+            keys: self.keys.clone(),
+            key_source: self.key_source.clone(),
+            ice_seed: self.ice_seed.clone(),
+            ice_restarts: self.ice_restarts,
+            session: self.session,
+            payloads: self.payloads.clone(),
+            written: self.written.clone(),
+            settled: self.settled.clone(),
+            stage: self.stage,
+        })
+    }
+
+    /// A leg's media as it was kept, under the settings of its trunk.
+    pub fn restored(kept: KeptMedia, settings: Arc<MediaSettings>, rules: Arc<AddressRules>) -> LegMedia {
+        LegMedia {
+            settings,
+            rules,
+            address: kept.address,
+            lease: kept.lease,
+            keys: kept.keys,
+            key_source: kept.key_source,
+            ice_seed: kept.ice_seed,
+            ice_restarts: kept.ice_restarts,
+            session: kept.session,
+            payloads: kept.payloads,
+            written: kept.written,
+            pending: None,
+            settled: kept.settled,
+            stage: kept.stage,
         }
     }
 

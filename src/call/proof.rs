@@ -2,7 +2,7 @@
 
 use super::effect::Work;
 use crate::route::trunk::Trunk;
-use crate::sip::auth::DigestClient;
+use crate::sip::auth::{DigestClient, KeptNonces};
 use crate::sip::flow::{Destination, Flow};
 use crate::sip::{Method, Name, Response, Uri};
 
@@ -20,6 +20,20 @@ impl Proof {
     /// Of a trunk without `auth`: no challenge is answered.
     pub fn of(trunk: &Trunk) -> Proof {
         Proof { digest: trunk.auth.as_ref().map(|auth| Box::new(DigestClient::new(auth.credentials.clone()))) }
+    }
+
+    /// What a checkpoint keeps.
+    pub fn kept(&self) -> Option<KeptNonces> {
+        self.digest.as_ref().map(|digest| digest.kept())
+    }
+
+    /// As it was kept, with the credentials of the trunk; without them nothing is answered.
+    pub fn restored(trunk: &Trunk, kept: Option<KeptNonces>) -> Proof {
+        let digest = trunk
+            .auth
+            .as_ref()
+            .map(|auth| Box::new(DigestClient::restored(auth.credentials.clone(), kept.unwrap_or_default())));
+        Proof { digest }
     }
 
     /// A request begins; it may be challenged.

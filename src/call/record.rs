@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
 use crate::base::WallTime;
 use crate::base::ids::CallId;
 
 /// Which of the two legs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The leg on which the INVITE came in.
@@ -29,7 +29,7 @@ impl Side {
 }
 
 /// Who ended the call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndedBy {
     Caller,
@@ -38,7 +38,7 @@ pub enum EndedBy {
 }
 
 /// How a party was to be exchanged for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransferKind {
     /// REFER: a new party was called.
@@ -50,7 +50,7 @@ pub enum TransferKind {
 }
 
 /// One exchange of a party.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransferRecord {
     pub kind: TransferKind,
     /// Whose place was to be taken.
@@ -69,7 +69,7 @@ pub struct TransferRecord {
 }
 
 /// Media of one leg, as the relay counted it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegMediaCounts {
     /// RTP packets taken from this leg's peer, and sent to it.
     pub received: u64,
@@ -92,7 +92,7 @@ pub struct LegMediaCounts {
 }
 
 /// One call from its INVITE to its end. Times are civil, in milliseconds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRecord {
     pub id: CallId,
     /// Trunks' names; `to` is the last one tried.

@@ -1,6 +1,8 @@
 //! What a request must be before anything is done for it (RFC 3261 8.2), in the RFC's order. Pure: a request in,
 //! a refusal or the call's numbers out.
 
+use serde::{Deserialize, Serialize};
+
 use super::compose;
 use super::record::Side;
 use crate::dialog::session_timer::{Said, SessionTimer, TIMER, TimerMode, TooSmall};
@@ -131,7 +133,7 @@ impl Refusal {
 }
 
 /// The numbers of a call, as the caller wrote them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Numbers {
     /// Decoded user parts: for routes and records.
     pub calling: String,

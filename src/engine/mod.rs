@@ -23,7 +23,7 @@ use bytes::Bytes;
 use crate::base::ids::{CallId, EndpointId, FlowId, NetworkId, ResolveId, WorkerId};
 use crate::base::timers::WakeUps;
 use crate::base::{Entropy, Instant, Now};
-use crate::call::{Call, CallEvent, CallInput, Cause, Effect, Side, Supply, Work};
+use crate::call::{Call, CallEvent, CallInput, Cause, Checkpoint, Effect, Side, Supply, Unrestorable, Work};
 use crate::dialog::DialogKey;
 use crate::media::dtmf::HeardDigit;
 use crate::media::plan::{MediaCommand, MediaEvent, PortLease};
@@ -250,6 +250,25 @@ impl Engine {
         let registrations = self.supply.registrations.next_timeout();
         let own = [self.transactions.next_timeout(), self.wake_ups.next(), self.probes.next_timeout(), registrations];
         own.into_iter().flatten().min()
+    }
+
+    /// Every call that is stable now, as data (DESIGN 8).
+    pub fn checkpoints(&self) -> impl Iterator<Item = Checkpoint> + '_ {
+        self.calls.values().filter_map(|call| call.checkpoint())
+    }
+
+    /// The call of a checkpoint stands where the call of the same identifier stands, with its ports and endpoints, and
+    /// goes on under the present configuration.
+    ///
+    /// # Errors
+    /// It cannot be restored; the call that is there stays.
+    pub fn resume(&mut self, checkpoint: Checkpoint) -> Result<(), Unrestorable> {
+        let (id, dialogs) = (checkpoint.id(), checkpoint.dialogs());
+        let call = Call::restore(checkpoint, &self.snapshot)?;
+        self.dialogs.extend(dialogs.into_iter().map(|(key, side)| (key, (id, side))));
+        self.wake_ups.set(id, call.next_timeout());
+        self.calls.insert(id, Box::new(call));
+        Ok(())
     }
 
     /// How many of everything there is.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 
 use crate::audio::g711::Law;
 pub use crate::audio::ringing::RingingTone;
@@ -15,7 +16,7 @@ use crate::base::{Digit, Secret};
 pub use crate::rtp::srtp::{KeySource, Mki, SrtpMaster, SrtpSuite};
 
 /// A bound pair of ports (RTP even, RTCP the next odd one) that the core may write into a description.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PortLease {
     pub network: NetworkId,
     pub worker: WorkerId,
@@ -92,7 +93,7 @@ impl Default for ClockRate {
 }
 
 /// Where the far end of one endpoint receives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteMedia {
     pub rtp: SocketAddr,
     /// Equal to `rtp` when RTCP is multiplexed (RFC 5761).
@@ -211,9 +212,10 @@ pub struct Tone {
 }
 
 /// A name and password of ICE (RFC 8445 5.3), valid in every description of a leg until a restart.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IceCredentials {
     pub ufrag: Arc<str>,
+    #[serde(with = "crate::base::secret::in_checkpoint")]
     pub password: Secret<String>,
 }
 

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 use super::description::{Attribute, MediaDescription, SessionDescription};
 
 /// Which way media flows, seen from the party that writes it (RFC 8866 6.7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
     SendRecv,
     SendOnly,

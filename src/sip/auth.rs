@@ -14,6 +14,6 @@ mod server;
 
 pub use algorithm::Algorithm;
 pub use challenge::{Challenge, Protection};
-pub use client::{DigestClient, Unanswerable};
+pub use client::{DigestClient, KeptNonces, Unanswerable};
 pub use credentials::{Counted, Credentials, Question};
 pub use server::{Demand, DigestServer, Freshness, Verdict};

@@ -54,7 +54,7 @@ impl Transport {
 }
 
 /// Where a message came from. For a stream one flow is one connection; for datagrams it is listener and remote address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Flow {
     pub id: FlowId,
     pub transport: Transport,

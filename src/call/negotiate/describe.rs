@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::plan::Format;
 use super::remote::{Profile, RtcpMode, Slot, TaggedKey};
@@ -13,7 +14,7 @@ use crate::media::plan::IceCredentials;
 use crate::sdp::{Direction, base64};
 
 /// What one description of ours says. Two equal values have the same text but for the origin's version.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Local {
     /// Stands in `o=` and `c=`, held or not (MD-129).
     pub address: IpAddr,
@@ -36,14 +37,14 @@ pub(super) struct Local {
 }
 
 /// Whether our keys carry their lifetime (MD-169).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum KeyLifetime {
     Written,
     Omitted,
 }
 
 /// A description of ours as it went out.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Description {
     pub local: Local,
     pub version: u64,

@@ -1,10 +1,12 @@
 //! Payload types of one leg: a number, once given to a codec by either side, means that codec until the leg ends
 //! (RFC 3264 8.3.2).
 
+use serde::{Deserialize, Serialize};
+
 use super::plan::{Codec, Format};
 
 /// Every number this leg's two sides have used, the latest last.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct PayloadTable {
     bound: Vec<Format>,
 }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::route::media::MediaSettings;
 
 pub use crate::sdp::Direction;
@@ -37,6 +39,18 @@ impl Deref for EncodingName {
     }
 }
 
+impl Serialize for EncodingName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for EncodingName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<EncodingName, D::Error> {
+        String::deserialize(deserializer).map(|name| EncodingName::from(name.as_str()))
+    }
+}
+
 /// Without case (RFC 8866 6.6).
 impl PartialEq for EncodingName {
     fn eq(&self, other: &EncodingName) -> bool {
@@ -59,7 +73,7 @@ impl fmt::Debug for EncodingName {
 }
 
 /// One codec as both legs understand it; payload types are each leg's own.
-#[derive(Clone, Debug, Eq)]
+#[derive(Clone, Debug, Eq, Serialize, Deserialize)]
 pub struct Codec {
     /// Encoding name as written, compared without case.
     pub name: EncodingName,
@@ -274,7 +288,7 @@ pub(super) fn keep_fitting_clocks<T>(list: &mut Vec<T>, codec_of: impl Fn(&T) ->
 }
 
 /// A codec under the payload type of one description.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Format {
     pub codec: Codec,
     pub payload: u8,

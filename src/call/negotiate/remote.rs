@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::describe::Local;
 use super::plan::{AudioPlan, Codec, Format, keep_fitting_clocks, matching, passes};
 use super::refusal::MediaRefusal;
@@ -16,7 +18,7 @@ use crate::sdp::{
 };
 
 /// The RTP profile of an audio line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Profile {
     Avp,
     Savp,
@@ -59,7 +61,7 @@ impl Profile {
 }
 
 /// Where RTCP goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum RtcpMode {
     Separate,
     /// On the RTP port (RFC 5761).
@@ -67,7 +69,7 @@ pub(super) enum RtcpMode {
 }
 
 /// A key under its tag.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct TaggedKey {
     pub tag: u32,
     pub master: SrtpMaster,
@@ -76,7 +78,7 @@ pub(super) struct TaggedKey {
 }
 
 /// One place in the list of media lines, which never gets shorter (RFC 3264 8).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Slot {
     /// Ours, written from typed state.
     Audio,
@@ -85,7 +87,7 @@ pub(super) enum Slot {
 }
 
 /// What one description of the peer says, as far as it means something to us.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Said {
     pub profile: Profile,
     /// The key the peer sends with.

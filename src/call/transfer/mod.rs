@@ -19,6 +19,8 @@ mod waiting;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::call::{CallInput, CallTimer, Common, State};
 use super::cause::Cause;
 use super::effect::{Branch, Effect, Work};
@@ -39,7 +41,7 @@ pub use joining::Unjoined;
 pub(super) use redirect::Diverted;
 pub use replacing::Replacement;
 
-use passing::Passing;
+use passing::{Passing, Subscriptions};
 use reports::Reports;
 use seeking::Seeking;
 
@@ -58,6 +60,30 @@ pub(super) struct Moves {
     count: u32,
     /// Sides that have sent REFER before: further ones are told apart by their number.
     referred: Vec<Side>,
+}
+
+/// What a checkpoint keeps of the exchanges of parties: those that are over.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct KeptMoves {
+    count: u32,
+    referred: Vec<Side>,
+    subscriptions: Subscriptions,
+}
+
+impl Moves {
+    /// `None` while one is in hand.
+    pub fn kept(&self) -> Option<KeptMoves> {
+        let waits = self.transfer.is_some() || self.entering.is_some();
+        let is_idle = !waits && self.unsettled.is_empty() && self.reports.is_empty();
+        let subscriptions = self.passing.kept().filter(|_| is_idle)?;
+        Some(KeptMoves { count: self.count, referred: self.referred.clone(), subscriptions })
+    }
+
+    /// As it was kept.
+    pub fn restored(kept: KeptMoves) -> Moves {
+        let passing = Passing::restored(kept.subscriptions);
+        Moves { passing, count: kept.count, referred: kept.referred, ..Moves::default() }
+    }
 }
 
 /// A transfer under way.

@@ -22,8 +22,11 @@ const OF_REFER: [&[u8]; 5] = [b"Refer-To", b"Referred-By", b"Refer-Sub", b"User-
 pub(super) struct Passing {
     out: Vec<Passed>,
     /// REFERs that crossed: who was asked, the number there, the number here.
-    subscriptions: Vec<(Side, u32, u32)>,
+    subscriptions: Subscriptions,
 }
+
+/// Of each: who was asked, the number there, the number here.
+pub(super) type Subscriptions = Vec<(Side, u32, u32)>;
 
 #[derive(Debug)]
 struct Passed {
@@ -35,6 +38,16 @@ struct Passed {
 }
 
 impl Passing {
+    /// What a checkpoint keeps. `None` while a request is on its way.
+    pub fn kept(&self) -> Option<Subscriptions> {
+        self.out.is_empty().then(|| self.subscriptions.clone())
+    }
+
+    /// As it was kept.
+    pub const fn restored(subscriptions: Subscriptions) -> Passing {
+        Passing { out: Vec::new(), subscriptions }
+    }
+
     /// True for a request that crossed and has no final answer yet.
     pub fn awaits(&self, branch: &Branch) -> bool {
         self.out.iter().any(|passed| passed.branch == *branch)

@@ -1,5 +1,7 @@
 //! Master keys of our own, as many as a leg needs over its life, from one seed of the operating system.
 
+use serde::{Deserialize, Serialize};
+
 use super::primitives::AesKey;
 use super::suite::{SrtpMaster, SrtpSuite};
 use crate::base::{Entropy, Secret};
@@ -10,8 +12,9 @@ const BLOCKS_PER_KEY: u32 = 16;
 
 /// Draws keys as the key stream of AES-256 under a seed nobody else has. No key comes twice; none tells of another.
 /// A clone draws the same keys: let one of the two go.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeySource {
+    #[serde(with = "crate::base::secret::in_checkpoint")]
     seed: Secret<[u8; SEED]>,
     drawn: u64,
 }

@@ -2,10 +2,12 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use serde::{Deserialize, Serialize};
+
 use crate::base::Secret;
 
 /// SRTP protection profiles (RFC 4568 6.2, RFC 6188, RFC 7714 14.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SrtpSuite {
     AesCm128HmacSha1_80,
     AesCm128HmacSha1_32,
@@ -96,9 +98,10 @@ impl SrtpSuite {
 }
 
 /// Master key followed by master salt, of the length the suite demands. Never prints; wiped when dropped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SrtpMaster {
     pub suite: SrtpSuite,
+    #[serde(with = "crate::base::secret::in_checkpoint")]
     pub key_salt: Secret<Vec<u8>>,
 }
 
@@ -111,7 +114,7 @@ impl SrtpMaster {
 }
 
 /// Master key identifier (RFC 3711 3.1), as it stands in every packet of a peer that signalled one (MD-170).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mki {
     value: u32,
     octets: u8,

@@ -1,10 +1,12 @@
 //! Hash algorithms of digest (RFC 7616 3.2, RFC 8760 2.1).
 
+use serde::{Deserialize, Serialize};
+
 use aws_lc_rs::digest;
 use md5::{Digest, Md5};
 
 /// Weakest first: the order in which the strongest is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Algorithm {
     /// What most carriers still ask for (PF-129).
     Md5,

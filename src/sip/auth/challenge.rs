@@ -1,11 +1,13 @@
 //! A peer's challenge (RFC 7616 3.3): the one that is answered is chosen here.
 
+use serde::{Deserialize, Serialize};
+
 use super::algorithm::Algorithm;
 use super::params::Scheme;
 use crate::sip::message::{Message, Name};
 
 /// What the response covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Protection {
     /// No `qop` (RFC 2069): nonce, method and URI, without a count.
     Legacy,
@@ -14,7 +16,7 @@ pub enum Protection {
 }
 
 /// One digest challenge that we could answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Challenge {
     pub realm: Vec<u8>,
     pub nonce: Vec<u8>,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::challenge::{Challenge, Protection};
 use super::credentials::{Counted, Credentials, Question};
 use super::params::{push_plain, push_quoted};
@@ -34,8 +36,15 @@ pub struct DigestClient {
     proxy: Held,
 }
 
+/// The nonces of both challengers, in a checkpoint.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct KeptNonces {
+    end: Held,
+    proxy: Held,
+}
+
 /// What is known of one challenger.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Held {
     challenge: Option<Challenge>,
     /// Uses of its nonce so far.
@@ -47,6 +56,16 @@ struct Held {
 impl DigestClient {
     pub fn new(credentials: Arc<Credentials>) -> DigestClient {
         DigestClient { credentials, end: Held::default(), proxy: Held::default() }
+    }
+
+    /// What a checkpoint keeps: nonces and their counts, not the password.
+    pub fn kept(&self) -> KeptNonces {
+        KeptNonces { end: self.end.clone(), proxy: self.proxy.clone() }
+    }
+
+    /// A client that goes on with nonces that were kept.
+    pub fn restored(credentials: Arc<Credentials>, kept: KeptNonces) -> DigestClient {
+        DigestClient { credentials, end: kept.end, proxy: kept.proxy }
     }
 
     /// A new request begins (not a repetition of a challenged one): the peer may challenge again.

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use trunkline::base::entropy::SeededEntropy;
 use trunkline::base::ids::{CommandId, FlowId, ListenerId};
 use trunkline::base::{Instant, Now, WallTime};
-use trunkline::call::{CallEvent, CallRecord, Cause};
+use trunkline::call::{CallEvent, CallRecord, Cause, Checkpoint};
 use trunkline::engine::Engine;
 use trunkline::engine::io::{Command, Event, Input, Output};
 use trunkline::route::snapshot::Snapshot;
@@ -69,6 +69,9 @@ pub struct World {
     /// Connections the engine wanted closed.
     pub closed: Vec<FlowId>,
     started: usize,
+    /// How often a stable call was written, read and put back.
+    pub restored: usize,
+    reconfigured: bool,
     ladder: Vec<String>,
 }
 
@@ -103,6 +106,8 @@ impl World {
             events: Vec::new(),
             closed: Vec::new(),
             started: 0,
+            restored: 0,
+            reconfigured: false,
             ladder: Vec::new(),
         };
         let ready = world.relay.start();
@@ -198,9 +203,20 @@ impl World {
 
     /// Gives the engine something that is no message.
     pub fn feed(&mut self, input: Input) {
+        // A restored call goes on under the new configuration, the others under theirs.
+        self.reconfigured |= matches!(input, Input::Snapshot(_));
         let mut out = Vec::new();
         self.engine.handle(self.now(), input, &mut out);
         self.obey(out);
+    }
+
+    /// Every stable call as data.
+    pub fn checkpoints(&self) -> Vec<Checkpoint> {
+        self.engine.checkpoints().collect()
+    }
+
+    pub fn engine(&mut self) -> &mut Engine {
+        &mut self.engine
     }
 
     pub fn agent(&mut self, name: Name) -> &mut Agent {
@@ -381,6 +397,33 @@ impl World {
                 Output::Reply(..) => {}
             }
         }
+        self.restart_calls();
+    }
+
+    /// Every stable call is written, read back and put in the place of what it was: it is the same when it is written
+    /// again, and whatever happens next happens to the restored one (DESIGN 9).
+    fn restart_calls(&mut self) {
+        if self.reconfigured {
+            return;
+        }
+        let written: Vec<Vec<u8>> = self.engine.checkpoints().map(|checkpoint| octets_of(&checkpoint)).collect();
+        for octets in &written {
+            let read: Checkpoint = match serde_json::from_slice(octets) {
+                Ok(read) => read,
+                Err(error) => self.fail(&format!("a checkpoint cannot be read: {error}")),
+            };
+            if octets_of(&read) != *octets {
+                self.fail("a checkpoint that was read is written otherwise");
+            }
+            if let Err(problem) = self.engine.resume(read) {
+                self.fail(&format!("a checkpoint makes no call: {problem:?}"));
+            }
+        }
+        let again: Vec<Vec<u8>> = self.engine.checkpoints().map(|checkpoint| octets_of(&checkpoint)).collect();
+        if again != written {
+            self.fail("a restored call is written otherwise");
+        }
+        self.restored += written.len();
     }
 
     fn note(&mut self, event: Event) {
@@ -467,6 +510,10 @@ impl World {
             self.fail("a request without Max-Forwards");
         }
     }
+}
+
+fn octets_of(checkpoint: &Checkpoint) -> Vec<u8> {
+    serde_json::to_vec(checkpoint).expect("a checkpoint can be written")
 }
 
 fn first_line(octets: &[u8]) -> String {
