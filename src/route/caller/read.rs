@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::privacy::Privacy;
 use super::{Caller, Identity};
 use crate::route::number::{Field, NumberPlan, Party};
-use crate::sip::{Host, Message, Name, NameAddr, Request, Uri};
+use crate::sip::{Host, Message, Name, NameAddr, Request};
 
 /// A header that may name the caller besides From.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,7 +66,7 @@ impl Caller {
 fn shown(from: &NameAddr, plan: &NumberPlan) -> Identity {
     let hides = |host: &Host| matches!(host, Host::Name(name) if name.eq_ignore_ascii_case(b"anonymous.invalid"));
     let is_invalid = from.uri.as_sip().is_some_and(|uri| hides(&uri.host));
-    let party = if is_invalid { Party::Anonymous } else { party(&from.uri, Field::From, plan) };
+    let party = if is_invalid { Party::Anonymous } else { plan.party(Field::From, &from.uri) };
     Identity { party, display: Bytes::from(from.display_text()) }
 }
 
@@ -74,7 +74,7 @@ fn shown(from: &NameAddr, plan: &NumberPlan) -> Identity {
 fn asserted(message: &Message, header: IdentityHeader, plan: &NumberPlan) -> Option<Identity> {
     let values = message.name_addrs(header.name()).ok()?;
     let read = |address: &NameAddr| Identity {
-        party: party(&address.uri, Field::Identity, plan),
+        party: plan.party(Field::Identity, &address.uri),
         display: Bytes::from(address.display_text()),
     };
     let identities: Vec<Identity> = values.iter().map(read).collect();
@@ -82,13 +82,6 @@ fn asserted(message: &Message, header: IdentityHeader, plan: &NumberPlan) -> Opt
     let with_number = identities.iter().find(|identity| identity.party.number().is_some());
     let identity = with_number.or(identities.first()).filter(|identity| identity.party != Party::Anonymous)?;
     Some(Identity { display: display.unwrap_or_default(), ..identity.clone() })
-}
-
-fn party(uri: &Uri, field: Field, plan: &NumberPlan) -> Party {
-    plan.read(field, uri).unwrap_or_else(|_| {
-        let text = uri.user_decoded().unwrap_or_default();
-        Party::Name(crate::base::text::Escaped::limited(&text, 64).to_string().into())
-    })
 }
 
 /// `privacy=full`, `name` or `uri` of Remote-Party-ID.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{DIVERSIONS, DiversionReason, Diversions, Diverted, DivertingPrivacy};
-use crate::route::number::{Field, NumberPlan, Party};
+use crate::route::number::{Field, NumberPlan};
 use crate::sip::grammar::{number_as, unquoted};
 use crate::sip::{Message, Name, NameAddr, SipUri, Uri};
 
@@ -26,15 +26,7 @@ fn read(value: &Bytes, plan: &NumberPlan) -> Option<Diverted> {
         Some(word) if !word.eq_ignore_ascii_case(b"off") => DivertingPrivacy::Full,
         Some(_) | None => DivertingPrivacy::Off,
     };
-    Some(Diverted { by: party(&address.uri, plan), display: address.display, reason, counter, privacy })
-}
-
-/// The party a URI names; what cannot be read as a number is kept as a name.
-pub(super) fn party(uri: &Uri, plan: &NumberPlan) -> Party {
-    plan.read(Field::Diversion, uri).unwrap_or_else(|_| {
-        let text = uri.user_decoded().unwrap_or_default();
-        Party::Name(crate::base::text::Escaped::limited(&text, 64).to_string().into())
-    })
+    Some(Diverted { by: plan.party(Field::Diversion, &address.uri), display: address.display, reason, counter, privacy })
 }
 
 /// Writes the list for a peer, newest first; `host` is shown in every URI (no host of the other side).

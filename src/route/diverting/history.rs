@@ -5,7 +5,6 @@
 
 use bytes::Bytes;
 
-use super::diversion::party;
 use super::{DIVERSIONS, DiversionReason, Diversions, Diverted, DivertingPrivacy};
 use crate::route::number::{Field, NumberPlan, Party};
 use crate::sip::grammar::{number_as, percent_decoded, unquoted};
@@ -84,7 +83,7 @@ fn diversion(left: &Entry, reached: &Entry, plan: &NumberPlan) -> Option<Diverte
     let reason = DiversionReason::from_cause(cause)?;
     let skipped = reached.index.len().saturating_sub(left.index.len()).max(1);
     Some(Diverted {
-        by: party(&left.address.uri, plan),
+        by: plan.party(Field::HistoryInfo, &left.address.uri),
         display: left.address.display.clone(),
         reason,
         counter: u16::try_from(skipped).unwrap_or(u16::MAX),

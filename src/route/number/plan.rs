@@ -148,6 +148,13 @@ impl NumberPlan {
         self.read_text(field, &text)
     }
 
+    /// The same for a field that only informs: what names nobody by the trunk's forms is kept as it is written, and what
+    /// cannot be written again is a party without a name.
+    pub fn party(&self, field: Field, uri: &Uri) -> Party {
+        let kept = self.read(field, uri).or_else(|_| as_written(uri));
+        kept.unwrap_or_else(|_| Party::Name(Box::default()))
+    }
+
     /// The same of a user part or tel number with its parameters, escapes removed.
     ///
     /// # Errors

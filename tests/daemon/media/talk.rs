@@ -180,8 +180,8 @@ impl Talk {
         let invite = self.parties[me].dialog.as_mut().unwrap().request_with("INVITE", &sdp);
         self.parties[me].peer.send(invite);
         self.speak(1);
-        // What says the same is answered by the daemon (MD-134).
-        if !matches!(change, Change::SameKey | Change::Source) {
+        // What changes nothing for the other party is answered by the daemon (MD-125, MD-134).
+        if matches!(change, Change::Hold(_) | Change::Resume) {
             self.answer(you);
         }
         let accepted = self.parties[me].peer.expect("SIP/2.0 200");
