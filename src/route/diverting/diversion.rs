@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{DIVERSIONS, DiversionReason, Diversions, Diverted, DivertingPrivacy};
 use crate::route::number::{Field, NumberPlan};
 use crate::sip::grammar::{number_as, unquoted};
-use crate::sip::{Message, Name, NameAddr, SipUri, Uri};
+use crate::sip::{Message, Name, NameAddr, SipUri};
 
 /// Reads the Diversion fields of a message. An entry that cannot be read is left out; one more than may be kept is
 /// counted, so that [`Diversions::check`] sees it.
@@ -26,7 +26,13 @@ fn read(value: &Bytes, plan: &NumberPlan) -> Option<Diverted> {
         Some(word) if !word.eq_ignore_ascii_case(b"off") => DivertingPrivacy::Full,
         Some(_) | None => DivertingPrivacy::Off,
     };
-    Some(Diverted { by: plan.party(Field::Diversion, &address.uri), display: address.display, reason, counter, privacy })
+    Some(Diverted {
+        by: plan.party(Field::Diversion, &address.uri),
+        display: address.display,
+        reason,
+        counter,
+        privacy,
+    })
 }
 
 /// Writes the list for a peer, newest first; `host` is shown in every URI (no host of the other side).
