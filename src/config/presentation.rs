@@ -183,7 +183,7 @@ fn showing(table: &Table<'_>, base: &CallerShowing, country: Option<&'static Cou
     let wants_pilot = showing.from == FromShows::Pilot || showing.asserted == AssertedShows::Pilot;
     if wants_pilot && showing.pilot.is_none() {
         let example = country.map_or("+493012345".to_owned(), |country| format!("+{}...", country.calling_code));
-        table.doc().error(table.path(), &format!("shows the pilot number and names none; write pilot = \"{example}\""));
+        table.doc().error(table.path(), format!("shows the pilot number and names none; write pilot = \"{example}\""));
     }
     showing
 }

@@ -18,7 +18,10 @@ use crate::world::text::{Text, invite, sdp, with_header};
 const PLATFORM: &str = "platform";
 const CARRIER: &str = "carrier-a";
 
-fn world(changes: &[(&str, &dyn Fn(&mut Presentation))]) -> World {
+/// What a scenario changes about the trunk of this name.
+type TrunkChange<'c> = (&'c str, &'c dyn Fn(&mut Presentation));
+
+fn world(changes: &[TrunkChange<'_>]) -> World {
     World::configured(|settings| {
         for (name, change) in changes {
             let trunk = settings.trunks.iter_mut().find(|trunk| trunk.name == *name).expect("a trunk of this name");
