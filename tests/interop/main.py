@@ -61,6 +61,20 @@ def before_the_answer():
         sipp.pair(f"{FEW} calls, SIPp {over}, four forks", ("uac_early.xml", first, over, OURS), ("uas_forked.xml", second, over), FEW, rate=50)
 
 
+def after_the_answer():
+    """re-INVITE of either party, late offer, UPDATE; a session that is refreshed, and one that is not."""
+    pairs = {
+        "re-INVITE of the called party": ("uac_held.xml", "uas_holds.xml"),
+        "late offer": ("uac_late_offer.xml", "uas.xml"),
+        "UPDATE": ("uac_update.xml", "uas_updated.xml"),
+        "session refreshed": ("uac_waits.xml", "uas_refreshed.xml"),
+        "session expired": ("uac_called_hangs_up.xml", "uas_expires.xml"),
+    }
+    for over, first, second in (("u1", "127.0.10.11", "127.0.10.12"), ("t1", "127.0.11.11", "127.0.11.12")):
+        for what, (caller, called) in pairs.items():
+            sipp.pair(f"{FEW} calls, SIPp {over}, {what}", (caller, first, over, OURS), (called, second, over), FEW, rate=50)
+
+
 def transfers():
     """REFER, INVITE with Replaces and 3xx, each between three parties."""
     mover, moved, new = "127.0.17.11", "127.0.17.12", "127.0.17.13"
@@ -82,6 +96,8 @@ def with_trunkline(wanted):
         scenarios()
     if "early" in wanted:
         before_the_answer()
+    if "midcall" in wanted:
+        after_the_answer()
     if "transfers" in wanted:
         transfers()
     if "kamailio" in wanted:
@@ -116,7 +132,7 @@ def peers_only():
 
 
 def main(arguments):
-    wanted = {"hostile", "sipp", "scenarios", "early", "transfers", "kamailio", "carrier", "baresip", "rtpengine", "tshark", "load"}
+    wanted = {"hostile", "sipp", "scenarios", "early", "midcall", "transfers", "kamailio", "carrier", "baresip", "rtpengine", "tshark", "load"}
     if "--only" in arguments:
         wanted = set(arguments[arguments.index("--only") + 1].split(","))
     certificates()
