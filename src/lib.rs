@@ -40,6 +40,7 @@ pub mod net;
 pub mod relay;
 pub mod store;
 pub mod metrics;
+pub mod api;
 pub mod config;
 #[cfg(feature = "lab")]
 #[allow(clippy::disallowed_methods, reason = "the lab is a shell: its agents and its measurements live by the clock")]

@@ -33,11 +33,11 @@ const NARROW: &[(&str, &[&str])] = &[
 
 /// Crates that have one role: which modules, or parts of modules, may name them. `bin` is `src/main.rs`.
 const ROLES: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "metrics", "config", "lab", "daemon", "cli", "bin"]),
-    ("tokio_rustls", &["net", "config::certificates", "lab", "daemon", "cli"]),
+    ("tokio", &["net", "metrics", "api::server", "config", "lab", "daemon", "cli", "bin"]),
+    ("tokio_rustls", &["net", "api::server", "config::certificates", "lab", "daemon", "cli"]),
     ("rustls_pemfile", &["net"]),
     ("hickory_resolver", &["net"]),
-    ("axum", &["metrics"]),
+    ("axum", &["metrics", "api::server"]),
     ("prometheus_client", &["metrics"]),
     ("clap", &["cli", "bin"]),
     ("sd_notify", &["daemon"]),

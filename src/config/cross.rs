@@ -77,7 +77,7 @@ struct Bound {
 fn check_ports(doc: &Document, settings: &Settings) {
     let routing = &settings.routing;
     let mut bound: Vec<Bound> = routing.listeners.iter().filter_map(|listener| bound(routing, listener)).collect();
-    for (table, address) in [("metrics", settings.metrics), ("api", settings.api)] {
+    for (table, address) in [("metrics", settings.metrics), ("api", settings.api.as_ref().map(|api| api.bind))] {
         let path = format!("{table}.bind");
         bound.extend(address.map(|address| Bound { what: path.clone(), path, datagram: false, address }));
     }

@@ -95,7 +95,7 @@ fn later(table: &Table<'_>, declared: &Declared<'_>) {
     }
 }
 
-/// `[accounts]`, `[provisioning]`, `[emergency]`, `[fraud]`: understood, checked, and waiting for their part.
+/// `[accounts]`, `[emergency]`, `[fraud]`: understood, checked, and waiting for their part.
 pub(super) fn later_tables(root: &Table<'_>, declared: &Declared<'_>) {
     for (_, table) in root.named("accounts") {
         table.need("fqdn", "\"acme.sbc1.example.com\"").and_then(|field| field.parsed(grammar::fqdn));
@@ -103,16 +103,11 @@ pub(super) fn later_tables(root: &Table<'_>, declared: &Declared<'_>) {
         table.flag("caller_screening", "true");
         table.close();
     }
-    let provisioning = root.table("provisioning", "{ source = \"file\" }");
-    let source = provisioning.field("source", "\"file\"");
-    source.and_then(|field| field.choice(&[("file", ()), ("store", ())]));
-    provisioning.field("custom_header", "\"X-Operator-Content\"").and_then(|field| field.parsed(grammar::token));
-    provisioning.close();
     let emergency = root.table("emergency", "{ numbers = [\"110\", \"112\"] }");
     emergency.field("numbers", "[\"110\", \"112\"]").and_then(|field| field.all(grammar::short_number));
     emergency.close();
     let fraud = root.table("fraud", "{ allow_countries = [\"DE\"] }");
     fraud.field("allow_countries", "[\"DE\"]").and_then(|field| field.all(grammar::country));
     fraud.close();
-    ["accounts", "provisioning", "emergency", "fraud"].into_iter().for_each(|key| root.not_yet(key));
+    ["accounts", "emergency", "fraud"].into_iter().for_each(|key| root.not_yet(key));
 }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::grammar;
-use super::read::Table;
+use super::read::{Declared, Kind, Table};
 use super::settings::{
-    CertificateFiles, DnsSettings, LogFormat, LogLevel, LogSettings, MediaEngineSettings, NodeSettings, TrustRoots,
+    ApiSettings, CertificateFiles, DnsSettings, LogFormat, LogLevel, LogSettings, MediaEngineSettings, NodeSettings,
+    ProvisioningSettings, ProvisioningSource, TrustRoots,
 };
 use crate::base::limits::Limits;
 
@@ -129,11 +130,42 @@ pub(super) fn metrics(root: &Table<'_>) -> Option<SocketAddr> {
     bind(root.table("metrics", "{ bind = \"127.0.0.1:9464\" }"), "\"127.0.0.1:9464\"")
 }
 
-/// `api.bind`.
-pub(super) fn api(root: &Table<'_>) -> Option<SocketAddr> {
+/// `[api]`.
+pub(super) fn api(root: &Table<'_>, declared: &Declared<'_>) -> Option<ApiSettings> {
+    const EXAMPLE: &str = "\"127.0.0.1:8443\"";
     let table = root.table("api", "{ bind = \"127.0.0.1:8443\" }");
-    table.not_yet("bind");
-    bind(table, "\"127.0.0.1:8443\"")
+    let field = table.field("bind", EXAMPLE);
+    let bind = field.as_ref().and_then(|field| field.parsed(grammar::socket));
+    let certificate =
+        table.field("certificate", "\"main\"").and_then(|field| field.name_of(Kind::Certificate, declared));
+    let client = table.whole("requests_per_minute", "100", 1..=1_000_000);
+    let node = table.whole("node_requests_per_minute", "600", 1..=1_000_000);
+    if let (Some(field), Some(bind)) = (&field, bind)
+        && !bind.ip().is_loopback()
+        && !table.has("certificate")
+    {
+        field.refuse_key("is not on loopback and has no TLS; name a [certificates.NAME] in api.certificate");
+    }
+    table.close();
+    let (requests_per_minute, node_requests_per_minute) = (client.unwrap_or(100), node.unwrap_or(600));
+    bind.map(|bind| ApiSettings { bind, certificate, requests_per_minute, node_requests_per_minute })
+}
+
+/// `[provisioning]`.
+pub(super) fn provisioning(root: &Table<'_>) -> ProvisioningSettings {
+    const SOURCES: [(&str, ProvisioningSource); 2] =
+        [("file", ProvisioningSource::File), ("store", ProvisioningSource::Store)];
+    let table = root.table("provisioning", "{ source = \"file\" }");
+    let field = table.field("source", "\"file\"");
+    let source = field.as_ref().and_then(|field| field.choice(&SOURCES)).unwrap_or(ProvisioningSource::File);
+    if let (Some(field), ProvisioningSource::Store) = (&field, source) {
+        table.doc().warn(field.path(), "the API and imports fill the store; calls do not read it yet");
+    }
+    let header = table.field("custom_header", "\"X-Operator-Content\"");
+    let custom_header = header.and_then(|field| field.parsed(grammar::token));
+    table.not_yet("custom_header");
+    table.close();
+    ProvisioningSettings { source, custom_header }
 }
 
 fn bind(table: Table<'_>, example: &str) -> Option<SocketAddr> {

@@ -19,8 +19,9 @@ pub struct Settings {
     pub media: MediaEngineSettings,
     /// `metrics.bind`; `None`: no metrics, no `/healthz`.
     pub metrics: Option<SocketAddr>,
-    /// `api.bind`; `None`: no API.
-    pub api: Option<SocketAddr>,
+    /// `[api]`; `None`: no API.
+    pub api: Option<ApiSettings>,
+    pub provisioning: ProvisioningSettings,
     /// `cdr.path`; by default `cdr` under the state directory.
     pub cdr: PathBuf,
     pub log: LogSettings,
@@ -38,6 +39,35 @@ pub struct NodeSettings {
     pub state_dir: PathBuf,
     /// How long TERM lets calls go on.
     pub drain: Duration,
+}
+
+/// `[api]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiSettings {
+    pub bind: SocketAddr,
+    /// A `[certificates.NAME]`; `None`: without TLS, on loopback alone.
+    pub certificate: Option<String>,
+    /// Of one client (PV-62).
+    pub requests_per_minute: u32,
+    /// Of all clients together.
+    pub node_requests_per_minute: u32,
+}
+
+/// `[provisioning]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvisioningSettings {
+    pub source: ProvisioningSource,
+    /// Name of the header that carries a number's contents (PV-31).
+    pub custom_header: Option<String>,
+}
+
+/// `provisioning.source`: the one place that is the truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProvisioningSource {
+    /// This configuration.
+    File,
+    /// SQLite under the state directory, filled by the API and by imports.
+    Store,
 }
 
 /// `[dns]`.

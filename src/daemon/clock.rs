@@ -33,8 +33,9 @@ impl Clock {
     }
 }
 
+/// Reads the calendar.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the calendar")]
-fn wall() -> WallTime {
+pub fn wall() -> WallTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     WallTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -5,14 +5,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio_rustls::rustls::RootCertStore;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 use crate::config::settings::{CertificateFiles, Settings, TrustRoots};
 use crate::net::NetSettings;
 use crate::net::identity::{Identity, IdentityError};
 use crate::net::pem::PemError;
 use crate::net::settings::{ClientCertificate, DnsSettings, ListenerSettings, TlsListener};
-use crate::net::tls::{roots_of_pem, roots_of_system};
+use crate::net::tls::{TlsError, TlsMaterial, TlsServer, roots_of_pem, roots_of_system};
 use crate::relay::{RelayNetwork, RelaySettings};
 use crate::route::snapshot::Snapshot;
 use crate::route::trunk::{self, Listener};
@@ -53,6 +53,28 @@ pub fn net_settings(settings: &Settings, snapshot: &Snapshot) -> Result<NetSetti
         second_reader: None,
         known: None,
     })
+}
+
+/// The API's side of TLS, where it has a certificate.
+///
+/// # Errors
+/// The files cannot be used.
+pub fn api_tls(settings: &Settings) -> Result<Option<Arc<ServerConfig>>, BadFile> {
+    let name = settings.api.as_ref().and_then(|api| api.certificate.as_ref());
+    let Some((name, files)) = name.and_then(|name| settings.certificates.get_key_value(name)) else { return Ok(None) };
+    let mut material = TlsMaterial::default();
+    material.identities.insert(name.clone(), identity(name, files)?);
+    let listener = TlsListener {
+        certificates: vec![name.clone()],
+        client_certificate: ClientCertificate::Never,
+        trust: Vec::new(),
+    };
+    let bad = |error: TlsError| BadFile {
+        key: "api.certificate".to_owned(),
+        file: files.chain.clone(),
+        why: error.to_string(),
+    };
+    TlsServer::new(&listener, &material).map(|server| Some(server.config)).map_err(bad)
 }
 
 /// Settings of the relay.

@@ -12,6 +12,7 @@ pub mod logging;
 pub mod materials;
 pub mod panic;
 pub mod phase;
+pub mod provisioning;
 pub mod signals;
 pub mod start;
 

@@ -18,9 +18,11 @@ use super::entropy::OsEntropy;
 use super::first_ports::{self, Announcer, FirstPorts};
 use super::helm::{Cargo, Helm, Load};
 use super::inbox::Inbox;
-use super::materials::{BadFile, net_settings, relay_settings};
+use super::materials::{BadFile, api_tls, net_settings, relay_settings};
 use super::phase::{Phase, PhaseBoard};
+use super::provisioning::Provisioned;
 use super::signals::{Signals, Stop};
+use crate::api::server as api_server;
 use crate::config::{Loaded, Settings};
 use crate::engine::Engine;
 use crate::engine::io::Input;
@@ -46,6 +48,8 @@ pub enum StartFailure {
     Signalling(StartError),
     /// `metrics.bind`.
     Metrics(SocketAddr, io::Error),
+    /// `api.bind`.
+    Api(SocketAddr, io::Error),
     /// The relay's threads or ports.
     Relay(io::Error),
     /// Threads, signals, the runtime.
@@ -59,11 +63,13 @@ impl StartFailure {
             StartFailure::Files(_) => Fault::Configuration,
             StartFailure::Signalling(StartError::Taken { .. }) => Fault::Taken,
             StartFailure::Signalling(StartError::Unavailable { .. } | StartError::Tls { .. }) => Fault::Configuration,
-            StartFailure::Metrics(_, error) | StartFailure::Relay(error) => match error.kind() {
-                io::ErrorKind::AddrInUse => Fault::Taken,
-                io::ErrorKind::AddrNotAvailable | io::ErrorKind::PermissionDenied => Fault::Configuration,
-                _ => Fault::System,
-            },
+            StartFailure::Metrics(_, error) | StartFailure::Api(_, error) | StartFailure::Relay(error) => {
+                match error.kind() {
+                    io::ErrorKind::AddrInUse => Fault::Taken,
+                    io::ErrorKind::AddrNotAvailable | io::ErrorKind::PermissionDenied => Fault::Configuration,
+                    _ => Fault::System,
+                }
+            }
             StartFailure::System(_) => Fault::System,
         }
     }
@@ -92,6 +98,7 @@ impl fmt::Display for StartFailure {
                 )
             }
             StartFailure::Metrics(address, error) => write!(f, "metrics.bind {address}: {error}"),
+            StartFailure::Api(address, error) => write!(f, "api.bind {address}: {error}"),
             StartFailure::Relay(error) => write!(f, "the media relay does not start: {error}"),
             StartFailure::System(error) => write!(f, "the system does not let the daemon start: {error}"),
         }
@@ -110,6 +117,7 @@ pub struct Daemon {
     phase: PhaseBoard,
     load: watch::Receiver<Load>,
     drain_patience: Duration,
+    provisioned: Provisioned,
 }
 
 impl Daemon {
@@ -139,6 +147,8 @@ impl Daemon {
             waiting: waiting_of(&inbox),
         };
         metrics(&settings, sources, &phase, &runtime)?;
+        let provisioned = Provisioned::start(&settings);
+        api(&settings, &provisioned, &runtime)?;
         let (load, watched) = watch::channel(Load::Idle);
         let cargo = Cargo {
             engine: Engine::new(snapshot, Box::new(OsEntropy::new())),
@@ -156,7 +166,7 @@ impl Daemon {
         phase.enter(Phase::Running);
         drop(inside);
         let drain_patience = settings.node.drain;
-        Ok(Daemon { runtime, signalling, relay, inbox, engine, phase, load: watched, drain_patience })
+        Ok(Daemon { runtime, signalling, relay, inbox, engine, phase, load: watched, drain_patience, provisioned })
     }
 
     /// Serves until a signal ends it (DESIGN 7): TERM drains, a second TERM or INT ends at once.
@@ -210,6 +220,7 @@ impl Daemon {
             tracing::error!("the engine's thread ended badly");
         }
         self.runtime.shutdown_timeout(RUNTIME_END);
+        self.provisioned.end();
         // The engine's thread and the metrics have let go of it.
         if let Some(relay) = Arc::into_inner(self.relay) {
             relay.stop();
@@ -287,6 +298,19 @@ fn metrics(settings: &Settings, sources: Sources, phase: &PhaseBoard, runtime: &
         (current == Phase::Running, current.name())
     }));
     runtime.spawn(server::serve(socket, sources, readiness));
+    Ok(())
+}
+
+fn api(settings: &Settings, provisioned: &Provisioned, runtime: &Runtime) -> Result<(), StartFailure> {
+    let (Some(api), Some(served)) = (&settings.api, provisioned.served(settings)) else { return Ok(()) };
+    let tls = api_tls(settings).map_err(|bad| StartFailure::Files(vec![bad]))?;
+    let failed = |error| StartFailure::Api(api.bind, error);
+    let socket = TcpListener::bind(api.bind).map_err(failed)?;
+    socket.set_nonblocking(true).map_err(failed)?;
+    let socket = tokio::net::TcpListener::from_std(socket).map_err(failed)?;
+    let local = socket.local_addr().map_err(failed)?;
+    tracing::info!(url = %api_server::url(local, tls.is_some()), "API");
+    runtime.spawn(api_server::serve(socket, tls, served));
     Ok(())
 }
 

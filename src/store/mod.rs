@@ -9,12 +9,15 @@
 pub mod audit;
 pub mod follow;
 pub mod import;
+pub mod jobs;
 pub mod kept;
+pub mod last_good;
 pub mod memory;
 pub mod records;
 pub mod refusal;
 pub mod rows;
 pub mod sqlite;
+pub mod thread;
 pub mod tokens;
 pub mod wall;
 pub mod writing;

@@ -167,6 +167,23 @@ impl AccountRecord {
         }
     }
 
+    /// The other way round: what a call needs of it.
+    pub fn of(account: &Account) -> AccountRecord {
+        AccountRecord {
+            state: account.state,
+            services: Services::of(account.services.iter()),
+            fqdn: account.fqdn.as_deref().map(str::to_owned),
+            trunk: account.trunk.as_deref().map(str::to_owned),
+            caller_screening: account.caller_screening,
+            limits: AccountLimits {
+                max_concurrent_calls: account.max_calls.unwrap_or(0),
+                max_calls_per_second: account.max_calls_per_s.unwrap_or(0),
+                max_numbers: 0,
+            },
+            ..AccountRecord::new(account.name.clone())
+        }
+    }
+
     /// As a call needs it.
     pub fn compiled(&self) -> Account {
         let limit = |value: u32| (value > 0).then_some(value);
@@ -380,6 +397,24 @@ impl NumberRecord {
             assignment: Assignment::Unknown,
             valid_from: None,
             valid_to: None,
+        }
+    }
+
+    /// The other way round: what a call needs of it.
+    pub fn of(number: &E164, entry: &NumberEntry, account: AccountName) -> NumberRecord {
+        let validity = entry.validity.as_deref().copied().unwrap_or_default();
+        NumberRecord {
+            carrier: entry.carrier.as_deref().map(str::to_owned),
+            services: Services::of(entry.services.iter()),
+            inbound_enabled: entry.inbound,
+            outbound_enabled: entry.outbound,
+            custom_header: entry.custom_header.clone(),
+            emergency: EmergencyRecord { elin: entry.elin.as_deref().cloned(), ..EmergencyRecord::default() },
+            screening_aliases: entry.aliases.as_deref().map(<[E164]>::to_vec).unwrap_or_default(),
+            state: entry.state,
+            valid_from: validity.from.map(wall::text),
+            valid_to: validity.to.map(wall::text),
+            ..NumberRecord::new(number.clone(), account)
         }
     }
 

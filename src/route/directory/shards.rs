@@ -139,6 +139,17 @@ impl Directory {
         self.accounts.iter().flatten()
     }
 
+    /// Every number, its entry and its account, in no order that means anything.
+    pub fn numbers(&self) -> impl Iterator<Item = (E164, &NumberEntry, &Arc<Account>)> {
+        let all = self.shards.iter().flat_map(|shard| {
+            #[allow(clippy::iter_over_hash_type, reason = "for a file whose lines have no order")]
+            shard.iter()
+        });
+        all.filter_map(|(key, held)| {
+            Some((E164::from_digits(&key.0.to_string()).ok()?, &held.entry, self.at(held.account)?))
+        })
+    }
+
     /// How many numbers there are.
     pub const fn len(&self) -> usize {
         self.numbers

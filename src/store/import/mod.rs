@@ -17,7 +17,7 @@ pub use csv::{Cell, CsvFault, Record, records};
 pub use existing::{Existing, Nothing, Owner};
 pub use layout::{Column, Layout};
 pub use problem::{Code, Problem, Severity};
-pub use report::{report_csv, template_csv};
+pub use report::{cell, report_csv, template_csv};
 
 /// Octets of a file at most (PV-45). More: `FileTooLarge`.
 pub const FILE_OCTETS: usize = 2 * 1024 * 1024;

@@ -22,7 +22,8 @@ pub fn report_csv(problems: &[Problem]) -> String {
     text
 }
 
-fn cell(value: &str) -> String {
+/// One cell: quoted where it must be, and never a formula.
+pub fn cell(value: &str) -> String {
     let guarded = match value.starts_with(['=', '+', '-', '@', '\t', '\r']) {
         true => format!("'{value}"),
         false => value.to_owned(),

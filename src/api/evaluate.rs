@@ -1,0 +1,74 @@
+//! What would happen to a call, as far as numbers and accounts decide it (PV-37), and the custom header's settings.
+
+use serde_json::{Value, json};
+
+use super::answer::Call;
+use super::body::object;
+use super::message::Response;
+use crate::route::directory::{Direction, Question, Service, decide};
+use crate::route::number::E164;
+use crate::store::refusal::{Code, Refusal};
+use crate::store::tokens::Role;
+
+pub fn custom_header(call: &mut Call<'_>) -> Result<Response, Refusal> {
+    call.needs(Role::Read)?;
+    let services: Vec<&str> =
+        Service::all().filter(|service| service.takes_custom_header()).map(Service::name).collect();
+    Ok(Response::json(200, json!({ "name": call.site.custom_header, "services": services })))
+}
+
+/// The decision table over what calls read now. No side effect.
+pub fn evaluate(call: &mut Call<'_>) -> Result<Response, Refusal> {
+    call.needs(Role::Read)?;
+    call.covers_all()?;
+    let sent = object(call.request)?;
+    let known = ["direction", "calling", "called", "diverting", "service"];
+    if let Some(name) = sent.keys().find(|name| !known.contains(&name.as_str())) {
+        return Err(Refusal::new(Code::UnknownProperty, format!("There is no property {name}.")).at(name.clone()));
+    }
+    let direction = match sent.get("direction").and_then(Value::as_str) {
+        Some("carrierToPlatform") => Direction::CarrierToPlatform,
+        Some("platformToCarrier") => Direction::PlatformToCarrier,
+        _ => return Err(Refusal::value("direction", "must be carrierToPlatform or platformToCarrier")),
+    };
+    let number = |name: &str| match sent.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => {
+            E164::parse(value.as_str().unwrap_or_default()).map(Some).map_err(|bad| Refusal::value(name, bad))
+        }
+    };
+    let service = match sent.get("service") {
+        None | Some(Value::Null) => None,
+        Some(value) => {
+            let found = value.as_str().and_then(Service::from_name);
+            Some(found.ok_or_else(|| Refusal::value("service", "is no service"))?)
+        }
+    };
+    let (calling, called, diverting) = (number("calling")?, number("called")?, number("diverting")?);
+    let question = Question {
+        direction,
+        calling: calling.as_ref(),
+        diverting: diverting.as_ref(),
+        called: called.as_ref(),
+        account: None,
+        service,
+        now: call.now,
+    };
+    let directory = call.site.directory.load();
+    Ok(Response::json(
+        200,
+        match decide(&directory, &question) {
+            Ok(decision) => json!({
+                "allowed": true,
+                "account": decision.account.map(|account| account.name.as_str().to_owned()),
+                "customHeader": decision.custom_header,
+            }),
+            Err(denied) => json!({
+                "allowed": false,
+                "cause": format!("{:?}", denied.why),
+                "status": denied.status,
+                "q850": denied.q850,
+            }),
+        },
+    ))
+}

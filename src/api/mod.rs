@@ -1,0 +1,34 @@
+//! The provisioning API: REST under `/api/v1` (PV-55 to PV-65), for this node alone.
+//!
+//! An answer is a function of the request, the store and the time ([`answer()`]); [`server`] is the shell that waits. A write
+//! and its audit event, its revision, and the answer kept for a repeated request are one transaction.
+
+mod accounts;
+mod answer;
+mod audit;
+mod authenticator;
+mod body;
+mod carriers;
+mod evaluate;
+mod imports;
+mod list;
+mod message;
+mod multipart;
+mod numbers;
+mod openapi;
+mod place;
+mod rates;
+pub mod server;
+
+pub use answer::{Site, answer};
+pub use authenticator::{Authenticator, TokenAuthenticator};
+pub use message::{Body, Request, Response};
+pub use openapi::document;
+pub use rates::Rates;
+
+/// Where everything stands.
+pub const BASE: &str = "/api/v1";
+/// Octets of a request's body at most: an import file with its form around it.
+pub const BODY_OCTETS: usize = crate::store::import::FILE_OCTETS + 64 * 1024;
+/// Octets of a JSON body: a hundred objects of a reasonable size.
+pub const JSON_OCTETS: usize = 1024 * 1024;

@@ -1,0 +1,134 @@
+//! How often one may ask (PV-62), and how often guess (PV-71).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::base::WallTime;
+
+/// Clients and addresses remembered. At the limit the table begins anew: for a minute a client may ask twice as often.
+const REMEMBERED: usize = 10_000;
+/// Failures of one address within [`FORGET_MS`] that lock it out.
+const FAILURES: u32 = 10;
+const FORGET_MS: u64 = 10 * 60_000;
+
+/// Buckets that fill up in a minute.
+#[derive(Debug)]
+pub struct Rates {
+    client: u32,
+    node: u32,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    clients: HashMap<String, Bucket>,
+    node: Option<Bucket>,
+    failures: HashMap<String, (u32, WallTime)>,
+}
+
+/// Thousandths of requests.
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    left: u64,
+    filled: WallTime,
+}
+
+/// What a bucket says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowance {
+    pub limit: u32,
+    pub remaining: u32,
+    /// Seconds until a request is possible again; `None`: it is now.
+    pub wait_s: Option<u64>,
+}
+
+impl Bucket {
+    fn take(slot: &mut Option<Bucket>, limit: u32, now: WallTime) -> Allowance {
+        let full = u64::from(limit) * 1000;
+        let bucket = slot.get_or_insert(Bucket { left: full, filled: now });
+        let gained = now.0.saturating_sub(bucket.filled.0).saturating_mul(u64::from(limit)) / 60;
+        if gained > 0 {
+            bucket.left = bucket.left.saturating_add(gained).min(full);
+            bucket.filled = now;
+        }
+        let wait_s = match bucket.left.checked_sub(1000) {
+            Some(left) => {
+                bucket.left = left;
+                None
+            }
+            None => Some((1000 - bucket.left).saturating_mul(60).div_ceil(u64::from(limit.max(1)) * 1000).max(1)),
+        };
+        let remaining = u32::try_from(bucket.left / 1000).unwrap_or(u32::MAX);
+        Allowance { limit, remaining, wait_s }
+    }
+}
+
+impl Rates {
+    /// Requests in a minute: of one client, of the node.
+    pub fn new(client: u32, node: u32) -> Rates {
+        Rates { client, node, state: Mutex::default() }
+    }
+
+    /// Takes one request of a client.
+    pub fn take(&self, client: &str, now: WallTime) -> Allowance {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let node = Bucket::take(&mut state.node, self.node, now);
+        if node.wait_s.is_some() {
+            return node;
+        }
+        if state.clients.len() >= REMEMBERED {
+            state.clients.clear();
+        }
+        let mut bucket = state.clients.get(client).copied();
+        let allowance = Bucket::take(&mut bucket, self.client, now);
+        state.clients.extend(bucket.map(|bucket| (client.to_owned(), bucket)));
+        allowance
+    }
+
+    /// Whether an address has guessed too often; seconds to wait.
+    pub fn locked_out(&self, address: &str, now: WallTime) -> Option<u64> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let (count, last) = state.failures.get(address)?;
+        let until = last.0.saturating_add(FORGET_MS);
+        (*count >= FAILURES && now.0 < until).then(|| until.saturating_sub(now.0).div_ceil(1000))
+    }
+
+    /// Notes a token that was wrong.
+    pub fn failed(&self, address: &str, now: WallTime) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.failures.len() >= REMEMBERED {
+            state.failures.clear();
+        }
+        let (count, last) = state.failures.entry(address.to_owned()).or_insert((0, now));
+        if last.0.saturating_add(FORGET_MS) <= now.0 {
+            *count = 0;
+        }
+        (*count, *last) = (count.saturating_add(1), now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_used_its_minute_waits_for_its_share() {
+        let rates = Rates::new(60, 600);
+        let asked: Vec<_> = (0..61).map(|_| rates.take("ci", WallTime(0)).wait_s).collect();
+        assert!(asked.iter().take(60).all(Option::is_none));
+        assert_eq!(asked.last(), Some(&Some(1)));
+        assert_eq!(rates.take("other", WallTime(0)).wait_s, None);
+        assert_eq!(rates.take("ci", WallTime(1000)).wait_s, None);
+    }
+
+    #[test]
+    fn an_address_that_guesses_is_locked_out_for_a_while() {
+        let rates = Rates::new(60, 600);
+        (0..9).for_each(|_| rates.failed("192.0.2.1", WallTime(0)));
+        assert_eq!(rates.locked_out("192.0.2.1", WallTime(0)), None);
+        rates.failed("192.0.2.1", WallTime(0));
+        assert_eq!(rates.locked_out("192.0.2.1", WallTime(0)), Some(600));
+        assert_eq!(rates.locked_out("192.0.2.2", WallTime(0)), None);
+        assert_eq!(rates.locked_out("192.0.2.1", WallTime(FORGET_MS)), None);
+    }
+}

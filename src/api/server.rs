@@ -1,0 +1,213 @@
+//! The shell: HTTP in, the store's thread asked, HTTP out. TLS 1.2 or later where the listener is not on loopback.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::serve::{IncomingStream, Listener};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
+
+use super::answer::{Site, answer};
+use super::message::{Body, Request, Response};
+use super::{BASE, BODY_OCTETS};
+use crate::base::{Entropy, WallTime};
+use crate::store::refusal::{Code, Refusal};
+use crate::store::thread::StoreHandle;
+
+/// How long a body may take to come.
+const BODY_TIME: Duration = Duration::from_secs(30);
+/// How long an answer may take: a request behind an import's group waits its turn.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
+/// How long a handshake may take.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+/// Handshakes at once. At the limit accepting stops.
+const HANDSHAKES: usize = 64;
+
+/// What the server serves.
+pub struct Served {
+    pub site: Arc<Site>,
+    pub store: StoreHandle,
+    pub clock: fn() -> WallTime,
+    pub entropy: fn() -> Box<dyn Entropy>,
+}
+
+/// A client's address.
+#[derive(Clone, Copy, Debug)]
+struct Peer(SocketAddr);
+
+impl Connected<IncomingStream<'_, TcpListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        Peer(*stream.remote_addr())
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        Peer(*stream.remote_addr())
+    }
+}
+
+/// Serves until the process ends.
+pub async fn serve(socket: TcpListener, tls: Option<Arc<ServerConfig>>, served: Served) {
+    let routes = Router::new().fallback(handle).with_state(Arc::new(served));
+    let routes = routes.into_make_service_with_connect_info::<Peer>();
+    let ended = match tls {
+        None => axum::serve(socket, routes).await,
+        Some(config) => match TlsListener::start(socket, config) {
+            Ok(listener) => axum::serve(listener, routes).await,
+            Err(error) => Err(error),
+        },
+    };
+    if let Err(error) = ended {
+        tracing::error!(%error, "the API is no longer served");
+    }
+}
+
+type HttpRequest = axum::extract::Request;
+type HttpResponse = axum::response::Response;
+
+async fn handle(
+    State(served): State<Arc<Served>>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
+    request: HttpRequest,
+) -> HttpResponse {
+    let request = match read(&served, peer, request).await {
+        Ok(request) => request,
+        Err((refusal, id)) => return written(Response::refused(&refusal, &id).with("X-Request-Id", id)),
+    };
+    let id = request.id.clone();
+    let answered = ask(&served, request).await;
+    written(answered.unwrap_or_else(|refusal| Response::refused(&refusal, &id).with("X-Request-Id", id)))
+}
+
+/// The whole request as a plain value.
+async fn read(served: &Served, peer: SocketAddr, request: HttpRequest) -> Result<Request, (Refusal, String)> {
+    let (head, body) = request.into_parts();
+    let text = |(name, value): (&HeaderName, &HeaderValue)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    let mut read = Request {
+        method: head.method.as_str().to_owned(),
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        headers: head.headers.iter().map(text).collect(),
+        body: Vec::new(),
+        address: peer.ip().to_string(),
+        id: String::new(),
+    };
+    let given = read.header("x-request-id").filter(|id| is_id(id)).map(str::to_owned);
+    read.id = given.unwrap_or_else(|| (served.entropy)().token(8));
+    let too_large = || Refusal::new(Code::FileTooLarge, format!("A body has at most {BODY_OCTETS} octets."));
+    read.body = match timeout(BODY_TIME, to_bytes(body, BODY_OCTETS)).await {
+        Ok(Ok(body)) => body.to_vec(),
+        Ok(Err(_)) | Err(_) => return Err((too_large(), read.id)),
+    };
+    Ok(read)
+}
+
+fn is_id(id: &str) -> bool {
+    (1..=64).contains(&id.len()) && id.bytes().all(|octet| octet.is_ascii_graphic())
+}
+
+async fn ask(served: &Served, request: Request) -> Result<Response, Refusal> {
+    let (tell, told) = oneshot::channel();
+    let (site, clock, entropy) = (served.site.clone(), served.clock, served.entropy);
+    served.store.submit(Box::new(move |store| {
+        let response = answer(&site, store, &mut *entropy(), &request, clock());
+        // Who asked may have gone away.
+        let _ = tell.send(response);
+    }))?;
+    let late = || Refusal::new(Code::StoreUnavailable, "The store does not answer in time; try again later.");
+    timeout(ANSWER_TIME, told).await.map_err(|_| late())?.map_err(|_| late())
+}
+
+fn written(response: Response) -> HttpResponse {
+    let (media, text, file) = match response.body {
+        Body::Empty => (None, String::new(), None),
+        Body::Json(value) => (Some("application/json"), value.to_string(), None),
+        Body::Csv(name, text) => (Some("text/csv; charset=utf-8"), text, Some(name)),
+    };
+    let mut out = HttpResponse::new(text.into());
+    *out.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = out.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(media) = media {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    }
+    let file = file.map(|name| ("Content-Disposition", format!("attachment; filename=\"{name}\"")));
+    for (name, value) in response.headers.into_iter().chain(file) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+    out
+}
+
+/// Connections whose handshake is done. Each has a task of its own, so that a slow one delays nobody.
+struct TlsListener {
+    done: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    local: SocketAddr,
+}
+
+impl TlsListener {
+    fn start(socket: TcpListener, config: Arc<ServerConfig>) -> io::Result<TlsListener> {
+        let local = socket.local_addr()?;
+        let (finished, done) = mpsc::channel(HANDSHAKES);
+        tokio::spawn(accept_all(socket, TlsAcceptor::from(config), finished));
+        Ok(TlsListener { done, local })
+    }
+}
+
+async fn accept_all(
+    mut socket: TcpListener,
+    acceptor: TlsAcceptor,
+    finished: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
+) {
+    let room = Arc::new(Semaphore::new(HANDSHAKES));
+    while let Ok(seat) = room.clone().acquire_owned().await {
+        // axum's own accept waits out a lack of descriptors.
+        let (stream, peer) = Listener::accept(&mut socket).await;
+        let (acceptor, finished) = (acceptor.clone(), finished.clone());
+        tokio::spawn(async move {
+            if let Ok(Ok(stream)) = timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
+                // The server has ended: so does the connection.
+                let _ = finished.send((stream, peer)).await;
+            }
+            drop(seat);
+        });
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        match self.done.recv().await {
+            Some(accepted) => accepted,
+            // The task that accepts never ends before the runtime does.
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+}
+
+/// Where the API is, for people.
+pub fn url(address: SocketAddr, tls: bool) -> String {
+    format!("{}://{address}{BASE}", if tls { "https" } else { "http" })
+}

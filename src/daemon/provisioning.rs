@@ -1,0 +1,119 @@
+//! The store and its thread, beside the daemon: opened at the start, followed while it runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use arc_swap::ArcSwap;
+
+use super::clock::wall;
+use super::entropy::OsEntropy;
+use crate::api::server::Served;
+use crate::api::{Rates, Site, TokenAuthenticator};
+use crate::config::Settings;
+use crate::config::settings::ProvisioningSource;
+use crate::route::directory::Directory;
+use crate::store::audit::Actor;
+use crate::store::last_good;
+use crate::store::refusal::{Code, Refusal};
+use crate::store::rows::Store;
+use crate::store::sqlite::SqliteStore;
+use crate::store::thread::{StoreHandle, StoreThread};
+use crate::store::tokens;
+use crate::store::writing::writing;
+
+/// What is provisioned, as far as this process has it.
+pub struct Provisioned {
+    /// What calls read; replaced whole with each change.
+    pub directory: Arc<ArcSwap<Directory>>,
+    store: Option<(StoreHandle, JoinHandle<()>)>,
+}
+
+/// The store's file.
+pub fn store_file(state_dir: &Path) -> PathBuf {
+    state_dir.join("store.sqlite")
+}
+
+fn last_good_file(state_dir: &Path) -> PathBuf {
+    state_dir.join("directory.json")
+}
+
+impl Provisioned {
+    /// Opens the store, or goes on with the last good directory: calls do not wait for a store (PV-66).
+    pub fn start(settings: &Settings) -> Provisioned {
+        let directory = Arc::new(ArcSwap::from_pointee(Directory::default()));
+        if settings.provisioning.source == ProvisioningSource::File {
+            if settings.api.is_some() {
+                tracing::warn!("the API is not served: api.bind needs provisioning.source = \"store\"");
+            }
+            return Provisioned { directory, store: None };
+        }
+        let store = match opened(settings, &directory) {
+            Ok(store) => Some(store),
+            Err(refusal) => {
+                tracing::error!(%refusal, "the store does not open; the last good directory is used");
+                read_last_good(&settings.node.state_dir, &directory);
+                None
+            }
+        };
+        Provisioned { directory, store }
+    }
+
+    /// What the API serves; `None`: there is no store.
+    pub fn served(&self, settings: &Settings) -> Option<Served> {
+        let (api, (store, _)) = (settings.api.as_ref()?, self.store.as_ref()?);
+        let site = Site {
+            authenticator: Box::new(TokenAuthenticator),
+            rates: Rates::new(api.requests_per_minute, api.node_requests_per_minute),
+            directory: self.directory.clone(),
+            custom_header: settings.provisioning.custom_header.clone(),
+        };
+        let entropy = || -> Box<dyn crate::base::Entropy> { Box::new(OsEntropy::new()) };
+        Some(Served { site: Arc::new(site), store: store.clone(), clock: wall, entropy })
+    }
+
+    /// Ends the store's thread; what was written is on disk.
+    pub fn end(self) {
+        let Some((handle, thread)) = self.store else { return };
+        handle.end();
+        if thread.join().is_err() {
+            tracing::error!("the store's thread ended badly");
+        }
+    }
+}
+
+fn opened(settings: &Settings, directory: &Arc<ArcSwap<Directory>>) -> Result<(StoreHandle, JoinHandle<()>), Refusal> {
+    let state_dir = &settings.node.state_dir;
+    std::fs::create_dir_all(state_dir).map_err(|error| Refusal::new(Code::StoreUnavailable, error.to_string()))?;
+    let mut store = SqliteStore::open(&store_file(state_dir))?;
+    if settings.api.is_some() {
+        show_first_token(&mut store)?;
+    }
+    let directory = directory.clone();
+    let thread = StoreThread {
+        store: Box::new(store),
+        clock: wall,
+        sink: Box::new(move |followed| directory.store(followed.directory.clone())),
+        last_good: Some(last_good_file(state_dir)),
+    };
+    thread.spawn()
+}
+
+/// Once in a store's life, and nowhere but here.
+fn show_first_token(store: &mut dyn Store) -> Result<(), Refusal> {
+    let actor = Actor { name: "daemon".to_owned(), ..Actor::default() };
+    let token = writing(store, &actor, wall(), |writing| tokens::first(writing, &mut OsEntropy::new()))?;
+    if let Some(token) = token {
+        eprintln!("first API token, shown only now: {token}");
+    }
+    Ok(())
+}
+
+fn read_last_good(state_dir: &Path, directory: &ArcSwap<Directory>) {
+    let file = last_good_file(state_dir);
+    match last_good::read(&file) {
+        Ok(Some(followed)) => directory.store(followed.directory),
+        Ok(None) => tracing::error!(file = %file.display(), "there is no last good directory: no number is known"),
+        Err(error) => tracing::error!(file = %file.display(), %error, "no number is known"),
+    }
+}

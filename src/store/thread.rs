@@ -1,0 +1,171 @@
+//! The store at run time: a thread of its own, fed through a channel with an end. Between requests it applies the groups of
+//! running imports, and looks whether another process has written; after each it lets the directory follow.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use super::WAITING;
+use super::audit::Actor;
+use super::follow::Followed;
+use super::jobs::{Step, step};
+use super::last_good;
+use super::refusal::{Code, Refusal};
+use super::rows::Store;
+use super::writing::reading;
+use crate::base::WallTime;
+
+/// How often the thread looks by itself: half of what PV-65 allows until calls see a change, and some.
+const LOOK: Duration = Duration::from_millis(500);
+/// Looks between two writings of the last good directory, when it changed: ten seconds.
+const LOOKS_PER_FILE: u32 = 20;
+
+/// Work for the store.
+pub type Work = Box<dyn FnOnce(&mut dyn Store) + Send>;
+/// Hears of each new directory.
+pub type Sink = Box<dyn FnMut(&Followed) + Send>;
+
+/// What the store's thread needs.
+pub struct StoreThread {
+    pub store: Box<dyn Store>,
+    pub clock: fn() -> WallTime,
+    pub sink: Sink,
+    /// Where the last good directory is kept; `None`: nowhere.
+    pub last_good: Option<PathBuf>,
+}
+
+/// Hands work to the store.
+#[derive(Clone, Debug)]
+pub struct StoreHandle {
+    work: SyncSender<Wanted>,
+    refused: Arc<AtomicU64>,
+}
+
+enum Wanted {
+    Work(Work),
+    End,
+}
+
+impl StoreHandle {
+    /// Puts work into the queue. Never waits.
+    ///
+    /// # Errors
+    /// The queue is full, or the store has ended.
+    pub fn submit(&self, work: Work) -> Result<(), Refusal> {
+        self.work.try_send(Wanted::Work(work)).map_err(|error| {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            let text = match error {
+                TrySendError::Full(_) => "Too many requests wait for the store; try again later.",
+                TrySendError::Disconnected(_) => "The store has ended.",
+            };
+            Refusal::new(Code::StoreUnavailable, text)
+        })
+    }
+
+    /// Work that was refused since the start.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    /// Ends the thread after what waits in the queue.
+    pub fn end(&self) {
+        // A thread that is gone needs no word.
+        let _ = self.work.send(Wanted::End);
+    }
+}
+
+impl StoreThread {
+    /// Loads the directory, hands it to the sink, and serves from then on.
+    ///
+    /// # Errors
+    /// The store fails, or the system gives no thread.
+    pub fn spawn(mut self) -> Result<(StoreHandle, JoinHandle<()>), Refusal> {
+        let followed = reading(&mut *self.store, |rows| Followed::load(rows))?;
+        (self.sink)(&followed);
+        let (work, wanted) = sync_channel(WAITING);
+        let handle = StoreHandle { work, refused: Arc::default() };
+        let mut serving = Serving { thread: self, followed, unwritten: true, looks: LOOKS_PER_FILE, writer: None };
+        let thread = Builder::new().name("store".to_owned()).spawn(move || serving.serve(&wanted));
+        let thread = thread.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
+        Ok((handle, thread))
+    }
+}
+
+struct Serving {
+    thread: StoreThread,
+    followed: Followed,
+    /// The directory changed since it was written to disk.
+    unwritten: bool,
+    looks: u32,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Serving {
+    fn serve(&mut self, wanted: &Receiver<Wanted>) {
+        let mut patience = Duration::ZERO;
+        loop {
+            match wanted.recv_timeout(patience) {
+                Ok(Wanted::Work(work)) => work(&mut *self.thread.store),
+                Ok(Wanted::End) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => self.looks = self.looks.saturating_add(1),
+            }
+            patience = self.settle();
+        }
+        self.write_last_good();
+        self.end_writer();
+    }
+
+    /// One group of an import, then the directory; says how long to wait for the next request.
+    fn settle(&mut self) -> Duration {
+        let now = (self.thread.clock)();
+        let actor = Actor { name: "import".to_owned(), ..Actor::default() };
+        let patience = match step(&mut *self.thread.store, &actor, now) {
+            Ok(Step::Applied) => Duration::ZERO,
+            Ok(Step::Idle) | Err(_) => LOOK,
+        };
+        self.follow();
+        if self.looks >= LOOKS_PER_FILE {
+            self.write_last_good();
+        }
+        patience
+    }
+
+    fn follow(&mut self) {
+        match reading(&mut *self.thread.store, |rows| self.followed.next(rows)) {
+            Ok(Some(next)) => {
+                let changed = !Arc::ptr_eq(&next.directory, &self.followed.directory);
+                self.followed = next;
+                if changed {
+                    self.unwritten = true;
+                    (self.thread.sink)(&self.followed);
+                }
+            }
+            Ok(None) => {}
+            Err(refusal) => tracing::error!(%refusal, "calls keep the directory they have"),
+        }
+    }
+
+    fn write_last_good(&mut self) {
+        self.looks = 0;
+        let Some(file) = self.thread.last_good.clone().filter(|_| self.unwritten) else { return };
+        // One at a time; the store answers meanwhile: what is written cannot change any more.
+        self.end_writer();
+        let followed = self.followed.clone();
+        let write = move || {
+            if let Err(error) = last_good::write(&file, &followed) {
+                tracing::warn!(file = %file.display(), %error, "the last good directory is not written");
+            }
+        };
+        self.writer = Builder::new().name("last-good".to_owned()).spawn(write).ok();
+        self.unwritten = self.writer.is_none();
+    }
+
+    fn end_writer(&mut self) {
+        if self.writer.take().is_some_and(|writer| writer.join().is_err()) {
+            tracing::error!("the writer of the last good directory ended badly");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! A server on a port of its own, over SQLite in a folder that goes with it, and a client that speaks plain HTTP.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use trunkline::api::server::{Served, serve};
+use trunkline::api::{Rates, Site, TokenAuthenticator};
+use trunkline::base::entropy::SeededEntropy;
+use trunkline::base::{Entropy, WallTime};
+use trunkline::route::directory::Directory;
+use trunkline::store::audit::Actor;
+use trunkline::store::refusal::Refusal;
+use trunkline::store::sqlite::SqliteStore;
+use trunkline::store::thread::{StoreHandle, StoreThread};
+use trunkline::store::tokens::{Grant, issue};
+use trunkline::store::writing::writing;
+
+pub fn wall() -> WallTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    WallTime(u64::try_from(since.as_millis()).unwrap())
+}
+
+pub fn entropy() -> Box<dyn Entropy> {
+    let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
+    Box::new(SeededEntropy::new(u64::try_from(seed % (1 << 60)).unwrap()))
+}
+
+pub struct World {
+    pub address: SocketAddr,
+    pub token: String,
+    pub directory: Arc<ArcSwap<Directory>>,
+    handle: StoreHandle,
+    thread: Option<JoinHandle<()>>,
+    _runtime: Runtime,
+    /// Goes with the world.
+    _folder: TempDir,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("{self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    pub fn code(&self) -> String {
+        let code = self.json()["error"]["code"].as_str().unwrap().to_owned();
+        assert_eq!(self.header("X-Error-Code"), Some(code.as_str()));
+        code
+    }
+}
+
+impl World {
+    pub fn new() -> World {
+        World::with_rates(Rates::new(1_000_000, 1_000_000))
+    }
+
+    pub fn with_rates(rates: Rates) -> World {
+        let folder = TempDir::new().unwrap();
+        let mut store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
+        let mut entropy_now = entropy();
+        let token = writing(&mut store, &Actor::default(), wall(), |writing| {
+            issue(writing, &Grant::everything("tester"), &mut *entropy_now)
+        });
+        let directory = Arc::new(ArcSwap::from_pointee(Directory::default()));
+        let seen = directory.clone();
+        let thread = StoreThread {
+            store: Box::new(store),
+            clock: wall,
+            sink: Box::new(move |followed| seen.store(followed.directory.clone())),
+            last_good: Some(folder.path().join("directory.json")),
+        };
+        let (handle, thread) = thread.spawn().unwrap();
+        let site = Site {
+            authenticator: Box::new(TokenAuthenticator),
+            rates,
+            directory: directory.clone(),
+            custom_header: Some("X-Operator-Content".to_owned()),
+        };
+        let served = Served { site: Arc::new(site), store: handle.clone(), clock: wall, entropy };
+        let runtime = Runtime::new().unwrap();
+        let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = socket.local_addr().unwrap();
+        runtime.spawn(serve(socket, None, served));
+        World {
+            address,
+            token: token.unwrap(),
+            directory,
+            handle,
+            thread: Some(thread),
+            _runtime: runtime,
+            _folder: folder,
+        }
+    }
+
+    /// A further token.
+    pub fn token(&self, grant: Grant) -> String {
+        self.on_store(move |store| {
+            writing(store, &Actor::default(), wall(), |writing| issue(writing, &grant, &mut *entropy()))
+        })
+        .unwrap()
+    }
+
+    pub fn on_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut dyn trunkline::store::rows::Store) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        self.handle.submit(Box::new(move |store| tell.send(work(store)).unwrap())).unwrap();
+        told.recv().unwrap()
+    }
+
+    /// One request with the first token.
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let token = format!("Bearer {}", self.token);
+        let mut all = vec![("Authorization", token.as_str())];
+        all.extend_from_slice(headers);
+        self.ask_as(method, path, &all, body)
+    }
+
+    pub fn ask_as(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        let mut head = format!(
+            "{method} /api/v1{path} HTTP/1.1\r\nHost: sbc\r\nConnection: close\r\nContent-Length: {}\r\n",
+            body.len()
+        );
+        for (name, value) in headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+        // A server that refuses a large body early closes before all of it is written.
+        let _ = stream.write_all(body);
+        let mut octets = Vec::new();
+        let _ = stream.read_to_end(&mut octets);
+        answer_of(&String::from_utf8_lossy(&octets))
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path, &[], b"")
+    }
+
+    pub fn put(&self, path: &str, body: Value) -> Answer {
+        self.send("PUT", path, &[], body)
+    }
+
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Value) -> Answer {
+        let mut all = vec![("Content-Type", "application/json")];
+        all.extend_from_slice(headers);
+        self.ask(method, path, &all, body.to_string().as_bytes())
+    }
+
+    /// Account `acme` with the service zoom, carrier `north`.
+    pub fn stocked() -> World {
+        let world = World::new();
+        let services = json!({ "zoom": { "enabled": true } });
+        assert_eq!(world.put("/accounts/acme", json!({ "services": services })).status, 201);
+        assert_eq!(world.put("/accounts/zoo", json!({ "services": services })).status, 201);
+        assert_eq!(world.put("/carriers/north", json!({ "displayName": "North" })).status, 201);
+        world
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.handle.end();
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+fn answer_of(text: &str) -> Answer {
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((text, ""));
+    let mut lines = head.lines();
+    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok());
+    let headers = lines.filter_map(|line| line.split_once(": ")).map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
+    Answer { status: status.unwrap_or(0), headers, text: body.to_owned() }
+}
