@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Read, Write};
+use std::mem;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,6 +18,9 @@ use crate::sip::flow::{Flow, TransmitFailure};
 
 /// Pieces handed to the kernel (or to TLS) in one call.
 const PIECES: usize = 16;
+/// Written requests that a connection remembers, to tell of them when it breaks: those of the last second of a busy
+/// connection. The oldest is forgotten first; its transaction then waits for timer B or F.
+const REMEMBERED: usize = 1024;
 
 /// One connection that is up.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ struct Channel {
     tls: Option<Box<TlsSession>>,
     waiting: VecDeque<Waiting>,
     octets: usize,
+    /// Requests that were written, oldest first. Which of them have been answered only the engine knows.
+    written: VecDeque<TransmitId>,
     /// `Some`: no more is written; the task ends with this outcome.
     end: Option<ConnectionOutcome>,
 }
@@ -45,7 +51,26 @@ struct Channel {
 struct Waiting {
     /// `None`: the shell's own answer; nobody is told when it is lost.
     id: Option<TransmitId>,
+    says: Says,
     bytes: Bytes,
+}
+
+/// What a message is to its far end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    /// A request: its answer is owed, and will not come when the connection breaks.
+    Asks,
+    /// A response, a keep-alive: nothing is owed.
+    Tells,
+}
+
+/// What became of the messages of a connection that has ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// Never left, or in part.
+    pub unsent: Vec<TransmitId>,
+    /// Requests that left. The answered ones among them are nobody's any more.
+    pub written: VecDeque<TransmitId>,
 }
 
 /// What [`Connection::push`] did.
@@ -80,7 +105,7 @@ pub enum Stream {
 impl Connection {
     /// `tls`: the session after its handshake. `limit`: octets that may wait to be written.
     pub fn new(flow: Flow, socket: OwnedWriteHalf, tls: Option<Box<TlsSession>>, limit: usize) -> Self {
-        let channel = Channel { tls, waiting: VecDeque::new(), octets: 0, end: None };
+        let channel = Channel { tls, waiting: VecDeque::new(), octets: 0, written: VecDeque::new(), end: None };
         Connection {
             flow,
             socket,
@@ -104,7 +129,7 @@ impl Connection {
             return Pushed::Refused(TransmitFailure::Congested);
         }
         channel.octets += bytes.len();
-        channel.waiting.push_back(Waiting { id, bytes });
+        channel.waiting.push_back(Waiting { id, says: Says::of(&bytes), bytes });
         self.used.store(true, Ordering::Relaxed);
         if channel.waiting.len() == 1 { Pushed::First } else { Pushed::Behind }
     }
@@ -195,8 +220,8 @@ impl Connection {
         self.socket.writable().await
     }
 
-    /// Says goodbye (TLS close_notify, FIN) and returns the messages that never left.
-    pub fn finish(&self, outcome: ConnectionOutcome) -> Vec<TransmitId> {
+    /// Says goodbye (TLS close_notify, FIN) and returns the messages that never left or may not be answered.
+    pub fn finish(&self, outcome: ConnectionOutcome) -> Lost {
         let mut channel = self.lock();
         channel.end.get_or_insert(outcome);
         if let Some(tls) = channel.tls.as_mut() {
@@ -204,11 +229,12 @@ impl Connection {
         }
         // Best effort: the far end may be gone already.
         let _ = channel.write(&self.socket);
-        let lost = channel.waiting.drain(..).filter_map(|waiting| waiting.id).collect();
+        let unsent = channel.waiting.drain(..).filter_map(|waiting| waiting.id).collect();
+        let written = mem::take(&mut channel.written);
         channel.octets = 0;
         drop(channel);
         let _ = socket2::SockRef::from(self.socket.as_ref()).shutdown(std::net::Shutdown::Write);
-        lost
+        Lost { unsent, written }
     }
 
     fn lock(&self) -> MutexGuard<'_, Channel> {
@@ -269,8 +295,25 @@ impl Channel {
                 return;
             }
             left -= front.bytes.len();
-            self.waiting.pop_front();
+            if let Some(whole) = self.waiting.pop_front() {
+                self.remember(&whole);
+            }
         }
+    }
+
+    fn remember(&mut self, whole: &Waiting) {
+        if let (Some(id), Says::Asks) = (whole.id, whole.says) {
+            if self.written.len() == REMEMBERED {
+                self.written.pop_front();
+            }
+            self.written.push_back(id);
+        }
+    }
+}
+
+impl Says {
+    fn of(octets: &[u8]) -> Says {
+        if octets.starts_with(b"SIP/2.0 ") { Says::Tells } else { Says::Asks }
     }
 }
 

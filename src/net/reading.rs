@@ -66,8 +66,12 @@ pub async fn run(shared: Arc<Shared>, connection: Arc<Connection>, read: OwnedRe
     shared.counters.connections.add(outcome);
     shared.counters.open.fetch_sub(1, Ordering::Relaxed);
     let failure = failure_of(outcome);
-    for id in lost {
+    for id in lost.unsent {
         shared.fail(id, failure);
+    }
+    // RFC 3261 8.1.3.1: the answer of a request that left on a connection that broke is not waited for.
+    for id in lost.written {
+        shared.sink.report(News::TransmitFailed(id, failure));
     }
     shared.sink.report(News::FlowClosed(connection.flow.id));
     tracing::debug!(flow = connection.flow.id.0, remote = %connection.flow.remote, ?outcome, "connection closed");

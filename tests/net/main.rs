@@ -6,6 +6,7 @@ mod datagrams;
 mod dialling;
 mod handshakes;
 mod hostile_names;
+mod cuts;
 mod keep_alive;
 mod names;
 mod reuse;
