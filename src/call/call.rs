@@ -51,7 +51,8 @@ timer_kind! {
         Progress,
         /// A party must be asked again after a glare (RFC 3261 14.1).
         Again,
-        /// The longest a call may last: the smaller `max_duration_s` of both trunks.
+        /// The longest a call may last: the smaller `max_duration_s` of both trunks, from the answer, or from when a party
+        /// was exchanged for another.
         MaxDuration,
         /// The last resort of a call that is being released.
         ReleaseGuard,

@@ -38,7 +38,8 @@ impl Established {
     }
 
     /// `leg` stands where the leg of `side` stood, and is joined with the other party; the old leg leaves. The party that
-    /// stays keeps port, key and SSRC (MD-126).
+    /// stays keeps port, key and SSRC (MD-126). Those who now talk may do so for the smaller `max_duration_s` of their two
+    /// trunks, counted from here: what the old party's trunk allowed went with it.
     pub(super) fn take_place(
         &mut self,
         common: &mut Common,
@@ -54,6 +55,8 @@ impl Established {
         staying.media.stop_ringing(work);
         place.media.media.answered();
         media_end::join(&mut staying.media, &mut place.media, work);
+        let longest = staying.trunk.timers.max_duration.min(place.trunk.timers.max_duration);
+        common.timers.set(CallTimer::MaxDuration, work.now.instant + longest);
         if self.untold.take_if(|untold| *untold == side).is_some() {
             common.timers.stop(CallTimer::Again);
         }
