@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::cancelling::Cancelling;
 use super::cause::Cause;
-use super::compose::Inside;
+use super::compose::{Carried, Inside};
 use super::effect::{Branch, Work};
 use super::leg::{Leg, Pending};
 use super::proof::{Challenge, Credentials};
@@ -13,7 +13,7 @@ use crate::dialog::session_timer::{Said, SessionTimer};
 use crate::media::dtmf::HeardDigit;
 use crate::route::methods::ReinviteAs;
 use crate::sip::flow::Flow;
-use crate::sip::{Method, Response, Status};
+use crate::sip::{Method, Name, Response, Status};
 
 /// How a party is asked to change the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +166,21 @@ impl Leg {
         let uri = self.dialog.request_path().uri;
         let challenge = Challenge { response, flow, trunk: &self.trunk, sent_to: &self.hop };
         self.proof.answer(&challenge, method, &uri, work)
+    }
+
+    /// The same for a request that somebody else keeps: `carried` goes again with credentials.
+    pub fn prove_carried(
+        &mut self,
+        carried: &Carried,
+        response: &Response,
+        flow: Flow,
+        work: &mut Work<'_>,
+    ) -> Option<Branch> {
+        let credentials = self.credentials(&carried.method, response, flow, work)?;
+        let mut proven = carried.clone();
+        let field = |(name, value): (Name, Vec<u8>)| (Bytes::from_static(name.as_str().as_bytes()), value.into());
+        proven.headers.extend(credentials.into_iter().map(field));
+        Some(self.ask_with_proof(&Inside::Carried(&proven), work))
     }
 
     fn asked(&self, branch: &Branch) -> Option<Asked> {

@@ -13,8 +13,10 @@ use super::leg::Pending;
 use super::media_end::{self, MediaEnd};
 use super::negotiate::{AudioPlan, RemoteOffer};
 use super::own_address::OwnAddress;
+use super::proof::is_challenge;
 use super::record::Side;
 use super::screening;
+use crate::sip::flow::Flow;
 use crate::sip::{Request, Response, Status};
 
 /// Seconds a refused offer is asked to wait at most (RFC 3311 5.2: 0 to 10, by chance).
@@ -26,6 +28,8 @@ pub(super) struct Updating {
     /// Who was asked.
     to: Side,
     branch: Branch,
+    /// What it offers.
+    body: Bytes,
     /// To tag of the fork that asks or is asked; `None`: we ask the caller.
     fork: Option<Bytes>,
     /// Whose offer it carries; `None`: ours, after another fork described itself (PF-143).
@@ -108,9 +112,9 @@ impl Hunting {
             Side::Callee => self.update_caller(common, &offer.plan, work),
         };
         match crosses {
-            Some(branch) => {
+            Some((branch, body)) => {
                 let fork = self.heard_fork();
-                self.updating = Some(Updating { to: side.other(), branch, fork, asked: Some((asked, offer)) });
+                self.updating = Some(Updating { to: side.other(), branch, body, fork, asked: Some((asked, offer)) });
             }
             None => self.answer_early(common, side, &asked, &offer, work),
         }
@@ -124,8 +128,9 @@ impl Hunting {
         }
     }
 
-    /// Sends UPDATE with this plan to the fork that is heard. `None`: it is not agreed on a session, or takes none.
-    fn update_callee(&mut self, plan: &AudioPlan, work: &mut Work<'_>) -> Option<Branch> {
+    /// Sends UPDATE with this plan to the fork that is heard; its branch and body. `None`: it is not agreed on a session,
+    /// or takes none.
+    fn update_callee(&mut self, plan: &AudioPlan, work: &mut Work<'_>) -> Option<(Branch, Bytes)> {
         let Attempt::Inviting(inviting) = &mut self.attempt else { return None };
         let heard = inviting.described.last()?;
         let fork = inviting.forks.get(heard)?;
@@ -135,17 +140,17 @@ impl Hunting {
         inviting.moves();
         let body = inviting.media.media.write_offer(plan).ok()?;
         let fork = inviting.forks.get_mut(inviting.described.last()?)?;
-        fork.update(&inviting.invite, &body, work)
+        Some((fork.update(&inviting.invite, &body, work)?, body))
     }
 
     /// The same to the caller, whose PRACK has come.
-    fn update_caller(&mut self, common: &mut Common, plan: &AudioPlan, work: &mut Work<'_>) -> Option<Branch> {
+    fn update_caller(&mut self, common: &mut Common, plan: &AudioPlan, work: &mut Work<'_>) -> Option<(Branch, Bytes)> {
         let is_agreed = self.session == Session::Agreed && !common.caller.withholds_answer();
         if !is_agreed || !common.caller.takes_update() || matches!(self.attempt, Attempt::Answered(_)) {
             return None;
         }
         let body = common.caller.media.media.write_offer(plan).ok()?;
-        Some(common.caller.update(&body, work))
+        Some((common.caller.update(&body, work), body))
     }
 
     /// PF-143: a caller that is agreed on a session hears by UPDATE that another fork's media counts now.
@@ -153,8 +158,8 @@ impl Hunting {
         if self.updating.is_some() || !self.says_more(&common.caller.media.media, plan) {
             return;
         }
-        if let Some(branch) = self.update_caller(common, plan, work) {
-            self.updating = Some(Updating { to: Side::Caller, branch, fork: None, asked: None });
+        if let Some((branch, body)) = self.update_caller(common, plan, work) {
+            self.updating = Some(Updating { to: Side::Caller, branch, body, fork: None, asked: None });
         }
     }
 
@@ -209,8 +214,12 @@ impl Hunting {
         common: &mut Common,
         branch: &Branch,
         response: &Response,
+        flow: Flow,
         work: &mut Work<'_>,
     ) -> State {
+        if is_challenge(response) && self.proves_update(common, branch, response, flow, work) {
+            return State::Hunting(Box::new(self));
+        }
         let ours = |updating: &mut Updating| updating.branch == *branch && response.status.is_final();
         let Some(updating) = self.updating.take_if(ours) else { return State::Hunting(Box::new(self)) };
         if response.status.is_success() {
@@ -219,6 +228,34 @@ impl Hunting {
             self.not_updated(common, &updating, response.status, work);
         }
         self.answer_if_ready(common, work)
+    }
+
+    /// An UPDATE of ours was challenged. True when it went again, with credentials.
+    fn proves_update(
+        &mut self,
+        common: &mut Common,
+        branch: &Branch,
+        response: &Response,
+        flow: Flow,
+        work: &mut Work<'_>,
+    ) -> bool {
+        let Some(updating) = self.updating.as_mut().filter(|updating| updating.branch == *branch) else { return false };
+        let again = match (updating.to, &mut self.attempt, &updating.fork) {
+            (Side::Caller, ..) => common.caller.update_again(&updating.body, response, flow, work),
+            (Side::Callee, Attempt::Inviting(inviting), Some(tag)) => inviting
+                .forks
+                .get_mut(tag)
+                .and_then(|fork| fork.update_again(&mut inviting.invite, &updating.body, response, flow, work)),
+            (Side::Callee, Attempt::Answered(answered), _) => {
+                answered.callee.update_again(&updating.body, response, flow, work)
+            }
+            (Side::Callee, ..) => None,
+        };
+        let goes_again = again.is_some();
+        if let Some(again) = again {
+            updating.branch = again;
+        }
+        goes_again
     }
 
     /// No answer came to an UPDATE of ours. True when it was one.

@@ -100,13 +100,47 @@ impl Fork {
 
     /// Sends UPDATE with `offer`; its branch is returned. `None`: it has had too many requests of ours.
     pub fn update(&mut self, invite: &OutgoingInvite, offer: &[u8], work: &mut Work<'_>) -> Option<Branch> {
+        self.send_update(invite, offer, &Credentials::new(), work)
+    }
+
+    /// The same with credentials, after a challenge; `None` when it must not.
+    pub fn update_again(
+        &mut self,
+        invite: &mut OutgoingInvite,
+        offer: &[u8],
+        response: &Response,
+        flow: Flow,
+        work: &mut Work<'_>,
+    ) -> Option<Branch> {
+        let credentials = self.credentials(invite, &Method::Update, response, flow, work)?;
+        self.send_update(invite, offer, &credentials, work)
+    }
+
+    fn send_update(
+        &mut self,
+        invite: &OutgoingInvite,
+        offer: &[u8],
+        credentials: &Credentials,
+        work: &mut Work<'_>,
+    ) -> Option<Branch> {
         if self.sent >= EARLY_REQUESTS {
             return None;
         }
         let branch = work.branch();
-        let what = Inside::Update(Some(offer), &Credentials::new());
-        self.request(invite, Method::Update, branch.clone(), &what, work);
+        self.request(invite, Method::Update, branch.clone(), &Inside::Update(Some(offer), credentials), work);
         Some(branch)
+    }
+
+    fn credentials(
+        &self,
+        invite: &mut OutgoingInvite,
+        method: &Method,
+        response: &Response,
+        flow: Flow,
+        work: &mut Work<'_>,
+    ) -> Option<Credentials> {
+        let challenge = Challenge { response, flow, trunk: &invite.trunk, sent_to: &self.hop };
+        invite.proof.answer(&challenge, method, &self.dialog.request_path().uri, work)
     }
 
     fn request(
@@ -152,9 +186,7 @@ impl Fork {
     ) -> bool {
         let Some((_, rack)) = self.pracks.iter().find(|(open, _)| open == branch).cloned() else { return false };
         self.acknowledged(branch);
-        let challenge = Challenge { response, flow, trunk: &invite.trunk, sent_to: &self.hop };
-        let uri = self.dialog.request_path().uri;
-        match invite.proof.answer(&challenge, &Method::Prack, &uri, work) {
+        match self.credentials(invite, &Method::Prack, response, flow, work) {
             Some(credentials) if self.sent < EARLY_REQUESTS => {
                 self.send_prack(invite, rack, &credentials, work);
                 true

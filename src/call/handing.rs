@@ -116,12 +116,9 @@ impl Established {
         let Some(mut handed) = self.take_handed(branch) else { return State::Established(self) };
         let (sender, other) = self.legs(common, handed.from);
         if is_challenge(response)
-            && let Some(credentials) = other.credentials(&handed.carried.method, response, flow, work)
+            && let Some(again) = other.prove_carried(&handed.carried, response, flow, work)
         {
-            let value = |(name, value): (Name, Vec<u8>)| (Bytes::from_static(name.as_str().as_bytes()), value.into());
-            let mut proven = handed.carried.clone();
-            proven.headers.extend(credentials.into_iter().map(value));
-            handed.branch = other.ask_with_proof(&Inside::Carried(&proven), work);
+            handed.branch = again;
             self.handed.push(handed);
             return State::Established(self);
         }

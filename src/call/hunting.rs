@@ -237,7 +237,7 @@ impl Hunting {
             inviting.prack_answered(branch, response, flow, work);
         }
         if response.cseq.method == Method::Update {
-            return self.update_answered(common, branch, response, work);
+            return self.update_answered(common, branch, response, flow, work);
         }
         if response.cseq.method != Method::Invite || common.loser_response(branch, response, flow, work) {
             return State::Hunting(Box::new(self));

@@ -27,7 +27,7 @@ use crate::route::media::TrunkDtmf;
 use crate::route::trunk::Trunk;
 use crate::sip::auth::KeptNonces;
 use crate::sip::flow::{Destination, Flow, Target};
-use crate::sip::{Host, Message, Method, Request, ResponseHead, Status, Uri};
+use crate::sip::{Host, Message, Method, Request, Response, ResponseHead, Status, Uri};
 use crate::transaction::{AcceptedAction, AcceptedRetransmission, TimerValues};
 
 /// A request of a peer that we have not answered finally yet.
@@ -189,8 +189,19 @@ impl Leg {
 
     /// Sends UPDATE with `offer` before the answer; its branch is returned.
     pub fn update(&mut self, offer: &[u8], work: &mut Work<'_>) -> Branch {
-        let cseq = self.dialog.next_cseq();
-        self.request(Method::Update, cseq, &Inside::Update(Some(offer), &Credentials::new()), work)
+        self.ask(&Inside::Update(Some(offer), &Credentials::new()), work)
+    }
+
+    /// The same with credentials, after a challenge; `None` when it must not.
+    pub fn update_again(
+        &mut self,
+        offer: &[u8],
+        response: &Response,
+        flow: Flow,
+        work: &mut Work<'_>,
+    ) -> Option<Branch> {
+        let credentials = self.credentials(&Method::Update, response, flow, work)?;
+        Some(self.ask_with_proof(&Inside::Update(Some(offer), &credentials), work))
     }
 
     /// Acknowledges the 2xx to our INVITE with `branch` and `cseq`.

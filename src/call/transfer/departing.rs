@@ -193,10 +193,17 @@ impl Leaver {
             }
         } else if is_challenge(response) && self.leg.prove(branch, response, flow, work).is_some() {
             // The BYE went again, with credentials.
+        } else if is_challenge(response) && self.proves_report(branch, response, flow, work) {
+            // So did the NOTIFY.
         } else if response.status.is_final() {
             self.reported(branch, Some(response.status), work);
             self.leg.bye_done(branch);
         }
+    }
+
+    fn proves_report(&mut self, branch: &Branch, response: &Response, flow: Flow, work: &mut Work<'_>) -> bool {
+        let Leaver { leg, reports, .. } = self;
+        reports.as_mut().is_some_and(|reports| reports.prove(branch, response, flow, leg, work))
     }
 
     /// MD-147: a transferor that knows ends its leg itself; one that does not is ended.

@@ -28,6 +28,7 @@ use super::established::Established;
 use super::event::CallEvent;
 use super::exchange::Exchange;
 use super::leg::Leg;
+use super::proof::is_challenge;
 use super::record::{LegMediaCounts, Side, TransferKind, TransferRecord};
 use crate::base::WallTime;
 use crate::base::ids::TransactionId;
@@ -160,11 +161,17 @@ impl Established {
             CallInput::Resolved(resolution) => {
                 self.sought(common, work, |seeking, common, work| seeking.resolved(common, resolution, work))
             }
-            CallInput::Response { branch, response, .. } if self.reports_by(&branch) => {
+            CallInput::Response { branch, response, flow, .. } if self.reports_by(&branch) => {
+                if is_challenge(&response) && self.proves_report(common, &branch, &response, flow, work) {
+                    return Turn::Done(State::Established(self));
+                }
                 self.reported(common, &branch, Some(response.status), work)
             }
             CallInput::Failed { branch, .. } if self.reports_by(&branch) => self.reported(common, &branch, None, work),
-            CallInput::Response { branch, response, .. } if self.moves.passing.awaits(&branch) => {
+            CallInput::Response { branch, response, flow, .. } if self.moves.passing.awaits(&branch) => {
+                if is_challenge(&response) && self.proves_passed(common, &branch, &response, flow, work) {
+                    return Turn::Done(State::Established(self));
+                }
                 self.passed(common, &branch, response.status, work)
             }
             CallInput::Failed { branch, .. } if self.moves.passing.awaits(&branch) => {

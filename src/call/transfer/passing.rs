@@ -12,7 +12,8 @@ use crate::call::established::{Established, respond};
 use crate::call::leg::Pending;
 use crate::call::record::Side;
 use crate::dialog::refer;
-use crate::sip::{Method, Name, Request, Status};
+use crate::sip::flow::Flow;
+use crate::sip::{Method, Name, Request, Response, Status};
 
 /// Fields of a REFER that cross.
 const OF_REFER: [&[u8]; 5] = [b"Refer-To", b"Referred-By", b"Refer-Sub", b"User-to-User", b"Target-Dialog"];
@@ -34,7 +35,7 @@ struct Passed {
     asked: Pending,
     /// Who asked.
     by: Side,
-    method: Method,
+    carried: Carried,
 }
 
 impl Passing {
@@ -92,7 +93,7 @@ impl Established {
         };
         let headers = OF_REFER.into_iter().flat_map(fields).collect();
         let carried = Carried { method: Method::Refer, headers, body: None };
-        self.pass(common, asked.side, pending, &carried, work);
+        self.pass(common, asked.side, pending, carried, work);
         let there = self.leg(common, asked.side.other()).dialog.last_cseq();
         let known = &mut self.moves.passing.subscriptions;
         if known.len() < PASSED_REQUESTS {
@@ -124,18 +125,44 @@ impl Established {
         let kind = text(Name::ContentType).map(|kind| String::from_utf8_lossy(&kind).into_owned());
         let body = kind.map(|kind| (kind, message.body()));
         let carried = Carried { method: Method::Notify, headers, body };
-        self.pass(common, asked.side, pending, &carried, work);
+        self.pass(common, asked.side, pending, carried, work);
         State::Established(self)
     }
 
-    fn pass(&mut self, common: &mut Common, by: Side, asked: Pending, carried: &Carried, work: &mut Work<'_>) {
+    fn pass(&mut self, common: &mut Common, by: Side, asked: Pending, carried: Carried, work: &mut Work<'_>) {
         let full = self.moves.passing.out.len() >= PASSED_REQUESTS;
         let (leg, other) = self.legs(common, by);
         if full || other.is_over() {
             return respond(&asked, Status::REQUEST_PENDING, leg, work);
         }
-        let branch = other.ask(&Inside::Carried(carried), work);
-        self.moves.passing.out.push(Passed { branch, asked, by, method: carried.method.clone() });
+        let branch = other.ask(&Inside::Carried(&carried), work);
+        self.moves.passing.out.push(Passed { branch, asked, by, carried });
+    }
+
+    /// The other party wants to know who asks. True when the request went again, with credentials: the subscription of a
+    /// REFER has the number of the one that is taken (RFC 3515 2.4.6).
+    pub(super) fn proves_passed(
+        &mut self,
+        common: &mut Common,
+        branch: &Branch,
+        response: &Response,
+        flow: Flow,
+        work: &mut Work<'_>,
+    ) -> bool {
+        let mut out = std::mem::take(&mut self.moves.passing.out);
+        let again = out.iter_mut().find(|passed| passed.branch == *branch).and_then(|passed| {
+            let (_, other) = self.legs(common, passed.by);
+            passed.branch = other.prove_carried(&passed.carried, response, flow, work)?;
+            Some((passed.by.other(), &passed.carried.method, other.dialog.last_cseq()))
+        });
+        if let Some((asked, &Method::Refer, there)) = again {
+            let before = response.cseq.number;
+            let of = self.moves.passing.subscriptions.iter_mut().find(|known| known.0 == asked && known.1 == before);
+            of.into_iter().for_each(|known| known.1 = there);
+        }
+        let goes_again = again.is_some();
+        self.moves.passing.out = out;
+        goes_again
     }
 
     /// The other party has answered, or never will.
@@ -148,11 +175,11 @@ impl Established {
     ) -> State {
         let place = self.moves.passing.out.iter().position(|passed| passed.branch == *branch);
         let Some(place) = place.filter(|_| status.is_final()) else { return State::Established(self) };
-        let Passed { asked, by, method, .. } = self.moves.passing.out.swap_remove(place);
-        let status = match (status.code(), method) {
+        let Passed { asked, by, carried, .. } = self.moves.passing.out.swap_remove(place);
+        let status = match (status.code(), carried.method) {
             (200..=299, Method::Refer) => Status::ACCEPTED,
             (200..=299, _) => Status::OK,
-            // A challenge to us is never handed on.
+            // A challenge to us is never handed on; what could be proven was.
             (300..=399 | 401 | 407, _) => Status::DECLINE,
             _ => status,
         };

@@ -22,7 +22,8 @@ use crate::call::transfer::reports::{Heard, Reports};
 use crate::dialog::refer::{BadRefer, Refer, ReferSub};
 use crate::route::transfer::{ReferPolicy, ReferTarget};
 use crate::route::trunk::Trunk;
-use crate::sip::{Host, Name, NameAddr, Request, Status, Uri};
+use crate::sip::flow::Flow;
+use crate::sip::{Host, Name, NameAddr, Request, Response, Status, Uri};
 
 /// Why a REFER is not taken.
 enum Refused {
@@ -217,6 +218,23 @@ impl Established {
             reports.tell(status, self.legs(common, side).0, work);
         }
         self.moves.reports = all;
+    }
+
+    /// A NOTIFY was challenged. True when it went again, with credentials.
+    pub(super) fn proves_report(
+        &mut self,
+        common: &mut Common,
+        branch: &Branch,
+        response: &Response,
+        flow: Flow,
+        work: &mut Work<'_>,
+    ) -> bool {
+        let mut all = std::mem::take(&mut self.moves.reports);
+        let mut asked = all.iter_mut().filter(|(_, reports)| reports.awaits(branch));
+        let goes_again =
+            asked.any(|(side, reports)| reports.prove(branch, response, flow, self.legs(common, *side).0, work));
+        self.moves.reports = all;
+        goes_again
     }
 
     /// A NOTIFY had its final answer, or will have none: the transfer goes on in any case.

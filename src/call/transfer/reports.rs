@@ -8,7 +8,8 @@ use crate::call::compose::{Carried, Inside};
 use crate::call::effect::{Branch, Work};
 use crate::call::leg::Leg;
 use crate::dialog::refer::{self, SubscriptionState};
-use crate::sip::{Method, Name, Status};
+use crate::sip::flow::Flow;
+use crate::sip::{Method, Name, Response, Status};
 
 /// Seconds a subscription may last, as it is told: the INVITE ends before it (timer C and `no_answer_s` are 3 minutes).
 const EXPIRES_S: u32 = 180;
@@ -75,6 +76,23 @@ impl Reports {
             headers: vec![field(Name::Event, self.event.clone()), field(Name::SubscriptionState, state.value())],
             body: Some((refer::SIPFRAG.to_owned(), refer::sipfrag(status).into())),
         }
+    }
+
+    /// A challenge to a NOTIFY of these reports: it goes again with credentials. False when it must not.
+    pub fn prove(
+        &mut self,
+        branch: &Branch,
+        response: &Response,
+        flow: Flow,
+        leg: &mut Leg,
+        work: &mut Work<'_>,
+    ) -> bool {
+        let Some((_, status)) = self.out.as_ref().filter(|(out, _)| out == branch) else { return false };
+        let status = *status;
+        let again = leg.prove_carried(&self.notify(status), response, flow, work);
+        let goes_again = again.is_some();
+        self.out = again.map(|branch| (branch, status)).or_else(|| self.out.take());
+        goes_again
     }
 
     /// A final answer to a NOTIFY, or `None`: it will never have one. `None` when the branch is not of these reports.

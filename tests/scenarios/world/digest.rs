@@ -72,6 +72,8 @@ fn sum(method: &str, uri: &str, nonce: &str, cnonce: &str, nc: u8, password: &st
         "UPDATE" => rsip::Method::Update,
         "INFO" => rsip::Method::Info,
         "MESSAGE" => rsip::Method::Message,
+        "NOTIFY" => rsip::Method::Notify,
+        "REFER" => rsip::Method::Refer,
         other => panic!("no scenario signs {other}"),
     };
     let uri = rsip::Uri::try_from(uri).expect("a URI");
