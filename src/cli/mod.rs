@@ -10,9 +10,11 @@ pub mod check;
 #[cfg(feature = "lab")]
 pub mod demo;
 pub mod exit;
+pub mod import;
 pub mod profiles;
 pub mod run;
 
+use crate::store::import::{Mode, NumberType, Options, Strictness};
 use exit::Exit;
 
 /// Where the configuration is when nobody says otherwise.
@@ -35,6 +37,8 @@ enum Command {
     /// Place calls through a daemon on this machine's loopback, against a lab platform and a lab carrier.
     #[cfg(feature = "lab")]
     Demo(DemoArguments),
+    /// Import phone numbers from a CSV file into the store: PhoneNumber.csv, a single column Numbers, or our own layout.
+    Import(ImportArguments),
     /// Show the built-in peer profiles, or one of them.
     Profiles {
         /// The profile to show.
@@ -47,6 +51,86 @@ struct ConfigFile {
     /// The configuration file.
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
     config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct ImportArguments {
+    /// The CSV file, at most 2 MiB and 10,000 rows.
+    file: PathBuf,
+    /// The configuration file; it names the store by node.state_dir.
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+    /// Validate only; change nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Account of the numbers, where no column names one.
+    #[arg(long, value_name = "A")]
+    account: Option<String>,
+    /// Carrier of the numbers, where no column names one.
+    #[arg(long, value_name = "C")]
+    carrier: Option<String>,
+    /// Country of the numbers: ISO 3166, two letters.
+    #[arg(long, value_name = "DE")]
+    country: Option<String>,
+    /// Kind of the numbers: local, tollFree, mobile, shortCode, other.
+    #[arg(long = "type", value_name = "KIND", default_value = "local", value_parser = kind_of_number)]
+    kind: NumberType,
+    /// A service the numbers are used with; may be given more than once.
+    #[arg(long = "service", value_name = "S")]
+    services: Vec<String>,
+    /// Contents of the custom header.
+    #[arg(long, value_name = "TEXT")]
+    custom_header: Option<String>,
+    /// What becomes of numbers that exist, and of those that do not.
+    #[arg(long, value_enum, default_value_t = ImportMode::Upsert)]
+    mode: ImportMode,
+    /// Take what the vendor's own import refuses (unquoted numbers, Yes and No) with a warning.
+    #[arg(long)]
+    lenient: bool,
+    /// Numbers may receive calls, where no column says so.
+    #[arg(long)]
+    inbound: bool,
+    /// Numbers may make calls, where no column says so.
+    #[arg(long)]
+    outbound: bool,
+    /// Order or ticket the numbers belong to.
+    #[arg(long, value_name = "T")]
+    ticket: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum ImportMode {
+    Create,
+    Upsert,
+    Delete,
+}
+
+fn kind_of_number(word: &str) -> Result<NumberType, String> {
+    NumberType::from_word(word).ok_or_else(|| "write local, tollFree, mobile, shortCode or other".to_owned())
+}
+
+impl ImportArguments {
+    fn import(self) -> import::ImportOptions {
+        let options = Options {
+            account: self.account,
+            carrier: self.carrier,
+            country: self.country,
+            number_type: self.kind,
+            services: self.services.into_iter().collect(),
+            custom_header: self.custom_header,
+            inbound: self.inbound,
+            outbound: self.outbound,
+            mode: match self.mode {
+                ImportMode::Create => Mode::Create,
+                ImportMode::Upsert => Mode::Upsert,
+                ImportMode::Delete => Mode::Delete,
+            },
+            strictness: if self.lenient { Strictness::Lenient } else { Strictness::Strict },
+            ticket: self.ticket,
+        };
+        let rehearsal = if self.dry_run { import::Rehearsal::Only } else { import::Rehearsal::No };
+        import::ImportOptions { config: self.config, file: self.file, options, rehearsal }
+    }
 }
 
 #[cfg(feature = "lab")]
@@ -92,6 +176,7 @@ fn execute(command: Command) -> Exit {
         }),
         #[cfg(feature = "lab")]
         Command::Demo(arguments) => demo::run(arguments.options()),
+        Command::Import(arguments) => import::run(&arguments.import()),
         Command::Profiles { name } => shown(profiles::run(name.as_deref(), &mut io::stdout()), |found| match found {
             profiles::Shown::Found => Exit::Ok,
             profiles::Shown::Unknown => Exit::Usage,

@@ -12,7 +12,7 @@ use trunkline::store::writing::{Condition, reading, writing};
 
 use super::world::{Answer, World, wall};
 
-fn file(count: usize) -> String {
+pub fn file(count: usize) -> String {
     let rows: String = (0..count).map(|at| format!("\"49305{at:07}\",True,False\r\n")).collect();
     format!("msdyn_phonenumber,msdyn_phoneinboundenabled,msdyn_phoneoutboundenabled\r\n{rows}")
 }

@@ -1,5 +1,6 @@
 //! The provisioning API over HTTP: status, headers, bodies.
 
+mod command;
 mod imports;
 mod world;
 

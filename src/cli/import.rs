@@ -1,0 +1,176 @@
+//! `trunkline import FILE.csv`: the file into the store of this machine's configuration, with the same job that the API makes.
+//!
+//! A running daemon has the same store open: it sees the groups within a second, and goes on with the job when this process
+//! is ended in the middle.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use super::exit::Exit;
+use crate::base::Entropy;
+use crate::config;
+use crate::config::settings::ProvisioningSource;
+use crate::daemon::clock::wall;
+use crate::daemon::entropy::OsEntropy;
+use crate::daemon::provisioning::store_file;
+use crate::store::audit::Actor;
+use crate::store::import::{Checked, FILE_OCTETS, Options, Severity};
+use crate::store::jobs::{self, Job, JobState, Step, Upload};
+use crate::store::refusal::{Code, Refusal};
+use crate::store::sqlite::SqliteStore;
+use crate::store::writing::{Condition, reading, writing};
+
+/// Problems shown; the rest is counted.
+const SHOWN: usize = 50;
+/// Characters of the progress bar.
+const BAR: u64 = 40;
+
+/// What to import, and how.
+#[derive(Clone, Debug)]
+pub struct ImportOptions {
+    pub config: PathBuf,
+    pub file: PathBuf,
+    pub options: Options,
+    pub rehearsal: Rehearsal,
+}
+
+/// Whether anything is changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rehearsal {
+    /// `--dry-run`: validated only.
+    Only,
+    No,
+}
+
+/// Imports; what was found is on standard error, the summary on standard output.
+pub fn run(import: &ImportOptions) -> Exit {
+    let settings = match config::load(&import.config) {
+        Ok(loaded) => loaded.settings,
+        Err(report) => {
+            eprint!("{report}");
+            return Exit::Configuration;
+        }
+    };
+    if settings.provisioning.source != ProvisioningSource::Store {
+        eprintln!("trunkline: an import needs provisioning.source = \"store\" in {}", import.config.display());
+        return Exit::Configuration;
+    }
+    let octets = match octets(&import.file) {
+        Ok(octets) => octets,
+        Err(text) => {
+            eprintln!("trunkline: {}: {text}", import.file.display());
+            return Exit::Usage;
+        }
+    };
+    match imported(&settings.node.state_dir, import, &octets) {
+        Ok(exit) => exit,
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+/// One octet more than is possible is enough to say that there are too many.
+fn octets(file: &Path) -> Result<Vec<u8>, String> {
+    let opened = std::fs::File::open(file).map_err(|error| format!("cannot be read: {error}"))?;
+    let most = u64::try_from(FILE_OCTETS).unwrap_or(u64::MAX).saturating_add(1);
+    let mut octets = Vec::new();
+    std::io::Read::read_to_end(&mut std::io::Read::take(opened, most), &mut octets)
+        .map_err(|error| format!("cannot be read: {error}"))?;
+    Ok(octets)
+}
+
+fn refused(refusal: &Refusal) -> Exit {
+    eprintln!("trunkline: {}", refusal.message);
+    for detail in &refusal.details {
+        eprintln!("  {}: {} [{}]", detail.target, detail.message, detail.code);
+    }
+    match refusal.code {
+        Code::StoreUnavailable => Exit::Taken,
+        Code::Internal => Exit::Internal,
+        _ => Exit::Findings,
+    }
+}
+
+fn imported(state_dir: &Path, import: &ImportOptions, octets: &[u8]) -> Result<Exit, Refusal> {
+    std::fs::create_dir_all(state_dir).map_err(|error| {
+        Refusal::new(Code::StoreUnavailable, format!("{} cannot be made: {error}", state_dir.display()))
+    })?;
+    let file = store_file(state_dir);
+    let unopened = |fault| Refusal::new(Code::StoreUnavailable, format!("{}: {fault}", file.display()));
+    let mut store = SqliteStore::open(&file).map_err(unopened)?;
+    let name = import.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let id = format!("{:011x}{}", wall().0, OsEntropy::new().token(6));
+    let upload = Upload { id, file_name: &name, octets, options: import.options.clone(), scope: None };
+    let checked = reading(&mut store, |rows| jobs::validate(rows, &upload))?;
+    show(&checked);
+    if import.rehearsal == Rehearsal::Only || checked.is_refused() || checked.rows.is_empty() {
+        println!(
+            "{} rows: {} can be imported, {} errors; nothing was changed",
+            checked.total,
+            checked.rows.len(),
+            checked.errors()
+        );
+        return Ok(if checked.errors() == 0 { Exit::Ok } else { Exit::Findings });
+    }
+    let actor = Actor { name: "command line".to_owned(), ..Actor::default() };
+    let job = writing(&mut store, &actor, wall(), |writing| {
+        let (job, _) = jobs::upload(writing, &upload, &actor.name)?;
+        Ok(jobs::run(writing, &job.id, &Condition::None)?.0)
+    })?;
+    let done = follow(&mut store, &actor, &job.id)?;
+    Ok(summed_up(&done))
+}
+
+fn show(checked: &Checked) {
+    for problem in checked.problems.iter().take(SHOWN) {
+        let word = if problem.severity == Severity::Error { "error" } else { "warning" };
+        eprintln!("{word}: {problem}");
+    }
+    match checked.problems.len().saturating_sub(SHOWN) {
+        0 => {}
+        more => eprintln!("and {more} more"),
+    }
+}
+
+/// Applies group after group until the job is over; a daemon that runs beside us may take some of them.
+fn follow(store: &mut SqliteStore, actor: &Actor, id: &str) -> Result<Job, Refusal> {
+    let shows = std::io::stderr().is_terminal();
+    loop {
+        let step = jobs::step(store, actor, wall())?;
+        let (job, _) = reading(store, |rows| jobs::job(rows, id, wall()))?;
+        if shows {
+            draw(&job);
+        }
+        if job.state != JobState::Importing || step == Step::Idle {
+            if shows {
+                eprintln!();
+            }
+            return Ok(job);
+        }
+    }
+}
+
+/// What the bar shows is in the store: rows of groups that were applied.
+fn draw(job: &Job) {
+    let done = job.groups_done.saturating_mul(BAR).checked_div(job.groups).unwrap_or(BAR);
+    let bar: String = (0..BAR).map(|at| if at < done { '#' } else { '.' }).collect();
+    eprint!("\r[{bar}] {} of {} groups of 100", job.groups_done, job.groups);
+    // A terminal that is gone needs no bar.
+    let _ = std::io::stderr().flush();
+}
+
+fn summed_up(job: &Job) -> Exit {
+    let counters = &job.counters;
+    println!(
+        "{} rows: {} created, {} updated, {} unchanged, {} deleted, {} skipped; {} errors, {} warnings; import {}",
+        counters.rows,
+        counters.created,
+        counters.updated,
+        counters.unchanged,
+        counters.deleted,
+        counters.skipped,
+        counters.errors,
+        counters.warnings,
+        job.id
+    );
+    if counters.errors == 0 && job.state == JobState::Completed { Exit::Ok } else { Exit::Findings }
+}
