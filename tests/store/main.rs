@@ -1,5 +1,7 @@
 //! One suite for every store: what holds of SQLite holds of the one in memory.
 
+mod last_good;
+
 use serde_json::json;
 use tempfile::TempDir;
 use trunkline::base::WallTime;
