@@ -459,6 +459,8 @@ mod together {
             "trunks.south.targets[0].port", "leave port out, or write naptr = false";
         naptr_leads_to_srv: "targets = [\"10.2.0.2\"]" => "targets = [{ host = \"a.example\", naptr = true, srv = false }] #!\nsources = [\"10.2.0.2\"]",
             "trunks.south.targets[0].srv", "leave srv out, or write naptr = false";
+        only_datagrams_are_too_small: "listener = \"platform\"" => "listener = \"platform\"\nudp_to_tcp = true #!",
+            "trunks.teams.udp_to_tcp", "has a meaning over UDP only; leave it out";
         datagrams_keep_nothing_alive: "transport = \"udp\"" => "transport = \"udp\"\nkeep_alive_s = 30 #!",
             "listeners.carrier.keep_alive_s", "has a meaning over TCP and TLS only; leave it out";
         a_target_that_is_our_own_listener: "targets = [\"10.2.0.2\"]" => "targets = [\"10.1.0.4:5060\"] #!\nsources = [\"10.2.0.2\"]",

@@ -14,7 +14,7 @@ use crate::dialog::DialogKey;
 use crate::media::plan::{MediaCommand, PortLease};
 use crate::route::health::Way;
 use crate::route::trunk::Trunk;
-use crate::sip::flow::{Destination, Resolve};
+use crate::sip::flow::{Destination, LargeRequests, Resolve};
 use crate::sip::{Method, Response, Status};
 use crate::transaction::TimerValues;
 
@@ -28,6 +28,8 @@ pub struct ClientRequest {
     pub method: Method,
     pub bytes: Bytes,
     pub to: Destination,
+    /// What the trunk says of requests that a datagram should not carry.
+    pub large: LargeRequests,
     pub timers: TimerValues,
     /// For an INVITE that opens a leg: what its second answer, from another fork, is ended by.
     pub opens: Option<Box<OutgoingInvite>>,

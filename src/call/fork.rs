@@ -160,6 +160,7 @@ impl Fork {
             method,
             bytes,
             to: self.hop.clone(),
+            large: invite.trunk.large_requests,
             timers: timer_values(&invite.trunk),
             opens: None,
         })));

@@ -288,6 +288,7 @@ impl Leg {
             method,
             bytes,
             to: self.hop.clone(),
+            large: self.trunk.large_requests,
             timers: timer_values(&self.trunk),
             opens: None,
         })));
@@ -450,8 +451,9 @@ impl Leg {
 /// the port of the URI, since the far port of a connection the peer opened listens to nobody.
 pub fn hop(dialog: &Dialog, trunk: &Trunk, flow: Flow) -> Destination {
     let address = next_hop_address(&dialog.request_path(), flow);
-    let target = Target { transport: flow.transport, address, listener: flow.listener, tls: trunk.tls.clone() };
-    if flow.transport.is_reliable() { Destination::FlowOr(flow, target) } else { Destination::Target(target) }
+    // RFC 3261 18.1.1: that one large request went over TCP says nothing about the next one.
+    let target = Target { transport: trunk.transport, address, listener: flow.listener, tls: trunk.tls.clone() };
+    if trunk.transport.is_reliable() { Destination::FlowOr(flow, target) } else { Destination::Target(target) }
 }
 
 fn next_hop_address(path: &RequestPath, flow: Flow) -> SocketAddr {

@@ -146,6 +146,7 @@ impl OutgoingInvite {
             branch: self.branch.clone(),
             bytes,
             to: self.to.clone(),
+            large: self.trunk.large_requests,
             timers: timer_values(&self.trunk),
             opens: (method == Method::Invite).then(|| Box::new(self.clone())),
             method,
@@ -213,6 +214,7 @@ impl OutgoingInvite {
             method: Method::Bye,
             bytes,
             to,
+            large: self.trunk.large_requests,
             timers: timer_values(&self.trunk),
             opens: None,
         })));

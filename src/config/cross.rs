@@ -13,7 +13,7 @@ use crate::route::media::Security;
 use crate::route::profile::Profile;
 use crate::route::settings::{ListenerSettings, NetworkSettings, RouteSettings, RoutingSettings, TrunkSettings};
 use crate::route::trunk::{ClientCertificate, TargetSpec};
-use crate::sip::flow::Transport;
+use crate::sip::flow::{LargeRequests, Transport};
 
 /// Reports everything that does not fit together.
 pub(super) fn check(doc: &Document, settings: &Settings) {
@@ -119,6 +119,9 @@ fn check_trunk(doc: &Document, routing: &RoutingSettings, trunk: &TrunkSettings)
     match listener.transport {
         Transport::Tls => check_tls_trunk(doc, listener, trunk),
         Transport::Udp | Transport::Tcp => check_plain_trunk(doc, listener, trunk),
+    }
+    if trunk.large_requests == LargeRequests::Tcp && listener.transport != Transport::Udp {
+        doc.error(&at("udp_to_tcp"), "has a meaning over UDP only; leave it out");
     }
     let network = routing.networks.iter().find(|network| network.name == listener.network);
     if let Some(foreign) = network.and_then(|network| foreign_family(&trunk.targets, network.advertise)) {

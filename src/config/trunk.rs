@@ -19,6 +19,7 @@ use crate::base::limits::MUSIC_OCTETS;
 use crate::route::profile::Behaviour;
 use crate::route::settings::TrunkSettings;
 use crate::route::trunk::TargetSpec;
+use crate::sip::flow::LargeRequests;
 
 /// The octets of a music file.
 fn read_music(path: &Path) -> Result<Vec<u8>, String> {
@@ -63,6 +64,7 @@ impl TrunkReader<'_> {
             peer_names: peer_names(&table),
             request_uri_host,
             request_uri_port,
+            large_requests: large_requests(&table),
             behaviour,
             max_calls: table
                 .whole("max_calls", "200", 0..=1_000_000)
@@ -133,6 +135,13 @@ impl TrunkReader<'_> {
             Err(reason) => field.refuse(format_args!("cannot read {}: {reason}", path.display())),
         }
         None
+    }
+}
+
+fn large_requests(table: &Table<'_>) -> LargeRequests {
+    match table.flag("udp_to_tcp", "false") {
+        Some(true) => LargeRequests::Tcp,
+        Some(false) | None => LargeRequests::Udp,
     }
 }
 

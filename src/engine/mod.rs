@@ -5,6 +5,7 @@ mod admission;
 mod authorization;
 mod dispatch;
 pub mod io;
+mod large;
 mod merging;
 mod moves;
 mod outgoing;
@@ -207,7 +208,7 @@ impl Engine {
                 self.identities.remove(&flow);
                 self.registered_flow_closed(now, flow, out);
             }
-            Input::TransmitFailed(id, failure) => self.transactions.transmit_failed(id, failure),
+            Input::TransmitFailed(id, failure) => self.transactions.transmit_failed(now.instant, id, failure),
             Input::Resolved(resolution) => self.resolved(now, resolution, out),
             Input::Media(event) => self.media(now, event, out),
             Input::Snapshot(snapshot) => {

@@ -103,8 +103,17 @@ impl Engine {
         let timers = TimerValues { t1: trunk.timers.t1, t2: trunk.timers.t2, t4: trunk.timers.t4 };
         let bytes = request.options(&own, &branch);
         let to = Destination::Target(target);
-        let request =
-            ClientRequest { side: Side::Callee, branch, method: Method::Options, bytes, to, timers, opens: None };
+        let large = trunk.large_requests;
+        let request = ClientRequest {
+            side: Side::Callee,
+            branch,
+            method: Method::Options,
+            bytes,
+            to,
+            large,
+            timers,
+            opens: None,
+        };
         self.probes.asked(id, address);
         // Without room for it the probe is left out; the next one comes.
         let _ = self.transactions.request(now.instant, Box::new(request), User::Probe(id));

@@ -267,6 +267,7 @@ impl Engine {
             method: Method::Register,
             bytes,
             to,
+            large: trunk.large_requests,
             timers,
             opens: None,
         };

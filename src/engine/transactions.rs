@@ -11,12 +11,15 @@ use crate::base::ids::{CallId, TransactionId, TransmitId};
 use crate::call::{Branch, Cause, ClientRequest, OutgoingInvite, Side, compose};
 use crate::sip::flow::{Destination, Flow, Target, TlsTarget, Transmit, TransmitFailure, Transport};
 use crate::sip::{Method, Request, Response, Status};
+use crate::transaction::client::State as ClientState;
+use crate::transaction::client_invite::State as ClientInviteState;
 use crate::transaction::server_invite::State as ServerInviteState;
 use crate::transaction::{
     ClientAction, ClientInvite, ClientKey, ClientNonInvite, Key, Refused, ServerAction, ServerInvite, ServerKey,
     ServerNonInvite, Table, TimerValues,
 };
 
+use super::large::{self, Fallback};
 use super::probes::ProbeId;
 use super::registrations::RegistrationId;
 
@@ -56,6 +59,8 @@ struct Entry {
     to: Destination,
     /// The branch of our own request; `None` for a server transaction.
     branch: Option<Branch>,
+    /// Our request went over TCP for its length.
+    fallback: Option<Box<Fallback>>,
 }
 
 /// The ACK of one 2xx, kept for its repetition (RFC 3261 13.2.2.4).
@@ -155,10 +160,19 @@ impl Transactions {
     ///
     /// # Errors
     /// There is no room, and nothing was sent: the request comes back.
-    pub fn request(&mut self, now: Instant, request: Box<ClientRequest>, user: User) -> Result<(), Box<ClientRequest>> {
+    pub fn request(
+        &mut self,
+        now: Instant,
+        mut request: Box<ClientRequest>,
+        user: User,
+    ) -> Result<(), Box<ClientRequest>> {
         if self.table.is_full() {
             return Err(request);
         }
+        if request.method == Method::Cancel && self.went_over_tcp(&request.branch) {
+            large::follow(&mut request);
+        }
+        let fallback = large::switch(&mut request);
         let ClientRequest { branch, method, bytes, to, timers, opens, .. } = *request;
         let transport = transport(&to);
         let mut actions = mem::take(&mut self.client);
@@ -173,10 +187,33 @@ impl Transactions {
             self.cancelling(now, &branch);
         }
         // A branch of ours is random: it is in use by nobody.
-        if let Ok(id) = self.table.insert(key, Entry { machine, user, to, branch: Some(branch) }) {
+        if let Ok(id) = self.table.insert(key, Entry { machine, user, to, branch: Some(branch), fallback }) {
             self.client_actions(id, actions, None);
         }
         Ok(())
+    }
+
+    /// True when the INVITE with this branch was too large for a datagram.
+    fn went_over_tcp(&self, branch: &Branch) -> bool {
+        let id = self.table.id_of(&Key::from(ClientKey::new(branch.as_bytes(), &Method::Invite)));
+        id.and_then(|id| self.table.by_id(id)).is_some_and(|entry| entry.fallback.is_some())
+    }
+
+    /// Nobody took the connection for a large request: it goes as a datagram (RFC 3261 18.1.1).
+    fn begin_again(&mut self, now: Instant, id: TransactionId, fallback: Fallback) {
+        let Some(entry) = self.table.by_id_mut(id) else { return };
+        let (Fallback { bytes, to, timers }, mut actions) = (fallback, mem::take(&mut self.client));
+        let transport = transport(&to);
+        entry.to = to;
+        match &mut entry.machine {
+            Machine::ClientInvite { machine, request, .. } => {
+                request.clone_from(&bytes);
+                *machine = ClientInvite::start(now, bytes, transport, timers, &mut actions);
+            }
+            Machine::Client(machine) => *machine = ClientNonInvite::start(now, bytes, transport, timers, &mut actions),
+            Machine::ServerInvite(_) | Machine::Server(_) => {}
+        }
+        self.client_actions(id, actions, None);
     }
 
     /// The INVITE with this branch is being cancelled: it waits no longer than 64*T1 from now (RFC 3261 9.1).
@@ -318,7 +355,8 @@ impl Transactions {
         } else {
             Machine::Server(ServerNonInvite::new(now, transport, timers))
         };
-        let id = self.table.insert(ServerKey::of(request), Entry { machine, user, to, branch: None })?;
+        let id =
+            self.table.insert(ServerKey::of(request), Entry { machine, user, to, branch: None, fallback: None })?;
         self.settle(id);
         Ok(id)
     }
@@ -361,9 +399,14 @@ impl Transactions {
     // ---- both
 
     /// A message of this transaction did not leave.
-    pub fn transmit_failed(&mut self, id: TransmitId, failure: TransmitFailure) {
+    pub fn transmit_failed(&mut self, now: Instant, id: TransmitId, failure: TransmitFailure) {
         let Some(id) = id.0.checked_sub(1).map(TransactionId) else { return };
         let Some(entry) = self.table.by_id_mut(id) else { return };
+        if entry.machine.is_unheard()
+            && let Some(fallback) = entry.fallback.take()
+        {
+            return self.begin_again(now, id, *fallback);
+        }
         let (mut client, mut server) = (mem::take(&mut self.client), mem::take(&mut self.server));
         match &mut entry.machine {
             Machine::ClientInvite { machine, .. } => machine.transport_failed(failure, &mut client),
@@ -413,6 +456,17 @@ impl Transactions {
             self.news.push_back(News::Gone { transaction: id });
         } else {
             self.table.wake_at(id, next);
+        }
+    }
+}
+
+impl Machine {
+    /// True for a request of ours of which nobody has shown any sign.
+    const fn is_unheard(&self) -> bool {
+        match self {
+            Machine::ClientInvite { machine, .. } => matches!(machine.state(), ClientInviteState::Calling(_)),
+            Machine::Client(machine) => matches!(machine.state(), ClientState::Trying(_)),
+            Machine::ServerInvite(_) | Machine::Server(_) => false,
         }
     }
 }

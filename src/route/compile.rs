@@ -161,6 +161,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener) -> Tru
         peer_names: trunk.peer_names.clone(),
         request_uri_host: trunk.request_uri_host.as_deref().map(Arc::from),
         request_uri_port: trunk.request_uri_port,
+        large_requests: trunk.large_requests,
         timers: trunk.behaviour.timers,
         options: trunk.behaviour.options,
         provisional: trunk.behaviour.provisional,

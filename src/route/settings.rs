@@ -10,7 +10,7 @@ use super::table::Pattern;
 use super::trunk::{ClientCertificate, TargetSpec, TrunkAuth};
 use crate::base::limits::Limits;
 use crate::registration::RegistrationSettings;
-use crate::sip::flow::Transport;
+use crate::sip::flow::{LargeRequests, Transport};
 
 /// Everything a snapshot is made of.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +69,8 @@ pub struct TrunkSettings {
     pub request_uri_host: Option<String>,
     /// The port of the first target where a proxy stands before it.
     pub request_uri_port: Option<u16>,
+    /// `udp_to_tcp`; UDP listeners only.
+    pub large_requests: LargeRequests,
     pub behaviour: Behaviour,
     pub max_calls: Option<usize>,
     pub max_calls_per_s: Option<u32>,

@@ -18,7 +18,7 @@ use crate::dialog::session_timer::TimerSettings;
 use crate::media::plan::AddressRules;
 use crate::registration::RegistrationSettings;
 use crate::sip::auth::{Credentials, Demand};
-use crate::sip::flow::{Discovery, TlsTarget, Transport};
+use crate::sip::flow::{Discovery, LargeRequests, TlsTarget, Transport};
 
 /// One side of the machine (`[networks.NAME]`).
 #[derive(Clone, Debug)]
@@ -143,6 +143,8 @@ pub struct Trunk {
     pub request_uri_host: Option<Arc<str>>,
     /// Its port; `None`: none is written.
     pub request_uri_port: Option<u16>,
+    /// How requests above 1300 octets go; for a UDP trunk only.
+    pub large_requests: LargeRequests,
     pub media: Arc<MediaSettings>,
     /// Numbers, identity, diversions and headers of this peer.
     pub presentation: Arc<Presentation>,

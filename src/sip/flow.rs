@@ -121,6 +121,16 @@ pub enum Destination {
     FlowOr(Flow, Target),
 }
 
+/// How requests that a datagram should not carry go to a UDP peer (RFC 3261 18.1.1, PF-128).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LargeRequests {
+    /// As datagrams all the same: many peers never take the switch.
+    #[default]
+    Udp,
+    /// Over TCP to the same place, and as datagrams where nobody takes the connection.
+    Tcp,
+}
+
 /// One message to send. Octets are shared, so that a retransmission costs no copy.
 #[derive(Clone, Debug)]
 pub struct Transmit {

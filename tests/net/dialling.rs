@@ -4,9 +4,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use trunkline::net::News;
 use trunkline::net::counters::ConnectionOutcome;
-use trunkline::sip::flow::{Destination, TransmitFailure};
+use trunkline::sip::flow::{Destination, Target, TransmitFailure, Transport};
 
-use crate::world::{TCP, World, bye, on, options, tcp_target, to};
+use crate::world::{TCP, UDP, World, bye, on, options, tcp_target, to};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_requests_to_one_target_share_a_connection() {
@@ -101,4 +101,22 @@ async fn what_comes_on_a_dialled_connection_is_heard() {
     let flow = far.message().await.1.flow;
     far.send(1, on(flow), &bye("back"));
     assert_eq!(crate::world::call_id(&world.message().await.1), "back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_of_datagrams_dials_for_what_is_too_large_and_hears_the_answer() {
+    let mut world = World::udp();
+    let peer = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = peer.local_addr().unwrap();
+    let text = options("one");
+    world.send(1, to(Target { transport: Transport::Tcp, address, listener: UDP, tls: None }), &text);
+    let (mut stream, from) = peer.accept().await.unwrap();
+    assert_eq!(from.ip(), world.addr(UDP).ip());
+    let mut octets = vec![0; text.len()];
+    stream.read_exact(&mut octets).await.unwrap();
+    assert_eq!(octets, text.as_bytes());
+    let answer = text.replacen("OPTIONS sip:a@127.0.0.1 SIP/2.0", "SIP/2.0 200 OK", 1);
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    let flow = world.message().await.1.flow;
+    assert_eq!((flow.transport, flow.listener, flow.remote), (Transport::Tcp, UDP, address));
 }

@@ -84,6 +84,8 @@ pub struct Agent {
     pub listens: SocketAddr,
     pub certificate: Vec<String>,
     pub is_unreachable: bool,
+    /// One that speaks datagrams answers TCP too, and says all it has to say on that connection from then on.
+    pub takes_tcp: bool,
     /// A deaf agent receives nothing (its messages are lost).
     pub is_deaf: bool,
     inbox: VecDeque<Text>,
@@ -111,6 +113,7 @@ impl Agent {
             listens: remote.parse().expect("an address"),
             certificate: vec![host.to_owned()],
             is_unreachable: false,
+            takes_tcp: false,
             is_deaf: false,
             inbox: VecDeque::new(),
             heard: Vec::new(),

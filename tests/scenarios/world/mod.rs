@@ -457,11 +457,30 @@ impl World {
         let Some(name) = name else {
             return self.unreachable(&transmit);
         };
-        if self.agents[&name].is_unreachable {
+        if self.agents[&name].is_unreachable || !self.takes(name, &transmit.to) {
             return self.unreachable(&transmit);
         }
         self.check(name, &transmit.bytes);
         self.transport(name, transmit.bytes);
+    }
+
+    /// Whether somebody listens there on the transport used.
+    fn takes(&mut self, name: Name, to: &Destination) -> bool {
+        let agent = &self.agents[&name];
+        match to {
+            Destination::Target(target) if target.transport == Transport::Tcp => {
+                let (is_up, takes) = (agent.flow.transport == Transport::Tcp, agent.takes_tcp);
+                if takes && !is_up {
+                    self.next_flow += 1;
+                    let id = 100 + self.next_flow;
+                    self.watch.flow_opened(id);
+                    self.agent(name).flow =
+                        Flow { id: FlowId(id), transport: Transport::Tcp, ..self.agents[&name].flow };
+                }
+                takes
+            }
+            Destination::Target(_) | Destination::Flow(_) | Destination::FlowOr(..) => true,
+        }
     }
 
     fn transport(&mut self, name: Name, octets: Bytes) {

@@ -9,7 +9,7 @@ use trunkline::route::settings::{ListenerSettings, NetworkSettings, RouteSetting
 use trunkline::route::snapshot::Snapshot;
 use trunkline::route::table::Pattern;
 use trunkline::route::trunk::{ClientCertificate, TargetSpec};
-use trunkline::sip::flow::Transport;
+use trunkline::sip::flow::{LargeRequests, Transport};
 
 use super::Name;
 
@@ -410,6 +410,7 @@ fn trunk(name: &str, listener: &str, host: &str, port: u16) -> TrunkSettings {
         request_uri_port: None,
         behaviour,
         max_calls: None,
+        large_requests: LargeRequests::Udp,
         max_calls_per_s: None,
         auth: None,
         registration: None,
