@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::anonymity::Anonymity;
 use super::screening::{Numbers, Refusal};
 use crate::route::caller::Caller;
 use crate::route::diverting::{
@@ -23,7 +24,10 @@ pub struct Asked {
     /// Which header told of them.
     came_in: DivertingHeaders,
     called: Party,
-    message: Message,
+    /// What may cross. `None`: nothing does.
+    message: Option<Message>,
+    /// What we say ourselves besides.
+    lines: Vec<Line>,
 }
 
 /// What an outgoing INVITE says of the caller's side.
@@ -46,13 +50,25 @@ impl Asked {
         let history = read_history(&request.message, &presentation.numbers);
         let came_in = if history.is_empty() { DivertingHeaders::Diversion } else { DivertingHeaders::HistoryInfo };
         let diversions = diverting::merged(history, read_diversions(&request.message, &presentation.numbers));
+        let message = Some(request.message.clone());
         let numbers = Numbers {
             calling: caller.identity().party.as_str().to_owned(),
             called: called.as_str().to_owned(),
             calling_user: user(&caller.identity().party),
             called_user: user(&called),
         };
-        Ok((numbers, Asked { caller, diversions, came_in, called, message: request.message.clone() }))
+        Ok((numbers, Asked { caller, diversions, came_in, called, message, lines: Vec::new() }))
+    }
+
+    /// In the name of a party that is transferred: nothing of an INVITE it may have sent goes along, `lines` do.
+    pub fn transferred(caller: Caller, called: Option<&Bytes>, lines: Vec<Line>) -> Asked {
+        let (diversions, came_in) = (Diversions::new(Vec::new()), DivertingHeaders::Diversion);
+        Asked { caller, diversions, came_in, called: Presentation::party(called), message: None, lines }
+    }
+
+    /// Whether others may learn who calls.
+    pub fn anonymity(&self) -> Anonymity {
+        Anonymity::of_caller(&self.caller)
     }
 
     /// What the peer of `to` is told. `redirected`: who sent the call on after it came to us, oldest first; `us`: our host
@@ -61,10 +77,10 @@ impl Asked {
         let presentation = &to.presentation;
         let list = self.diverted(presentation, redirected);
         let shown = self.caller.write(&presentation.showing, &list, &presentation.numbers, us);
-        let mut core: Vec<Line> =
-            shown.headers.into_iter().map(|(name, value)| Line::core(name.as_str(), value)).collect();
+        let shows = shown.headers.into_iter().map(|(name, value)| Line::core(name.as_str(), value));
+        let mut core: Vec<Line> = self.lines.iter().cloned().chain(shows).collect();
         core.extend(self.diverting_lines(presentation, &list, us));
-        let lines = presentation.headers.outgoing(core, Some(&self.message), facts);
+        let lines = presentation.headers.outgoing(core, self.message.as_ref(), facts);
         Told { from: shown.from, lines }
     }
 

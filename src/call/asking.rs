@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 
+use super::anonymity::Anonymity;
 use super::cancelling::Cancelling;
 use super::cause::Cause;
 use super::compose::{Carried, Inside};
@@ -246,6 +247,7 @@ impl Leg {
         self.session = session;
         self.session.answered(work.now.instant, &Said::of(&response.message));
         self.taken.hear(&response.message);
+        self.anonymity = Anonymity::of_answer(response);
     }
 
     /// A 2xx to a re-INVITE or UPDATE of ours: the session lives on, and the peer may be reached elsewhere.

@@ -212,6 +212,7 @@ impl Call {
         };
         let mut caller = Leg::new(Side::Caller, trunk, own, dialog, media, flow);
         caller.taken.hear(&request.message);
+        caller.anonymity = asked.anonymity();
         work.out.push(Effect::DialogOpened { key: caller.key(), side: Side::Caller });
         let timers = Timers::default();
         let (losers, departing) = (Vec::new(), Departing::default());

@@ -249,9 +249,7 @@ impl Hunting {
                 match response.status.code() {
                     100..=199 => self.provisional(common, inviting, response, flow, work),
                     200..=299 => self.answered(common, *inviting, response, flow, work),
-                    401 | 407 => self.challenged(common, inviting, response, flow, work),
-                    421 => self.extended(common, inviting, response, work),
-                    422 => self.lengthened(common, inviting, response, work),
+                    401 | 407 | 421 | 422 => self.asked_again(common, inviting, response, flow, work),
                     // RFC 3263 4.3: 503 is a failure of the path too.
                     503 => self.next_address(common, *inviting, Cause::Refused(response.status), work),
                     300..=399 => self.redirected(common, *inviting, response, work),
@@ -269,51 +267,17 @@ impl Hunting {
         }
     }
 
-    /// The peer wants credentials: the INVITE goes again with them, or the attempt has failed. The caller never hears of it.
-    fn challenged(
-        self,
+    /// The peer wants credentials, an extension or a longer session: the INVITE goes again with that, or the attempt has
+    /// failed. The caller never hears of it.
+    fn asked_again(
+        mut self,
         common: &mut Common,
         mut inviting: Box<Inviting>,
         response: &Response,
         flow: Flow,
         work: &mut Work<'_>,
     ) -> State {
-        let goes_again = inviting.invite.prove(response, flow, work);
-        self.asked_again(common, inviting, goes_again, response, work)
-    }
-
-    /// The peer wants an extension: the same.
-    fn extended(
-        self,
-        common: &mut Common,
-        mut inviting: Box<Inviting>,
-        response: &Response,
-        work: &mut Work<'_>,
-    ) -> State {
-        let goes_again = inviting.invite.support(response, work);
-        self.asked_again(common, inviting, goes_again, response, work)
-    }
-
-    /// The peer wants a longer session: the same.
-    fn lengthened(
-        self,
-        common: &mut Common,
-        mut inviting: Box<Inviting>,
-        response: &Response,
-        work: &mut Work<'_>,
-    ) -> State {
-        let goes_again = inviting.invite.last_longer(response, work);
-        self.asked_again(common, inviting, goes_again, response, work)
-    }
-
-    fn asked_again(
-        mut self,
-        common: &mut Common,
-        mut inviting: Box<Inviting>,
-        goes_again: bool,
-        response: &Response,
-        work: &mut Work<'_>,
-    ) -> State {
+        let goes_again = inviting.invite.goes_again(response, flow, work);
         let trunk = Arc::clone(&inviting.candidate.trunk);
         if !goes_again {
             inviting.close(work);

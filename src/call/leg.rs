@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::anonymity::Anonymity;
 use super::asking::{Asking, Change};
 use super::cause::Cause;
 use super::compose::{self, Inside};
@@ -87,6 +88,8 @@ pub struct Leg {
     pub session: SessionTimer,
     /// What the peer says it takes.
     pub taken: Taken,
+    /// Whether whoever comes into the call may learn who the peer is.
+    pub anonymity: Anonymity,
     /// Where the peer's last message came from, and where requests of this dialog go.
     flow: Flow,
     pub(super) hop: Destination,
@@ -113,6 +116,7 @@ pub struct KeptLeg {
     nonces: Option<KeptNonces>,
     session: SessionTimer,
     taken: Taken,
+    anonymity: Anonymity,
 }
 
 /// The transaction timers of a trunk.
@@ -134,6 +138,7 @@ impl Leg {
             proof,
             session,
             taken: Taken::default(),
+            anonymity: Anonymity::default(),
             flow,
             hop,
             accepted: None,
@@ -168,6 +173,7 @@ impl Leg {
             nonces: self.proof.kept(),
             session: self.session.clone(),
             taken: self.taken,
+            anonymity: self.anonymity,
         })
     }
 
@@ -177,7 +183,7 @@ impl Leg {
         let proof = Proof::restored(&trunk, kept.nonces);
         let (own, media) = (OwnAddress::of(&trunk), MediaEnd::restored(media, kept.endpoint));
         let leg = Leg::new(side, trunk, own, kept.dialog, media, kept.flow);
-        Leg { proof, session: kept.session, taken: kept.taken, ..leg }
+        Leg { proof, session: kept.session, taken: kept.taken, anonymity: kept.anonymity, ..leg }
     }
 
     /// The key under which in-dialog requests of this leg's peer arrive.

@@ -18,11 +18,12 @@ use super::negotiate::AudioPlan;
 use super::outgoing::OutgoingInvite;
 use super::own_address::OwnAddress;
 use super::record::EndedBy;
+use crate::base::limits::MAX_FORWARDS;
 use crate::route::diverting::Diverted;
 use crate::route::number::Field;
 use crate::route::policy::Facts;
 use crate::sip::flow::{Destination, Resolution, Resolve, Target};
-use crate::sip::{Host, NameAddr, SipUri};
+use crate::sip::{Host, NameAddr, SipUri, Uri};
 
 /// CSeq number of a leg's first INVITE.
 const FIRST_CSEQ: u32 = 1;
@@ -167,21 +168,10 @@ impl Hunting {
         tag: &Bytes,
         work: &mut Work<'_>,
     ) -> NewRequest {
-        let host = Host::parse(own.host()).unwrap_or(Host::Name(Bytes::copy_from_slice(own.host().as_bytes())));
         let user = candidate.called_user(common);
-        let told = self.told(common, candidate, &SipUri::new(None, host, None));
-        let mut from = told.from;
-        from.set_tag(tag);
-        NewRequest {
-            from: from.to_bytes(),
-            to: NameAddr::new(candidate.uri_of(Field::To, user)).to_bytes(),
-            uri: candidate.uri_of(Field::Called, user),
-            call_id: work.token(16),
-            cseq: FIRST_CSEQ,
-            max_forwards: self.max_forwards,
-            routes: work.supply.service_route(&candidate.trunk),
-            extra: told.lines,
-        }
+        let told = self.told(common, candidate, &us(own));
+        let (to, uri) = (candidate.uri_of(Field::To, user), candidate.uri_of(Field::Called, user));
+        NewRequest { max_forwards: self.max_forwards, ..first_request(candidate, told, (to, uri), tag, work) }
     }
 
     /// What the candidate's peer is told of the caller's side.
@@ -201,4 +191,34 @@ impl Hunting {
         };
         self.asked.tell(trunk, &redirected, us, &facts)
     }
+}
+
+/// The INVITE that begins a dialog with the candidate's peer, for a call and for the new party of a transfer alike; `to`
+/// and Request-URI are `names`.
+pub(super) fn first_request(
+    candidate: &Candidate,
+    told: Told,
+    names: (Uri, Uri),
+    tag: &Bytes,
+    work: &mut Work<'_>,
+) -> NewRequest {
+    let (to, uri) = names;
+    let mut from = told.from;
+    from.set_tag(tag);
+    NewRequest {
+        from: from.to_bytes(),
+        to: NameAddr::new(to).to_bytes(),
+        uri,
+        call_id: work.token(16),
+        cseq: FIRST_CSEQ,
+        max_forwards: MAX_FORWARDS,
+        routes: work.supply.service_route(&candidate.trunk),
+        extra: told.lines,
+    }
+}
+
+/// We, as the host of our URIs towards a peer.
+pub(super) fn us(own: &OwnAddress) -> SipUri {
+    let host = Host::parse(own.host()).unwrap_or(Host::Name(Bytes::copy_from_slice(own.host().as_bytes())));
+    SipUri::new(None, host, None)
 }

@@ -95,9 +95,19 @@ impl OutgoingInvite {
         self.transact(Method::Invite, bytes, work);
     }
 
+    /// It was refused with 401, 407, 421 or 422: true when it went again with what the peer asks for.
+    pub fn goes_again(&mut self, response: &Response, flow: Flow, work: &mut Work<'_>) -> bool {
+        match response.status.code() {
+            401 | 407 => self.prove(response, flow, work),
+            421 => self.support(response, work),
+            422 => self.last_longer(response, work),
+            _ => false,
+        }
+    }
+
     /// The peer wants to know who we are (its answer is acknowledged): the INVITE goes again in the same call, with the
     /// next number and credentials (RFC 3261 22.2, 8.1.3.5). False when it must not.
-    pub fn prove(&mut self, response: &Response, flow: Flow, work: &mut Work<'_>) -> bool {
+    fn prove(&mut self, response: &Response, flow: Flow, work: &mut Work<'_>) -> bool {
         let challenge = Challenge { response, flow, trunk: &self.trunk, sent_to: &self.to };
         let Some(credentials) = self.proof.answer(&challenge, &Method::Invite, &self.request.uri, work) else {
             return false;
@@ -108,7 +118,7 @@ impl OutgoingInvite {
 
     /// The peer takes no INVITE without 100rel (421, RFC 3261 21.4.16): it goes again with it. False when it was named
     /// already, or the trunk hides it.
-    pub fn support(&mut self, response: &Response, work: &mut Work<'_>) -> bool {
+    fn support(&mut self, response: &Response, work: &mut Work<'_>) -> bool {
         let wanted = response.message.has_token(Name::Require, compose::RELIABLE);
         if !wanted || self.is_reliable() || self.trunk.provisional.reliable == Reliability::Off {
             return false;
@@ -119,7 +129,7 @@ impl OutgoingInvite {
     }
 
     /// The peer wants a longer session interval (422, RFC 4028 7.3): it goes again with that. False when it named none.
-    pub fn last_longer(&mut self, response: &Response, work: &mut Work<'_>) -> bool {
+    fn last_longer(&mut self, response: &Response, work: &mut Work<'_>) -> bool {
         let goes_again = self.session.refused(&Said::of(&response.message));
         if goes_again {
             self.send_again(&Credentials::new(), work);

@@ -107,6 +107,7 @@ mod silent_carrier_is_408;
 mod small_rules_inside_a_call;
 mod tel_uris_are_taken;
 mod the_answer_waits_for_a_prack;
+mod the_new_party_is_invited_as_any_other;
 mod the_record_tells_the_call;
 mod unknown_peer_gets_nothing;
 mod unreachable_carrier_is_503;

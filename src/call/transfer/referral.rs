@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::seeking::{Party, Progress, Seeking};
 use super::{Asked, Stage, Transfer, note_end};
 use crate::base::limits::CALL_TRANSFERS;
+use crate::call::asked;
 use crate::call::attempt::Candidate;
 use crate::call::call::{Common, State};
 use crate::call::cause::Cause;
@@ -20,10 +21,11 @@ use crate::call::record::{Side, TransferKind};
 use crate::call::screening::{self, Refusal};
 use crate::call::transfer::reports::{Heard, Reports};
 use crate::dialog::refer::{BadRefer, Refer, ReferSub};
+use crate::route::policy::Line;
 use crate::route::transfer::{ReferPolicy, ReferTarget};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
-use crate::sip::{Host, Name, NameAddr, Request, Response, Status, Uri};
+use crate::sip::{Host, Name, Request, Response, Status, Uri};
 
 /// Why a REFER is not taken.
 enum Refused {
@@ -283,23 +285,28 @@ fn peers(trunk: &Arc<Trunk>, first: usize) -> VecDeque<Candidate> {
     candidates
 }
 
-/// From names the transferee (MD-145), Referred-By goes along octet for octet.
+/// From names the transferee (MD-145), as its own call would; Referred-By goes along octet for octet.
 fn party(common: &Common, transfer: &Transfer, transferee: &Leg, uri: Option<Uri>, user: Option<Bytes>) -> Party {
     let numbers = &common.numbers;
-    let calling_user = match transfer.by.other() {
-        Side::Caller => numbers.calling_user.clone(),
-        Side::Callee => numbers.called_user.clone(),
+    let (calling, calling_user) = match transfer.by.other() {
+        Side::Caller => (&numbers.calling, &numbers.calling_user),
+        Side::Callee => (&numbers.called, &numbers.called_user),
     };
     let refer = &transfer.refer;
-    let mut extra = refer.carried.clone();
-    extra.extend(refer.referred_by.clone().map(|value| (Name::ReferredBy, value)));
+    let referred_by = refer.referred_by.clone().map(|value| (Name::ReferredBy, value));
+    let along = refer.carried.iter().cloned().chain(referred_by);
+    let lines = along.map(|(name, value)| Line::core(name.as_str(), value)).collect();
+    let caller = transferee.anonymity.presented(calling_user.as_ref(), transferee.dialog.remote());
+    let called = screening::called(&refer.target).ok();
+    let named = user.clone().or_else(|| called.as_ref()?.1.clone());
     Party {
         uri,
         user,
-        calling_user,
-        display: NameAddr::parse(transferee.dialog.remote()).ok().and_then(|remote| remote.display),
+        asked: asked::Asked::transferred(caller, named.as_ref(), lines),
+        calling: calling.clone(),
+        from_trunk: Arc::clone(&transferee.trunk.name),
+        called: called.map(|(number, _)| number).unwrap_or_default(),
         max_forwards: refer.max_forwards,
-        extra,
         replaces: refer.replaces_text.clone(),
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::{Exchanged, note_end};
 use crate::base::ids::{TransactionId, TrunkId};
 use crate::base::limits::CALL_TRANSFERS;
+use crate::call::anonymity::Anonymity;
 use crate::call::call::{Common, State, leg_media, media_refusal};
 use crate::call::cause::Cause;
 use crate::call::compose;
@@ -181,6 +182,7 @@ impl Established {
             Ok((body, exchange)) => {
                 let mut leg = Leg::new(*side, Arc::clone(trunk), own, dialog, media, *flow);
                 leg.taken.hear(&request.message);
+                leg.anonymity = Anonymity::of_invite(request, trunk);
                 Ok((leg, body, exchange))
             }
             Err(misfit) => {

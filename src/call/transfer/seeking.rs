@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::base::ids::WorkerId;
+use crate::call::asked::{Asked, Told};
 use crate::call::attempt::{Attempt, Candidate, EarlyRequests, Heard, Inviting, Settled};
 use crate::call::call::{CallTimer, Common, leg_media};
 use crate::call::cause::{Cause, Retry};
@@ -17,21 +18,19 @@ use crate::call::event::CallEvent;
 use crate::call::leg::Leg;
 use crate::call::media_end::{self, MediaEnd};
 use crate::call::negotiate::AudioPlan;
+use crate::call::offering::{first_request, us};
 use crate::call::outgoing::OutgoingInvite;
 use crate::call::own_address::OwnAddress;
 use crate::call::record::Side;
 use crate::call::screening;
 use crate::call::transfer::redirect::followed;
-use crate::route::diverting::{Diversions, write_diversions};
+use crate::route::diverting::Diverted;
 use crate::route::number::Field;
-use crate::route::policy::Line;
+use crate::route::policy::{Facts, Line};
 use crate::route::transfer::{RedirectPolicy, ReplacesPolicy};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Flow, Resolution, Resolve, Target};
-use crate::sip::{Host, Name, NameAddr, Response, SipUri, Status, Uri};
-
-/// CSeq number of a leg's first INVITE.
-const FIRST_CSEQ: u32 = 1;
+use crate::sip::{Response, SipUri, Status, Uri};
 
 /// Who is called, and in whose name.
 #[derive(Clone, Debug)]
@@ -39,12 +38,13 @@ pub struct Party {
     /// Request-URI and To octet for octet (MD-145); `None`: `user` at the candidate.
     pub uri: Option<Uri>,
     pub user: Option<Bytes>,
-    /// The transferee, as the new party sees it.
-    pub calling_user: Option<Bytes>,
-    pub display: Option<Bytes>,
+    /// The transferee, and what goes along: Referred-By and the like.
+    pub asked: Asked,
+    /// The transferee's number and trunk.
+    pub calling: String,
+    pub from_trunk: Arc<str>,
+    pub called: String,
     pub max_forwards: u8,
-    /// Referred-By and the like.
-    pub extra: Vec<(Name, Bytes)>,
     /// Written for trunks that take it (MD-75).
     pub replaces: Option<Bytes>,
 }
@@ -194,7 +194,7 @@ impl Seeking {
         };
         media.listen(work);
         let tag = work.token(10);
-        let request = self.new_request(candidate, &own, &tag, work);
+        let request = self.new_request(common, candidate, &own, &tag, work);
         common.ledger.attempted_for_transfer();
         let (call, to) = (common.ledger.id(), Arc::clone(&trunk.name));
         work.out.push(Effect::Event(CallEvent::Attempted { call, to }));
@@ -206,35 +206,43 @@ impl Seeking {
     }
 
     /// Written from scratch: nothing of the old leg's INVITE stands in it (T13 of the traps).
-    fn new_request(&self, candidate: &Candidate, own: &OwnAddress, tag: &Bytes, work: &mut Work<'_>) -> NewRequest {
-        let trunk = &candidate.trunk;
-        let verbatim = self.party.uri.clone().filter(|_| candidate.diverted.is_none());
+    fn new_request(
+        &self,
+        common: &Common,
+        candidate: &Candidate,
+        own: &OwnAddress,
+        tag: &Bytes,
+        work: &mut Work<'_>,
+    ) -> NewRequest {
+        let party = &self.party;
+        let verbatim = party.uri.clone().filter(|_| candidate.diverted.is_none());
         let uri = verbatim.unwrap_or_else(|| candidate.uri_of(Field::Called, self.called_user(candidate).as_ref()));
-        let us = Host::parse(own.host()).unwrap_or(Host::Name(Bytes::copy_from_slice(own.host().as_bytes())));
-        let us = SipUri::new(None, us, None);
-        let mut from = NameAddr::new(trunk.presentation.uri(Field::From, self.party.calling_user.as_ref(), &us));
-        from.display = self.party.display.clone();
-        from.set_tag(tag);
-        let mut extra = self.party.extra.clone();
-        let diverted = Diversions::new(candidate.diverted.iter().flat_map(|diverted| diverted.entries()).collect());
-        let diversions = write_diversions(&diverted, &trunk.presentation.numbers, &us);
-        extra.extend(diversions.into_iter().map(|value| (Name::Diversion, value)));
-        if trunk.transfer.send_replaces == ReplacesPolicy::Take
-            && let Some(replaces) = &self.party.replaces
+        let mut told = self.told(common, candidate, &us(own));
+        if candidate.trunk.transfer.send_replaces == ReplacesPolicy::Take
+            && let Some(replaces) = &party.replaces
         {
-            extra.push((Name::Require, Bytes::from_static(b"replaces")));
-            extra.push((Name::Replaces, replaces.clone()));
+            told.lines.push(Line::core("Require", Bytes::from_static(b"replaces")));
+            told.lines.push(Line::core("Replaces", replaces.clone()));
         }
-        NewRequest {
-            from: from.to_bytes(),
-            to: NameAddr::new(uri.clone()).to_bytes(),
-            uri,
-            call_id: work.token(16),
-            cseq: FIRST_CSEQ,
-            max_forwards: self.party.max_forwards,
-            routes: work.supply.service_route(trunk),
-            extra: extra.into_iter().map(|(name, value)| Line::core(name.as_str(), value)).collect(),
-        }
+        let request = first_request(candidate, told, (uri.clone(), uri), tag, work);
+        NewRequest { max_forwards: party.max_forwards, ..request }
+    }
+
+    /// What the candidate's peer is told of the transferee: as of any caller, so that who hides is hidden.
+    fn told(&self, common: &Common, candidate: &Candidate, us: &SipUri) -> Told {
+        let redirected: Vec<Diverted> = candidate.diverted.iter().flat_map(|by| by.entries()).collect();
+        let call_id = common.ledger.id().0.to_string();
+        let facts = Facts {
+            calling: &self.party.calling,
+            called: &self.party.called,
+            original_called: self.party.asked.original().as_str(),
+            from_trunk: &self.party.from_trunk,
+            to_trunk: &candidate.trunk.name,
+            account: "",
+            call_id: &call_id,
+            node: &common.snapshot.node_name,
+        };
+        self.party.asked.tell(&candidate.trunk, &redirected, us, &facts)
     }
 
     /// Whom the INVITE to this candidate names.
@@ -298,12 +306,9 @@ impl Seeking {
                 if rings && heard != Heard::Nothing { Progress::Rings(response.status) } else { Progress::Nothing }
             }
             200..=299 => self.answered(common, *inviting, response, flow, work),
-            401 | 407 if inviting.invite.prove(response, flow, work) => {
-                common.timers.set(CallTimer::NoResponse, work.now.instant + trunk.timers.no_response);
-                self.attempt = Attempt::Inviting(inviting);
-                Progress::Nothing
-            }
-            422 if inviting.invite.last_longer(response, work) => {
+            401 | 407 | 421 | 422 if inviting.invite.goes_again(response, flow, work) => {
+                // What the refused INVITE made is over with it.
+                inviting.forget_forks(work);
                 common.timers.set(CallTimer::NoResponse, work.now.instant + trunk.timers.no_response);
                 self.attempt = Attempt::Inviting(inviting);
                 Progress::Nothing
