@@ -6,7 +6,7 @@ use crate::base::ids::{NetworkId, WorkerId};
 use crate::media::plan::{MediaCommand, PortLease};
 
 /// The most pairs kept ready on one network, however fast they go.
-const MOST_READY: usize = 1024;
+const MOST_READY: usize = 2048;
 
 /// The pairs ready on each network and worker.
 #[derive(Debug)]

@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send, sendto};
+use rustix::process::{Resource, getrlimit};
 
 use crate::base::ids::NetworkId;
 use crate::media::verdict::MediaPort;
@@ -21,6 +23,8 @@ pub struct PortShelves {
     shelves: Vec<Shelf>,
     dscp: u8,
     pub(super) rest: Duration,
+    /// Pairs that may still be bound before signalling would lack descriptors.
+    affordable: AtomicUsize,
 }
 
 struct Shelf {
@@ -46,18 +50,30 @@ impl PortShelves {
             let pairs = (first..network.last_port).step_by(2).filter(|port| *port != 0);
             Shelf { network: network.id, bind: network.bind, unbound: Mutex::new(pairs.collect()) }
         });
-        PortShelves { shelves: shelves.collect(), dscp: settings.dscp, rest: settings.port_rest }
+        let affordable = AtomicUsize::new(affordable_pairs(getrlimit(Resource::Nofile).current));
+        PortShelves { shelves: shelves.collect(), dscp: settings.dscp, rest: settings.port_rest, affordable }
     }
 
-    /// The port of a pair that could not be used is unbound again.
+    /// The port of a pair that could not be used, and is closed, is unbound again.
     pub fn put_back(&self, network: NetworkId, rtp_port: u16) {
+        self.affordable.fetch_add(1, Ordering::Relaxed);
         if let Some(shelf) = self.shelves.iter().find(|shelf| shelf.network == network) {
             shelf.unbound().push_back(rtp_port);
         }
     }
 
-    /// Binds the next unbound pair. `None`: there is none, or the system has no descriptor left.
+    /// Binds the next unbound pair. `None`: there is none, or the descriptors that media may have are all in use.
     pub fn bind_next(&self, network: NetworkId) -> Option<Pair> {
+        let one_less = |pairs: usize| pairs.checked_sub(1);
+        self.affordable.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).ok()?;
+        let bound = self.bind(network);
+        if bound.is_none() {
+            self.affordable.fetch_add(1, Ordering::Relaxed);
+        }
+        bound
+    }
+
+    fn bind(&self, network: NetworkId) -> Option<Pair> {
         let shelf = self.shelves.iter().find(|shelf| shelf.network == network)?;
         for _ in 0..STRANGE_PORTS {
             let port = shelf.unbound().pop_front()?;
@@ -74,6 +90,12 @@ impl PortShelves {
         }
         None
     }
+}
+
+/// Two descriptors each, of three quarters of the process's: the rest is for connections and files. `None`: no limit.
+fn affordable_pairs(descriptors: Option<u64>) -> usize {
+    let descriptors = descriptors.and_then(|most| usize::try_from(most).ok()).unwrap_or(usize::MAX);
+    descriptors / 8 * 3
 }
 
 impl Shelf {
@@ -123,5 +145,34 @@ impl Pair {
             Err(Errno::CONNREFUSED) => send(&self.rtp, packet, SendFlags::empty()),
             result => result,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_leaves_a_quarter_of_the_descriptors_to_others() {
+        assert_eq!(affordable_pairs(Some(20_000)), 7_500);
+        assert_eq!(affordable_pairs(Some(7)), 0);
+        assert!(affordable_pairs(None) > 1 << 32);
+    }
+
+    #[test]
+    fn what_is_not_affordable_is_not_bound_until_a_pair_is_put_back() {
+        let shelf = Shelf {
+            network: NetworkId(0),
+            bind: std::net::Ipv4Addr::LOCALHOST.into(),
+            unbound: Mutex::new(VecDeque::from([23_990, 23_992])),
+        };
+        let affordable = AtomicUsize::new(1);
+        let shelves = PortShelves { shelves: vec![shelf], dscp: 0, rest: Duration::ZERO, affordable };
+        let first = shelves.bind_next(NetworkId(0)).unwrap();
+        assert!(shelves.bind_next(NetworkId(0)).is_none());
+        let port = first.rtp_port;
+        drop(first);
+        shelves.put_back(NetworkId(0), port);
+        assert!(shelves.bind_next(NetworkId(0)).is_some());
     }
 }

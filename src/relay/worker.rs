@@ -29,6 +29,8 @@ use crate::rtp::buffer::PacketBuffer;
 
 /// Sockets reported by one wait. Each has one packet read: one that has more is reported again.
 const BATCH: usize = 256;
+/// Pairs bound before packets are read again: about a millisecond.
+const BOUND_AT_ONCE: usize = 32;
 /// How often silence and rests are looked at.
 const TICK: Duration = Duration::from_millis(250);
 /// The mark of the command queue among the sockets.
@@ -257,26 +259,28 @@ impl Worker {
         Course::On
     }
 
-    /// Announces `count` pairs: unbound ports first, then rested and, if need be, resting ones of our own.
+    /// Announces `count` pairs: unbound ports first, then rested and, if need be, resting ones of our own. Some at a time: calls
+    /// that wait have the first ones early, and packets are read in between.
     fn refill(&mut self, network: NetworkId, count: usize, asked: usize, of: usize) {
-        let mut leases = Vec::with_capacity(count.min(RELAY_PAIRS));
-        while leases.len() < count {
+        let now = count.min(BOUND_AT_ONCE);
+        let mut leases = Vec::with_capacity(now);
+        while leases.len() < now {
             let Some(slot) = self.bind_pair(network).or_else(|| self.cut_rest_short(network)) else { break };
             leases.extend(self.ready(slot));
         }
-        let missing = count - leases.len();
+        let found = leases.len();
+        let missing = count.saturating_sub(found);
         if !leases.is_empty() {
             self.events.push(MediaEvent::Ready { leases });
         }
-        if missing == 0 {
-            return;
-        }
-        if asked < of {
-            self.queues.next.push(Order::Refill { network, count: missing, asked: asked + 1, of });
-            self.queues.next.call(Unheard::Pressing);
-        } else {
-            self.events.push(MediaEvent::Exhausted { network });
-        }
+        let (queue, asked) = match missing {
+            0 => return,
+            _ if found == now => (&self.queues.own, asked),
+            _ if asked < of => (&self.queues.next, asked + 1),
+            _ => return self.events.push(MediaEvent::Exhausted { network }),
+        };
+        queue.push(Order::Refill { network, count: missing, asked, of });
+        queue.call(Unheard::Pressing);
     }
 
     fn bind_pair(&mut self, network: NetworkId) -> Option<Slot> {

@@ -76,6 +76,16 @@ impl Bench {
         }
     }
 
+    /// How many pairs the next news make ready.
+    pub fn announced(&mut self) -> usize {
+        let before = self.leases.len();
+        match self.events.recv_timeout(PATIENCE).expect("ready ports") {
+            MediaEvent::Ready { leases } => self.leases.extend(leases),
+            other => panic!("unexpected {other:?}"),
+        }
+        self.leases.len() - before
+    }
+
     /// A ready pair, waited for.
     pub fn lease(&mut self) -> PortLease {
         while self.leases.is_empty() {

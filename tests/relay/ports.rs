@@ -63,6 +63,14 @@ fn a_range_that_is_used_up_is_told_and_a_resting_pair_is_used_early() {
 }
 
 #[test]
+fn many_pairs_are_made_ready_some_at_a_time() {
+    let mut bench = Bench::new(24_600, 80, REST);
+    let announced = [bench.announced(), bench.announced(), bench.announced()];
+    assert_eq!(announced, [32, 32, 16], "the first of them serve while the last are bound");
+    bench.relay.stop();
+}
+
+#[test]
 fn a_port_of_another_program_is_passed_over() {
     let taken = std::net::UdpSocket::bind("127.0.0.1:31441").unwrap();
     let mut bench = Bench::with_ready(31_440, 2, REST, 1);
