@@ -33,7 +33,7 @@ use crate::media::presence::Change;
 use crate::route::snapshot::{RoutePlan, Snapshot};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Flow, Resolution};
-use crate::sip::{Request, Response, Status};
+use crate::sip::{Request, Response, ResponseHead, Status};
 use crate::timer_kind;
 
 timer_kind! {
@@ -125,6 +125,8 @@ pub struct Invitation {
     pub request: Box<Request>,
     pub flow: Flow,
     pub transaction: TransactionId,
+    /// What its answers begin with.
+    pub head: ResponseHead,
     pub numbers: Numbers,
     pub asked: Asked,
     pub plan: RoutePlan,
@@ -181,14 +183,14 @@ impl Call {
     /// Refuses an invitation that never reaches anybody: answered and recorded like every other call.
     pub fn refuse(invitation: Invitation, cause: Cause, work: &mut Work<'_>) {
         let ledger = open_ledger(&invitation, work);
-        let pending = Pending::new(invitation.transaction, &invitation.request, invitation.flow);
+        let pending = Pending::with_head(invitation.transaction, &invitation.request, invitation.head);
         let tag = work.token(10);
         Refused { pending, tag, ledger, cause, told: Told::Cause }.answer(work);
     }
 
     fn take(invitation: Invitation, ledger: Ledger, work: &mut Work<'_>) -> Result<Call, Box<Refused>> {
-        let Invitation { snapshot, trunk, request, flow, transaction, numbers, asked, plan, .. } = invitation;
-        let pending = Pending::new(transaction, &request, flow);
+        let Invitation { snapshot, trunk, request, flow, transaction, head, numbers, asked, plan, .. } = invitation;
+        let pending = Pending::with_head(transaction, &request, head);
         let tag = work.token(10);
         let refuse = |cause, told: Told| {
             Box::new(Refused { pending: pending.clone(), tag: tag.clone(), ledger: ledger.clone(), cause, told })

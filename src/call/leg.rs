@@ -46,9 +46,14 @@ pub struct Pending {
 impl Pending {
     /// `transaction` was opened for `request`, which came in on `flow`.
     pub fn new(transaction: TransactionId, request: &Request, flow: Flow) -> Pending {
+        Pending::with_head(transaction, request, ResponseHead::new(request, flow.remote))
+    }
+
+    /// The same for a request whose answers have had a head already.
+    pub fn with_head(transaction: TransactionId, request: &Request, head: ResponseHead) -> Pending {
         Pending {
             transaction,
-            head: ResponseHead::new(request, flow.remote),
+            head,
             cseq: request.cseq.number,
             by: Change::of(&request.method),
             session: Said::of(&request.message),

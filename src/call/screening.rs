@@ -343,7 +343,7 @@ fn user(uri: &Uri) -> Option<bytes::Bytes> {
 fn decoded(uri: &Uri) -> Vec<u8> {
     match uri {
         Uri::Tel(tel) => digits(&tel.number),
-        Uri::Sip(_) | Uri::Other { .. } => uri.user_decoded().unwrap_or_default(),
+        Uri::Sip(_) | Uri::Other { .. } => uri.user_decoded().unwrap_or_default().into_owned(),
     }
 }
 

@@ -140,7 +140,7 @@ fn carried(request: &Request, headers: Option<&Bytes>) -> Vec<(Name, Bytes)> {
 fn embedded(field: &[u8]) -> Option<(Name, Bytes)> {
     let (name, value) = crate::sip::uri::embedded_header(field);
     let name = Name::parse(name).filter(|name| CARRIED.contains(name))?;
-    Some((name, Bytes::from(value)))
+    Some((name, Bytes::from(value.into_owned())))
 }
 
 /// Whether a NOTIFY is the last of its subscription (RFC 6665 4.1.3).

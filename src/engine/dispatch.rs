@@ -187,10 +187,11 @@ impl Engine {
         self.next_call += 1;
         self.merging.insert(&request, transaction);
         // RFC 3261 8.2.6.1: 100 at once, so that the peer stops repeating.
-        let trying = compose::plain_response(Status::TRYING, &ResponseHead::new(&request, flow.remote), None);
+        let head = ResponseHead::new(&request, flow.remote);
+        let trying = compose::plain_response(Status::TRYING, &head, None);
         self.transactions.respond(now.instant, transaction, Status::TRYING, trying);
         let snapshot = Arc::clone(&self.snapshot);
-        let invitation = Invitation { id, snapshot, trunk, request, flow, transaction, numbers, asked, plan };
+        let invitation = Invitation { id, snapshot, trunk, request, flow, transaction, head, numbers, asked, plan };
         self.begin(now, invitation, out);
     }
 

@@ -109,6 +109,8 @@ pub struct Transactions {
     /// Empty between two inputs: what the machines want done, in vectors that are used again.
     client: Vec<ClientAction>,
     server: Vec<ServerAction>,
+    /// Room for the key that is searched for.
+    wanted: Vec<u8>,
 }
 
 impl Transactions {
@@ -121,6 +123,7 @@ impl Transactions {
             news: VecDeque::new(),
             client: Vec::new(),
             server: Vec::new(),
+            wanted: Vec::new(),
         }
     }
 
@@ -241,8 +244,8 @@ impl Transactions {
 
     /// A response came in.
     pub fn response(&mut self, now: Instant, response: Box<Response>, flow: Flow) -> Matched<Box<Response>> {
-        let key = Key::from(ClientKey::of(&response));
-        let Some((id, entry)) = self.table.by_key(&key) else { return Matched::No(response) };
+        let key = Key::from(ClientKey::of_in(mem::take(&mut self.wanted), &response));
+        let Some((id, entry)) = found(&mut self.table, key, &mut self.wanted) else { return Matched::No(response) };
         let mut actions = mem::take(&mut self.client);
         match &mut entry.machine {
             Machine::ClientInvite { machine, request, acks, opens } => {
@@ -315,8 +318,8 @@ impl Transactions {
 
     /// A request came in: a repetition or an ACK goes to its transaction.
     pub fn repeated(&mut self, now: Instant, request: &Request) -> bool {
-        let key = Key::from(ServerKey::of(request));
-        let Some((id, entry)) = self.table.by_key(&key) else { return false };
+        let key = Key::from(ServerKey::written_in(mem::take(&mut self.wanted), request));
+        let Some((id, entry)) = found(&mut self.table, key, &mut self.wanted) else { return false };
         let mut actions = mem::take(&mut self.server);
         let is_ack = request.method == Method::Ack;
         match &mut entry.machine {
@@ -476,6 +479,13 @@ const fn transport(to: &Destination) -> Transport {
         Destination::Flow(flow) | Destination::FlowOr(flow, _) => flow.transport,
         Destination::Target(target) => target.transport,
     }
+}
+
+/// The transaction with this key; the key's room goes to `room`.
+fn found<'a>(table: &'a mut Table<Entry>, key: Key, room: &mut Vec<u8>) -> Option<(TransactionId, &'a mut Entry)> {
+    let entry = table.by_key(&key);
+    *room = key.into_buffer();
+    entry
 }
 
 /// The ACK this 2xx has had already.

@@ -284,8 +284,11 @@ pub(crate) fn share_cow(owner: &Bytes, octets: Cow<'_, [u8]>) -> Bytes {
     }
 }
 
-/// Replaces each `%XX` by its octet, once; what is no escape stays.
-pub(crate) fn percent_decoded(octets: &[u8]) -> Vec<u8> {
+/// Replaces each `%XX` by its octet, once; what is no escape stays. Most texts have none and are not copied.
+pub(crate) fn percent_decoded(octets: &[u8]) -> Cow<'_, [u8]> {
+    if !octets.contains(&b'%') {
+        return Cow::Borrowed(octets);
+    }
     let mut out = Vec::with_capacity(octets.len());
     let mut rest = octets;
     while let Some((&first, after)) = rest.split_first() {
@@ -300,7 +303,7 @@ pub(crate) fn percent_decoded(octets: &[u8]) -> Vec<u8> {
             }
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 fn escape(digits: &[u8]) -> Option<u8> {
@@ -363,6 +366,6 @@ mod tests {
 
     #[test]
     fn escapes_are_removed_once() {
-        assert_eq!(percent_decoded(b"%2525%zz%4"), b"%25%zz%4");
+        assert_eq!(*percent_decoded(b"%2525%zz%4"), *b"%25%zz%4");
     }
 }

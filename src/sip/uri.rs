@@ -1,5 +1,6 @@
 //! URIs: sip, sips, tel, urn and unknown schemes, lossless (RFC 3261 s.19.1, RFC 3966).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -143,7 +144,7 @@ impl Uri {
     }
 
     /// The user part or telephone number, without user parameters, one level of escapes removed. `None` for others.
-    pub fn user_decoded(&self) -> Option<Vec<u8>> {
+    pub fn user_decoded(&self) -> Option<Cow<'_, [u8]>> {
         match self {
             Uri::Sip(uri) => uri.user.as_ref().map(|user| percent_decoded(cut(user, b';').0)),
             Uri::Tel(uri) => Some(percent_decoded(&uri.number)),
@@ -300,7 +301,7 @@ impl SipUri {
 }
 
 /// Name and value of one field of a URI's header part, the value unescaped once.
-pub(crate) fn embedded_header(field: &[u8]) -> (&[u8], Vec<u8>) {
+pub(crate) fn embedded_header(field: &[u8]) -> (&[u8], Cow<'_, [u8]>) {
     let (name, value) = cut(field, b'=');
     (name, percent_decoded(value.unwrap_or_default()))
 }
@@ -342,7 +343,7 @@ fn normalized(octets: &[u8]) -> Vec<u8> {
     let mut rest = octets;
     while let Some((&first, after)) = rest.split_first() {
         let decoded = percent_decoded(part(rest, 0, 3));
-        match (first, decoded.as_slice()) {
+        match (first, decoded.as_ref()) {
             (b'%', &[octet]) => {
                 if is_unreserved(octet) {
                     out.push(octet);
@@ -420,8 +421,8 @@ impl TelUri {
 impl Host {
     /// Reads a name, an IPv4 or a (bracketed or bare) IPv6 address.
     pub fn parse(text: &str) -> Option<Host> {
-        if let Ok(address) = text.parse::<Ipv6Addr>() {
-            return Some(Host::V6(address));
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Some(address.into());
         }
         let owner = Bytes::copy_from_slice(text.as_bytes());
         host_of(&owner, &owner)
@@ -564,8 +565,8 @@ mod tests {
 
     #[test]
     fn the_user_is_unescaped_once_and_without_its_parameters() {
-        assert_eq!(uri("sip:+49%252B;rn=1@h").user_decoded().unwrap(), b"+49%2B");
-        assert_eq!(uri("tel:+49-30;x").user_decoded().unwrap(), b"+49-30");
+        assert_eq!(*uri("sip:+49%252B;rn=1@h").user_decoded().unwrap(), *b"+49%2B");
+        assert_eq!(*uri("tel:+49-30;x").user_decoded().unwrap(), *b"+49-30");
         assert_eq!(uri("urn:service:sos").user_decoded(), None);
     }
 

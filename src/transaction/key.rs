@@ -23,7 +23,7 @@ const BY_FIELDS: u8 = 2;
 /// The key of a server transaction: branch, sent-by and method. ACK has the key of its INVITE; CANCEL has its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerKey {
-    octets: Box<[u8]>,
+    octets: Vec<u8>,
     /// Octets before the method.
     origin: usize,
 }
@@ -31,7 +31,7 @@ pub struct ServerKey {
 /// The key of a client transaction: our branch and the method of the CSeq.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientKey {
-    octets: Box<[u8]>,
+    octets: Vec<u8>,
 }
 
 /// Either key: what a [`Table`](super::Table) is searched by.
@@ -46,13 +46,19 @@ pub enum Key {
 impl ServerKey {
     /// The key of the transaction that `request` opens or belongs to.
     pub fn of(request: &Request) -> ServerKey {
+        ServerKey::written_in(Vec::new(), request)
+    }
+
+    /// The same, in the room of `buffer`: for a search, after which [`Key::into_buffer`] gives it back.
+    pub fn written_in(mut buffer: Vec<u8>, request: &Request) -> ServerKey {
+        buffer.clear();
         let method = match &request.method {
             Method::Ack => Method::Invite,
             method => method.clone(),
         };
         let origin = match cookie_branch(&request.via) {
-            Some(branch) => origin_by_branch(branch, &request.via, method.as_str().len()),
-            None => origin_by_fields(request),
+            Some(branch) => origin_by_branch(buffer, branch, &request.via, method.as_str().len()),
+            None => origin_by_fields(buffer, request),
         };
         ServerKey::assemble(origin, &method)
     }
@@ -66,23 +72,43 @@ impl ServerKey {
     fn assemble(mut octets: Vec<u8>, method: &Method) -> ServerKey {
         let origin = octets.len();
         octets.extend_from_slice(method.as_str().as_bytes());
-        ServerKey { octets: octets.into_boxed_slice(), origin }
+        ServerKey { octets, origin }
     }
 }
 
 impl ClientKey {
     /// The key of a request of ours, from the branch written into its Via.
     pub fn new(branch: &[u8], method: &Method) -> ClientKey {
+        ClientKey::written_in(Vec::new(), branch, method)
+    }
+
+    fn written_in(mut buffer: Vec<u8>, branch: &[u8], method: &Method) -> ClientKey {
         let method = method.as_str().as_bytes();
-        let mut octets = Vec::with_capacity(LENGTH + branch.len() + method.len());
-        push_folded(&mut octets, branch);
-        octets.extend_from_slice(method);
-        ClientKey { octets: octets.into_boxed_slice() }
+        buffer.clear();
+        buffer.reserve_exact(LENGTH + branch.len() + method.len());
+        push_folded(&mut buffer, branch);
+        buffer.extend_from_slice(method);
+        ClientKey { octets: buffer }
     }
 
     /// The key of the request that `response` answers. A response without a branch has a key that no request has.
     pub fn of(response: &Response) -> ClientKey {
-        ClientKey::new(response.via.branch().unwrap_or_default(), &response.cseq.method)
+        ClientKey::of_in(Vec::new(), response)
+    }
+
+    /// The same, in the room of `buffer`: for a search, after which [`Key::into_buffer`] gives it back.
+    pub fn of_in(buffer: Vec<u8>, response: &Response) -> ClientKey {
+        ClientKey::written_in(buffer, response.via.branch().unwrap_or_default(), &response.cseq.method)
+    }
+}
+
+impl Key {
+    /// The room the key was written in.
+    pub fn into_buffer(self) -> Vec<u8> {
+        match self {
+            Key::Server(key) => key.octets,
+            Key::Client(key) => key.octets,
+        }
     }
 }
 
@@ -106,16 +132,16 @@ fn cookie_branch(via: &Via) -> Option<&[u8]> {
 }
 
 /// `more`: octets that will follow.
-fn origin_by_branch(branch: &[u8], via: &Via, more: usize) -> Vec<u8> {
-    let mut octets = Vec::with_capacity(1 + LENGTH + branch.len() + sent_by_octets(via) + more);
+fn origin_by_branch(mut octets: Vec<u8>, branch: &[u8], via: &Via, more: usize) -> Vec<u8> {
+    octets.reserve_exact(1 + LENGTH + branch.len() + sent_by_octets(via) + more);
     octets.push(BY_BRANCH);
     push_folded(&mut octets, branch);
     push_sent_by(&mut octets, via);
     octets
 }
 
-fn origin_by_fields(request: &Request) -> Vec<u8> {
-    let mut octets = vec![BY_FIELDS];
+fn origin_by_fields(mut octets: Vec<u8>, request: &Request) -> Vec<u8> {
+    octets.push(BY_FIELDS);
     push(&mut octets, &request.uri.to_bytes());
     push(&mut octets, request.from_tag().unwrap_or_default());
     push(&mut octets, &request.call_id);

@@ -92,7 +92,7 @@ fn read_every_view(message: &Message) {
                 SessionExpires::parse(&value),
             );
             let _ = Warning::parse(&value);
-            let _ = Uri::parse(&value).map(|uri| (uri.user_decoded(), uri.equivalent(&uri)));
+            let _ = Uri::parse(&value).map(|uri| (uri.user_decoded().is_some(), uri.equivalent(&uri)));
         }
     }
 }

@@ -112,7 +112,7 @@ fn a_tel_request_uri_is_a_number() {
 #[test]
 fn a_tel_uri_in_to_is_a_number() {
     let read = request(invite_with("To: <tel:+4930123456>").as_bytes());
-    assert_eq!(read.to.uri.user_decoded().unwrap(), b"+4930123456");
+    assert_eq!(*read.to.uri.user_decoded().unwrap(), *b"+4930123456");
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn a_quoted_contact_parameter_with_a_semicolon_keeps_its_quotes() {
 #[test]
 fn escapes_in_a_user_part_are_written_back_untouched() {
     let read = uri_is_kept("sip:%2B49%2330%23@h");
-    assert_eq!(read.user_decoded().unwrap(), b"+49#30#");
+    assert_eq!(*read.user_decoded().unwrap(), *b"+49#30#");
 }
 
 #[test]

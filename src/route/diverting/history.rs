@@ -73,7 +73,7 @@ fn header_of(uri: &Uri, name: &[u8]) -> Option<Vec<u8>> {
     headers.split(|&octet| octet == b'&').find_map(|field| {
         let mut parts = field.splitn(2, |&octet| octet == b'=');
         parts.next().filter(|key| key.eq_ignore_ascii_case(name))?;
-        Some(percent_decoded(parts.next().unwrap_or_default()))
+        Some(percent_decoded(parts.next().unwrap_or_default()).into_owned())
     })
 }
 

@@ -9,10 +9,14 @@ const FEWEST_DIGITS: usize = 2;
 /// Digits of a number at most (E.164 6.1).
 const MOST_DIGITS: usize = 15;
 
-/// `+` and 2 to 15 ASCII digits, the first of which is not zero.
+/// `+` and 2 to 15 ASCII digits, the first of which is not zero. Held in place: reading and copying one takes no memory.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct E164(Box<str>);
+pub struct E164 {
+    /// With the plus, then zeros: they sort before every digit, so the order is that of the texts.
+    octets: [u8; 1 + MOST_DIGITS],
+    length: u8,
+}
 
 /// Why a text is no E.164 number. The text completes the sentence "the number ...".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -77,19 +81,31 @@ impl E164 {
             _ if digits.starts_with('0') => Err(BadNumber::LeadingZero),
             0 => Err(BadNumber::Empty),
             1..FEWEST_DIGITS => Err(BadNumber::TooShort),
-            FEWEST_DIGITS..=MOST_DIGITS => Ok(E164(format!("+{digits}").into())),
+            FEWEST_DIGITS..=MOST_DIGITS => Ok(E164::held(digits.as_bytes())),
             _ => Err(BadNumber::TooLong),
         }
     }
 
+    /// `digits`: at most [`MOST_DIGITS`].
+    fn held(digits: &[u8]) -> E164 {
+        let mut octets = [0; 1 + MOST_DIGITS];
+        let mut length = 0;
+        for (place, octet) in octets.iter_mut().zip(std::iter::once(&b'+').chain(digits)) {
+            *place = *octet;
+            length += 1;
+        }
+        E164 { octets, length }
+    }
+
     /// With the plus.
     pub fn as_str(&self) -> &str {
-        &self.0
+        let text = self.octets.get(..usize::from(self.length)).unwrap_or_default();
+        std::str::from_utf8(text).unwrap_or_default()
     }
 
     /// Without the plus.
     pub fn digits(&self) -> &str {
-        self.0.strip_prefix('+').unwrap_or(&self.0)
+        self.as_str().strip_prefix('+').unwrap_or_default()
     }
 }
 
@@ -103,19 +119,19 @@ impl TryFrom<String> for E164 {
 
 impl From<E164> for String {
     fn from(number: E164) -> String {
-        number.0.into()
+        number.as_str().to_owned()
     }
 }
 
 impl fmt::Display for E164 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for E164 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -128,6 +144,15 @@ mod tests {
         assert!(E164::parse("+123456789012345").is_ok());
         assert_eq!(E164::parse("+1234567890123456"), Err(BadNumber::TooLong));
         assert_eq!(E164::parse(&format!("+{}", "1".repeat(40))), Err(BadNumber::TooLong));
+    }
+
+    #[test]
+    fn what_is_held_is_what_was_read_and_sorts_as_text() {
+        let texts = ["+123456789012345", "+49", "+4930", "+4930123456", "+4931"];
+        let numbers = texts.map(|text| E164::parse(text).unwrap());
+        assert!(numbers.is_sorted());
+        assert_eq!(numbers.each_ref().map(E164::as_str), texts);
+        assert_eq!(numbers.each_ref().map(E164::digits), texts.map(|text| &text[1..]));
     }
 
     #[test]

@@ -217,12 +217,12 @@ fn as_written(uri: &Uri) -> Result<Party, Unreadable> {
         return Err(Unreadable::NoText);
     }
     let user = match uri {
-        Uri::Sip(sip) => sip.user.as_deref().unwrap_or_default().to_vec(),
-        Uri::Tel(tel) => tel.digits(),
+        Uri::Sip(sip) => Cow::Borrowed(sip.user.as_deref().unwrap_or_default()),
+        Uri::Tel(tel) => Cow::Owned(tel.digits()),
         Uri::Other { .. } => return Err(Unreadable::NoText),
     };
-    let text = String::from_utf8(user).map_err(|_| Unreadable::NoText)?;
-    Ok(match E164::parse(&text) {
+    let text = std::str::from_utf8(&user).map_err(|_| Unreadable::NoText)?;
+    Ok(match E164::parse(text) {
         Ok(number) => Party::of(number),
         Err(_) if text.eq_ignore_ascii_case("anonymous") => Party::Anonymous,
         Err(_) => Party::Name(text.into()),
@@ -243,7 +243,7 @@ fn with_extension(written: Written) -> String {
 
 /// The user part with its parameters, or the tel number with its own. `None`: no ASCII text.
 fn user_text(uri: &Uri) -> Option<String> {
-    let decoded = uri.user_decoded().unwrap_or_default();
+    let decoded = uri.user_decoded().unwrap_or_default().into_owned();
     let mut text = String::from_utf8(decoded).ok().filter(|text| text.is_ascii())?;
     let params: Vec<String> = match uri {
         Uri::Sip(sip) => sip.user.iter().flat_map(|user| raw_params(user)).collect(),

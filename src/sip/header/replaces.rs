@@ -46,7 +46,7 @@ impl Replaces {
             let (name, value) = cut(field, b'=');
             name.eq_ignore_ascii_case(b"Replaces").then(|| value.unwrap_or_default())
         })?;
-        Some(Replaces::parse(&Bytes::from(percent_decoded(value))))
+        Some(Replaces::parse(&Bytes::from(percent_decoded(value).into_owned())))
     }
 }
 
