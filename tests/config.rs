@@ -459,6 +459,8 @@ mod together {
             "trunks.south.targets[0].port", "leave port out, or write naptr = false";
         naptr_leads_to_srv: "targets = [\"10.2.0.2\"]" => "targets = [{ host = \"a.example\", naptr = true, srv = false }] #!\nsources = [\"10.2.0.2\"]",
             "trunks.south.targets[0].srv", "leave srv out, or write naptr = false";
+        only_a_proven_connection_is_offered: "listener = \"carrier\"" => "listener = \"carrier\"\noffer_reuse = true #!",
+            "trunks.north.offer_reuse", "has a meaning over TLS only; leave it out";
         only_datagrams_are_too_small: "listener = \"platform\"" => "listener = \"platform\"\nudp_to_tcp = true #!",
             "trunks.teams.udp_to_tcp", "has a meaning over UDP only; leave it out";
         datagrams_keep_nothing_alive: "transport = \"udp\"" => "transport = \"udp\"\nkeep_alive_s = 30 #!",

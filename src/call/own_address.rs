@@ -16,9 +16,9 @@ impl OwnAddress {
         OwnAddress(Arc::clone(&trunk.presence))
     }
 
-    /// The parts of a Via value with this branch; `rport` asks for the address we are seen from (RFC 3581).
+    /// The parts of a Via value with this branch.
     pub fn via<'a>(&'a self, branch: &'a Branch) -> [&'a [u8]; 3] {
-        [self.0.via.as_bytes(), branch.as_bytes(), b";rport"]
+        [self.0.via.as_bytes(), branch.as_bytes(), self.0.via_end.as_bytes()]
     }
 
     /// Our Contact: one constant value per trunk.

@@ -11,7 +11,7 @@ use super::trunk::foreign_family;
 use crate::route::identify::ambiguities;
 use crate::route::media::Security;
 use crate::route::profile::Profile;
-use crate::route::settings::{ListenerSettings, NetworkSettings, RouteSettings, RoutingSettings, TrunkSettings};
+use crate::route::settings::{ListenerSettings, NetworkSettings, Reuse, RouteSettings, RoutingSettings, TrunkSettings};
 use crate::route::trunk::{ClientCertificate, TargetSpec};
 use crate::sip::flow::{LargeRequests, Transport};
 
@@ -119,6 +119,9 @@ fn check_trunk(doc: &Document, routing: &RoutingSettings, trunk: &TrunkSettings)
     match listener.transport {
         Transport::Tls => check_tls_trunk(doc, listener, trunk),
         Transport::Udp | Transport::Tcp => check_plain_trunk(doc, listener, trunk),
+    }
+    if trunk.reuse == Reuse::Offered && listener.transport != Transport::Tls {
+        doc.error(&at("offer_reuse"), "has a meaning over TLS only; leave it out");
     }
     if trunk.large_requests == LargeRequests::Tcp && listener.transport != Transport::Udp {
         doc.error(&at("udp_to_tcp"), "has a meaning over UDP only; leave it out");

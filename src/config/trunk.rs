@@ -17,7 +17,7 @@ use super::target;
 use crate::audio::music::{self, MusicFormat};
 use crate::base::limits::MUSIC_OCTETS;
 use crate::route::profile::Behaviour;
-use crate::route::settings::TrunkSettings;
+use crate::route::settings::{Reuse, TrunkSettings};
 use crate::route::trunk::TargetSpec;
 use crate::sip::flow::LargeRequests;
 
@@ -64,6 +64,7 @@ impl TrunkReader<'_> {
             peer_names: peer_names(&table),
             request_uri_host,
             request_uri_port,
+            reuse: reuse(&table),
             large_requests: large_requests(&table),
             behaviour,
             max_calls: table
@@ -135,6 +136,13 @@ impl TrunkReader<'_> {
             Err(reason) => field.refuse(format_args!("cannot read {}: {reason}", path.display())),
         }
         None
+    }
+}
+
+fn reuse(table: &Table<'_>) -> Reuse {
+    match table.flag("offer_reuse", "false") {
+        Some(true) => Reuse::Offered,
+        Some(false) | None => Reuse::Unsaid,
     }
 }
 

@@ -6,7 +6,7 @@ use super::media::TrunkDtmf;
 use super::methods::Rule;
 use super::profile::Behaviour;
 use super::provisional::Reliability;
-use super::settings::TrunkSettings;
+use super::settings::{Reuse, TrunkSettings};
 use super::transfer::{ReferPolicy, ReplacesPolicy};
 use super::trunk::Listener;
 use crate::dialog::session_timer::{TIMER, TimerMode};
@@ -27,6 +27,9 @@ pub struct Presence {
     pub contact: Box<str>,
     /// Value of Via up to the branch.
     pub via: Box<str>,
+    /// And behind it: `rport` asks for the address we are seen from (RFC 3581), `alias` offers the connection for the
+    /// peer's requests (RFC 5923).
+    pub via_end: &'static str,
     /// Value of Allow: methods we take from this trunk.
     pub allow: Box<str>,
     /// Extensions that this trunk's peer may use and that change nothing for one that does not (RFC 3261 20.37).
@@ -38,7 +41,11 @@ impl Presence {
     pub fn new(listener: &Listener, trunk: &TrunkSettings) -> Presence {
         let allow = without(&allow(&trunk.behaviour), &trunk.behaviour.presentation.headers.hidden_methods);
         let named = Presence::named(listener.transport, trunk.fqdn.as_deref(), listener.advertise, allow);
-        Presence { supported: supported(&trunk.behaviour).into(), ..named }
+        let via_end = match trunk.reuse {
+            Reuse::Unsaid => named.via_end,
+            Reuse::Offered => ";rport;alias",
+        };
+        Presence { supported: supported(&trunk.behaviour).into(), via_end, ..named }
     }
 
     /// The trunk's FQDN if it has one, else the listener's advertised address, always with the listener's port.
@@ -56,6 +63,7 @@ impl Presence {
             host: host.into(),
             contact: contact.into(),
             via: format!("SIP/2.0/{} {authority};branch=", transport.via_token()).into(),
+            via_end: ";rport",
             authority: authority.into(),
             allow: allow.into(),
             supported: Box::default(),

@@ -69,6 +69,8 @@ pub struct TrunkSettings {
     pub request_uri_host: Option<String>,
     /// The port of the first target where a proxy stands before it.
     pub request_uri_port: Option<u16>,
+    /// `offer_reuse`; TLS listeners only.
+    pub reuse: Reuse,
     /// `udp_to_tcp`; UDP listeners only.
     pub large_requests: LargeRequests,
     pub behaviour: Behaviour,
@@ -86,6 +88,16 @@ impl TrunkSettings {
             None => self.targets.iter().filter_map(|target| target.address).map(IpNet::from).collect(),
         }
     }
+}
+
+/// Whether we offer a peer the connections that we dial to it (RFC 5923).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reuse {
+    /// Nothing is said of it.
+    #[default]
+    Unsaid,
+    /// Our Via carries `alias`.
+    Offered,
 }
 
 /// `[groups.NAME]`.

@@ -11,6 +11,7 @@ mod a_dialog_is_known_by_its_tags;
 mod a_foreign_realm_is_never_answered;
 mod a_full_transaction_table_breaks_no_bye;
 mod a_large_request_goes_over_tcp;
+mod a_connection_is_offered;
 mod a_lost_dialog_ends_the_call;
 mod a_merged_request_is_482;
 mod a_moved_contact_is_followed;

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use trunkline::route::media::Security;
 use trunkline::route::profile::Behaviour;
-use trunkline::route::settings::{ListenerSettings, NetworkSettings, RouteSettings, RoutingSettings, TrunkSettings};
+use trunkline::route::settings::{
+    ListenerSettings, NetworkSettings, Reuse, RouteSettings, RoutingSettings, TrunkSettings,
+};
 use trunkline::route::snapshot::Snapshot;
 use trunkline::route::table::Pattern;
 use trunkline::route::trunk::{ClientCertificate, TargetSpec};
@@ -410,6 +412,7 @@ fn trunk(name: &str, listener: &str, host: &str, port: u16) -> TrunkSettings {
         request_uri_port: None,
         behaviour,
         max_calls: None,
+        reuse: Reuse::Unsaid,
         large_requests: LargeRequests::Udp,
         max_calls_per_s: None,
         auth: None,
