@@ -278,7 +278,11 @@ impl Call {
     /// # Errors
     /// Why it does not; nothing has changed.
     pub fn yield_party(&mut self, key: &DialogKey, trunk: TrunkId, work: &mut Work<'_>) -> Result<Box<Leg>, Unjoined> {
-        let State::Established(established) = &self.state else { return Err(Unjoined::NotTalking) };
+        let established = match &self.state {
+            State::Established(established) => established,
+            State::Hunting(_) => return Err(self.unanswered(key, trunk)),
+            State::Releasing(_) | State::Ended => return Err(Unjoined::NotTalking),
+        };
         let side = established.may_yield(&self.common, key, trunk)?;
         match std::mem::replace(&mut self.state, State::Ended) {
             State::Established(established) => {
@@ -291,6 +295,18 @@ impl Call {
                 self.state = state;
                 Err(Unjoined::NotTalking)
             }
+        }
+    }
+
+    /// Why nobody can leave this call before its answer: only its caller may wait for that.
+    fn unanswered(&self, key: &DialogKey, trunk: TrunkId) -> Unjoined {
+        let caller = &self.common.caller;
+        if caller.trunk.id != trunk {
+            Unjoined::NotAllowed
+        } else if caller.key() == *key && !caller.is_over() {
+            Unjoined::Ringing
+        } else {
+            Unjoined::NotTalking
         }
     }
 

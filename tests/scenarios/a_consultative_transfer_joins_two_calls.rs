@@ -139,19 +139,47 @@ fn a_call_is_not_joined_with_itself() {
     world.finish();
 }
 
-#[test]
-fn a_call_that_only_rings_is_not_joined() {
-    let mut world = World::moving(|_| {});
+/// Platform talks to carrier A and calls carrier B, which rings; then it asks for carrier B in its own place.
+fn transferred_while_ringing(world: &mut World) -> (Talk, Text, Dialog) {
     let mut first = world.talk(Platform, CarrierA);
-    let offered = dial(&mut world, "+4931555");
+    let offered = dial(world, "+4931555");
     world.send(CarrierB, offered.respond(180, CarrierB, ""));
-    let early = Dialog::of_caller(Platform, &world.expect(Platform, "SIP/2.0 180"));
-    world.refers(Platform, &mut first.caller, &format!("<sip:+4931555@sbc.example.com?{}>", early.replaces()));
-    world.is_told(Platform, "SIP/2.0 481 Call/Transaction Does Not Exist");
-    world.caller_hangs_up(&mut first);
+    let ringing = Dialog::of_caller(Platform, &world.expect(Platform, "SIP/2.0 180"));
+    let target = format!("<sip:+4931555@sbc.example.com?{}>", ringing.replaces());
+    world.refers(Platform, &mut first.caller, &target);
+    world.is_told(Platform, "SIP/2.0 180 Ringing");
+    (first, offered, ringing)
+}
+
+/// The transferor does not wait for the answer (semi-attended): its called party comes when it answers.
+#[test]
+fn a_party_that_rings_is_joined_when_it_answers() {
+    let mut world = World::moving(|_| {});
+    let (mut first, offered, _) = transferred_while_ringing(&mut world);
+    world.pass(Duration::from_secs(20));
+    assert!(world.is_quiet(Platform) && world.is_quiet(CarrierB), "one 180 is enough, and nobody is called twice");
+    let second = world.answer(Platform, CarrierB, offered);
+    world.send(Platform, second.caller.ack(""));
+    let bye = world.hears_bye(Platform);
+    assert_eq!(bye.header("Call-ID"), second.caller.call_id());
+    world.is_told(Platform, "SIP/2.0 200 OK");
+    world.leaves(Platform, &mut first.caller);
+    assert_eq!((world.hears(CarrierA), world.hears(CarrierB)), (vec![CarrierB], vec![CarrierA]));
+    world.callee_hangs_up_to(CarrierB, &mut first);
+    world.finish();
+}
+
+#[test]
+fn a_party_that_rings_and_declines_leaves_the_others_talking() {
+    let mut world = World::moving(|_| {});
+    let (mut first, offered, _) = transferred_while_ringing(&mut world);
     world.send(CarrierB, offered.respond(486, CarrierB, ""));
     world.expect(CarrierB, "ACK");
-    world.expect(Platform, "SIP/2.0 486");
+    assert_eq!(world.refusal(Platform).status(), Some(486));
+    world.is_told(Platform, "SIP/2.0 481 Call/Transaction Does Not Exist");
+    assert!(world.is_quiet(CarrierB), "it is not called again");
+    assert_eq!(world.hears(CarrierA), [Platform]);
+    world.caller_hangs_up(&mut first);
     world.finish();
 }
 

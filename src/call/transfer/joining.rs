@@ -1,5 +1,7 @@
 //! REFER with Replaces that names a dialog of ours: the party behind it is taken out of its call and joined with the
-//! transferee here, with no INVITE sent to anybody (PF-150, RFC 5589 7).
+//! transferee here, with no INVITE sent to anybody (PF-150, RFC 5589 7). A party that only rings is waited for until it
+//! answers or its call ends; that call's own `no_answer_s` bounds the wait. Assumed: a transferor that takes its ringing
+//! call back wants no third one placed for it; it hears 481, and the parties talk on.
 
 use std::time::Duration;
 
@@ -14,8 +16,9 @@ use crate::call::leg::Leg;
 use crate::call::record::Side;
 use crate::call::releasing::Releasing;
 use crate::dialog::DialogKey;
+use crate::sip::Status;
 
-/// How long a party that is in an exchange is waited for, and how often.
+/// How long a party that rings or is in an exchange is waited for; how often for one in an exchange.
 const PAUSE: Duration = Duration::from_millis(500);
 const TRIES: u32 = 20;
 
@@ -28,8 +31,10 @@ pub enum Unjoined {
     Itself,
     /// It belongs to another trunk.
     NotAllowed,
-    /// It is not answered yet, or over.
+    /// It is over, or its caller may not be asked for.
     NotTalking,
+    /// It is not answered yet.
+    Ringing,
     /// Something is being agreed in it.
     Busy,
 }
@@ -69,12 +74,29 @@ impl Established {
                 common.timers.set(CallTimer::NoResponse, work.now.instant + PAUSE);
                 State::Established(self)
             }
+            (Err(Unjoined::Ringing), _) => self.awaits_answer(common, work),
+            // It rang, and its call is no more.
+            (Err(Unjoined::Foreign), _) if transfer.rings.is_some() => {
+                self.transfer_failed(common, Cause::NoSuchDialog, work)
+            }
             (Err(Unjoined::Foreign), _) => self.seek(common, work),
             (Err(Unjoined::Busy), _) => self.transfer_failed(common, Cause::Pending, work),
             (Err(Unjoined::Itself), _) => self.transfer_failed(common, Cause::Loop, work),
             (Err(Unjoined::NotAllowed), _) => self.transfer_failed(common, Cause::NotAllowed, work),
             (Err(Unjoined::NotTalking), _) => self.transfer_failed(common, Cause::NoSuchDialog, work),
         }
+    }
+
+    /// The party rings: the transferor hears so, and it is asked for again a little later.
+    fn awaits_answer(mut self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
+        common.timers.set(CallTimer::NoResponse, work.now.instant + PAUSE);
+        let Some(transfer) = &mut self.moves.transfer else { return State::Established(self) };
+        if transfer.rings.replace(Status::RINGING).is_none() {
+            let side = transfer.by;
+            self.report(common, side, Status::RINGING, work);
+            self.transferee_hears_ringing(common, work);
+        }
+        State::Established(self)
     }
 
     /// Whether the partner of the party with this dialog may leave this call: the dialog must be of `trunk`, nothing being
