@@ -23,7 +23,7 @@ use crate::metrics::calls::CallCounters;
 use crate::metrics::gauges::GaugeBoard;
 use crate::net::{Class, News, Outgoing, Sink};
 use crate::relay::{Relay, Unheard};
-use crate::sip::flow::Received;
+use crate::sip::flow::{Received, Transmit};
 
 /// Rounds one task steers for others before the engine's thread takes over: its own connections wait meanwhile.
 const ROUNDS: usize = 4;
@@ -54,6 +54,8 @@ struct Ship {
     /// Empty between rounds; kept for their room.
     inputs: Vec<Input>,
     out: Outbox,
+    /// Messages of the round, which leave when the relay has been told what they promise.
+    leaving: Vec<Transmit>,
 }
 
 /// See the module. Shared by everyone who brings something.
@@ -81,7 +83,7 @@ impl Helm {
     /// # Errors
     /// The system gives no thread.
     pub fn launch(self: &Arc<Self>, cargo: Cargo) -> io::Result<JoinHandle<()>> {
-        let ship = Ship { cargo, unheard: Unheard::Nothing, inputs: Vec::new(), out: Vec::new() };
+        let ship = Ship { cargo, unheard: Unheard::Nothing, inputs: Vec::new(), out: Vec::new(), leaving: Vec::new() };
         *self.ship.lock().unwrap_or_else(PoisonError::into_inner) = Some(ship);
         let helm = self.clone();
         Builder::new().name("engine".to_owned()).spawn(move || helm.watch())
@@ -151,6 +153,7 @@ impl Ship {
         }
         // Media first: nobody hears of a port before the relay has it.
         self.unheard = self.cargo.relay.wake(from);
+        self.leaving.drain(..).for_each(|transmit| self.cargo.outgoing.transmit(transmit));
         self.cargo.outgoing.flush();
         self.publish();
     }
@@ -164,13 +167,12 @@ impl Ship {
         }
     }
 
-    /// Carries out what the engine wants. Datagrams leave at once; connections and the relay get theirs at the end of
-    /// the round, each in one go.
+    /// Carries out what the engine wants. The relay, connections and datagrams get theirs at the end of the round.
     fn obey(&mut self) {
         let mut out = std::mem::take(&mut self.out);
         for output in out.drain(..) {
             match output {
-                Output::Transmit(transmit) => self.cargo.outgoing.transmit(transmit),
+                Output::Transmit(transmit) => self.leaving.push(transmit),
                 Output::Resolve(question) => self.cargo.outgoing.resolve(question),
                 Output::Media(command) => self.cargo.relay.post(command),
                 Output::Event(event) => {

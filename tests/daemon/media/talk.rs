@@ -115,6 +115,17 @@ impl Talk {
         }
     }
 
+    /// Until each hears the other again, nothing counts: the relay is told by another thread than we are.
+    fn flow_again(&mut self) {
+        let counted = self.ways.each_ref().map(|way| way.sent.len());
+        let heard = self.ways.each_ref().map(Direction::heard);
+        self.tick_until(|talk| talk.ways.iter().zip(heard).all(|(way, before)| way.heard() > before));
+        for (way, counted) in self.ways.iter_mut().zip(counted) {
+            let early = way.sent.split_off(counted);
+            way.sent.extend(early.into_iter().filter(|number| way.heard.contains(number)));
+        }
+    }
+
     fn tick_until(&mut self, done: impl Fn(&Talk) -> bool) {
         let start = Instant::now();
         while !done(self) {
@@ -189,6 +200,9 @@ impl Talk {
         let ack = self.parties[me].dialog.as_ref().unwrap().ack();
         self.parties[me].peer.send(ack);
         self.adopt(me, change);
+        if change == Change::Resume {
+            self.flow_again();
+        }
         self.speak(5);
     }
 
