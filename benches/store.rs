@@ -44,7 +44,7 @@ fn main() {
     let mut store = SqliteStore::open(&folder.path().join("store.sqlite")).expect("a store");
     let account = AccountName::parse("acme").expect("a name");
     let actor = Actor::default();
-    let mut put = |store: &mut SqliteStore, range: std::ops::Range<usize>, ticket: &str| {
+    let put = |store: &mut SqliteStore, range: std::ops::Range<usize>, ticket: &str| {
         writing(store, &actor, NOW, |writing| {
             range
                 .clone()
