@@ -88,6 +88,9 @@ def with_trunkline(wanted):
     daemon = Daemon()
     if not REPORT.check("daemon is ready", "yes" if daemon.ready() else "no", "readyz within 20 s", daemon.process.poll() is None):
         return
+    # First: a registrar that was away for long is asked again only after minutes.
+    if "carrier" in wanted:
+        carrier.run(daemon, FEW)
     if "hostile" in wanted:
         hostile.run(daemon)
     if "sipp" in wanted:
@@ -102,8 +105,6 @@ def with_trunkline(wanted):
         transfers()
     if "kamailio" in wanted:
         kamailio.run(CALLS, FEW)
-    if "carrier" in wanted:
-        carrier.run(daemon, FEW)
     if "rtpengine" in wanted:
         rtpengine.run()
     capture = Capture() if "tshark" in wanted else None
