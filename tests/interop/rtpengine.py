@@ -265,13 +265,23 @@ class Call:
         invite = other.next("INVITE")
         other.reply(invite, "200 OK", self.far.sdp(mirrored(invite.body)))
         other.next("ACK")
-        answer = asking.accepted()
+        self.to_far = media_of(invite.body)
+        self.settle(asking.accepted())
+
+    def settle(self, answer):
+        """rtpengine hears what Trunkline answered to its offer."""
         phone = self.engine.describe(command="answer", **self.names(), **{"to-tag": "second", "ICE": "remove"}, sdp=answer)
-        self.shown, self.to_phone, self.to_far = answer, media_of(phone), media_of(invite.body)
+        self.shown, self.to_phone = answer, media_of(phone)
 
     def reinvite(self, direction="sendrecv"):
         self.secure.ask("INVITE", self.offered(self.phone.sdp(direction)))
         self.exchange(self.secure, self.plain)
+
+    def move(self):
+        """The phone's side comes back as another instance. That is nothing to the other party: Trunkline answers by itself."""
+        self.renew()
+        self.secure.ask("INVITE", self.offered(self.phone.sdp()))
+        self.settle(self.secure.accepted())
 
     def talk(self):
         return talk(self.phone, self.to_phone, self.far, self.to_far)
@@ -311,8 +321,7 @@ def by_engine(engine, name, trunk):
     call.reinvite()
     before = key_lines(call.shown)
     judge(f"{name}: after hold and resume", call.talk())
-    call.renew()
-    call.reinvite()
+    call.move()
     judge(f"{name}: with new ports, keys{' and names of ICE (a restart)' if trunk['ice'] == 'force' else ''}", call.talk())
     kept = key_lines(call.shown) == before
     wanted = "new each time" not in name
