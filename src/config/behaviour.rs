@@ -18,6 +18,7 @@ use crate::route::media::{
     SrtpKeying, SsrcOnRekey, TrunkDtmf,
 };
 use crate::route::profile::{Behaviour, Profile, profile_names, profile_text};
+use crate::route::role::PeerRole;
 use crate::route::transfer::{RedirectPolicy, ReferPolicy, ReferTarget, ReplacesPolicy, TransferSettings};
 use crate::route::trunk::{ProbeSettings, SipTimers};
 
@@ -27,6 +28,7 @@ pub(super) type MusicReader<'r> = &'r dyn Fn(&Field<'_>) -> Option<Arc<[i16]>>;
 /// Reads the tables that a profile and a trunk both have; what is not written stays as in `base`.
 pub(super) fn behaviour(table: &Table<'_>, base: &Behaviour, music: MusicReader<'_>) -> Behaviour {
     Behaviour {
+        role: role(table, base.role),
         port: base.port,
         media: media(table, &base.media, music),
         options: options(table, base.options),
@@ -37,6 +39,11 @@ pub(super) fn behaviour(table: &Table<'_>, base: &Behaviour, music: MusicReader<
         methods: methods(table, base.methods),
         presentation: Arc::new(presentation(table, &base.presentation)),
     }
+}
+
+fn role(table: &Table<'_>, base: PeerRole) -> PeerRole {
+    const ROLES: [(&str, PeerRole); 2] = [("carrier", PeerRole::Carrier), ("platform", PeerRole::Platform)];
+    table.field("role", "\"carrier\"").and_then(|field| field.choice(&ROLES)).unwrap_or(base)
 }
 
 fn media(parent: &Table<'_>, base: &MediaSettings, music: MusicReader<'_>) -> MediaSettings {

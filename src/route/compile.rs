@@ -148,6 +148,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener) -> Tru
         id,
         name: trunk.name.as_str().into(),
         profile: trunk.profile.as_str().into(),
+        role: trunk.behaviour.role,
         listener: listener.id,
         network: listener.network,
         transport: listener.transport,

@@ -17,6 +17,7 @@ pub mod presence;
 pub mod presentation;
 pub mod profile;
 pub mod provisional;
+pub mod role;
 pub mod settings;
 pub mod snapshot;
 pub mod table;

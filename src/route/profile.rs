@@ -8,6 +8,7 @@ use super::media::{Ice, MediaSettings, Security, SrtpKeying};
 use super::methods::MethodSettings;
 use super::presentation::Presentation;
 use super::provisional::ProvisionalSettings;
+use super::role::PeerRole;
 use super::transfer::TransferSettings;
 use super::trunk::{ProbeSettings, SipTimers};
 use crate::dialog::session_timer::TimerSettings;
@@ -17,6 +18,7 @@ use crate::sip::flow::Transport;
 /// How a peer behaves and wants to be treated.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Behaviour {
+    pub role: PeerRole,
     /// Port of a target that names none; `None`: the transport's (RFC 3261 19.1.2).
     pub port: Option<u16>,
     pub media: MediaSettings,
@@ -33,6 +35,7 @@ impl Default for Behaviour {
     /// A peer nothing is known about: plain RTP, any codec, the standard's timers, no probes, no transfers.
     fn default() -> Self {
         Behaviour {
+            role: PeerRole::default(),
             port: None,
             media: MediaSettings {
                 security: Security::Rtp,

@@ -12,6 +12,7 @@ use super::methods::MethodSettings;
 use super::presence::Presence;
 use super::presentation::Presentation;
 use super::provisional::ProvisionalSettings;
+use super::role::PeerRole;
 use super::transfer::TransferSettings;
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
 use crate::dialog::session_timer::TimerSettings;
@@ -124,6 +125,7 @@ pub struct Trunk {
     pub id: TrunkId,
     pub name: Arc<str>,
     pub profile: Arc<str>,
+    pub role: PeerRole,
     pub listener: ListenerId,
     pub network: NetworkId,
     pub transport: Transport,
