@@ -5,12 +5,13 @@ use bytes::Bytes;
 
 use super::anonymity::Anonymity;
 use super::screening::{Numbers, Refusal};
+use super::step::Step;
 use crate::route::caller::Caller;
 use crate::route::diverting::{
     self, DiversionReason, Diversions, Diverted, DivertingPrivacy, read_diversions, read_history, write_diversions,
     write_history,
 };
-use crate::route::number::{Field, Party};
+use crate::route::number::{Conversion, Field, Party};
 use crate::route::policy::{Facts, Line};
 use crate::route::presentation::{DivertingHeaders, Presentation, RouteKey, Unroutable};
 use crate::route::trunk::Trunk;
@@ -58,6 +59,39 @@ impl Asked {
             called_user: user(&called),
         };
         Ok((numbers, Asked { caller, diversions, came_in, called, message, lines: Vec::new() }))
+    }
+
+    /// How the fields of an INVITE that name somebody are read.
+    pub fn readings(request: &Request, presentation: &Presentation) -> Vec<(&'static str, Conversion)> {
+        let plan = &presentation.numbers;
+        let mut readings: Vec<(&'static str, Conversion)> = Vec::new();
+        if let Some(uri) = key(request, &presentation.route_key) {
+            readings.push((presentation.route_key.word(), plan.reading(Field::Called, &uri)));
+        }
+        readings.push(("From", plan.reading(Field::From, &request.from.uri)));
+        let others = presentation.reading.believed.iter().map(|header| (header.name(), Field::Identity));
+        let others = others.chain([(Name::Diversion, Field::Diversion), (Name::HistoryInfo, Field::HistoryInfo)]);
+        for (name, field) in others {
+            let entries = request.message.list(name);
+            let addresses = entries.iter().filter_map(|entry| NameAddr::parse(entry).ok());
+            readings.extend(addresses.map(|address| (name.as_str(), plan.reading(field, &address.uri))));
+        }
+        readings
+    }
+
+    /// Who calls, and who says so.
+    pub fn caller_step(request: &Request, presentation: &Presentation) -> Step {
+        let caller = Caller::read(request, &presentation.reading, &presentation.numbers);
+        Step::Caller {
+            number: caller.identity().party.as_str().to_owned(),
+            by: Caller::believed(request, &presentation.reading, &presentation.numbers),
+            is_private: caller.is_private(),
+        }
+    }
+
+    /// Who calls, as the caller's side says.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// In the name of a party that is transferred: nothing of an INVITE it may have sent goes along, `lines` do.

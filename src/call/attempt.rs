@@ -17,6 +17,7 @@ use super::negotiate::{AudioPlan, LegMedia, MediaRefusal};
 use super::outgoing::OutgoingInvite;
 use super::proof::is_challenge;
 use super::record::Side;
+use super::step::Place;
 use super::transfer::Diverted;
 use crate::base::ids::ResolveId;
 use crate::base::limits::EARLY_DIALOGS;
@@ -90,6 +91,11 @@ impl Candidate {
             ..Candidate::new(Arc::clone(trunk), target.clone())
         };
         trunk.targets.iter().take(count).map(candidate)
+    }
+
+    /// As a step shows it.
+    pub fn place(&self) -> Place {
+        Place { trunk: Arc::clone(&self.trunk.name), host: Arc::clone(&self.target.host), port: self.target.port }
     }
 
     /// Where messages go.

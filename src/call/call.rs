@@ -21,6 +21,7 @@ use super::progress::{self, early_end};
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
 use super::screening::Numbers;
+use super::step::Step;
 use super::transfer::{Departing, Replacement, Unjoined};
 use crate::base::Instant;
 use crate::base::ids::{CallId, EndpointId, TransactionId, TrunkId, WorkerId};
@@ -220,6 +221,7 @@ impl Call {
         let (losers, departing) = (Vec::new(), Departing::default());
         let mut common = Common { snapshot, caller, numbers, ledger, timers, losers, departing };
         let candidates = Candidate::expand(&common.snapshot, &plan, work);
+        work.tell(|| Step::Candidates(candidates.iter().map(Candidate::place).collect()));
         expect_news(&mut common, &pending, &request, work);
         let hunting = Hunting::new(
             pending,

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::event::CallEvent;
 use super::outgoing::OutgoingInvite;
 use super::record::Side;
+use super::step::Step;
 use crate::base::ids::{EndpointId, NetworkId, ResolveId, TransactionId, TrunkId, WorkerId};
 use crate::base::{Entropy, Instant, Now};
 use crate::dialog::DialogKey;
@@ -96,6 +97,8 @@ pub trait Supply {
     fn is_penalised(&self, now: Instant, way: Way) -> bool;
     /// Route of an INVITE that opens a leg on this trunk (RFC 3608); empty unless its registrar gave one.
     fn service_route(&self, trunk: &Trunk) -> Vec<Bytes>;
+    /// Whether steps are told ([`super::step::Step`]).
+    fn tells(&self) -> bool;
     /// A fresh identifier.
     fn endpoint(&mut self) -> EndpointId;
     /// A fresh identifier whose answer comes back to this call.
@@ -118,6 +121,13 @@ impl Work<'_> {
             None if response.status == Status::SERVICE_UNAVAILABLE => {}
             None => self.supply.works(way),
             Some(pause) => self.supply.told_to_wait(self.now.instant, way, pause),
+        }
+    }
+
+    /// Tells a step, where somebody wants to know.
+    pub fn tell(&mut self, step: impl FnOnce() -> Step) {
+        if self.supply.tells() {
+            self.out.push(Effect::Event(CallEvent::Step(Box::new(step()))));
         }
     }
 

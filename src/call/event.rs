@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::cause::Cause;
 use super::record::{CallRecord, TransferKind, TransferRecord};
+use super::step::Step;
 use crate::base::ids::CallId;
 use crate::media::presence::Change;
 
@@ -28,6 +29,8 @@ pub enum CallEvent {
     Redirected { call: CallId, from: Arc<str>, contacts: usize },
     /// A digit for this trunk's peer was dropped: too many wait for its answers to INFO.
     DigitLost { trunk: Arc<str> },
+    /// Why it goes as it does; only where that was asked for.
+    Step(Box<Step>),
     /// The call is over; exactly one per `Started`.
     Ended(Box<CallRecord>),
 }

@@ -39,6 +39,7 @@ mod ringback;
 pub mod screening;
 mod sessions;
 mod silence;
+pub mod step;
 mod taken;
 mod transfer;
 mod treatment;

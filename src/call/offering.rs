@@ -18,10 +18,12 @@ use super::negotiate::AudioPlan;
 use super::outgoing::OutgoingInvite;
 use super::own_address::OwnAddress;
 use super::record::EndedBy;
+use super::step::{Step, Writing};
 use crate::base::limits::MAX_FORWARDS;
 use crate::route::diverting::Diverted;
 use crate::route::number::Field;
 use crate::route::policy::Facts;
+use crate::route::presentation::Presentation;
 use crate::sip::flow::{Destination, Resolution, Resolve, Target};
 use crate::sip::{Host, NameAddr, SipUri, Uri};
 
@@ -150,6 +152,7 @@ impl Hunting {
         let tag = work.token(10);
         let request = self.new_request(common, candidate, &own, &tag, work);
         common.ledger.attempted(Arc::clone(&trunk.name), &request.call_id);
+        work.tell(|| Step::Written(Box::new(self.writing(common, candidate, &request))));
         work.out.push(Effect::Event(CallEvent::Attempted { call: common.ledger.id(), to: Arc::clone(&trunk.name) }));
         let now = work.now.instant;
         common.timers.set(CallTimer::NoResponse, now + trunk.timers.no_response);
@@ -172,6 +175,16 @@ impl Hunting {
         let told = self.told(common, candidate, &us(own));
         let (to, uri) = (candidate.uri_of(Field::To, user), candidate.uri_of(Field::Called, user));
         NewRequest { max_forwards: self.max_forwards, ..first_request(candidate, told, (to, uri), tag, work) }
+    }
+
+    fn writing(&self, common: &Common, candidate: &Candidate, request: &NewRequest) -> Writing {
+        Writing {
+            trunk: Arc::clone(&candidate.trunk),
+            call_id: request.call_id.clone(),
+            called: Presentation::party(candidate.called_user(common)),
+            caller: self.asked.caller().clone(),
+            lines: request.extra.clone(),
+        }
     }
 
     /// What the candidate's peer is told of the caller's side.

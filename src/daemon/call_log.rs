@@ -71,6 +71,8 @@ fn call(event: &CallEvent) {
             info!(call = call.0, from = %from, contacts, "call redirected");
         }
         CallEvent::DigitLost { trunk } => warn!(trunk = %trunk, "a digit was dropped: the peer does not answer INFO"),
+        // An engine that serves tells no steps.
+        CallEvent::Step(_) => {}
         CallEvent::Ended(record) => ended(record),
     }
 }

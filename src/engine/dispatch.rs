@@ -7,8 +7,10 @@ use crate::base::Now;
 use crate::base::ids::{CallId, TransactionId, TransmitId};
 use crate::call::own_address::OwnAddress;
 use crate::call::screening::{self, Refusal};
-use crate::call::{Asked, Call, CallInput, Cause, Invitation, Side, Work, compose};
+use crate::call::step::Step;
+use crate::call::{Asked, Call, CallEvent, CallInput, Cause, Invitation, Side, Work, compose};
 use crate::dialog::DialogKey;
+use crate::route::identify::KnownBy;
 use crate::route::snapshot::{RoutePlan, Unidentified};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Flow, PeerIdentity, Received, Transmit};
@@ -169,10 +171,12 @@ impl Engine {
 
     fn invited(&mut self, now: Now, request: Box<Request>, flow: Flow, trunk: Arc<Trunk>, out: &mut Outbox) {
         let id = CallId(self.next_call);
+        self.tell_asked(&request, flow, &trunk, out);
         let (numbers, asked) = match self.admit(now, &request, &trunk, id) {
             Ok(asked) => asked,
             Err(refusal) => return self.refuse(now, &request, flow, &refusal, out),
         };
+        self.tell(out, || Step::Routes(self.snapshot.considered(trunk.id, &numbers.calling, &numbers.called)));
         let plan = match self.snapshot.route(trunk.id, &numbers.calling, &numbers.called) {
             Ok(plan) => plan,
             Err(missed) => {
@@ -193,6 +197,22 @@ impl Engine {
         let snapshot = Arc::clone(&self.snapshot);
         let invitation = Invitation { id, snapshot, trunk, request, flow, transaction, head, numbers, asked, plan };
         self.begin(now, invitation, out);
+    }
+
+    fn tell(&self, out: &mut Outbox, step: impl FnOnce() -> Step) {
+        if self.supply.tells {
+            out.push(Output::Event(Event::Call(CallEvent::Step(Box::new(step())))));
+        }
+    }
+
+    /// Whose INVITE it is, and what it says of numbers.
+    fn tell_asked(&self, request: &Request, flow: Flow, trunk: &Arc<Trunk>, out: &mut Outbox) {
+        let nobody = PeerIdentity::default();
+        let identity = self.identities.get(&flow.id).unwrap_or(&nobody);
+        let by = || self.snapshot.recognise(&flow, identity).map_or(KnownBy::Registration, |(_, by)| by);
+        self.tell(out, || Step::Identified { trunk: Arc::clone(trunk), by: by() });
+        self.tell(out, || Step::Read(Asked::readings(request, &trunk.presentation)));
+        self.tell(out, || Asked::caller_step(request, &trunk.presentation));
     }
 
     /// Limits first, then the numbers.
@@ -291,6 +311,7 @@ impl Engine {
     }
 
     pub(super) fn refuse(&mut self, now: Now, request: &Request, flow: Flow, refusal: &Refusal, out: &mut Outbox) {
+        self.tell(out, || Step::Refused(refusal.clone()));
         let Some(transaction) = self.open(now, request, flow, User::Nobody, out) else { return };
         let tag = self.tag();
         let status = refusal.status();

@@ -94,6 +94,7 @@ struct ProcessSupply {
     health: Health,
     registrations: Registrations,
     refills: Vec<MediaCommand>,
+    tells: bool,
 }
 
 impl ProcessSupply {
@@ -147,6 +148,10 @@ impl Supply for ProcessSupply {
         self.registrations.service_route(trunk.id).to_vec()
     }
 
+    fn tells(&self) -> bool {
+        self.tells
+    }
+
     fn endpoint(&mut self) -> EndpointId {
         self.next_endpoint += 1;
         EndpointId(self.next_endpoint)
@@ -177,6 +182,7 @@ impl Engine {
                 health: Health::default(),
                 registrations: Registrations::default(),
                 refills: Vec::new(),
+                tells: false,
             },
             snapshot,
             overload_tag: entropy.token(10),
@@ -195,6 +201,11 @@ impl Engine {
         engine.probes.replace(&engine.snapshot, Instant::ZERO, &mut *engine.entropy);
         engine.registrations_replaced(Now::default(), &mut Outbox::new());
         engine
+    }
+
+    /// From now on every call tells its steps ([`crate::call::step::Step`]).
+    pub fn tell_steps(&mut self) {
+        self.supply.tells = true;
     }
 
     /// Handles one input. What it wants done is appended to `out`.

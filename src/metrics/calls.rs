@@ -177,6 +177,7 @@ impl CallCounters {
             CallEvent::DigitLost { trunk } => {
                 *self.labelled().lost_digits.entry(trunk.to_string()).or_default() += 1;
             }
+            CallEvent::Step(_) => {}
             CallEvent::Ended(record) => self.note_end(record),
         }
     }

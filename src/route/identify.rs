@@ -77,6 +77,19 @@ struct Sender {
     trust: u64,
 }
 
+/// What a sender is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownBy {
+    /// It sends from this range.
+    Source(IpNet),
+    /// It sends from this range, and shows a certificate with one of the trunk's names.
+    SourceAndCertificate(IpNet),
+    /// A certificate with one of the trunk's names, from anywhere.
+    Certificate,
+    /// The connection or Contact of our registration.
+    Registration,
+}
+
 /// What speaks for a sender being this trunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Proof {
@@ -102,7 +115,7 @@ impl Senders {
         listener: usize,
         source: IpAddr,
         peer: &PeerIdentity,
-    ) -> Result<TrunkId, Unidentified> {
+    ) -> Result<(TrunkId, KnownBy), Unidentified> {
         let senders = self.listeners.get(listener).ok_or(Unidentified::UnknownSource)?;
         senders.identify(source.to_canonical(), peer)
     }
@@ -145,32 +158,33 @@ impl ListenerSenders {
         position.and_then(|bit| 1u64.checked_shl(u32::try_from(bit).ok()?)).unwrap_or(0)
     }
 
-    fn identify(&self, source: IpAddr, peer: &PeerIdentity) -> Result<TrunkId, Unidentified> {
+    fn identify(&self, source: IpAddr, peer: &PeerIdentity) -> Result<(TrunkId, KnownBy), Unidentified> {
         let mut refusal = None;
         for length in &self.lengths {
-            match IpNet::new(source, *length).ok().and_then(|net| self.by_source.get(&net.trunc())) {
-                Some(group) => match self.among(group, peer) {
-                    Ok(trunk) => return Ok(trunk),
-                    Err(reason) => refusal = refusal.or(Some(reason)),
-                },
-                None => continue,
+            let Some(net) = IpNet::new(source, *length).ok().map(|net| net.trunc()) else { continue };
+            let Some(group) = self.by_source.get(&net) else { continue };
+            match self.among(group, peer) {
+                Ok((trunk, Proof::Source)) => return Ok((trunk, KnownBy::Source(net))),
+                Ok((trunk, Proof::Name)) => return Ok((trunk, KnownBy::SourceAndCertificate(net))),
+                Err(reason) => refusal = refusal.or(Some(reason)),
             }
         }
         let named = self.by_name.iter().find(|sender| self.proof(sender, peer) == Ok(Proof::Name));
-        named.map(|sender| sender.trunk).ok_or(refusal.unwrap_or(Unidentified::UnknownSource))
+        let named = named.map(|sender| (sender.trunk, KnownBy::Certificate));
+        named.ok_or(refusal.unwrap_or(Unidentified::UnknownSource))
     }
 
     /// The one trunk of a group with the same source: by name, else the one that needs no name, else the only one.
-    fn among(&self, group: &[Sender], peer: &PeerIdentity) -> Result<TrunkId, Unidentified> {
+    fn among(&self, group: &[Sender], peer: &PeerIdentity) -> Result<(TrunkId, Proof), Unidentified> {
         let by = |wanted| group.iter().filter(move |sender| self.proof(sender, peer) == Ok(wanted));
         if let Some(sender) = by(Proof::Name).next() {
-            return Ok(sender.trunk);
+            return Ok((sender.trunk, Proof::Name));
         }
         let nameless = by(Proof::Source).find(|sender| sender.peer_names.is_empty());
         let only = by(Proof::Source).next().filter(|_| by(Proof::Source).count() == 1);
         let refusal = || group.iter().find_map(|sender| self.proof(sender, peer).err());
         match nameless.or(only) {
-            Some(sender) => Ok(sender.trunk),
+            Some(sender) => Ok((sender.trunk, Proof::Source)),
             None => Err(refusal().unwrap_or(Unidentified::NoCertificate)),
         }
     }

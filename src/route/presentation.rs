@@ -20,6 +20,18 @@ pub enum RouteKey {
     Header(Box<str>),
 }
 
+impl RouteKey {
+    /// The header it stands in.
+    pub fn word(&self) -> &'static str {
+        match self {
+            RouteKey::RequestUri => "Request-URI",
+            RouteKey::To => "To",
+            RouteKey::PCalledPartyId => "P-Called-Party-ID",
+            RouteKey::Header(_) => "route key header",
+        }
+    }
+}
+
 /// What a called party is answered that no number of this trunk can be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Unroutable {

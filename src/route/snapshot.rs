@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::identify::Senders;
-use super::table::RouteTable;
+use super::identify::{KnownBy, Senders};
+use super::table::{Considered, RouteTable};
 use super::trunk::{Listener, Network, Trunk};
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
 use crate::base::limits::Limits;
@@ -87,7 +87,20 @@ impl Snapshot {
     /// # Errors
     /// Nobody we know.
     pub fn identify(&self, flow: &Flow, peer: &PeerIdentity) -> Result<TrunkId, Unidentified> {
+        self.recognise(flow, peer).map(|(trunk, _)| trunk)
+    }
+
+    /// The same, with what the sender is known by.
+    ///
+    /// # Errors
+    /// Nobody we know.
+    pub fn recognise(&self, flow: &Flow, peer: &PeerIdentity) -> Result<(TrunkId, KnownBy), Unidentified> {
         self.senders.identify(usize::from(flow.listener.0), flow.remote.ip(), peer)
+    }
+
+    /// Every route that starts at `from`, in order, and what it says to this call.
+    pub fn considered(&self, from: TrunkId, calling: &str, called: &str) -> Vec<Considered> {
+        self.routes.considered(from, calling, called)
     }
 
     /// First route that fits. `calling` and `called` are the decoded user parts.

@@ -88,6 +88,25 @@ pub(super) struct Route {
     pub(super) to: Vec<TrunkId>,
 }
 
+/// What one route says to a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Considered {
+    /// `name` of the route, or `routes[N]`.
+    pub route: Arc<str>,
+    pub verdict: Verdict,
+}
+
+/// See [`Considered`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is the first that fits.
+    Taken,
+    /// It does not fit; the sentence says what of it.
+    Missed(String),
+    /// A route before it was taken; whether it fits is not asked.
+    NotReached,
+}
+
 /// Why one route does not fit a call, ordered by how little is missing.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Miss {
@@ -111,12 +130,16 @@ impl Route {
     }
 
     fn miss_text(&self, calling: &str, called: &str) -> String {
+        format!("route \"{}\": {}", self.name, self.missing(calling, called))
+    }
+
+    fn missing(&self, calling: &str, called: &str) -> String {
         let sides = [("called", &self.called, called), ("calling", &self.calling, calling)];
         let reasons = sides.iter().filter_map(|(side, pattern, number)| {
             let pattern = pattern.as_ref().filter(|pattern| !pattern.fits(number))?;
             Some(format!("{side} {} {}", shown(number), pattern.miss_text()))
         });
-        format!("route \"{}\": {}", self.name, reasons.collect::<Vec<_>>().join(", "))
+        reasons.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -163,6 +186,19 @@ impl RouteTable {
             Some(route) => Ok(RoutePlan { route: Arc::clone(&route.name), trunks: route.to.clone() }),
             None => Err(NoRoute { nearest: self.nearest(from, calling, called) }),
         }
+    }
+
+    /// What each route of `from` says, in order.
+    pub(super) fn considered(&self, from: TrunkId, calling: &str, called: &str) -> Vec<Considered> {
+        let mut is_taken = false;
+        let mut verdict = |route: &Route| {
+            if is_taken {
+                return Verdict::NotReached;
+            }
+            is_taken = route.fits(calling, called);
+            if is_taken { Verdict::Taken } else { Verdict::Missed(route.missing(calling, called)) }
+        };
+        self.of(from).map(|route| Considered { route: Arc::clone(&route.name), verdict: verdict(route) }).collect()
     }
 
     fn of(&self, from: TrunkId) -> impl Iterator<Item = &Route> {

@@ -19,7 +19,8 @@ pub enum IdentityHeader {
 }
 
 impl IdentityHeader {
-    pub(super) const fn name(self) -> Name {
+    /// As it stands in a message.
+    pub const fn name(self) -> Name {
         match self {
             IdentityHeader::Asserted => Name::PAssertedIdentity,
             IdentityHeader::Preferred => Name::PPreferredIdentity,
@@ -53,13 +54,23 @@ impl Default for CallerReading {
 impl Caller {
     /// Reads the caller of a request.
     pub fn read(request: &Request, reading: &CallerReading, plan: &NumberPlan) -> Caller {
-        let asserted = reading.believed.iter().find_map(|header| asserted(&request.message, *header, plan));
+        let asserted = believed(request, reading, plan).map(|(_, identity)| identity);
         let mut privacy = Privacy::read(&request.message);
         if remote_party_hides(&request.message) && reading.believed.contains(&IdentityHeader::RemoteParty) {
             privacy.add(super::PrivacyToken::Id);
         }
         Caller { shown: shown(&request.from, plan), asserted, privacy }
     }
+
+    /// The header that names the caller; `None`: From does.
+    pub fn believed(request: &Request, reading: &CallerReading, plan: &NumberPlan) -> Option<IdentityHeader> {
+        believed(request, reading, plan).map(|(header, _)| header)
+    }
+}
+
+/// The first believed header that names somebody, and whom.
+fn believed(request: &Request, reading: &CallerReading, plan: &NumberPlan) -> Option<(IdentityHeader, Identity)> {
+    reading.believed.iter().find_map(|&header| Some((header, asserted(&request.message, header, plan)?)))
 }
 
 /// From. A host of `anonymous.invalid` hides the caller whatever the user part says (RFC 3323 4.1.1.3).

@@ -14,7 +14,7 @@ mod write;
 
 pub use country::{Country, country};
 pub use e164::{BadNumber, E164};
-pub use plan::{Field, FieldForms, NumberPlan, Reads, Unreadable, UriStyle};
+pub use plan::{Conversion, Field, FieldForms, NumberPlan, Reads, Unreadable, UriStyle};
 pub use read::{IncomingForm, Party};
 pub use rule::{NumberRule, RuleList};
 pub use write::{OutgoingForm, Written};

@@ -135,6 +135,18 @@ pub struct NumberPlan {
     pub outgoing_rules: RuleList,
 }
 
+/// How a plan read a field, or wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversion {
+    pub field: Field,
+    /// The user part, or the number, before.
+    pub before: String,
+    /// The party that was read, or the user part that was written.
+    pub after: Result<String, Unreadable>,
+    /// Place of the own rule that rewrote it.
+    pub rule: Option<usize>,
+}
+
 impl NumberPlan {
     /// The party a URI of this field names.
     ///
@@ -160,21 +172,46 @@ impl NumberPlan {
     /// # Errors
     /// As for [`NumberPlan::read`].
     pub fn read_text(&self, field: Field, text: &str) -> Result<Party, Unreadable> {
+        self.read_by_rule(field, text).0
+    }
+
+    fn read_by_rule(&self, field: Field, text: &str) -> (Result<Party, Unreadable>, Option<usize>) {
         let (user, params) = text.split_once(';').unwrap_or((text, ""));
         let user = without_separators(user);
-        let (rewritten, _) = self.incoming_rules.apply(field, &user);
+        let (rewritten, rule) = self.incoming_rules.apply(field, &user);
         let dialled =
             Dialled { digits: &rewritten, extension: param(params, "ext"), context: param(params, "phone-context") };
-        read(self.incoming.of(field), self.country, dialled)
+        (read(self.incoming.of(field), self.country, dialled), rule)
+    }
+
+    /// How a URI of this field is read, and by which rule.
+    pub fn reading(&self, field: Field, uri: &Uri) -> Conversion {
+        let before = String::from_utf8_lossy(&uri.user_decoded().unwrap_or_default()).into_owned();
+        let (party, rule) = match (self.reads, user_text(uri)) {
+            (Reads::AsWritten, _) => (as_written(uri), None),
+            (Reads::ByForm, Some(text)) => self.read_by_rule(field, &text),
+            (Reads::ByForm, None) => (Err(Unreadable::NoText), None),
+        };
+        Conversion { field, before, after: party.map(|party| party.as_str().to_owned()), rule }
+    }
+
+    /// How `party` is written in this field, and by which rule.
+    pub fn writing(&self, field: Field, party: &Party) -> Conversion {
+        let (written, rule) = self.write_by_rule(field, party);
+        Conversion { field, before: party.as_str().to_owned(), after: Ok(written.user), rule }
     }
 
     /// How this peer wants `party` in this field.
     pub fn write(&self, field: Field, party: &Party) -> Written {
+        self.write_by_rule(field, party).0
+    }
+
+    fn write_by_rule(&self, field: Field, party: &Party) -> (Written, Option<usize>) {
         let written = write(self.outgoing.of(field), self.country, party);
         match self.outgoing_rules.apply(field, &written.user) {
-            (Cow::Owned(user), Some(_)) => Written { user, ..written },
-            (Cow::Borrowed(user), Some(_)) => Written { user: user.to_owned(), ..written },
-            (_, None) => written,
+            (Cow::Owned(user), rule @ Some(_)) => (Written { user, ..written }, rule),
+            (Cow::Borrowed(user), rule @ Some(_)) => (Written { user: user.to_owned(), ..written }, rule),
+            (_, None) => (written, None),
         }
     }
 
