@@ -320,6 +320,8 @@ mod types_and_values {
             "networks.public.rtp_ports", "is reversed; did you mean \"10000-18999\"?";
         a_range_with_stray_bits_names_the_range_meant: "sources = [\"198.51.100.0/28\"]" => "sources = [\"198.51.100.1/28\"] #!",
             "trunks.teams.sources[0]", "did you mean 198.51.100.0/28?";
+        contacts_are_ranges_like_sources: "sources = [\"198.51.100.0/28\"]" => "sources = [\"198.51.100.0/28\"]\ncontacts = [\"198.51.100.65/28\"] #!",
+            "trunks.teams.contacts[0]", "did you mean 198.51.100.64/28?";
         an_unknown_word_suggests_the_nearest: "transport = \"tls\"" => "transport = \"tsl\" #!",
             "listeners.platform.transport", "unknown value; did you mean \"tls\"?";
         an_unknown_word_lists_the_known: "[limits]" => "[log]\nlevel = \"loud\" #!\n[limits]",

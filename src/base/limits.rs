@@ -99,6 +99,15 @@ pub const RELIABLE_QUEUE: usize = 8;
 pub const EARLY_REQUESTS: u32 = 1000;
 /// Early dialogs of one INVITE of ours (MD-110 asks for ten). What more of them say is not heard until their answer.
 pub const EARLY_DIALOGS: usize = 16;
+/// Names of next hops (Contact, Record-Route) whose answer is kept or being asked for. At the limit requests go to where
+/// their dialog's messages come from.
+pub const HOP_NAMES: usize = 1024;
+/// Messages that wait for the answer to one such name. At the limit the same.
+pub const HOP_WAITING: usize = 256;
+/// How long they wait at most.
+pub const HOP_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a name that gave nothing is not asked for again.
+pub const HOP_FAILED: Duration = Duration::from_secs(30);
 /// Digits waiting to be played to one far end. At the limit a further digit is dropped and counted.
 pub const DIGIT_QUEUE: usize = 32;
 /// Octets of one hold music file: ten minutes as 16-bit samples at 8 kHz, and a header. More: refused.

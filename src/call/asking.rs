@@ -165,7 +165,7 @@ impl Leg {
         work: &mut Work<'_>,
     ) -> Option<Credentials> {
         let uri = self.dialog.request_path().uri;
-        let challenge = Challenge { response, flow, trunk: &self.trunk, sent_to: &self.hop };
+        let challenge = Challenge { response, flow, trunk: &self.trunk, sent_to: &self.hop.to };
         self.proof.answer(&challenge, method, &uri, work)
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::event::CallEvent;
+use super::hop::Hop;
 use super::outgoing::OutgoingInvite;
 use super::record::Side;
 use super::step::Step;
@@ -15,7 +16,7 @@ use crate::dialog::DialogKey;
 use crate::media::plan::{MediaCommand, PortLease};
 use crate::route::health::Way;
 use crate::route::trunk::Trunk;
-use crate::sip::flow::{Destination, LargeRequests, Resolve};
+use crate::sip::flow::{LargeRequests, Resolve};
 use crate::sip::{Method, Response, Status};
 use crate::transaction::TimerValues;
 
@@ -28,7 +29,7 @@ pub struct ClientRequest {
     pub branch: Branch,
     pub method: Method,
     pub bytes: Bytes,
-    pub to: Destination,
+    pub hop: Hop,
     /// What the trunk says of requests that a datagram should not carry.
     pub large: LargeRequests,
     pub timers: TimerValues,
@@ -46,7 +47,7 @@ pub enum Effect {
     Acknowledge {
         invite: Branch,
         tag: Bytes,
-        to: Destination,
+        hop: Hop,
         bytes: Bytes,
     },
     /// Answer a request. A 2xx to an INVITE may be given again: it is sent again.

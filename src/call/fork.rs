@@ -4,7 +4,8 @@ use bytes::Bytes;
 
 use super::compose::{self, Inside};
 use super::effect::{Branch, ClientRequest, Effect, Work};
-use super::leg::{hop, timer_values};
+use super::hop::Hop;
+use super::leg::timer_values;
 use super::negotiate::LegMedia;
 use super::outgoing::OutgoingInvite;
 use super::proof::{Challenge, Credentials};
@@ -13,7 +14,7 @@ use super::taken::Taken;
 use crate::base::limits::EARLY_REQUESTS;
 use crate::dialog::Dialog;
 use crate::dialog::reliable::{Place, Receiver};
-use crate::sip::flow::{Destination, Flow};
+use crate::sip::flow::Flow;
 use crate::sip::{Method, Name, RAck, RSeq, Response};
 
 /// PRACKs of one early dialog without an answer. Whoever sends a further reliable response before that hears no PRACK
@@ -43,7 +44,7 @@ pub enum Standing {
 #[derive(Debug)]
 pub struct Fork {
     pub dialog: Dialog,
-    hop: Destination,
+    hop: Hop,
     received: Receiver,
     /// The description it gave last.
     pub body: Option<Bytes>,
@@ -61,7 +62,7 @@ impl Fork {
     /// The early dialog that this response makes; `None` when it cannot make one.
     pub fn of(invite: &OutgoingInvite, response: &Response, flow: Flow) -> Option<Fork> {
         let dialog = invite.dialog(response)?;
-        let hop = hop(&dialog, &invite.trunk, flow);
+        let hop = Hop::of(&dialog, &invite.trunk, flow);
         let (received, agreement) = (Receiver::default(), Agreement::Open);
         let (standing, taken, moved) = (Standing::Here, Taken::default(), None);
         Some(Fork { dialog, hop, received, body: None, agreement, standing, taken, moved, pracks: Vec::new(), sent: 0 })
@@ -139,7 +140,7 @@ impl Fork {
         flow: Flow,
         work: &mut Work<'_>,
     ) -> Option<Credentials> {
-        let challenge = Challenge { response, flow, trunk: &invite.trunk, sent_to: &self.hop };
+        let challenge = Challenge { response, flow, trunk: &invite.trunk, sent_to: &self.hop.to };
         invite.proof.answer(&challenge, method, &self.dialog.request_path().uri, work)
     }
 
@@ -159,7 +160,7 @@ impl Fork {
             branch,
             method,
             bytes,
-            to: self.hop.clone(),
+            hop: self.hop.clone(),
             large: invite.trunk.large_requests,
             timers: timer_values(&invite.trunk),
             opens: None,

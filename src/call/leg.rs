@@ -1,6 +1,5 @@
 //! One leg of a call: its dialog, its media, and what still waits for an answer on it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +11,7 @@ use super::compose::{self, Inside};
 use super::digits::DigitLine;
 use super::effect::{Branch, ClientRequest, Effect, Work};
 use super::event::CallEvent;
+use super::hop::Hop;
 use super::media_end::MediaEnd;
 use super::negotiate::{KeptMedia, LegMedia};
 use super::own_address::OwnAddress;
@@ -21,14 +21,14 @@ use super::taken::Taken;
 use crate::base::ids::{EndpointId, TransactionId};
 use crate::dialog::reliable::Sender;
 use crate::dialog::session_timer::{Said, SessionTimer};
-use crate::dialog::{Dialog, DialogKey, RequestPath};
+use crate::dialog::{Dialog, DialogKey};
 use crate::media::dtmf::HeardDigit;
 use crate::media::plan::AddressRules;
 use crate::route::media::TrunkDtmf;
 use crate::route::trunk::Trunk;
 use crate::sip::auth::KeptNonces;
-use crate::sip::flow::{Destination, Flow, Target};
-use crate::sip::{Host, Message, Method, Request, Response, ResponseHead, Status, Uri};
+use crate::sip::flow::Flow;
+use crate::sip::{Message, Method, Request, Response, ResponseHead, Status};
 use crate::transaction::{AcceptedAction, AcceptedRetransmission, TimerValues};
 
 /// A request of a peer that we have not answered finally yet.
@@ -97,7 +97,7 @@ pub struct Leg {
     pub anonymity: Anonymity,
     /// Where the peer's last message came from, and where requests of this dialog go.
     flow: Flow,
-    pub(super) hop: Destination,
+    pub(super) hop: Hop,
     accepted: Option<Accepted>,
     /// A re-INVITE or UPDATE of ours with an offer.
     pub(super) asking: Option<Asking>,
@@ -132,7 +132,7 @@ pub fn timer_values(trunk: &Trunk) -> TimerValues {
 impl Leg {
     /// A leg whose dialog exists; `flow` is where its peer's last message came from.
     pub fn new(side: Side, trunk: Arc<Trunk>, own: OwnAddress, dialog: Dialog, media: MediaEnd, flow: Flow) -> Leg {
-        let hop = hop(&dialog, &trunk, flow);
+        let hop = Hop::of(&dialog, &trunk, flow);
         let (proof, session) = (Proof::of(&trunk), SessionTimer::new(trunk.session_timer));
         Leg {
             side,
@@ -161,7 +161,7 @@ impl Leg {
         let _ = self.dialog.follow(method, message);
         self.taken.hear(message);
         self.flow = flow;
-        self.hop = hop(&self.dialog, &self.trunk, flow);
+        self.hop = Hop::of(&self.dialog, &self.trunk, flow);
     }
 
     /// What a checkpoint keeps. `None` while something of the leg waits: an answer, an ACK, a digit, its end.
@@ -220,7 +220,7 @@ impl Leg {
         let branch = work.branch();
         let bytes = compose::inside(&self.dialog, &self.own, &branch, cseq, &Inside::Ack);
         let tag = self.dialog.remote_tag.clone();
-        work.out.push(Effect::Acknowledge { invite: invite.clone(), tag, to: self.hop.clone(), bytes });
+        work.out.push(Effect::Acknowledge { invite: invite.clone(), tag, hop: self.hop.clone(), bytes });
     }
 
     /// Tells this leg's peer a digit: by INFO, or through the relay, as its trunk wants it.
@@ -298,7 +298,7 @@ impl Leg {
             branch,
             method,
             bytes,
-            to: self.hop.clone(),
+            hop: self.hop.clone(),
             large: self.trunk.large_requests,
             timers: timer_values(&self.trunk),
             opens: None,
@@ -454,26 +454,5 @@ impl Leg {
             work.out.push(Effect::Abandon { branch: asking.branch });
         }
         self.media.forget();
-    }
-}
-
-/// RFC 3261 12.2.1.1 and 8.1.2: first route, else remote target. An address in it is used as it is; a name leads to
-/// where the peer's messages come from. Connections are used again (RFC 5923) and dialled anew only when gone: then to
-/// the port of the URI, since the far port of a connection the peer opened listens to nobody.
-pub fn hop(dialog: &Dialog, trunk: &Trunk, flow: Flow) -> Destination {
-    let address = next_hop_address(&dialog.request_path(), flow);
-    // RFC 3261 18.1.1: that one large request went over TCP says nothing about the next one.
-    let target = Target { transport: trunk.transport, address, listener: flow.listener, tls: trunk.tls.clone() };
-    if trunk.transport.is_reliable() { Destination::FlowOr(flow, target) } else { Destination::Target(target) }
-}
-
-fn next_hop_address(path: &RequestPath, flow: Flow) -> SocketAddr {
-    let Uri::Sip(uri) = &path.next_hop else { return flow.remote };
-    let port = uri.port.unwrap_or(flow.transport.default_port());
-    match uri.host {
-        Host::V4(address) => (address, port).into(),
-        Host::V6(address) => (address, port).into(),
-        Host::Name(_) if flow.transport.is_reliable() => (flow.remote.ip(), port).into(),
-        Host::Name(_) => flow.remote,
     }
 }

@@ -19,6 +19,7 @@ mod established;
 pub mod event;
 mod exchange;
 mod handing;
+pub mod hop;
 mod fork;
 mod hunting;
 mod ledger;

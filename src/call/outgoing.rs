@@ -8,7 +8,8 @@ use super::cancelling::Cancelling;
 use super::cause::Cause;
 use super::compose::{self, Inside, NewRequest};
 use super::effect::{Branch, ClientRequest, Effect, Work};
-use super::leg::{hop, timer_values};
+use super::hop::Hop;
+use super::leg::timer_values;
 use super::own_address::OwnAddress;
 use super::proof::{Challenge, Credentials, Proof};
 use super::record::Side;
@@ -155,7 +156,7 @@ impl OutgoingInvite {
             side: Side::Callee,
             branch: self.branch.clone(),
             bytes,
-            to: self.to.clone(),
+            hop: self.to.clone().into(),
             large: self.trunk.large_requests,
             timers: timer_values(&self.trunk),
             opens: (method == Method::Invite).then(|| Box::new(self.clone())),
@@ -210,11 +211,11 @@ impl OutgoingInvite {
             Dialog::from_uac(&facts, response).unwrap_or_else(|_| Dialog::from_uac_astray(&facts, response));
         // Its early dialog may have had requests of ours.
         dialog.number_above(self.request.cseq.saturating_add(EARLY_REQUESTS));
-        let to = hop(&dialog, &self.trunk, flow);
+        let hop = Hop::of(&dialog, &self.trunk, flow);
         let ack = work.branch();
         let bytes = compose::inside(&dialog, &self.own, &ack, self.request.cseq, &Inside::Ack);
         let tag = dialog.remote_tag.clone();
-        work.out.push(Effect::Acknowledge { invite: self.branch.clone(), tag, to: to.clone(), bytes });
+        work.out.push(Effect::Acknowledge { invite: self.branch.clone(), tag, hop: hop.clone(), bytes });
         let branch = work.branch();
         let cseq = dialog.next_cseq();
         let bytes = compose::inside(&dialog, &self.own, &branch, cseq, &Inside::Bye(cause, &Credentials::new()));
@@ -223,7 +224,7 @@ impl OutgoingInvite {
             branch,
             method: Method::Bye,
             bytes,
-            to,
+            hop,
             large: self.trunk.large_requests,
             timers: timer_values(&self.trunk),
             opens: None,

@@ -64,7 +64,7 @@ pub struct Challenge<'a> {
     /// Where it came from.
     pub flow: Flow,
     pub trunk: &'a Trunk,
-    /// Where the request went.
+    /// Where the request went, unless a name led elsewhere within the trunk's reach.
     pub sent_to: &'a Destination,
 }
 
@@ -80,8 +80,7 @@ impl Challenge<'_> {
             Destination::Target(_) => false,
         };
         let from = self.flow.remote.ip().to_canonical();
-        let known =
-            reused || from == asked.ip().to_canonical() || self.trunk.sources.iter().any(|net| net.contains(&from));
+        let known = reused || from == asked.ip().to_canonical() || self.trunk.reach.allows(self.flow.remote);
         self.flow.listener == self.trunk.listener && known
     }
 }

@@ -61,6 +61,7 @@ impl TrunkReader<'_> {
             trust: self.reference(&table, "trust", "\"default\"", Kind::Trust).or_else(|| self.default_trust()),
             targets,
             sources: self.sources(&table),
+            contacts: contacts(&table),
             peer_names: peer_names(&table),
             request_uri_host,
             request_uri_port,
@@ -151,6 +152,11 @@ fn large_requests(table: &Table<'_>) -> LargeRequests {
         Some(true) => LargeRequests::Tcp,
         Some(false) | None => LargeRequests::Udp,
     }
+}
+
+fn contacts(table: &Table<'_>) -> Vec<IpNet> {
+    let field = table.field("contacts", "[\"198.51.100.64/28\"]");
+    field.and_then(|field| field.all(grammar::range)).unwrap_or_default()
 }
 
 fn peer_names(table: &Table<'_>) -> Vec<String> {

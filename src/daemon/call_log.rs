@@ -20,6 +20,9 @@ pub fn write(event: &Event) {
         Event::NoRoute { trunk, nearest } => {
             info!(from = %trunk, nearest = nearest.as_deref().unwrap_or("no route from this trunk"), "no route");
         }
+        Event::Detoured { trunk, why } => {
+            debug!(trunk = %trunk, reason = why.label(), "the peer's Contact or Record-Route was not followed");
+        }
         Event::Registration { trunk, news } => registration(trunk, news),
         Event::Probed { name, target, outcome, .. } => match outcome {
             Ok(status) => debug!(trunk = %name, target = %target, status = status.code(), "target answers OPTIONS"),

@@ -79,6 +79,11 @@ pub enum Event {
         trunk: Arc<str>,
         news: registration::News,
     },
+    /// A message inside a dialog did not go where the dialog's path leads, but to where its messages come from.
+    Detoured {
+        trunk: Arc<str>,
+        why: Detour,
+    },
     /// One of our OPTIONS was answered, or not.
     Probed {
         trunk: TrunkId,
@@ -125,6 +130,34 @@ impl Dropped {
             Dropped::StrayResponse => "stray_response",
             Dropped::StrayAck => "stray_ack",
             Dropped::TableFull => "table_full",
+        }
+    }
+}
+
+/// Why the next hop that a Contact or Record-Route names was not used. The name is the metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Detour {
+    /// It lies outside of what the trunk allows.
+    NotAllowed,
+    /// The name gives no address.
+    NoAddress,
+    /// The resolver took too long.
+    NotInTime,
+    /// Too many names, or messages that wait for one.
+    Full,
+}
+
+impl Detour {
+    /// Every reason, for the metrics' start at zero.
+    pub const ALL: [Detour; 4] = [Detour::NotAllowed, Detour::NoAddress, Detour::NotInTime, Detour::Full];
+
+    /// Metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Detour::NotAllowed => "not_allowed",
+            Detour::NoAddress => "no_address",
+            Detour::NotInTime => "not_in_time",
+            Detour::Full => "full",
         }
     }
 }

@@ -38,13 +38,13 @@ pub fn follow(cancel: &mut ClientRequest) {
 }
 
 fn over_tcp(request: &mut ClientRequest) -> Option<Box<Fallback>> {
-    let Destination::Target(target) = &request.to else { return None };
+    let Destination::Target(target) = &request.hop.to else { return None };
     if target.transport != Transport::Udp {
         return None;
     }
     let to = Destination::Target(Target { transport: Transport::Tcp, ..target.clone() });
     let over_tcp = with_tcp_via(&request.bytes)?;
-    let (bytes, to) = (mem::replace(&mut request.bytes, over_tcp), mem::replace(&mut request.to, to));
+    let (bytes, to) = (mem::replace(&mut request.bytes, over_tcp), mem::replace(&mut request.hop.to, to));
     Some(Box::new(Fallback { bytes, to, timers: request.timers }))
 }
 

@@ -4,6 +4,7 @@
 mod admission;
 mod authorization;
 mod dispatch;
+mod hops;
 pub mod io;
 mod large;
 mod merging;
@@ -37,6 +38,7 @@ use crate::sip::auth::DigestServer;
 use crate::sip::flow::{PeerIdentity, Resolution};
 
 use admission::Admission;
+use hops::{Hops, Outgoing};
 use io::{Command, Event, Gauges, Input, Outbox, Output, Reply};
 use merging::Merging;
 use ports::Ports;
@@ -56,6 +58,7 @@ pub struct Engine {
     dialogs: HashMap<DialogKey, (CallId, Side)>,
     merging: Merging,
     identities: HashMap<FlowId, PeerIdentity>,
+    hops: Hops,
     supply: ProcessSupply,
     digest: DigestServer,
     probes: Probes,
@@ -193,6 +196,7 @@ impl Engine {
             dialogs: HashMap::new(),
             merging: Merging::default(),
             identities: HashMap::new(),
+            hops: Hops::default(),
             probes: Probes::default(),
             draining: false,
             next_call: 1,
@@ -254,14 +258,16 @@ impl Engine {
             self.probe(now, id, &probe, out);
         }
         self.registrations_due(now, out);
+        self.hops_due(now, out);
         self.flush(now, out);
     }
 
     /// The next moment [`Engine::handle_timeout`] must be called.
     pub fn next_timeout(&self) -> Option<Instant> {
         let registrations = self.supply.registrations.next_timeout();
-        let own = [self.transactions.next_timeout(), self.wake_ups.next(), self.probes.next_timeout(), registrations];
-        own.into_iter().flatten().min()
+        let hops = self.hops.next_timeout();
+        let own = [self.transactions.next_timeout(), self.wake_ups.next(), self.probes.next_timeout()];
+        own.into_iter().chain([registrations, hops]).flatten().min()
     }
 
     /// Every call that is stable now, as data (DESIGN 8).
@@ -323,7 +329,7 @@ impl Engine {
             self.with_call(now, call, out, |call, work| call.handle(CallInput::Resolved(resolution), work));
         } else if let Some(probe) = self.probes.resolved(resolution.id) {
             self.probe_resolved(now, probe, resolution.outcome, out);
-        } else {
+        } else if !self.hop_resolved(now, &resolution, out) {
             self.registrar_resolved(now, resolution.id, &resolution.outcome, out);
         }
     }
@@ -383,14 +389,17 @@ impl Engine {
     fn apply(&mut self, now: Now, call: CallId, mut effects: Vec<Effect>, out: &mut Outbox) {
         for effect in effects.drain(..) {
             match effect {
-                Effect::Request(request) => self.send_request(now, call, request, out),
-                Effect::Acknowledge { invite, tag, to, bytes } => {
-                    self.transactions.acknowledge(&invite, tag, to, bytes);
+                Effect::Request(request) => self.send(now, Outgoing::Request { call, request }, out),
+                Effect::Acknowledge { invite, tag, hop, bytes } => {
+                    self.send(now, Outgoing::Acknowledge { invite, tag, hop, bytes }, out);
                 }
                 Effect::Respond { transaction, status, bytes } => {
                     self.transactions.respond(now.instant, transaction, status, bytes);
                 }
-                Effect::Abandon { branch } => self.transactions.abandon(&branch),
+                Effect::Abandon { branch } => {
+                    self.hops.forget(&branch);
+                    self.transactions.abandon(&branch);
+                }
                 Effect::Resolve(question) => out.push(Output::Resolve(question)),
                 Effect::Media(command) => self.media_command(call, command, out),
                 Effect::DialogOpened { key, side } => {

@@ -33,7 +33,7 @@ impl Engine {
         let user = if request.method == Method::Cancel { User::Nobody } else { User::Call { call, side } };
         let Err(request) = self.transactions.request(now.instant, request, user) else { return };
         if ending {
-            out.push(Output::Transmit(Transmit { id: TransmitId(0), to: request.to, bytes: request.bytes }));
+            out.push(Output::Transmit(Transmit { id: TransmitId(0), to: request.hop.to, bytes: request.bytes }));
         }
         if user != User::Nobody {
             let input = CallInput::Failed { side, branch, cause: Cause::TooManyCalls };
@@ -109,7 +109,7 @@ impl Engine {
             branch,
             method: Method::Options,
             bytes,
-            to,
+            hop: to.into(),
             large,
             timers,
             opens: None,

@@ -266,7 +266,7 @@ impl Engine {
             branch: branch.clone(),
             method: Method::Register,
             bytes,
-            to,
+            hop: to.into(),
             large: trunk.large_requests,
             timers,
             opens: None,

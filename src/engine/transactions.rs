@@ -176,7 +176,8 @@ impl Transactions {
             large::follow(&mut request);
         }
         let fallback = large::switch(&mut request);
-        let ClientRequest { branch, method, bytes, to, timers, opens, .. } = *request;
+        let ClientRequest { branch, method, bytes, hop, timers, opens, .. } = *request;
+        let to = hop.to;
         let transport = transport(&to);
         let mut actions = mem::take(&mut self.client);
         let key = ClientKey::new(branch.as_bytes(), &method);

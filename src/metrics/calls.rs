@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call::record::LegMediaCounts;
 use crate::call::{CallEvent, CallRecord};
-use crate::engine::io::{Dropped, Event};
+use crate::engine::io::{Detour, Dropped, Event};
 use crate::media::presence::Change;
 use crate::net::settings::SecondReader;
 use crate::registration::News;
@@ -37,6 +37,7 @@ struct Labelled {
     failed_attempts: BTreeMap<&'static str, u64>,
     transfers: BTreeMap<&'static str, u64>,
     dropped: BTreeMap<&'static str, u64>,
+    detours: BTreeMap<&'static str, u64>,
     refused: BTreeMap<&'static str, u64>,
     disagreements: BTreeMap<&'static str, u64>,
     targets: BTreeMap<(String, String), TargetState>,
@@ -142,6 +143,7 @@ impl CallCounters {
             Event::Dropped(reason) => self.add(|held| held.dropped.entry(reason.label())),
             Event::Refused { label, .. } => self.add(|held| held.refused.entry(label)),
             Event::NoRoute { .. } => {}
+            Event::Detoured { why, .. } => self.add(|held| held.detours.entry(why.label())),
             Event::Registration { trunk, news } => self.note_registration(trunk, news),
             Event::Probed { name, target, outcome, .. } => {
                 let state = if outcome.is_ok() { TargetState::Up } else { TargetState::Down };
@@ -218,6 +220,13 @@ impl CallCounters {
     /// Requests out of a dialog refused, by reason.
     pub fn refused(&self) -> Counts {
         owned(&self.labelled().refused)
+    }
+
+    /// Messages inside dialogs that did not go where the peer's Contact or Record-Route says, by reason.
+    pub fn detours(&self) -> Counts {
+        let held = self.labelled();
+        let count = |why: &Detour| held.detours.get(why.label()).copied().unwrap_or_default();
+        Detour::ALL.iter().map(|why| (why.label().to_owned(), count(why))).collect()
     }
 
     /// Messages dropped by the core, by reason; every reason from the start.

@@ -116,6 +116,8 @@ impl Sources {
         counter(encoder, "transfers_begun", "REFER executed, INVITE with Replaces", read(&calls.transfers_begun))?;
         labelled(encoder, "transfers_ended", "Transfers ended, by cause", "cause", calls.transfers())?;
         counter(encoder, "redirects", "3xx followed", read(&calls.redirects))?;
+        let detours = "Messages inside calls that went back to their peer instead of to its Contact or Record-Route";
+        labelled(encoder, "hop_detours", detours, "reason", calls.detours())?;
         labelled(encoder, "sip_dropped", "Messages dropped by the core, by reason", "reason", calls.dropped())?;
         labelled(encoder, "sip_requests_refused", "Requests refused, by reason", "reason", calls.refused())?;
         self.targets(encoder)?;

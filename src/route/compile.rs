@@ -6,9 +6,12 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::identify::Senders;
 use super::media::MediaSettings;
 use super::presence::Presence;
+use super::reach::Reach;
 use super::settings::{
     GroupSettings, ListenerSettings, MemberSettings, NetworkSettings, RouteSettings, RoutingSettings, TrunkSettings,
 };
@@ -48,7 +51,7 @@ impl Snapshot {
     pub fn compile(settings: &RoutingSettings) -> Result<Snapshot, CompileError> {
         let networks = networks(settings)?;
         let listeners = listeners(settings, &networks)?;
-        let trunks = trunks(settings, &listeners)?;
+        let trunks = trunks(settings, &networks, &listeners)?;
         let names = Names::new(&trunks, &settings.groups)?;
         let routes = settings.routes.iter().enumerate().map(|(index, route)| names.route(index, route));
         let routes = RouteTable::new(routes.collect::<Result<_, _>>()?, trunks.len());
@@ -130,16 +133,22 @@ fn dangling(table: &str, entry: &str, key: &str, name: &str) -> CompileError {
     CompileError::Dangling { path: format!("{table}.{entry}.{key}"), name: name.to_owned() }
 }
 
-fn trunks(settings: &RoutingSettings, listeners: &[Listener]) -> Result<Vec<Trunk>, CompileError> {
+fn trunks(
+    settings: &RoutingSettings,
+    networks: &[Network],
+    listeners: &[Listener],
+) -> Result<Vec<Trunk>, CompileError> {
     let build = |(index, trunk): (u16, &TrunkSettings)| {
         let found = listeners.iter().find(|listener| *listener.name == *trunk.listener);
         let listener = found.ok_or_else(|| dangling("trunks", &trunk.name, "listener", &trunk.listener))?;
-        Ok(compile_trunk(TrunkId(index), trunk, listener))
+        let network = networks.iter().find(|network| network.id == listener.network);
+        let rules = network.map(|network| Arc::clone(&network.rules)).unwrap_or_default();
+        Ok(compile_trunk(TrunkId(index), trunk, listener, rules))
     };
     indexed(&settings.trunks, |t| &t.name, "trunks")?.into_iter().map(build).collect()
 }
 
-fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener) -> Trunk {
+fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener, rules: Arc<AddressRules>) -> Trunk {
     let mut targets = trunk.targets.clone();
     targets.sort_by_key(|target| target.priority);
     let sources = trunk.effective_sources();
@@ -158,6 +167,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener) -> Tru
         tls,
         presentation: Arc::clone(&trunk.behaviour.presentation),
         media: Arc::new(media(&trunk.behaviour.media, &sources)),
+        reach: reach(trunk, &sources, listener, rules),
         sources,
         peer_names: trunk.peer_names.clone(),
         request_uri_host: trunk.request_uri_host.as_deref().map(Arc::from),
@@ -173,6 +183,16 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener) -> Tru
         max_calls_per_s: trunk.max_calls_per_s,
         auth: trunk.auth.clone(),
         registration: trunk.registration.clone(),
+    }
+}
+
+/// `sources`, the targets' addresses and `contacts`; with TLS and without sources the certificate decides.
+fn reach(trunk: &TrunkSettings, sources: &[IpNet], listener: &Listener, rules: Arc<AddressRules>) -> Reach {
+    let targets = trunk.targets.iter().filter_map(|target| target.address).map(IpNet::from);
+    let ranges = sources.iter().chain(&trunk.contacts).copied().chain(targets).collect();
+    match sources.is_empty() && listener.transport == Transport::Tls {
+        true => Reach::proved_by_certificate(ranges, rules),
+        false => Reach::within(ranges),
     }
 }
 
@@ -203,7 +223,7 @@ pub(super) fn server_name(target: &TargetSpec, peer_names: &[String]) -> String 
 }
 
 /// `media.sources` is the trunk's `sources` unless set.
-fn media(media: &MediaSettings, sources: &[ipnet::IpNet]) -> MediaSettings {
+fn media(media: &MediaSettings, sources: &[IpNet]) -> MediaSettings {
     let own = if media.sources.is_empty() { sources } else { &media.sources };
     MediaSettings { sources: own.to_vec(), ..media.clone() }
 }

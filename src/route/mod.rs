@@ -18,6 +18,7 @@ pub mod presentation;
 pub mod profile;
 pub mod provisional;
 pub mod role;
+pub mod reach;
 pub mod settings;
 pub mod snapshot;
 pub mod table;

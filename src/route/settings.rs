@@ -65,6 +65,8 @@ pub struct TrunkSettings {
     pub targets: Vec<TargetSpec>,
     /// `None`: the addresses among the targets.
     pub sources: Option<Vec<IpNet>>,
+    /// Where requests inside a dialog may go besides `sources` and targets.
+    pub contacts: Vec<IpNet>,
     pub peer_names: Vec<String>,
     pub request_uri_host: Option<String>,
     /// The port of the first target where a proxy stands before it.

@@ -13,6 +13,7 @@ use super::presence::Presence;
 use super::presentation::Presentation;
 use super::provisional::ProvisionalSettings;
 use super::role::PeerRole;
+use super::reach::Reach;
 use super::transfer::TransferSettings;
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
 use crate::dialog::session_timer::TimerSettings;
@@ -139,6 +140,8 @@ pub struct Trunk {
     pub tls: Option<Arc<TlsTarget>>,
     /// Who may send to us as this trunk.
     pub sources: Vec<IpNet>,
+    /// Where requests inside a dialog may go.
+    pub reach: Reach,
     /// Names of a client certificate that identify this trunk. Empty: sources alone decide.
     pub peer_names: Vec<String>,
     /// Host written into the Request-URI of calls to this trunk; `None`: the target's host.

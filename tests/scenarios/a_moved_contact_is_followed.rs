@@ -1,4 +1,4 @@
-//! RFC 3261 12.2: the Contact of a re-INVITE, and of the 200 to one of ours, is where later requests go.
+//! RFC 3261 12.2: the Contact of a re-INVITE, and of the 200 to one of ours, is where later requests go, within what the trunk allows.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const AFTER: &str = "Contact: <sip:ua@198.51.100.8:5060>";
 
 #[test]
 fn of_a_reinvite() {
-    let mut world = World::new();
+    let mut world = reaching_both();
     let mut talk = world.talk(Platform, CarrierA);
     let moved = talk.callee.request("INVITE", &sdp_with(CarrierA, "sendrecv", "0 8 101", 1));
     world.send(CarrierA, moved.replace(BEFORE, AFTER));
@@ -27,7 +27,7 @@ fn of_a_reinvite() {
 
 #[test]
 fn of_the_answer_to_ours() {
-    let mut world = World::new();
+    let mut world = reaching_both();
     let mut talk = world.talk(Platform, CarrierA);
     let hold = talk.caller.request("INVITE", &sdp_with(Platform, "sendonly", "0 8 101", 2));
     world.send(Platform, hold);
@@ -47,7 +47,7 @@ fn of_the_answer_to_ours() {
 
 #[test]
 fn but_not_of_one_that_is_refused() {
-    let mut world = World::new();
+    let mut world = reaching_both();
     let mut talk = world.talk(Platform, CarrierA);
     let hold = talk.caller.request("INVITE", &sdp_with(Platform, "sendonly", "0 8 101", 2));
     world.send(Platform, hold);
@@ -60,4 +60,9 @@ fn but_not_of_one_that_is_refused() {
     world.expect(Platform, "SIP/2.0 488");
     world.caller_hangs_up(&mut talk);
     world.finish();
+}
+
+/// Carrier A may be reached at the address of B too.
+fn reaching_both() -> World {
+    World::configured(|settings| settings.trunks[0].contacts = vec!["198.51.100.8/32".parse().expect("a range")])
 }

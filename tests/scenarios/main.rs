@@ -9,6 +9,7 @@ mod a_contact_with_a_name;
 mod a_cut_connection_is_dialled_anew;
 mod a_dialog_is_known_by_its_tags;
 mod a_foreign_realm_is_never_answered;
+mod a_hostile_contact_leads_nowhere;
 mod a_full_transaction_table_breaks_no_bye;
 mod a_large_request_goes_over_tcp;
 mod a_connection_is_offered;

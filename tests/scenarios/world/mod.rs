@@ -64,6 +64,10 @@ pub struct World {
     /// Names the resolver knows.
     pub names: BTreeMap<String, Vec<SocketAddr>>,
     pub resolver_is_silent: bool,
+    /// What the resolver was asked for, with the port.
+    pub asked: Vec<(String, Option<u16>)>,
+    /// Addresses that something was sent to.
+    pub sent_to: Vec<SocketAddr>,
     pub records: Vec<CallRecord>,
     pub events: Vec<Event>,
     /// Connections the engine wanted closed.
@@ -102,6 +106,8 @@ impl World {
             watch: Watch::default(),
             names: BTreeMap::new(),
             resolver_is_silent: false,
+            asked: Vec::new(),
+            sent_to: Vec::new(),
             records: Vec::new(),
             events: Vec::new(),
             closed: Vec::new(),
@@ -125,6 +131,11 @@ impl World {
     fn now(&self) -> Now {
         let millis = self.now.as_nanos() / 1_000_000;
         Now { instant: self.now, wall: WallTime(1_700_000_000_000 + millis) }
+    }
+
+    /// The time since the world began.
+    pub fn clock(&self) -> Duration {
+        self.now.since(Instant::ZERO)
     }
 
     // ---- what a scenario does
@@ -379,8 +390,9 @@ impl World {
                         self.schedule(at, Arrival::Input(Box::new(move || Input::Media(event))));
                     }
                 }
-                Output::Resolve(_) if self.resolver_is_silent => {}
+                Output::Resolve(question) if self.resolver_is_silent => self.asked.push((question.host, question.port)),
                 Output::Resolve(question) => {
+                    self.asked.push((question.host.clone(), question.port));
                     let outcome = self
                         .names
                         .get(&question.host)
@@ -449,6 +461,10 @@ impl World {
             true => Name::on(flow, &self.agents),
             false => Name::at(flow.remote, &self.agents),
         };
+        self.sent_to.push(match &transmit.to {
+            Destination::Flow(flow) => flow.remote,
+            Destination::FlowOr(_, target) | Destination::Target(target) => target.address,
+        });
         let name = match &transmit.to {
             Destination::Flow(flow) => by_flow(flow),
             Destination::FlowOr(flow, target) => by_flow(flow).or_else(|| Name::at(target.address, &self.agents)),

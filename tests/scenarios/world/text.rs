@@ -407,6 +407,7 @@ fn trunk(name: &str, listener: &str, host: &str, port: u16) -> TrunkSettings {
             weight: 1,
         }],
         sources: None,
+        contacts: Vec::new(),
         peer_names: Vec::new(),
         request_uri_host: None,
         request_uri_port: None,
