@@ -37,19 +37,24 @@ pub struct ClientRequest {
     pub opens: Option<Box<OutgoingInvite>>,
 }
 
+/// The ACK of a 2xx to our INVITE.
+#[derive(Clone, Debug)]
+pub struct Acknowledgement {
+    /// The branch of the INVITE.
+    pub invite: Branch,
+    /// The To tag of the 2xx, which tells its repetition from the answer of another fork.
+    pub tag: Bytes,
+    pub hop: Hop,
+    pub bytes: Bytes,
+}
+
 /// One thing a call wants done.
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Start a client transaction.
     Request(Box<ClientRequest>),
-    /// Send the ACK of a 2xx, now and whenever that 2xx comes again (RFC 3261 13.2.2.4). `invite`: the branch of our
-    /// INVITE; `tag`: the To tag of the 2xx, which tells its repetition from the answer of another fork.
-    Acknowledge {
-        invite: Branch,
-        tag: Bytes,
-        hop: Hop,
-        bytes: Bytes,
-    },
+    /// Send the ACK of a 2xx, now and whenever that 2xx comes again (RFC 3261 13.2.2.4).
+    Acknowledge(Box<Acknowledgement>),
     /// Answer a request. A 2xx to an INVITE may be given again: it is sent again.
     Respond {
         transaction: TransactionId,

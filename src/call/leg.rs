@@ -9,7 +9,7 @@ use super::asking::{Asking, Change};
 use super::cause::Cause;
 use super::compose::{self, Inside};
 use super::digits::DigitLine;
-use super::effect::{Branch, ClientRequest, Effect, Work};
+use super::effect::{Acknowledgement, Branch, ClientRequest, Effect, Work};
 use super::event::CallEvent;
 use super::hop::Hop;
 use super::media_end::MediaEnd;
@@ -220,7 +220,8 @@ impl Leg {
         let branch = work.branch();
         let bytes = compose::inside(&self.dialog, &self.own, &branch, cseq, &Inside::Ack);
         let tag = self.dialog.remote_tag.clone();
-        work.out.push(Effect::Acknowledge { invite: invite.clone(), tag, hop: self.hop.clone(), bytes });
+        let ack = Acknowledgement { invite: invite.clone(), tag, hop: self.hop.clone(), bytes };
+        work.out.push(Effect::Acknowledge(Box::new(ack)));
     }
 
     /// Tells this leg's peer a digit: by INFO, or through the relay, as its trunk wants it.

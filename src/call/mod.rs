@@ -50,7 +50,7 @@ pub use asked::Asked;
 pub use call::{Call, CallInput, Invitation};
 pub use cause::Cause;
 pub use checkpoint::{Checkpoint, Unrestorable};
-pub use effect::{Branch, ClientRequest, Effect, Supply, Work};
+pub use effect::{Acknowledgement, Branch, ClientRequest, Effect, Supply, Work};
 pub use event::CallEvent;
 pub use leg::Leg;
 pub use outgoing::OutgoingInvite;

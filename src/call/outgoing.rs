@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::cancelling::Cancelling;
 use super::cause::Cause;
 use super::compose::{self, Inside, NewRequest};
-use super::effect::{Branch, ClientRequest, Effect, Work};
+use super::effect::{Acknowledgement, Branch, ClientRequest, Effect, Work};
 use super::hop::Hop;
 use super::leg::timer_values;
 use super::own_address::OwnAddress;
@@ -215,7 +215,8 @@ impl OutgoingInvite {
         let ack = work.branch();
         let bytes = compose::inside(&dialog, &self.own, &ack, self.request.cseq, &Inside::Ack);
         let tag = dialog.remote_tag.clone();
-        work.out.push(Effect::Acknowledge { invite: self.branch.clone(), tag, hop: hop.clone(), bytes });
+        let ack = Acknowledgement { invite: self.branch.clone(), tag, hop: hop.clone(), bytes };
+        work.out.push(Effect::Acknowledge(Box::new(ack)));
         let branch = work.branch();
         let cseq = dialog.next_cseq();
         let bytes = compose::inside(&dialog, &self.own, &branch, cseq, &Inside::Bye(cause, &Credentials::new()));

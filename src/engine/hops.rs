@@ -5,13 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
-use bytes::Bytes;
-
 use crate::base::ids::{CallId, ResolveId};
 use crate::base::limits::{HOP_FAILED, HOP_NAMES, HOP_PATIENCE, HOP_WAITING};
 use crate::base::{Instant, Now};
 use crate::call::hop::{Hop, NamedHop, Wish};
-use crate::call::{Branch, ClientRequest};
+use crate::call::{Acknowledgement, Branch, ClientRequest};
 use crate::sip::flow::{Destination, Resolution, Resolve, Resolved, Transport};
 
 use super::Engine;
@@ -21,31 +19,31 @@ use super::io::{Detour, Event, Outbox, Output};
 #[derive(Debug)]
 pub(super) enum Outgoing {
     Request { call: CallId, request: Box<ClientRequest> },
-    Acknowledge { invite: Branch, tag: Bytes, hop: Hop, bytes: Bytes },
+    Acknowledge(Box<Acknowledgement>),
 }
 
 impl Outgoing {
     const fn hop(&self) -> &Hop {
         match self {
             Outgoing::Request { request, .. } => &request.hop,
-            Outgoing::Acknowledge { hop, .. } => hop,
+            Outgoing::Acknowledge(ack) => &ack.hop,
         }
     }
 
     /// The ACK of one 2xx, wanted again because that came again.
     fn is_same_ack(&self, other: &Outgoing) -> bool {
         match (self, other) {
-            (Outgoing::Acknowledge { invite, tag, .. }, Outgoing::Acknowledge { invite: other, tag: again, .. }) => {
-                invite == other && tag == again
+            (Outgoing::Acknowledge(ack), Outgoing::Acknowledge(other)) => {
+                ack.invite == other.invite && ack.tag == other.tag
             }
-            (Outgoing::Request { .. } | Outgoing::Acknowledge { .. }, _) => false,
+            (Outgoing::Request { .. } | Outgoing::Acknowledge(_), _) => false,
         }
     }
 
     fn lead(&mut self, to: Destination) {
         match self {
             Outgoing::Request { request, .. } => request.hop.to = to,
-            Outgoing::Acknowledge { hop, .. } => hop.to = to,
+            Outgoing::Acknowledge(ack) => ack.hop.to = to,
         }
     }
 }
@@ -254,7 +252,8 @@ impl Engine {
     fn leave(&mut self, now: Now, message: Outgoing, out: &mut Outbox) {
         match message {
             Outgoing::Request { call, request } => self.send_request(now, call, request, out),
-            Outgoing::Acknowledge { invite, tag, hop, bytes } => {
+            Outgoing::Acknowledge(ack) => {
+                let Acknowledgement { invite, tag, hop, bytes } = *ack;
                 self.transactions.acknowledge(&invite, tag, hop.to, bytes);
             }
         }

@@ -390,9 +390,7 @@ impl Engine {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Request(request) => self.send(now, Outgoing::Request { call, request }, out),
-                Effect::Acknowledge { invite, tag, hop, bytes } => {
-                    self.send(now, Outgoing::Acknowledge { invite, tag, hop, bytes }, out);
-                }
+                Effect::Acknowledge(ack) => self.send(now, Outgoing::Acknowledge(ack), out),
                 Effect::Respond { transaction, status, bytes } => {
                     self.transactions.respond(now.instant, transaction, status, bytes);
                 }
