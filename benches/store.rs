@@ -74,7 +74,14 @@ fn import(store: &mut SqliteStore) {
     let rows: String = (0..10_000).map(|at| format!("+49305{at:09}\r\n")).collect();
     let text = format!("Numbers\r\n{rows}");
     let options = Options { account: Some("acme".to_owned()), mode: Mode::Upsert, ..Options::default() };
-    let upload = Upload { id: "0b".to_owned(), file_name: "a.csv", octets: text.as_bytes(), options, scope: None };
+    let upload = Upload {
+        id: "0b".to_owned(),
+        file_name: "a.csv",
+        octets: text.as_bytes(),
+        options,
+        scope: None,
+        in_use: Default::default(),
+    };
     timed("import: validate 10,000 rows and keep them as a job", || {
         writing(store, &Actor::default(), NOW, |writing| {
             let (job, _) = jobs::upload(writing, &upload, "bench")?;
@@ -83,6 +90,12 @@ fn import(store: &mut SqliteStore) {
         .expect("uploaded");
     });
     timed("import: 100 groups, each durable", || {
-        while jobs::step(store, &Actor::default(), NOW).expect("applied") == Step::Applied {}
+        while jobs::step(store, &Actor::default(), NOW, &mut |numbers| {
+            let _ = numbers;
+            Default::default()
+        })
+        .expect("applied")
+            == Step::Applied
+        {}
     });
 }

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::authenticator::Authenticator;
-use super::message::{Request, Response, etag};
+use super::calls::ActiveCalls;
+use super::message::{Request, Response, etag, shown};
 use super::place::Place;
 use super::rates::{Allowance, Rates};
-use super::{accounts, audit, carriers, evaluate, imports, numbers, openapi};
+use super::{accounts, audit, calls, carriers, clients, evaluate, imports, numbers, openapi};
 use crate::base::{Entropy, WallTime};
 use crate::route::directory::Directory;
 use crate::store::audit::Actor;
 use crate::store::kept::Repeatable;
 use crate::store::refusal::{Code, Refusal};
 use crate::store::rows::{Comparison, Filter, Row, Store};
-use crate::store::tokens::{Grant, Role};
+use crate::store::tokens::{self, Grant, Role};
 use crate::store::writing::{Writing, note_refused, reading, writing};
 
 /// What stands around the store.
@@ -24,6 +25,8 @@ pub struct Site {
     pub rates: Rates,
     /// What calls read now.
     pub directory: Arc<ArcSwap<Directory>>,
+    /// What is going on now.
+    pub calls: Arc<dyn ActiveCalls>,
     /// `provisioning.custom_header`.
     pub custom_header: Option<String>,
 }
@@ -87,6 +90,7 @@ fn admitted(
         let refusal = Refusal::new(Code::TooManyRequests, format!("At most {} requests in a minute.", allowance.limit));
         return Ok(limited(Response::refused(&refusal, &request.id), allowance).with("Retry-After", wait.to_string()));
     }
+    tokens::note_use(store, &grant.name, now)?;
     let actor = Actor { name: grant.name.clone(), address: request.address.clone(), request: request.id.clone() };
     let mut call = Call { site, store, entropy, request, grant, actor, now };
     let response = match call.dispatch() {
@@ -117,7 +121,7 @@ impl Call<'_> {
             return Err(Refusal::new(Code::MethodNotAllowed, format!("{method} is not possible here.")));
         }
         if !matches!(method, "GET" | "POST") || matches!(place, Place::AccountState(..)) {
-            self.no_parameters(&["deleteNumbers"])?;
+            self.no_parameters(&["deleteNumbers", "force"])?;
         }
         match &place {
             Place::Accounts => accounts::list(self),
@@ -137,6 +141,13 @@ impl Call<'_> {
             Place::RunImport(id) => imports::run(self, id),
             Place::ImportRows(id) => imports::rows(self, id),
             Place::ImportReport(id) => imports::report(self, id),
+            Place::ActiveCalls => calls::list(self),
+            Place::ActiveCall(id) => calls::one(self, id),
+            Place::TerminateCall(id) => calls::terminate(self, id),
+            Place::Clients => clients::list(self),
+            Place::Client(name) => clients::one(self, name),
+            Place::RotateClient(name) => clients::rotate(self, name),
+            Place::Roles => clients::roles(self),
             Place::Audit => audit::list(self),
             Place::VerifyAudit => audit::verify(self),
             Place::CustomHeader => evaluate::custom_header(self),
@@ -146,7 +157,10 @@ impl Call<'_> {
     }
 
     /// Refuses parameters nobody reads.
-    fn no_parameters(&self, but: &[&str]) -> Result<(), Refusal> {
+    ///
+    /// # Errors
+    /// There is one besides those of `but`.
+    pub fn no_parameters(&self, but: &[&str]) -> Result<(), Refusal> {
         match self.request.parameters().iter().find(|(name, _)| !but.contains(&name.as_str())) {
             Some((name, _)) => Err(Refusal::value(name, "is no parameter here")),
             None => Ok(()),
@@ -219,13 +233,18 @@ impl Call<'_> {
 
     /// Answers a read of a single row, conditionally (RFC 9110 13.1.2).
     pub fn single(&self, row: &Row) -> Response {
-        let tag = etag(row.revision);
+        self.conditional(row.revision, Response::json(200, shown(row)))
+    }
+
+    /// The same of any answer with a revision.
+    pub fn conditional(&self, revision: u64, response: Response) -> Response {
+        let tag = etag(revision);
         let known = self.request.header("if-none-match").is_some_and(|tags| {
             tags.split(',').any(|known| matches!(known.trim(), "*") || known.trim().trim_start_matches("W/") == tag)
         });
         match known {
             true => Response::new(304, super::Body::Empty).with("ETag", tag),
-            false => Response::row(200, row),
+            false => response.with("ETag", tag),
         }
     }
 

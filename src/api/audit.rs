@@ -14,7 +14,7 @@ use crate::store::writing::reading;
 pub fn list(call: &mut Call<'_>) -> Result<Response, Refusal> {
     call.needs(Role::AuditRead)?;
     let own = call.own("account");
-    listed(call, Kind::Audit, own, |row| row.body.clone())
+    listed(call, Kind::Audit, own, |_, row| Ok(row.body.clone()))
 }
 
 /// Checks the chain of hashes.

@@ -34,7 +34,9 @@ pub fn object(request: &Request) -> Result<Map<String, Value>, Refusal> {
 /// # Errors
 /// The object names another key than the path.
 pub fn placed(mut object: Map<String, Value>, keys: &[(&str, &str)]) -> Result<Value, Refusal> {
-    object.remove("etag");
+    for read_only in ["etag", "numberCount", "numberCounts"] {
+        object.remove(read_only);
+    }
     for (property, key) in keys {
         match object.insert((*property).to_owned(), json!(key)) {
             Some(other) if other != json!(key) => {

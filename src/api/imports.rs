@@ -1,5 +1,7 @@
 //! `/imports` (PV-51 to PV-54, PV-56).
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::answer::Call;
@@ -22,7 +24,7 @@ pub fn all(call: &mut Call<'_>) -> Result<Response, Refusal> {
     }
     call.needs(Role::Read)?;
     let own = call.own("account");
-    listed(call, Kind::Import, own, |row| shown_body(&row.body, row.revision))
+    listed(call, Kind::Import, own, |_, row| Ok(shown_body(&row.body, row.revision)))
 }
 
 /// A job as it is sent: times as text, with its entity tag.
@@ -128,8 +130,9 @@ fn upload(call: &mut Call<'_>) -> Result<Response, Refusal> {
         call.needs(Role::Delete)?;
     }
     let file_name: String = told.file_name.unwrap_or_default().chars().filter(|c| !c.is_control()).take(200).collect();
+    let in_use = if told.options.mode == Mode::Delete { super::calls::all_in_use(call)? } else { BTreeSet::new() };
     let (id, scope) = (format!("{:011x}{}", call.now.0, call.entropy.token(6)), call.grant.accounts.clone());
-    let upload = Upload { id, file_name: &file_name, octets, options: told.options, scope: scope.as_ref() };
+    let upload = Upload { id, file_name: &file_name, octets, options: told.options, scope: scope.as_ref(), in_use };
     if told.dry_run {
         return reading(call.store, |rows| Ok(dry(&jobs::validate(rows, &upload)?)));
     }

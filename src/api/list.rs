@@ -6,7 +6,9 @@ use super::BASE;
 use super::answer::Call;
 use super::message::{Response, encoded, shown};
 use crate::store::refusal::{Code, Refusal};
-use crate::store::rows::{After, Comparison, Direction, FieldType, Filter, Kind, Query, Row, Sort, text_of};
+use crate::store::rows::{
+    After, Comparison, Direction, FieldType, Filter, Kind, Query, Row, Rows, Sort, field_of, text_of,
+};
 use crate::store::writing::reading;
 
 const PAGE: usize = 200;
@@ -16,6 +18,9 @@ const SKIP_MOST: usize = 100_000;
 const COMPARISONS: usize = 16;
 /// Octets of a filter.
 const FILTER_OCTETS: usize = 2048;
+
+/// Fields of a list, with their types.
+type Fields = &'static [(&'static str, FieldType)];
 
 /// What a list is asked for.
 #[derive(Clone, Debug)]
@@ -29,7 +34,7 @@ impl Wanted {
     ///
     /// # Errors
     /// A parameter there is not, or a value it does not take.
-    pub fn read(kind: Kind, parameters: &[(String, String)]) -> Result<Wanted, Refusal> {
+    pub fn read(fields: Fields, parameters: &[(String, String)]) -> Result<Wanted, Refusal> {
         let mut wanted = Wanted { query: Query::of(Filter::All, PAGE), count: false };
         for (name, value) in parameters {
             let query = &mut wanted.query;
@@ -37,8 +42,8 @@ impl Wanted {
                 "maxpagesize" => query.limit = whole(name, value, 1, usize::MAX)?.min(PAGE_MOST),
                 "skip" => query.skip = whole(name, value, 0, SKIP_MOST)?,
                 "count" => wanted.count = flag(name, value)?,
-                "orderby" => (query.sort, query.direction) = order(kind, value)?,
-                "filter" => query.filter = filter(kind, value)?,
+                "orderby" => (query.sort, query.direction) = order(fields, value)?,
+                "filter" => query.filter = filter(fields, value)?,
                 "after" => query.after = Some(after_of(value)?),
                 _ => return Err(Refusal::value(name, "is no parameter of this list")),
             }
@@ -76,10 +81,11 @@ pub fn flag(name: &str, value: &str) -> Result<bool, Refusal> {
     }
 }
 
-fn order(kind: Kind, text: &str) -> Result<(Sort, Direction), Refusal> {
+fn order(fields: Fields, text: &str) -> Result<(Sort, Direction), Refusal> {
     let (name, way) = text.trim().split_once(' ').unwrap_or((text.trim(), "asc"));
-    let known = || kind.fields().iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    let (field, _) = kind.field(name).ok_or_else(|| Refusal::value("orderby", format!("takes one of {}", known())))?;
+    let known = || fields.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let (field, _) =
+        field_of(fields, name).ok_or_else(|| Refusal::value("orderby", format!("takes one of {}", known())))?;
     match way.trim() {
         "asc" => Ok((Sort::Field(field), Direction::Ascending)),
         "desc" => Ok((Sort::Field(field), Direction::Descending)),
@@ -88,7 +94,7 @@ fn order(kind: Kind, text: &str) -> Result<(Sort, Direction), Refusal> {
 }
 
 /// `account eq 'acme' and (nothing in brackets)`: comparisons joined by `and` before `or`.
-fn filter(kind: Kind, text: &str) -> Result<Filter, Refusal> {
+fn filter(fields: Fields, text: &str) -> Result<Filter, Refusal> {
     let refuse = |text: String| Refusal::new(Code::FilterUnsupported, text).at("filter");
     if text.len() > FILTER_OCTETS {
         return Err(refuse(format!("A filter has at most {FILTER_OCTETS} octets.")));
@@ -103,7 +109,7 @@ fn filter(kind: Kind, text: &str) -> Result<Filter, Refusal> {
         if at >= COMPARISONS {
             return Err(refuse(format!("A filter has at most {COMPARISONS} comparisons.")));
         }
-        all = all.and(compared(kind, field, comparison, value).map_err(refuse)?);
+        all = all.and(compared(fields, field, comparison, value).map_err(refuse)?);
         let joins_next = words.len() > (at + 1) * 4;
         match (rest.first().map(String::as_str), joins_next) {
             (None, false) | (Some("and"), true) => {}
@@ -121,10 +127,10 @@ fn either(one: Option<Filter>, two: Filter) -> Filter {
     }
 }
 
-fn compared(kind: Kind, field: &str, comparison: &str, value: &str) -> Result<Filter, String> {
-    let known = || kind.fields().iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+fn compared(fields: Fields, field: &str, comparison: &str, value: &str) -> Result<Filter, String> {
+    let known = || fields.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     let (field, shape) =
-        kind.field(field).ok_or_else(|| format!("Lists are not filtered by {field}; possible: {}.", known()))?;
+        field_of(fields, field).ok_or_else(|| format!("Lists are not filtered by {field}; possible: {}.", known()))?;
     let comparison = match comparison {
         "eq" => Comparison::Equal,
         "ne" => Comparison::NotEqual,
@@ -178,7 +184,12 @@ fn after_text(row: &Row, sort: Sort) -> String {
         Sort::Key | Sort::Revision => row.key.clone(),
         Sort::Field(field) => text_of(&row.body, field),
     };
-    crate::store::audit::hex(json!([value, row.key]).to_string().as_bytes())
+    after_parts(&value, &row.key)
+}
+
+/// See [`after_text`].
+pub fn after_parts(value: &str, key: &str) -> String {
+    crate::store::audit::hex(json!([value, key]).to_string().as_bytes())
 }
 
 fn after_of(text: &str) -> Result<After, Refusal> {
@@ -190,22 +201,27 @@ fn after_of(text: &str) -> Result<After, Refusal> {
     Ok(After { value, key })
 }
 
+/// How a row of a list is sent.
+type Show = fn(&mut dyn Rows, &Row) -> Result<Value, Refusal>;
+
 /// Answers a list of rows: those of `filter` among those wanted.
 ///
 /// # Errors
 /// Parameters that are not understood.
-pub fn listed(call: &mut Call<'_>, kind: Kind, own: Filter, show: fn(&Row) -> Value) -> Result<Response, Refusal> {
+pub fn listed(call: &mut Call<'_>, kind: Kind, own: Filter, show: Show) -> Result<Response, Refusal> {
     let parameters = call.request.parameters();
-    let Wanted { query, count } = Wanted::read(kind, &parameters)?;
+    let Wanted { query, count } = Wanted::read(kind.fields(), &parameters)?;
     let filter = own.and(query.filter.clone());
     let more = Query { filter: filter.clone(), limit: query.limit.saturating_add(1), ..query.clone() };
-    let (mut rows, total) = reading(call.store, |rows| {
+    let (rows, value, total, goes_on) = reading(call.store, |rows| {
         let total = if count { Some(rows.count(kind, &filter)?) } else { None };
-        Ok((rows.list(kind, &more)?, total))
+        let mut found = rows.list(kind, &more)?;
+        let goes_on = found.len() > query.limit;
+        found.truncate(query.limit);
+        let value = found.iter().map(|row| show(rows, row)).collect::<Result<Vec<Value>, Refusal>>()?;
+        Ok((found, value, total, goes_on))
     })?;
-    let goes_on = rows.len() > query.limit;
-    rows.truncate(query.limit);
-    let mut body = json!({ "value": rows.iter().map(show).collect::<Vec<_>>() });
+    let mut body = json!({ "value": value });
     if let (true, Some(last), Some(object)) = (goes_on, rows.last(), body.as_object_mut()) {
         object.insert("nextLink".to_owned(), json!(next_link(call, &parameters, &after_text(last, query.sort))));
     }
@@ -217,7 +233,7 @@ pub fn listed(call: &mut Call<'_>, kind: Kind, own: Filter, show: fn(&Row) -> Va
 }
 
 /// The same list, behind the last row.
-fn next_link(call: &Call<'_>, parameters: &[(String, String)], after: &str) -> String {
+pub fn next_link(call: &Call<'_>, parameters: &[(String, String)], after: &str) -> String {
     let kept = parameters.iter().filter(|(name, _)| !matches!(name.as_str(), "skip" | "after"));
     let mut link = format!(
         "{}?after={after}",
@@ -231,5 +247,5 @@ fn next_link(call: &Call<'_>, parameters: &[(String, String)], after: &str) -> S
 
 /// Rows of objects, as they are sent.
 pub fn objects(call: &mut Call<'_>, kind: Kind, own: Filter) -> Result<Response, Refusal> {
-    listed(call, kind, own, shown)
+    listed(call, kind, own, |_, row| Ok(shown(row)))
 }

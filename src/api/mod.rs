@@ -8,7 +8,9 @@ mod answer;
 mod audit;
 mod authenticator;
 mod body;
+pub(crate) mod calls;
 mod carriers;
+mod clients;
 mod evaluate;
 mod imports;
 mod list;
@@ -22,6 +24,7 @@ pub mod server;
 
 pub use answer::{Site, answer};
 pub use authenticator::{Authenticator, TokenAuthenticator};
+pub use calls::{ActiveCalls, HungUp};
 pub use message::{Body, Request, Response};
 pub use openapi::document;
 pub use rates::Rates;

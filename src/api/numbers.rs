@@ -1,10 +1,13 @@
 //! `/numbers` and `/accounts/{name}/numbers`.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::accounts::{self, answered, named};
 use super::answer::Call;
 use super::body::{merged, object, placed};
+use super::calls::{Force, none_in_use};
 use super::list::objects;
 use super::message::{Body, Response, shown};
 use crate::route::directory::AccountName;
@@ -40,6 +43,7 @@ pub fn one(call: &mut Call<'_>, account: &str, number: &str) -> Result<Response,
         "DELETE" => {
             let condition = call.request.condition()?;
             let account = AccountName::parse(account).map_err(|_| missing())?;
+            none_in_use(call, BTreeSet::from([number.to_owned()]), Force::asked(call)?)?;
             call.write(|writing| {
                 writing.drop_number(&account, number, &condition)?;
                 Ok(Response::new(204, Body::Empty))
@@ -65,6 +69,9 @@ fn put(call: &mut Call<'_>, account: &str, number: &str) -> Result<Response, Ref
     named(account)?;
     E164::parse(number).map_err(|bad| Refusal::value("phoneNumber", bad))?;
     let is_patch = call.request.method == "PATCH";
+    if sent.get("state").and_then(Value::as_str) == Some("released") {
+        none_in_use(call, BTreeSet::from([number.to_owned()]), Force::asked(call)?)?;
+    }
     call.write(|writing| {
         let whole = match is_patch {
             true => {
@@ -163,6 +170,8 @@ pub fn batch_delete(call: &mut Call<'_>, account: &str) -> Result<Response, Refu
     call.covers(account)?;
     let items = items(call)?;
     let name = named(account)?;
+    let numbers = items.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    none_in_use(call, numbers, Force::asked(call)?)?;
     call.write(|writing| {
         accounts::found(writing.rows, account)?;
         let drop_item = |(at, item): (usize, &Value)| {

@@ -24,6 +24,13 @@ pub enum Place {
     RunImport(String),
     ImportRows(String),
     ImportReport(String),
+    ActiveCalls,
+    ActiveCall(String),
+    TerminateCall(String),
+    Clients,
+    Client(String),
+    RotateClient(String),
+    Roles,
     Audit,
     VerifyAudit,
     CustomHeader,
@@ -63,6 +70,11 @@ impl Place {
             ["imports", id] if !id.is_empty() => Place::Import(own(id)),
             ["imports", id, "rows"] => Place::ImportRows(own(id)),
             ["imports", id, "report.csv"] => Place::ImportReport(own(id)),
+            ["calls", "active"] => Place::ActiveCalls,
+            ["calls", "active", id] if !id.is_empty() => Place::ActiveCall(own(id)),
+            ["clients"] => Place::Clients,
+            ["clients", name] if !name.is_empty() => Place::Client(own(name)),
+            ["roles"] => Place::Roles,
             ["audit"] => Place::Audit,
             ["settings", "customHeader"] => Place::CustomHeader,
             _ => return None,
@@ -78,6 +90,8 @@ impl Place {
             (["accounts", name, "numbers"], "batchDelete") => Place::BatchDelete(own(name)),
             (["numbers", number], "move") => Place::MoveNumber(plus(number)),
             (["imports", id], "run") => Place::RunImport(own(id)),
+            (["calls", "active", id], "terminate") => Place::TerminateCall(own(id)),
+            (["clients", name], "rotate") => Place::RotateClient(own(name)),
             (["audit"], "verify") => Place::VerifyAudit,
             (["routes"], "evaluate") => Place::Evaluate,
             _ => return None,
@@ -88,6 +102,7 @@ impl Place {
     pub const fn methods(&self) -> &'static [&'static str] {
         match self {
             Place::Account(_) | Place::AccountNumber(..) | Place::Carrier(_) => &["GET", "PUT", "PATCH", "DELETE"],
+            Place::Client(_) => &["GET", "PUT", "DELETE"],
             Place::Imports => &["GET", "POST"],
             Place::Import(_) => &["GET", "DELETE"],
             Place::AccountState(..)
@@ -95,6 +110,8 @@ impl Place {
             | Place::BatchDelete(_)
             | Place::MoveNumber(_)
             | Place::RunImport(_)
+            | Place::TerminateCall(_)
+            | Place::RotateClient(_)
             | Place::VerifyAudit
             | Place::Evaluate => &["POST"],
             Place::Accounts
@@ -104,6 +121,10 @@ impl Place {
             | Place::ImportTemplate
             | Place::ImportRows(_)
             | Place::ImportReport(_)
+            | Place::Clients
+            | Place::Roles
+            | Place::ActiveCalls
+            | Place::ActiveCall(_)
             | Place::Audit
             | Place::CustomHeader
             | Place::OpenApi => &["GET"],

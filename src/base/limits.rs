@@ -129,6 +129,9 @@ pub const REGISTRAR_CONTACTS: usize = 32;
 /// Longest registration that is asked for or believed, and longest Retry-After that is obeyed: a day.
 pub const REGISTRATION_MAX: Duration = Duration::from_secs(86_400);
 
+/// Calls that one answer to an operator shows; more are asked for from the last one on.
+pub const ACTIVE_CALLS_SHOWN: usize = 500;
+
 /// The limits an operator may set (table `limits` of the configuration).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

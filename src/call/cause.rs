@@ -37,6 +37,8 @@ pub enum Cause {
     TooManyCalls,
     /// The node is being drained, or ended by its operator.
     Shutdown,
+    /// The operator ended this one call.
+    Terminated,
     /// The call reached the trunk's `max_duration_s`.
     TooLong,
     /// A party never acknowledged our 200.
@@ -110,6 +112,7 @@ impl Cause {
             Cause::NoPorts => line(503, 34, Final, "no_ports", "No media port left"),
             Cause::TooManyCalls => line(503, 42, NextCandidate, "too_many_calls", "Call limit reached"),
             Cause::Shutdown => line(503, 41, Final, "shutdown", "Node is going out of service"),
+            Cause::Terminated => line(480, 31, Final, "terminated", "Ended by the operator"),
             Cause::TooLong => line(408, 31, Final, "too_long", "Longest call duration reached"),
             Cause::NoAck => line(408, 102, Final, "no_ack", "No ACK for the answer"),
             Cause::NoPrack => line(504, 102, Final, "no_prack", "No PRACK for a provisional response"),

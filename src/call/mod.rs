@@ -1,6 +1,7 @@
 //! One call: two legs and what joins them. Every file holds one idea; the state of a call is in [`call`], and each
 //! state in a file of its own (`hunting`, `established`, `releasing`).
 
+pub mod active;
 mod anonymity;
 mod answering;
 mod asked;

@@ -3,6 +3,7 @@
 //! A running daemon has the same store open: it sees the groups within a second, and goes on with the job when this process
 //! is ended in the middle.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -99,7 +100,8 @@ fn imported(state_dir: &Path, import: &ImportOptions, octets: &[u8]) -> Result<E
     let mut store = SqliteStore::open(&file).map_err(unopened)?;
     let name = import.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let id = format!("{:011x}{}", wall().0, OsEntropy::new().token(6));
-    let upload = Upload { id, file_name: &name, octets, options: import.options.clone(), scope: None };
+    let upload =
+        Upload { id, file_name: &name, octets, options: import.options.clone(), scope: None, in_use: BTreeSet::new() };
     let checked = reading(&mut store, |rows| jobs::validate(rows, &upload))?;
     show(&checked);
     if import.rehearsal == Rehearsal::Only || checked.is_refused() || checked.rows.is_empty() {
@@ -135,7 +137,8 @@ fn show(checked: &Checked) {
 fn follow(store: &mut SqliteStore, actor: &Actor, id: &str) -> Result<Job, Refusal> {
     let shows = std::io::stderr().is_terminal();
     loop {
-        let step = jobs::step(store, actor, wall())?;
+        // Which numbers calls use is known to the daemon alone; deletions are best ordered through its API.
+        let step = jobs::step(store, actor, wall(), &mut |_| BTreeSet::new())?;
         let (job, _) = reading(store, |rows| jobs::job(rows, id, wall()))?;
         if shows {
             draw(&job);

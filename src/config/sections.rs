@@ -12,6 +12,7 @@ use super::settings::{
     ProvisioningSettings, ProvisioningSource, TrustRoots,
 };
 use crate::base::limits::Limits;
+use crate::store::audit::Retention;
 
 pub(super) fn node(root: &Table<'_>, base: &Path) -> NodeSettings {
     let table = root.table("node", "{ name = \"sbc1\" }");
@@ -164,8 +165,13 @@ pub(super) fn provisioning(root: &Table<'_>) -> ProvisioningSettings {
     let header = table.field("custom_header", "\"X-Operator-Content\"");
     let custom_header = header.and_then(|field| field.parsed(grammar::token));
     table.not_yet("custom_header");
+    let kept = Retention::default();
+    let audit = Retention {
+        days: table.whole("audit_days", "400", 1..=36_500).unwrap_or(kept.days),
+        events: table.whole("audit_events", "5000000", 1000..=1_000_000_000).unwrap_or(kept.events),
+    };
     table.close();
-    ProvisioningSettings { source, custom_header }
+    ProvisioningSettings { source, custom_header, audit }
 }
 
 fn bind(table: Table<'_>, example: &str) -> Option<SocketAddr> {

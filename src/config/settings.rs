@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::route::settings::RoutingSettings;
+use crate::store::audit::Retention;
 
 /// Everything the process is told at its start.
 #[derive(Clone, Debug)]
@@ -59,6 +60,8 @@ pub struct ProvisioningSettings {
     pub source: ProvisioningSource,
     /// Name of the header that carries a number's contents (PV-31).
     pub custom_header: Option<String>,
+    /// How long the audit log is kept (PV-74).
+    pub audit: Retention,
 }
 
 /// `provisioning.source`: the one place that is the truth.

@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use super::call_log;
 use super::clock::Clock;
 use super::inbox::{Held, Inbox, Watch};
+use super::orders::Orders;
 use crate::base::Instant;
 use crate::engine::Engine;
 use crate::engine::io::{Input, Outbox, Output};
@@ -44,6 +45,7 @@ pub struct Cargo {
     pub gauges: Arc<GaugeBoard>,
     pub calls: Arc<CallCounters>,
     pub load: watch::Sender<Load>,
+    pub orders: Arc<Orders>,
 }
 
 /// The cargo, and what is under way.
@@ -180,8 +182,7 @@ impl Ship {
                     call_log::write(&event);
                 }
                 Output::CloseFlow(flow) => self.cargo.outgoing.close(flow),
-                // Only the process gives orders so far, and it watches the load instead.
-                Output::Reply(_, _) => {}
+                Output::Reply(id, reply) => self.cargo.orders.answered(id, reply),
             }
         }
         self.out = out;

@@ -10,6 +10,7 @@ pub mod helm;
 pub mod inbox;
 pub mod logging;
 pub mod materials;
+pub mod orders;
 pub mod panic;
 pub mod phase;
 pub mod provisioning;

@@ -8,8 +8,9 @@ use arc_swap::ArcSwap;
 
 use super::clock::wall;
 use super::entropy::OsEntropy;
+use super::orders::Orders;
 use crate::api::server::Served;
-use crate::api::{Rates, Site, TokenAuthenticator};
+use crate::api::{ActiveCalls, Rates, Site, TokenAuthenticator};
 use crate::config::Settings;
 use crate::config::settings::ProvisioningSource;
 use crate::route::directory::Directory;
@@ -40,7 +41,7 @@ fn last_good_file(state_dir: &Path) -> PathBuf {
 
 impl Provisioned {
     /// Opens the store, or goes on with the last good directory: calls do not wait for a store (PV-66).
-    pub fn start(settings: &Settings) -> Provisioned {
+    pub fn start(settings: &Settings, orders: &Arc<Orders>) -> Provisioned {
         let directory = Arc::new(ArcSwap::from_pointee(Directory::default()));
         if settings.provisioning.source == ProvisioningSource::File {
             if settings.api.is_some() {
@@ -48,7 +49,7 @@ impl Provisioned {
             }
             return Provisioned { directory, store: None };
         }
-        let store = match opened(settings, &directory) {
+        let store = match opened(settings, &directory, orders.clone()) {
             Ok(store) => Some(store),
             Err(refusal) => {
                 tracing::error!(%refusal, "the store does not open; the last good directory is used");
@@ -60,12 +61,13 @@ impl Provisioned {
     }
 
     /// What the API serves; `None`: there is no store.
-    pub fn served(&self, settings: &Settings) -> Option<Served> {
+    pub fn served(&self, settings: &Settings, orders: &Arc<Orders>) -> Option<Served> {
         let (api, (store, _)) = (settings.api.as_ref()?, self.store.as_ref()?);
         let site = Site {
             authenticator: Box::new(TokenAuthenticator),
             rates: Rates::new(api.requests_per_minute, api.node_requests_per_minute),
             directory: self.directory.clone(),
+            calls: orders.clone(),
             custom_header: settings.provisioning.custom_header.clone(),
         };
         let entropy = || -> Box<dyn crate::base::Entropy> { Box::new(OsEntropy::new()) };
@@ -82,7 +84,11 @@ impl Provisioned {
     }
 }
 
-fn opened(settings: &Settings, directory: &Arc<ArcSwap<Directory>>) -> Result<(StoreHandle, JoinHandle<()>), Refusal> {
+fn opened(
+    settings: &Settings,
+    directory: &Arc<ArcSwap<Directory>>,
+    orders: Arc<Orders>,
+) -> Result<(StoreHandle, JoinHandle<()>), Refusal> {
     let state_dir = &settings.node.state_dir;
     std::fs::create_dir_all(state_dir).map_err(|error| Refusal::new(Code::StoreUnavailable, error.to_string()))?;
     let mut store = SqliteStore::open(&store_file(state_dir))?;
@@ -95,6 +101,9 @@ fn opened(settings: &Settings, directory: &Arc<ArcSwap<Directory>>) -> Result<(S
         clock: wall,
         sink: Box::new(move |followed| directory.store(followed.directory.clone())),
         last_good: Some(last_good_file(state_dir)),
+        retention: settings.provisioning.audit,
+        // An engine that does not answer has no calls any more.
+        in_use: Box::new(move |numbers| orders.in_use(numbers).unwrap_or_default()),
     };
     thread.spawn()
 }

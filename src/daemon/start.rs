@@ -19,6 +19,7 @@ use super::first_ports::{self, Announcer, FirstPorts};
 use super::helm::{Cargo, Helm, Load};
 use super::inbox::Inbox;
 use super::materials::{BadFile, api_tls, net_settings, relay_settings};
+use super::orders::Orders;
 use super::phase::{Phase, PhaseBoard};
 use super::provisioning::Provisioned;
 use super::signals::{Signals, Stop};
@@ -147,8 +148,9 @@ impl Daemon {
             waiting: waiting_of(&inbox),
         };
         metrics(&settings, sources, &phase, &runtime)?;
-        let provisioned = Provisioned::start(&settings);
-        api(&settings, &provisioned, &runtime)?;
+        let orders = Orders::new(inbox.clone());
+        let provisioned = Provisioned::start(&settings, &orders);
+        api(&settings, &provisioned, &orders, &runtime)?;
         let (load, watched) = watch::channel(Load::Idle);
         let cargo = Cargo {
             engine: Engine::new(snapshot, Box::new(OsEntropy::new())),
@@ -158,6 +160,7 @@ impl Daemon {
             gauges,
             calls,
             load,
+            orders,
         };
         let engine = helm.launch(cargo).map_err(StartFailure::System)?;
         phase.enter(Phase::Restoring);
@@ -301,8 +304,13 @@ fn metrics(settings: &Settings, sources: Sources, phase: &PhaseBoard, runtime: &
     Ok(())
 }
 
-fn api(settings: &Settings, provisioned: &Provisioned, runtime: &Runtime) -> Result<(), StartFailure> {
-    let (Some(api), Some(served)) = (&settings.api, provisioned.served(settings)) else { return Ok(()) };
+fn api(
+    settings: &Settings,
+    provisioned: &Provisioned,
+    orders: &Arc<Orders>,
+    runtime: &Runtime,
+) -> Result<(), StartFailure> {
+    let (Some(api), Some(served)) = (&settings.api, provisioned.served(settings, orders)) else { return Ok(()) };
     let tls = api_tls(settings).map_err(|bad| StartFailure::Files(vec![bad]))?;
     let failed = |error| StartFailure::Api(api.bind, error);
     let socket = TcpListener::bind(api.bind).map_err(failed)?;

@@ -1,8 +1,10 @@
 //! What goes into the engine and what comes out: plain values.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::base::ids::{CommandId, FlowId, TransmitId, TrunkId};
+use crate::base::ids::{CallId, CommandId, FlowId, TransmitId, TrunkId};
+use crate::call::active::ActiveCall;
 use crate::call::{CallEvent, Cause};
 use crate::media::plan::{MediaCommand, MediaEvent};
 use crate::registration;
@@ -28,12 +30,20 @@ pub enum Input {
 }
 
 /// Orders of an operator or of the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Refuse new calls (503 with Retry-After); calls go on.
     Drain,
     /// End every call with BYE or CANCEL.
     HangUpAll,
+    /// End this one. Answer: [`Reply::Done`] or [`Reply::NoSuchCall`].
+    HangUp(CallId),
+    /// Show the calls that follow `after`, the oldest first, at most `most` of them. Answer: [`Reply::Calls`].
+    Calls { after: Option<CallId>, most: usize },
+    /// Show one. Answer: [`Reply::Calls`] with it, or [`Reply::NoSuchCall`].
+    Call(CallId),
+    /// Which of these numbers are called or call now. Answer: [`Reply::Numbers`].
+    NumbersInUse(BTreeSet<String>),
 }
 
 /// Everything the engine wants done.
@@ -53,9 +63,12 @@ pub enum Output {
 pub type Outbox = Vec<Output>;
 
 /// Answer to a [`Command`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Reply {
     Done,
+    NoSuchCall,
+    Calls(Vec<ActiveCall>),
+    Numbers(BTreeSet<String>),
 }
 
 /// News of the core.

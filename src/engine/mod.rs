@@ -9,6 +9,7 @@ pub mod io;
 mod large;
 mod merging;
 mod moves;
+mod orders;
 mod outgoing;
 mod ports;
 mod probes;
@@ -39,7 +40,7 @@ use crate::sip::flow::{PeerIdentity, Resolution};
 
 use admission::Admission;
 use hops::{Hops, Outgoing};
-use io::{Command, Event, Gauges, Input, Outbox, Output, Reply};
+use io::{Event, Gauges, Input, Outbox, Output};
 use merging::Merging;
 use ports::Ports;
 use probes::Probes;
@@ -240,8 +241,8 @@ impl Engine {
                 }
             }
             Input::Command(id, command) => {
-                self.command(now, command, out);
-                out.push(Output::Reply(id, Reply::Done));
+                let reply = self.command(now, command, out);
+                out.push(Output::Reply(id, reply));
             }
         }
         self.flush(now, out);
@@ -307,22 +308,6 @@ impl Engine {
     }
 
     // ---- inputs that are no messages
-
-    fn command(&mut self, now: Now, command: Command, out: &mut Outbox) {
-        match command {
-            Command::Drain => {
-                self.draining = true;
-                self.probes.stop();
-                self.registrations_withdrawn(now, out);
-            }
-            Command::HangUpAll => {
-                let ids: Vec<CallId> = self.calls.keys().copied().collect();
-                for id in ids {
-                    self.with_call(now, id, out, |call, work| call.handle(CallInput::HangUp(Cause::Shutdown), work));
-                }
-            }
-        }
-    }
 
     fn resolved(&mut self, now: Now, resolution: Resolution, out: &mut Outbox) {
         if let Some(call) = self.supply.resolving.remove(&resolution.id) {

@@ -150,6 +150,52 @@ pub fn differences(before: Option<&Value>, after: Option<&Value>) -> Map<String,
     differs.map(|name| (name.clone(), Value::Array(vec![value(&before, name), value(&after, name)]))).collect()
 }
 
+/// How long events are kept, and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Days; older events go.
+    pub days: u64,
+    /// Events; the oldest beyond them go.
+    pub events: u64,
+}
+
+impl Default for Retention {
+    /// PV-74: 400 days.
+    fn default() -> Self {
+        Retention { days: 400, events: 5_000_000 }
+    }
+}
+
+/// Key of the mark among [`Kind::Meta`]: events before it may go.
+const AUDIT_FROM: &str = "auditFrom";
+
+/// Takes away the oldest events that need not be kept, at most [`PIECE`] of them: how many went. The chain holds from the
+/// oldest that is left.
+///
+/// # Errors
+/// The store fails.
+pub fn forget(rows: &mut dyn Rows, now: WallTime, retention: Retention) -> Result<usize, Fault> {
+    let newest = Tail::read(rows)?.sequence;
+    let kept_from = newest.saturating_sub(retention.events);
+    let first_day = wall::day(WallTime(now.0.saturating_sub(retention.days.saturating_mul(86_400_000))));
+    let oldest = rows.list(Kind::Audit, &Query::of(Filter::All, PIECE))?;
+    let is_over = |event: &Event| event.day < first_day || event.sequence <= kept_from;
+    let mut over = Vec::new();
+    for row in oldest {
+        if !is_over(&event_of(&row)?) {
+            break;
+        }
+        over.push(row.key);
+    }
+    let Some(last) = over.last() else { return Ok(0) };
+    // Everything after it is kept: no key lies between a key and itself with a letter behind it.
+    rows.write(Kind::Meta, &Row { key: AUDIT_FROM.to_owned(), revision: 0, body: Value::from(format!("{last}/")) })?;
+    for key in &over {
+        rows.remove(Kind::Audit, key)?;
+    }
+    Ok(over.len())
+}
+
 /// Checks the chain from the oldest event that is kept: how many hold.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 //! transaction with the note that it is done. A job that was cut off goes on where it stopped: nothing is lost or doubled.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -94,7 +95,9 @@ pub struct Upload<'a> {
     pub octets: &'a [u8],
     pub options: Options,
     /// Accounts the uploader is limited to.
-    pub scope: Option<&'a std::collections::BTreeSet<String>>,
+    pub scope: Option<&'a BTreeSet<String>>,
+    /// Numbers that calls use now; they are not deleted.
+    pub in_use: BTreeSet<String>,
 }
 
 fn whole(count: usize) -> u64 {
@@ -106,7 +109,8 @@ fn whole(count: usize) -> u64 {
 /// # Errors
 /// The store fails.
 pub fn validate(rows: &mut dyn Rows, upload: &Upload<'_>) -> Result<Checked, Refusal> {
-    let data = Data { rows: RefCell::new(rows), fault: RefCell::default(), scope: upload.scope };
+    let data =
+        Data { rows: RefCell::new(rows), fault: RefCell::default(), scope: upload.scope, in_use: &upload.in_use };
     let checked = check(upload.octets, &upload.options, &data);
     match data.fault.into_inner() {
         Some(fault) => Err(fault.into()),
@@ -326,7 +330,12 @@ pub enum Step {
 ///
 /// # Errors
 /// The store fails; the group is tried again with the next step.
-pub fn step(store: &mut dyn Store, actor: &Actor, now: WallTime) -> Result<Step, Refusal> {
+pub fn step(
+    store: &mut dyn Store,
+    actor: &Actor,
+    now: WallTime,
+    in_use: &mut dyn FnMut(BTreeSet<String>) -> BTreeSet<String>,
+) -> Result<Step, Refusal> {
     let running = Filter::Field("state", Comparison::Equal, "importing".to_owned());
     let found = reading(store, |rows| Ok(rows.list(Kind::Import, &Query::of(running.clone(), 1))?))?;
     let Some(row) = found.into_iter().next() else { return Ok(Step::Idle) };
@@ -336,18 +345,23 @@ pub fn step(store: &mut dyn Store, actor: &Actor, now: WallTime) -> Result<Step,
         writing(store, &actor, now, |writing| finish(writing, &job.id))?;
         return Ok(Step::Applied);
     }
-    let applied = writing(store, &actor, now, |writing| group(writing, &job.id, None));
+    let applied = writing(store, &actor, now, |writing| group(writing, &job.id, None, in_use));
     match applied {
         Ok(()) => {}
         Err(refusal) if refusal.code == Code::StoreUnavailable => return Err(refusal),
         // One row of the group cannot be applied any more: none of them is, and the job says why.
-        Err(refusal) => writing(store, &actor, now, |writing| group(writing, &job.id, Some(&refusal)))?,
+        Err(refusal) => writing(store, &actor, now, |writing| group(writing, &job.id, Some(&refusal), in_use))?,
     }
     Ok(Step::Applied)
 }
 
 /// Applies one group and counts it, or notes why it cannot be applied.
-fn group(writing: &mut Writing<'_>, id: &str, failed: Option<&Refusal>) -> Result<(), Refusal> {
+fn group(
+    writing: &mut Writing<'_>,
+    id: &str,
+    failed: Option<&Refusal>,
+    in_use: &mut dyn FnMut(BTreeSet<String>) -> BTreeSet<String>,
+) -> Result<(), Refusal> {
     let (mut job, _) = job(writing.rows, id, writing.now)?;
     let key = part(id, job.groups_done);
     let Some(row) = writing.rows.read(Kind::ImportGroup, &key)? else {
@@ -356,12 +370,29 @@ fn group(writing: &mut Writing<'_>, id: &str, failed: Option<&Refusal>) -> Resul
     let items: Vec<Item> = serde_json::from_value(row.body).map_err(|error| Fault(format!("{key}: {error}")))?;
     writing.job = Some(id.to_owned());
     match failed {
-        None => apply(writing, &mut job, &items)?,
+        None => {
+            if job.mode == mode_word(Mode::Delete) {
+                none_in_use(&items, in_use)?;
+            }
+            apply(writing, &mut job, &items)?;
+        }
         Some(refusal) => abort(writing, &mut job, &items, refusal)?,
     }
     writing.rows.remove(Kind::ImportGroup, &key)?;
     job.groups_done = job.groups_done.saturating_add(1);
     writing.keep(Kind::Import, id, json!(job)).map(drop)
+}
+
+/// PV-40: a number is not taken away under a call.
+fn none_in_use(items: &[Item], in_use: &mut dyn FnMut(BTreeSet<String>) -> BTreeSet<String>) -> Result<(), Refusal> {
+    let held = in_use(items.iter().map(|item| item.number.phone_number.to_string()).collect());
+    match items.iter().find(|item| held.contains(item.number.phone_number.as_str())) {
+        None => Ok(()),
+        Some(item) => {
+            let text = format!("{} has active calls or routing references.", item.number.phone_number);
+            Err(Refusal::new(Code::NumberInUse, text).at(item.row.to_string()))
+        }
+    }
 }
 
 fn apply(writing: &mut Writing<'_>, job: &mut Job, items: &[Item]) -> Result<(), Refusal> {
@@ -392,6 +423,7 @@ fn abort(writing: &mut Writing<'_>, job: &mut Job, items: &[Item], refusal: &Ref
             true if refusal.code == Code::PreconditionFailed => {
                 ("Conflict", format!("{} was changed by someone else; validate again.", item.number.phone_number))
             }
+            true if refusal.code == Code::NumberInUse => ("InUse", refusal.message.clone()),
             true => ("Conflict", refusal.message.clone()),
             false => ("BatchAborted", format!("Not applied because row {} failed.", culprit.unwrap_or_default())),
         };
@@ -439,7 +471,8 @@ const COLUMNS: [&str; 5] = ["row", "column", "code", "severity", "message"];
 struct Data<'r> {
     rows: RefCell<&'r mut dyn Rows>,
     fault: RefCell<Option<Fault>>,
-    scope: Option<&'r std::collections::BTreeSet<String>>,
+    scope: Option<&'r BTreeSet<String>>,
+    in_use: &'r BTreeSet<String>,
 }
 
 impl Data<'_> {
@@ -470,7 +503,7 @@ impl Existing for Data<'_> {
     fn owner(&self, number: &E164) -> Option<Owner> {
         let row = self.read(Kind::Number, &number.to_string())?;
         let account = row.body.get("account").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Some(Owner { account, is_in_use: false })
+        Some(Owner { account, is_in_use: self.in_use.contains(number.as_str()) })
     }
 
     fn has_account(&self, name: &str) -> bool {

@@ -3,9 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use super::rows::{
-    Comparison, Direction, Fault, Filter, Kind, Purpose, Query, Row, Rows, Sort, Store, Verdict, text_of,
-};
+use super::rows::{Direction, Fault, Filter, Kind, Purpose, Query, Row, Rows, Sort, Store, Verdict, text_of};
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +43,7 @@ impl Rows for MemoryStore {
     fn list(&mut self, kind: Kind, query: &Query) -> Result<Vec<Row>, Fault> {
         let rows = self.kinds.get(&kind).into_iter().flat_map(|rows| rows.values());
         let mut found: Vec<(String, &Row)> =
-            rows.filter(|row| matches(&query.filter, row)).map(|row| (sort_value(row, query.sort), row)).collect();
+            rows.filter(|row| query.filter.fits(row)).map(|row| (sort_value(row, query.sort), row)).collect();
         found.sort_by(|one, two| ordered(query.direction, one, two));
         let behind = |(value, row): &(String, &Row)| {
             query.after.as_ref().is_none_or(|after| {
@@ -58,7 +56,7 @@ impl Rows for MemoryStore {
 
     fn count(&mut self, kind: Kind, filter: &Filter) -> Result<u64, Fault> {
         let rows = self.kinds.get(&kind).into_iter().flat_map(|rows| rows.values());
-        Ok(u64::try_from(rows.filter(|row| matches(filter, row)).count()).unwrap_or(u64::MAX))
+        Ok(u64::try_from(rows.filter(|row| filter.fits(row)).count()).unwrap_or(u64::MAX))
     }
 }
 
@@ -85,29 +83,5 @@ fn sort_value(row: &Row, sort: Sort) -> String {
         Sort::Key => row.key.clone(),
         Sort::Field(field) => text_of(&row.body, field),
         Sort::Revision => format!("{:020}", row.revision),
-    }
-}
-
-fn matches(filter: &Filter, row: &Row) -> bool {
-    match filter {
-        Filter::All => true,
-        Filter::Field(field, comparison, value) => compares(&text_of(&row.body, field), *comparison, value),
-        Filter::KeyPrefix(prefix) => row.key.starts_with(prefix.as_str()),
-        Filter::Since(revision) => row.revision > *revision,
-        Filter::And(one, two) => matches(one, row) && matches(two, row),
-        Filter::Or(one, two) => matches(one, row) || matches(two, row),
-    }
-}
-
-fn compares(found: &str, comparison: Comparison, wanted: &str) -> bool {
-    match comparison {
-        Comparison::Equal => found == wanted,
-        Comparison::NotEqual => found != wanted,
-        Comparison::Greater => found > wanted,
-        Comparison::GreaterOrEqual => found >= wanted,
-        Comparison::Less => found < wanted,
-        Comparison::LessOrEqual => found <= wanted,
-        Comparison::StartsWith => found.starts_with(wanted),
-        Comparison::Contains => found.contains(wanted),
     }
 }

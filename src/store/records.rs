@@ -47,7 +47,7 @@ pub trait Record: Serialize + DeserializeOwned {
         if let Some(target) = holds_nul(&body) {
             return Err(Refusal::value(&target, "holds a control character"));
         }
-        let record: Self = serde_json::from_value(body).map_err(|error| unreadable(&error.to_string()))?;
+        let record: Self = Self::deserialize(&body).map_err(|error| unreadable::<Self>(&error.to_string(), &body))?;
         record.check()?;
         Ok(record)
     }
@@ -60,12 +60,27 @@ fn holds_nul(body: &Value) -> Option<String> {
     object.iter().find(|(_, value)| bad(value)).map(|(name, _)| name.clone())
 }
 
-fn unreadable(text: &str) -> Refusal {
+fn unreadable<R: DeserializeOwned>(text: &str, body: &Value) -> Refusal {
     let named = text.split('`').nth(1).unwrap_or_default();
-    match text.starts_with("unknown field") {
-        true => Refusal::new(Code::UnknownProperty, format!("There is no property {named}.")).at(named),
-        false => Refusal::new(Code::ValidationFailed, format!("The object cannot be read: {text}.")),
+    if text.starts_with("unknown field") {
+        return Refusal::new(Code::UnknownProperty, format!("There is no property {named}.")).at(named);
     }
+    let refusal = Refusal::new(Code::ValidationFailed, format!("The object cannot be read: {text}."));
+    match culprit::<R>(text, body) {
+        Some(property) => refusal.at(property),
+        None => refusal,
+    }
+}
+
+/// The property without which the object is no longer refused for this.
+fn culprit<R: DeserializeOwned>(text: &str, body: &Value) -> Option<String> {
+    let object = body.as_object()?;
+    let goes = |name: &&String| {
+        let mut rest = object.clone();
+        rest.remove(*name);
+        !matches!(serde_json::from_value::<R>(Value::Object(rest)), Err(error) if error.to_string() == text)
+    };
+    object.keys().find(goes).cloned()
 }
 
 /// A service block.

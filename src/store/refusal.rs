@@ -22,10 +22,13 @@ pub enum Code {
     CarrierNotFound,
     ImportNotFound,
     CallNotFound,
+    ClientNotFound,
     ResourceNotFound,
     MethodNotAllowed,
     AccountNotEmpty,
     NumberOwnedByOtherAccount,
+    NumberInUse,
+    LastAdministrator,
     CarrierInUse,
     SubdomainTaken,
     ImportState,
@@ -37,6 +40,8 @@ pub enum Code {
     TooManyRequests,
     Internal,
     StoreUnavailable,
+    /// The process ends.
+    Draining,
 }
 
 impl Code {
@@ -55,10 +60,13 @@ impl Code {
             | Code::CarrierNotFound
             | Code::ImportNotFound
             | Code::CallNotFound
+            | Code::ClientNotFound
             | Code::ResourceNotFound => 404,
             Code::MethodNotAllowed => 405,
             Code::AccountNotEmpty
             | Code::NumberOwnedByOtherAccount
+            | Code::NumberInUse
+            | Code::LastAdministrator
             | Code::CarrierInUse
             | Code::SubdomainTaken
             | Code::ImportState => 409,
@@ -68,7 +76,7 @@ impl Code {
             Code::IdempotencyMismatch => 422,
             Code::TooManyRequests => 429,
             Code::Internal => 500,
-            Code::StoreUnavailable => 503,
+            Code::StoreUnavailable | Code::Draining => 503,
         }
     }
 

@@ -95,8 +95,13 @@ impl Kind {
 
     /// The type of a field that may be filtered by.
     pub fn field(self, name: &str) -> Option<(&'static str, FieldType)> {
-        self.fields().iter().find(|(known, _)| *known == name).copied()
+        field_of(self.fields(), name)
     }
+}
+
+/// The field of a list with this name.
+pub fn field_of(fields: &'static [(&'static str, FieldType)], name: &str) -> Option<(&'static str, FieldType)> {
+    fields.iter().find(|(known, _)| *known == name).copied()
 }
 
 /// How a field compares.
@@ -128,6 +133,21 @@ pub enum Comparison {
     Contains,
 }
 
+impl Comparison {
+    fn holds(self, found: &str, wanted: &str) -> bool {
+        match self {
+            Comparison::Equal => found == wanted,
+            Comparison::NotEqual => found != wanted,
+            Comparison::Greater => found > wanted,
+            Comparison::GreaterOrEqual => found >= wanted,
+            Comparison::Less => found < wanted,
+            Comparison::LessOrEqual => found <= wanted,
+            Comparison::StartsWith => found.starts_with(wanted),
+            Comparison::Contains => found.contains(wanted),
+        }
+    }
+}
+
 /// Which rows are meant. The fields are those of [`Kind::fields`]; a flag compares as `true` and `false`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Filter {
@@ -143,6 +163,18 @@ pub enum Filter {
 }
 
 impl Filter {
+    /// Whether a row is meant.
+    pub fn fits(&self, row: &Row) -> bool {
+        match self {
+            Filter::All => true,
+            Filter::Field(field, comparison, value) => comparison.holds(&text_of(&row.body, field), value),
+            Filter::KeyPrefix(prefix) => row.key.starts_with(prefix.as_str()),
+            Filter::Since(revision) => row.revision > *revision,
+            Filter::And(one, two) => one.fits(row) && two.fits(row),
+            Filter::Or(one, two) => one.fits(row) || two.fits(row),
+        }
+    }
+
     /// Both.
     pub fn and(self, other: Filter) -> Filter {
         match (self, other) {

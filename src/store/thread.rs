@@ -1,6 +1,7 @@
 //! The store at run time: a thread of its own, fed through a channel with an end. Between requests it applies the groups of
 //! running imports, and looks whether another process has written; after each it lets the directory follow.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,12 +10,12 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use super::WAITING;
-use super::audit::Actor;
+use super::audit::{Actor, Retention, forget};
 use super::follow::Followed;
 use super::jobs::{Step, step};
 use super::last_good;
 use super::refusal::{Code, Refusal};
-use super::rows::Store;
+use super::rows::{Purpose, Store, Verdict};
 use super::writing::reading;
 use crate::base::WallTime;
 
@@ -22,11 +23,16 @@ use crate::base::WallTime;
 const LOOK: Duration = Duration::from_millis(500);
 /// Looks between two writings of the last good directory, when it changed: ten seconds.
 const LOOKS_PER_FILE: u32 = 20;
+/// Looks between two shortenings of the audit log: an hour. While there is more to take away, every look.
+const LOOKS_PER_SHORTENING: u32 = 7200;
 
 /// Work for the store.
 pub type Work = Box<dyn FnOnce(&mut dyn Store) + Send>;
 /// Hears of each new directory.
 pub type Sink = Box<dyn FnMut(&Followed) + Send>;
+
+/// Of these numbers, those that calls use now.
+pub type InUse = Box<dyn FnMut(BTreeSet<String>) -> BTreeSet<String> + Send>;
 
 /// What the store's thread needs.
 pub struct StoreThread {
@@ -35,6 +41,9 @@ pub struct StoreThread {
     pub sink: Sink,
     /// Where the last good directory is kept; `None`: nowhere.
     pub last_good: Option<PathBuf>,
+    pub retention: Retention,
+    /// Numbers that calls use now, of those asked about: they are not deleted by an import.
+    pub in_use: InUse,
 }
 
 /// Hands work to the store.
@@ -87,7 +96,14 @@ impl StoreThread {
         (self.sink)(&followed);
         let (work, wanted) = sync_channel(WAITING);
         let handle = StoreHandle { work, refused: Arc::default() };
-        let mut serving = Serving { thread: self, followed, unwritten: true, looks: LOOKS_PER_FILE, writer: None };
+        let mut serving = Serving {
+            thread: self,
+            followed,
+            unwritten: true,
+            looks: LOOKS_PER_FILE,
+            until_shortened: 0,
+            writer: None,
+        };
         let thread = Builder::new().name("store".to_owned()).spawn(move || serving.serve(&wanted));
         let thread = thread.map_err(|error| Refusal::new(Code::Internal, error.to_string()))?;
         Ok((handle, thread))
@@ -100,6 +116,7 @@ struct Serving {
     /// The directory changed since it was written to disk.
     unwritten: bool,
     looks: u32,
+    until_shortened: u32,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -110,7 +127,10 @@ impl Serving {
             match wanted.recv_timeout(patience) {
                 Ok(Wanted::Work(work)) => work(&mut *self.thread.store),
                 Ok(Wanted::End) | Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => self.looks = self.looks.saturating_add(1),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.looks = self.looks.saturating_add(1);
+                    self.shorten_log();
+                }
             }
             patience = self.settle();
         }
@@ -122,7 +142,7 @@ impl Serving {
     fn settle(&mut self) -> Duration {
         let now = (self.thread.clock)();
         let actor = Actor { name: "import".to_owned(), ..Actor::default() };
-        let patience = match step(&mut *self.thread.store, &actor, now) {
+        let patience = match step(&mut *self.thread.store, &actor, now, &mut self.thread.in_use) {
             Ok(Step::Applied) => Duration::ZERO,
             Ok(Step::Idle) | Err(_) => LOOK,
         };
@@ -145,6 +165,28 @@ impl Serving {
             }
             Ok(None) => {}
             Err(refusal) => tracing::error!(%refusal, "calls keep the directory they have"),
+        }
+    }
+
+    /// When nobody asks for anything.
+    fn shorten_log(&mut self) {
+        self.until_shortened = self.until_shortened.saturating_sub(1);
+        if self.until_shortened > 0 {
+            return;
+        }
+        let (now, retention) = ((self.thread.clock)(), self.thread.retention);
+        let mut gone = 0;
+        let done = self.thread.store.transact(Purpose::Write, &mut |rows| {
+            gone = forget(rows, now, retention)?;
+            Ok(if gone > 0 { Verdict::Commit } else { Verdict::RollBack })
+        });
+        match done {
+            Ok(()) if gone > 0 => {}
+            Ok(()) => self.until_shortened = LOOKS_PER_SHORTENING,
+            Err(fault) => {
+                tracing::error!(%fault, "the audit log is not shortened");
+                self.until_shortened = LOOKS_PER_SHORTENING;
+            }
         }
     }
 

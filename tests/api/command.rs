@@ -1,5 +1,6 @@
 //! `trunkline import`, the real binary.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -119,7 +120,7 @@ fn an_import_that_is_killed_leaves_a_store_that_opens_and_a_job_that_goes_on() {
         child.kill().unwrap();
         child.wait().unwrap();
         let mut store = site.store();
-        while jobs::step(&mut store, &Actor::default(), wall()).unwrap() == Step::Applied {}
+        while jobs::step(&mut store, &Actor::default(), wall(), &mut |_| BTreeSet::new()).unwrap() == Step::Applied {}
         assert_eq!(site.numbers(), 2000);
         let events = reading(&mut store, |rows| verify(rows)).unwrap();
         assert_eq!(events, 1 + 2 + 2000 + 1, "account, upload and run, each number once, the end");

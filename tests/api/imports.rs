@@ -1,5 +1,7 @@
 //! Imports over HTTP, and over a restart.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use trunkline::store::audit::Actor;
 use trunkline::store::import::Options;
@@ -22,7 +24,7 @@ fn upload(world: &World, options: &str, text: &str) -> Answer {
 }
 
 /// Waits for the job by asking: each answer comes after the next group at the earliest.
-fn finished(world: &World, id: &str) -> Value {
+pub fn finished(world: &World, id: &str) -> Value {
     loop {
         let job = world.get(&format!("/imports/{id}")).json();
         if job["state"] != "importing" {
@@ -113,7 +115,14 @@ fn a_number_changed_since_validation_stops_its_group_and_no_other() {
 fn prepared(store: &mut dyn Store, count: usize) -> Result<String, Refusal> {
     let octets = file(count).into_bytes();
     let options = Options { account: Some("acme".to_owned()), ..Options::default() };
-    let upload = Upload { id: "0a".to_owned(), file_name: "a.csv", octets: &octets, options, scope: None };
+    let upload = Upload {
+        id: "0a".to_owned(),
+        file_name: "a.csv",
+        octets: &octets,
+        options,
+        scope: None,
+        in_use: BTreeSet::new(),
+    };
     writing(store, &Actor::default(), wall(), |writing| {
         writing.put_account(&AccountRecord::read(json!({ "name": "acme" }))?, &Condition::None)?;
         let (job, _) = jobs::upload(writing, &upload, "tester")?;
@@ -131,7 +140,7 @@ fn an_import_that_was_cut_off_goes_on_and_loses_and_doubles_nothing() {
     let mut steps = 0;
     loop {
         let mut store = SqliteStore::open(&file).unwrap();
-        if jobs::step(&mut store, &Actor::default(), wall()).unwrap() == Step::Idle {
+        if jobs::step(&mut store, &Actor::default(), wall(), &mut |_| BTreeSet::new()).unwrap() == Step::Idle {
             break;
         }
         steps += 1;

@@ -1,5 +1,7 @@
 //! The provisioning API over HTTP: status, headers, bodies.
 
+mod calls;
+mod clients;
 mod command;
 mod imports;
 mod world;
@@ -106,7 +108,10 @@ fn a_batch_is_all_or_nothing_and_names_the_bad_item() {
     let world = World::stocked();
     let put = |body| world.send("POST", "/accounts/acme/numbers:batchPut", &[], body);
     let refused = put(batch(100, Some(17)));
-    assert_eq!((refused.status, refused.json()["error"]["details"][0]["target"].as_str()), (400, Some("numbers[17]")));
+    assert_eq!(
+        (refused.status, refused.json()["error"]["details"][0]["target"].as_str()),
+        (400, Some("numbers[17].customHeader"))
+    );
     assert_eq!(world.get("/numbers?count=true").header("X-Total-Count"), Some("0"));
     assert_eq!(put(batch(100, None)).status, 200);
     assert_eq!(put(batch(101, None)).code(), "BatchTooLarge");
@@ -115,6 +120,89 @@ fn a_batch_is_all_or_nothing_and_names_the_bad_item() {
     assert_eq!(world.get("/numbers?count=true").header("X-Total-Count"), Some("100"));
     let gone = json!({ "numbers": ["+493000001", "+493000002"] });
     assert_eq!(world.send("POST", "/accounts/acme/numbers:batchDelete", &[], gone).status, 204);
+}
+
+/// Sixteen writers put the same hundred numbers, every third batch with a bad one in it; whoever reads meanwhile sees one
+/// whole batch.
+#[test]
+fn batches_of_sixteen_writers_are_seen_whole() {
+    let world = World::stocked();
+    let numbers = |ticket: &str, bad: bool| {
+        let one = |at: usize| match (at, bad) {
+            (99, true) => json!({ "phoneNumber": "+493000099", "carrier": "nobody" }),
+            _ => json!({ "phoneNumber": format!("+4930000{at:02}"), "ticket": ticket }),
+        };
+        json!({ "numbers": (0..100).map(one).collect::<Vec<_>>() })
+    };
+    let put =
+        |ticket: &str, bad| world.send("POST", "/accounts/acme/numbers:batchPut", &[], numbers(ticket, bad)).status;
+    assert_eq!(put("start", false), 200);
+    let whole = || {
+        let page = world.get("/accounts/acme/numbers?maxpagesize=500").json();
+        let tickets: Vec<&str> =
+            page["value"].as_array().unwrap().iter().map(|n| n["ticket"].as_str().unwrap()).collect();
+        assert_eq!(tickets.len(), 100);
+        assert!(tickets.iter().all(|ticket| *ticket == tickets[0]), "{tickets:?}");
+        tickets[0].to_owned()
+    };
+    std::thread::scope(|scope| {
+        for writer in 0..16 {
+            let (put, whole) = (&put, &whole);
+            scope.spawn(move || {
+                for round in 0..3 {
+                    let bad = (writer + round) % 3 == 0;
+                    let status = put(&format!("{writer}-{round}"), bad);
+                    assert_eq!(status, if bad { 400 } else { 200 });
+                    assert!(!whole().ends_with("bad"));
+                }
+            });
+        }
+    });
+    whole();
+    assert_eq!(world.ask("POST", "/audit:verify", &[], b"").json()["intact"], true);
+}
+
+#[test]
+fn an_account_shows_how_many_numbers_it_has() {
+    let world = World::stocked();
+    world.put("/accounts/acme", json!({ "services": { "teamsDirectRouting": { "enabled": true } } }));
+    let teams = json!({ "services": { "teamsDirectRouting": { "enabled": true } } });
+    (1..=3).for_each(|at| {
+        assert_eq!(world.put(&format!("/accounts/acme/numbers/%2B49300{at}"), teams.clone()).status, 201)
+    });
+    world.put("/accounts/acme/numbers/%2B493009", json!({}));
+    let shown = world.get("/accounts/acme").json();
+    assert_eq!((&shown["numberCount"], shown.get("numberCounts")), (&json!(4), None));
+    let counted = world.get("/accounts/acme?numberCounts=true").json();
+    assert_eq!(counted["numberCounts"], json!({ "teamsDirectRouting": 3 }));
+    let listed = world.get("/accounts").json();
+    assert_eq!(listed["value"].as_array().unwrap().iter().map(|a| a["numberCount"].as_u64().unwrap()).sum::<u64>(), 4);
+    assert_eq!(world.put("/accounts/acme", counted).status, 200, "what was read may be sent back");
+}
+
+/// Numbers that are none, in every place a number may stand.
+#[test]
+fn what_is_no_number_is_refused_where_it_stands() {
+    let world = World::stocked();
+    let long = format!("+{}", "4".repeat(40));
+    let arabic = "+49\u{0663}\u{0660}\u{0661}";
+    for bad in [long.as_str(), arabic, "+0301", "+49 30", "+49301\r\nX: y", "", "+"] {
+        let target = |answer: Answer| {
+            assert_eq!((answer.status, answer.code().as_str()), (400, "ValidationFailed"), "{bad:?} {answer:?}");
+            answer.json()["error"]["target"].as_str().map(str::to_owned)
+        };
+        assert!(target(world.put(NUMBER, json!({ "emergency": { "elin": bad } }))) == Some("emergency".to_owned()));
+        assert!(target(world.put(NUMBER, json!({ "screeningAliases": [bad] }))) == Some("screeningAliases".to_owned()));
+        let batch =
+            world.send("POST", "/accounts/acme/numbers:batchPut", &[], json!({ "numbers": [{ "phoneNumber": bad }] }));
+        assert_eq!(batch.json()["error"]["details"][0]["target"], "numbers[0].phoneNumber", "{bad:?}");
+        let path =
+            format!("/accounts/acme/numbers/{}", bad.bytes().map(|octet| format!("%{octet:02X}")).collect::<String>());
+        assert!(matches!(world.put(&path, json!({})).status, 400 | 404), "{bad:?}");
+        let question = json!({ "direction": "carrierToPlatform", "called": bad });
+        assert_eq!(target(world.send("POST", "/routes:evaluate", &[], question)), Some("called".to_owned()), "{bad:?}");
+    }
+    assert_eq!(world.get("/numbers?count=true").header("X-Total-Count"), Some("0"));
 }
 
 #[test]

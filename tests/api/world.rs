@@ -1,8 +1,9 @@
 //! A server on a port of its own, over SQLite in a folder that goes with it, and a client that speaks plain HTTP.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,11 +12,15 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use trunkline::api::server::{Served, serve};
-use trunkline::api::{Rates, Site, TokenAuthenticator};
+use trunkline::api::{ActiveCalls, HungUp, Rates, Site, TokenAuthenticator};
 use trunkline::base::entropy::SeededEntropy;
+use trunkline::base::ids::CallId;
 use trunkline::base::{Entropy, WallTime};
+use trunkline::call::Cause;
+use trunkline::call::active::{ActiveCall, CallPhase};
+use trunkline::call::record::{CallRecord, EndedBy};
 use trunkline::route::directory::Directory;
-use trunkline::store::audit::Actor;
+use trunkline::store::audit::{Actor, Retention};
 use trunkline::store::refusal::Refusal;
 use trunkline::store::sqlite::SqliteStore;
 use trunkline::store::thread::{StoreHandle, StoreThread};
@@ -36,11 +41,68 @@ pub struct World {
     pub address: SocketAddr,
     pub token: String,
     pub directory: Arc<ArcSwap<Directory>>,
+    pub calls: Arc<Talk>,
     handle: StoreHandle,
     thread: Option<JoinHandle<()>>,
     _runtime: Runtime,
     /// Goes with the world.
     _folder: TempDir,
+}
+
+/// Calls as an engine would show them.
+#[derive(Default)]
+pub struct Talk(Mutex<BTreeMap<u64, ActiveCall>>);
+
+impl Talk {
+    /// A call that was answered a minute ago.
+    pub fn begin(&self, id: u64, calling: &str, called: &str) {
+        let now = wall();
+        let so_far = CallRecord {
+            id: CallId(id),
+            from: "north".into(),
+            to: Some("teams".into()),
+            route: Some("in".into()),
+            calling: calling.to_owned(),
+            called: called.to_owned(),
+            caller_call_id: format!("a{id}"),
+            callee_call_id: Some(format!("b{id}")),
+            started: WallTime(now.0 - 62_000),
+            rang: None,
+            answered: Some(WallTime(now.0 - 60_000)),
+            ended: WallTime::default(),
+            cause: Cause::Unexpected,
+            ended_by: EndedBy::Node,
+            attempts: 1,
+            redirects: 0,
+            transfers: Vec::new(),
+            caller_media: Default::default(),
+            callee_media: Default::default(),
+        };
+        self.0.lock().unwrap().insert(id, ActiveCall { phase: CallPhase::Answered, so_far });
+    }
+}
+
+impl ActiveCalls for Talk {
+    fn list(&self, after: Option<CallId>, most: usize) -> Option<Vec<ActiveCall>> {
+        let from = after.map_or(0, |after| after.0 + 1);
+        Some(self.0.lock().unwrap().range(from..).take(most).map(|(_, call)| call.clone()).collect())
+    }
+
+    fn one(&self, id: CallId) -> Option<Option<ActiveCall>> {
+        Some(self.0.lock().unwrap().get(&id.0).cloned())
+    }
+
+    fn hang_up(&self, id: CallId) -> Option<HungUp> {
+        let gone = self.0.lock().unwrap().remove(&id.0);
+        Some(gone.map_or(HungUp::Gone, |_| HungUp::Told))
+    }
+
+    fn in_use(&self, numbers: BTreeSet<String>) -> Option<BTreeSet<String>> {
+        let calls = self.0.lock().unwrap();
+        let held =
+            |number: &String| calls.values().any(|call| [&call.so_far.calling, &call.so_far.called].contains(&number));
+        Some(numbers.into_iter().filter(held).collect())
+    }
 }
 
 /// An answer.
@@ -81,17 +143,22 @@ impl World {
         });
         let directory = Arc::new(ArcSwap::from_pointee(Directory::default()));
         let seen = directory.clone();
+        let calls = Arc::new(Talk::default());
+        let busy = calls.clone();
         let thread = StoreThread {
             store: Box::new(store),
             clock: wall,
             sink: Box::new(move |followed| seen.store(followed.directory.clone())),
             last_good: Some(folder.path().join("directory.json")),
+            retention: Retention::default(),
+            in_use: Box::new(move |numbers| busy.in_use(numbers).unwrap()),
         };
         let (handle, thread) = thread.spawn().unwrap();
         let site = Site {
             authenticator: Box::new(TokenAuthenticator),
             rates,
             directory: directory.clone(),
+            calls: calls.clone(),
             custom_header: Some("X-Operator-Content".to_owned()),
         };
         let served = Served { site: Arc::new(site), store: handle.clone(), clock: wall, entropy };
@@ -103,6 +170,7 @@ impl World {
             address,
             token: token.unwrap(),
             directory,
+            calls,
             handle,
             thread: Some(thread),
             _runtime: runtime,

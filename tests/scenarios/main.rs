@@ -29,6 +29,7 @@ mod a_transfer_that_fails_returns_the_parties;
 mod a_transferor_leaves_early;
 mod a_trunk_registers;
 mod a_wrong_certificate_is_nobody;
+mod an_operator_sees_and_ends_calls;
 mod an_invite_without_contact_is_400;
 mod an_old_cseq_never_ends_a_call;
 mod an_update_before_the_answer;

@@ -3,7 +3,13 @@
 use std::fs;
 use std::path::Path;
 
+use std::sync::Arc;
+
+use trunkline::base::limits::Limits;
 use trunkline::config::{Files, parse};
+use trunkline::daemon::clock::Clock;
+use trunkline::daemon::inbox::Inbox;
+use trunkline::daemon::orders::Orders;
 use trunkline::daemon::provisioning::Provisioned;
 use trunkline::route::number::E164;
 use trunkline::store::follow::Followed;
@@ -63,7 +69,8 @@ fn a_daemon_whose_store_does_not_open_knows_the_numbers_of_the_last_good_directo
     let node = format!("[node]\nstate_dir = {:?}\n", folder.path().display().to_string());
     let text = format!("{node}{base}\n[provisioning]\nsource = \"store\"\n");
     let loaded = parse("t.toml", &text, folder.path(), Files::Checked).unwrap();
-    let provisioned = Provisioned::start(&loaded.settings);
+    let inbox = Arc::new(Inbox::new(&Limits::default(), Clock::start()));
+    let provisioned = Provisioned::start(&loaded.settings, &Orders::new(inbox));
     assert_eq!(finds(&provisioned.directory.load(), "+4930000002").as_deref(), Some("acme true"));
     provisioned.end();
 }

@@ -8,13 +8,15 @@ use trunkline::base::WallTime;
 use trunkline::base::entropy::SeededEntropy;
 use trunkline::route::directory::{AccountName, AccountState, Service};
 use trunkline::route::number::E164;
-use trunkline::store::audit::{Actor, verify};
+use trunkline::store::audit::{self, Actor, verify};
 use trunkline::store::follow::Followed;
 use trunkline::store::kept::Repeatable;
 use trunkline::store::memory::MemoryStore;
 use trunkline::store::records::{AccountRecord, CarrierRecord, NumberRecord, Record, Services};
 use trunkline::store::refusal::{Code, Refusal};
-use trunkline::store::rows::{After, Comparison, Direction, Filter, Kind, Purpose, Query, Row, Sort, Store, Verdict};
+use trunkline::store::rows::{
+    After, Comparison, Direction, Filter, Kind, Purpose, Query, Row, Rows, Sort, Store, Verdict,
+};
 use trunkline::store::sqlite::SqliteStore;
 use trunkline::store::tokens;
 use trunkline::store::writing::{Condition, OwnNumbers, Put, Writing, note_refused, reading, writing};
@@ -209,6 +211,37 @@ fn every_change_and_every_refusal_is_in_a_chain_that_holds(store: &mut dyn Store
 
 fn verify_in(rows: &mut dyn trunkline::store::rows::Rows) -> Result<u64, Refusal> {
     verify(rows)
+}
+
+#[test]
+fn old_events_go_and_the_chain_holds_from_the_oldest_that_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = SqliteStore::open(&folder.path().join("store.sqlite")).unwrap();
+    let day = 86_400_000;
+    for at in 0..30 {
+        let body = json!({ "name": "acme", "displayName": at.to_string() });
+        writing(&mut store, &actor(), WallTime(NOON.0 + at * day), |writing| {
+            writing.put_account(&AccountRecord::read(body.clone())?, &Condition::None)
+        })
+        .unwrap();
+    }
+    let mut forget = |now: u64, days, events| {
+        let mut gone = 0;
+        let work = &mut |rows: &mut dyn Rows| {
+            gone = audit::forget(rows, WallTime(NOON.0 + now * day), audit::Retention { days, events })?;
+            Ok(Verdict::Commit)
+        };
+        store.transact(Purpose::Write, work).unwrap();
+        gone
+    };
+    assert_eq!(forget(29, 20, 1000), 9, "days 0 to 8");
+    assert_eq!(forget(29, 20, 1000), 0);
+    assert_eq!(forget(29, 400, 5), 16, "five stay");
+    assert_eq!(reading(&mut store, |rows| audit::verify(rows)).unwrap(), 5);
+    // Nobody else takes one away.
+    let newest = reading(&mut store, |rows| Ok(rows.list(Kind::Audit, &Query::of(Filter::All, 100))?)).unwrap();
+    let take = &mut |rows: &mut dyn Rows| rows.remove(Kind::Audit, &newest[0].key).map(|_| Verdict::Commit);
+    assert!(store.transact(Purpose::Write, take).is_err());
 }
 
 #[test]

@@ -21,7 +21,7 @@ use trunkline::base::ids::{CommandId, FlowId, ListenerId};
 use trunkline::base::{Instant, Now, WallTime};
 use trunkline::call::{CallEvent, CallRecord, Cause, Checkpoint};
 use trunkline::engine::Engine;
-use trunkline::engine::io::{Command, Event, Input, Output};
+use trunkline::engine::io::{Command, Event, Input, Output, Reply};
 use trunkline::route::snapshot::Snapshot;
 use trunkline::sip::SipMessage;
 use trunkline::sip::flow::{
@@ -69,6 +69,7 @@ pub struct World {
     /// Addresses that something was sent to.
     pub sent_to: Vec<SocketAddr>,
     pub records: Vec<CallRecord>,
+    replies: Vec<Reply>,
     pub events: Vec<Event>,
     /// Connections the engine wanted closed.
     pub closed: Vec<FlowId>,
@@ -109,6 +110,7 @@ impl World {
             asked: Vec::new(),
             sent_to: Vec::new(),
             records: Vec::new(),
+            replies: Vec::new(),
             events: Vec::new(),
             closed: Vec::new(),
             started: 0,
@@ -210,6 +212,12 @@ impl World {
     /// An operator's order.
     pub fn order(&mut self, command: Command) {
         self.feed(Input::Command(CommandId(0), command));
+    }
+
+    /// What the engine answers to an operator.
+    pub fn ask(&mut self, command: Command) -> Reply {
+        self.order(command);
+        self.replies.pop().expect("the engine answers every order at once")
     }
 
     /// Gives the engine something that is no message.
@@ -406,7 +414,7 @@ impl World {
                 }
                 Output::Event(event) => self.note(event),
                 Output::CloseFlow(flow) => self.closed.push(flow),
-                Output::Reply(..) => {}
+                Output::Reply(_, reply) => self.replies.push(reply),
             }
         }
         self.restart_calls();

@@ -1,0 +1,55 @@
+//! Calls that are going on, and who may ask.
+
+use serde_json::{Value, json};
+
+use super::{
+    conditional, conditional_read, filter, gone, ok, operation, page, path, query, reference, text_in_path, with_body,
+    with_parameters,
+};
+use crate::api::calls::FIELDS;
+
+pub(super) fn call_paths() -> Vec<(String, Value)> {
+    let id = || text_in_path("id", "^[0-9]{1,20}$");
+    let parameters = vec![
+        query("maxpagesize", json!({ "type": "integer", "minimum": 1, "description": "Above 500 it is cut." })),
+        filter(FIELDS),
+        query("after", json!({ "type": "string", "description": "From a nextLink." })),
+    ];
+    let list = operation("activeCalls", "Calls that are not over, the oldest first.", ok(page(reference("Call"))));
+    let reason = json!({ "type": "string", "minLength": 1, "maxLength": 200 });
+    let body = json!({ "type": "object", "required": ["reason"], "properties": { "reason": reason }, "additionalProperties": false });
+    let terminate = operation("terminateCall", "Ends it with BYE or CANCEL; the reason is in the audit log.", gone());
+    vec![
+        path("/calls/active", [], [("get", with_parameters(list, parameters))]),
+        path("/calls/active/{id}", [id()], [("get", operation("activeCall", "One call.", ok(reference("Call"))))]),
+        path(
+            "/calls/active/{id}:terminate",
+            [id()],
+            [("post", with_body(conditional(terminate), "application/json", body))],
+        ),
+    ]
+}
+
+pub(super) fn client_paths() -> Vec<(String, Value)> {
+    let name = || text_in_path("name", "^[A-Za-z0-9._-]{1,64}$");
+    let content = || json!({ "application/json": { "schema": reference("Client") } });
+    let written = json!({
+        "200": { "description": "Changed; its token stays.", "content": content() },
+        "201": { "description": "Made; the token is shown only now.", "content": content() },
+    });
+    let list = |id: &str, text: &str, schema: &str| ("get", operation(id, text, ok(page(reference(schema)))));
+    let put = with_body(
+        conditional(operation("putClient", "Makes a client or changes what it may do.", written)),
+        "application/json",
+        reference("Client"),
+    );
+    let one = conditional_read(operation("client", "One client, without its token.", ok(reference("Client"))));
+    let delete = conditional(operation("revokeClient", "Its token is worth nothing from now on.", gone()));
+    let rotate = conditional(operation("rotateClient", "A new token, shown only now.", ok(reference("Client"))));
+    vec![
+        path("/clients", [], [list("clients", "Who may ask.", "Client")]),
+        path("/clients/{name}", [name()], [("get", one), ("put", put), ("delete", delete)]),
+        path("/clients/{name}:rotate", [name()], [("post", rotate)]),
+        path("/roles", [], [list("roles", "What clients can be let do.", "Role")]),
+    ]
+}

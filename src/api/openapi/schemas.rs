@@ -1,0 +1,108 @@
+//! The objects of the document.
+
+use serde_json::{Map, Value, json};
+
+use crate::route::directory::Service;
+use crate::store::tokens::Role;
+
+pub(super) fn e164() -> Value {
+    json!({ "type": "string", "pattern": "^\\+[1-9][0-9]{1,14}$" })
+}
+
+pub(super) fn account_name() -> Value {
+    json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,100}$" })
+}
+
+fn object(properties: Value) -> Value {
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+fn short(most: u32) -> Value {
+    json!({ "type": "string", "maxLength": most })
+}
+
+pub(super) fn schemas() -> Value {
+    let services: Map<String, Value> = Service::all()
+        .map(|service| (service.name().to_owned(), object(json!({ "enabled": { "type": "boolean" } }))))
+        .collect();
+    let count = json!({ "type": "integer", "minimum": 0 });
+    let content = json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,100}$" });
+    let etag = json!({ "type": "string", "readOnly": true });
+    json!({
+        "Account": object(json!({
+            "name": account_name(), "displayName": short(100), "correlationId": short(128),
+            "state": { "type": "string", "enum": ["active", "suspended"] }, "services": object(json!(services)),
+            "fqdn": short(253), "trunk": short(64), "callerScreening": { "type": "boolean" },
+            "limits": object(json!({ "maxConcurrentCalls": count, "maxCallsPerSecond": count, "maxNumbers": count })),
+            "defaults": object(json!({
+                "carrier": short(64), "customHeader": content,
+                "inboundEnabled": { "type": "boolean" }, "outboundEnabled": { "type": "boolean" },
+            })),
+            "numberCount": { "type": "integer", "readOnly": true },
+            "numberCounts": { "type": "object", "additionalProperties": { "type": "integer" }, "readOnly": true },
+            "etag": etag,
+        })),
+        "Number": object(json!({
+            "phoneNumber": e164(), "account": account_name(), "carrier": short(64),
+            "country": { "type": "string", "pattern": "^[A-Z]{2}$" },
+            "numberType": { "type": "string", "enum": ["local", "tollFree", "mobile", "shortCode", "other"] },
+            "services": object(json!(services)),
+            "inboundEnabled": { "type": "boolean" }, "outboundEnabled": { "type": "boolean" }, "customHeader": content,
+            "emergency": object(json!({ "locationId": short(128), "elin": e164(), "civic": short(512) })),
+            "screeningAliases": { "type": "array", "items": e164(), "maxItems": 32 },
+            "testLine": { "type": "boolean" }, "ticket": short(64), "correlationId": short(128),
+            "state": { "type": "string", "enum": ["draft", "active", "suspended", "released"] },
+            "assignment": { "type": "string", "enum": ["unassigned", "assigned", "unknown"] },
+            "validFrom": { "type": "string", "format": "date-time" }, "validTo": { "type": "string", "format": "date-time" },
+            "etag": etag,
+        })),
+        "Carrier": object(json!({
+            "id": { "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" }, "displayName": short(100),
+            "countries": { "type": "array", "items": { "type": "string", "pattern": "^[A-Z]{2}$" }, "maxItems": 250 },
+            "customerCare": short(128), "etag": etag,
+        })),
+        "Import": { "type": "object", "required": ["id", "state", "counters"], "properties": {
+            "id": { "type": "string" }, "counters": { "type": "object" },
+            "state": { "type": "string", "enum": ["invalid", "valid", "importing", "completed", "completedWithErrors", "cancelled", "expired"] },
+        } },
+        "Validation": { "type": "object", "required": ["rows", "valid", "errors", "problems"] },
+        "Problem": { "type": "object", "required": ["code", "severity", "message"] },
+        "AuditEvent": { "type": "object", "required": ["sequence", "time", "actor", "action", "target", "result", "hash"] },
+        "Question": { "type": "object", "required": ["direction"], "additionalProperties": false, "properties": {
+            "direction": { "type": "string", "enum": ["carrierToPlatform", "platformToCarrier"] },
+            "calling": e164(), "called": e164(), "diverting": e164(),
+            "service": { "type": "string", "enum": Service::all().map(Service::name).collect::<Vec<_>>() },
+        } },
+        "Call": { "type": "object", "required": ["id", "state", "from", "calling", "called", "started"], "additionalProperties": false, "properties": {
+            "id": { "type": "string" }, "state": { "type": "string", "enum": ["hunting", "answered", "ending"] },
+            "from": { "type": "string" }, "to": { "type": "string" }, "route": { "type": "string" },
+            "calling": { "type": "string" }, "called": { "type": "string" }, "account": { "type": "string" },
+            "callerCallId": { "type": "string" }, "calleeCallId": { "type": "string" },
+            "started": time(), "rang": time(), "answered": time(), "duration": { "type": "integer" },
+        } },
+        "Client": { "type": "object", "required": ["roles"], "additionalProperties": false, "properties": {
+            "name": client_name(), "roles": roles(),
+            "accounts": { "type": "array", "items": account_name(), "minItems": 1, "maxItems": 1000, "uniqueItems": true },
+            "expires": time(), "lastUsed": { "type": "string", "format": "date-time", "readOnly": true },
+            "token": { "type": "string", "readOnly": true }, "etag": etag,
+        } },
+        "Role": { "type": "object", "required": ["name", "description"] },
+        "Error": { "type": "object", "required": ["error"], "properties": { "error": {
+            "type": "object", "required": ["code", "message", "requestId", "details"],
+            "properties": { "code": { "type": "string" }, "message": { "type": "string" }, "target": { "type": "string" }, "requestId": { "type": "string" }, "details": { "type": "array" } },
+        } } },
+    })
+}
+
+fn time() -> Value {
+    json!({ "type": "string", "format": "date-time" })
+}
+
+pub(super) fn client_name() -> Value {
+    json!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" })
+}
+
+fn roles() -> Value {
+    let names: Vec<Value> = Role::ALL.iter().map(|(role, _)| json!(role)).collect();
+    json!({ "type": "array", "items": { "type": "string", "enum": names }, "minItems": 1, "uniqueItems": true })
+}

@@ -1,0 +1,53 @@
+//! What operators ask and order: the same inputs and outputs as everything else.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use crate::base::Now;
+use crate::base::ids::CallId;
+use crate::base::limits::ACTIVE_CALLS_SHOWN;
+use crate::call::{CallInput, Cause};
+
+use super::Engine;
+use super::io::{Command, Outbox, Reply};
+
+impl Engine {
+    /// Carries out an order, or answers a question.
+    pub(super) fn command(&mut self, now: Now, command: Command, out: &mut Outbox) -> Reply {
+        match command {
+            Command::Drain => {
+                self.draining = true;
+                self.probes.stop();
+                self.registrations_withdrawn(now, out);
+                Reply::Done
+            }
+            Command::HangUpAll => {
+                let ids: Vec<CallId> = self.calls.keys().copied().collect();
+                ids.into_iter().for_each(|id| self.hang_up(now, id, Cause::Shutdown, out));
+                Reply::Done
+            }
+            Command::HangUp(id) if self.calls.contains_key(&id) => {
+                self.hang_up(now, id, Cause::Terminated, out);
+                Reply::Done
+            }
+            Command::HangUp(_) => Reply::NoSuchCall,
+            Command::Calls { after, most } => {
+                let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+                let calls = self.calls.range((from, Bound::Unbounded)).take(most.min(ACTIVE_CALLS_SHOWN));
+                Reply::Calls(calls.map(|(_, call)| call.active()).collect())
+            }
+            Command::Call(id) => match self.calls.get(&id) {
+                Some(call) => Reply::Calls(vec![call.active()]),
+                None => Reply::NoSuchCall,
+            },
+            Command::NumbersInUse(asked) => {
+                let held: BTreeSet<&str> = self.calls.values().flat_map(|call| call.numbers()).collect();
+                Reply::Numbers(asked.into_iter().filter(|number| held.contains(number.as_str())).collect())
+            }
+        }
+    }
+
+    fn hang_up(&mut self, now: Now, id: CallId, cause: Cause, out: &mut Outbox) {
+        self.with_call(now, id, out, |call, work| call.handle(CallInput::HangUp(cause), work));
+    }
+}
