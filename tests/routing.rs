@@ -4,8 +4,12 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
+use trunkline::base::WallTime;
 use trunkline::base::ids::{FlowId, TrunkId};
 use trunkline::config::{Files, parse};
+use trunkline::route::directory::Directory;
+use trunkline::route::group::{Likeliest, Order};
+use trunkline::route::ruling::{Inquiry, Names, Stopped};
 use trunkline::route::settings::{GroupSettings, MemberSettings, RouteSettings, RoutingSettings};
 use trunkline::route::snapshot::{NoRoute, RoutePlan, Snapshot, Unidentified};
 use trunkline::sip::flow::{Flow, PeerIdentity};
@@ -72,9 +76,16 @@ fn identify(snapshot: &Snapshot, listener: &str, from: &str, peer: &PeerIdentity
     Ok(snapshot.trunk(trunk).unwrap().name.to_string())
 }
 
+/// Where a call goes that no directory knows.
+fn ruled(snapshot: &Snapshot, from: &str, calling: &str, called: &str) -> Result<RoutePlan, Stopped> {
+    let names = Names::Hosts { request_uri: None, server_name: None };
+    let from = snapshot.trunk_named(from).unwrap();
+    let inquiry = Inquiry { from, calling, called, diverting: None, names, now: WallTime(0) };
+    snapshot.rule(&Directory::default(), &inquiry, &mut Likeliest).outcome.map(|passed| passed.plan)
+}
+
 fn plan(snapshot: &Snapshot, from: &str, called: &str) -> (String, Vec<String>) {
-    let from = snapshot.trunk_named(from).unwrap().id;
-    let RoutePlan { route, trunks } = snapshot.route(from, "+1555", called).unwrap();
+    let RoutePlan { route, trunks } = ruled(snapshot, from, "+1555", called).unwrap();
     (route.to_string(), trunks.iter().map(|id| snapshot.trunk(*id).unwrap().name.to_string()).collect())
 }
 
@@ -251,10 +262,8 @@ mod calls {
     #[test]
     fn a_trunk_without_routes_says_so() {
         let snapshot = snapshot("request", &sides());
-        let from = snapshot.trunk_named("one").unwrap().id;
         let nearest = Some("no route has from = \"one\"".to_owned());
-        assert_eq!(snapshot.route(from, "1", "2"), Err(NoRoute { nearest }));
-        assert!(snapshot.route(TrunkId(99), "1", "2").is_err());
+        assert_eq!(ruled(&snapshot, "one", "1", "2"), Err(Stopped::NoRoute(NoRoute { nearest })));
     }
 }
 
@@ -334,12 +343,12 @@ mod compiled {
 
     #[test]
     fn a_name_that_refers_to_nothing_is_no_snapshot() {
-        let route = RouteSettings { name: None, from: "x".into(), calling: None, called: None, to: Vec::new() };
+        let route = RouteSettings { from: "x".into(), ..RouteSettings::default() };
         let error =
             Snapshot::compile(&RoutingSettings { routes: vec![route], ..RoutingSettings::default() }).unwrap_err();
         assert_eq!(error.to_string(), "routes[0].from: there is no \"x\"");
         let members = vec![MemberSettings { trunk: "y".into(), priority: 1, weight: 1 }];
-        let groups = vec![GroupSettings { name: "g".into(), members }];
+        let groups = vec![GroupSettings { name: "g".into(), order: Order::Fixed, members }];
         let error = Snapshot::compile(&RoutingSettings { groups, ..RoutingSettings::default() }).unwrap_err();
         assert_eq!(error.to_string(), "groups.g.members: there is no \"y\"");
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::answer::Call;
 use super::body::object;
 use super::message::Response;
-use crate::route::directory::{Direction, Question, Service, decide};
+use crate::route::directory::{Direction, Question, Service, Unknown, decide};
 use crate::route::number::E164;
 use crate::store::refusal::{Code, Refusal};
 use crate::store::tokens::Role;
@@ -52,6 +52,7 @@ pub fn evaluate(call: &mut Call<'_>) -> Result<Response, Refusal> {
         called: called.as_ref(),
         account: None,
         service,
+        unknown: Unknown::Refuse,
         now: call.now,
     };
     let directory = call.site.directory.load();

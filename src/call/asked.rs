@@ -11,7 +11,7 @@ use crate::route::diverting::{
     self, DiversionReason, Diversions, Diverted, DivertingPrivacy, read_diversions, read_history, write_diversions,
     write_history,
 };
-use crate::route::number::{Conversion, Field, Party};
+use crate::route::number::{Conversion, E164, Field, Party};
 use crate::route::policy::{Facts, Line};
 use crate::route::presentation::{DivertingHeaders, Presentation, RouteKey, Unroutable};
 use crate::route::trunk::Trunk;
@@ -29,6 +29,8 @@ pub struct Asked {
     message: Option<Message>,
     /// What we say ourselves besides.
     lines: Vec<Line>,
+    /// Who sent the call on last, else who referred to it (PF-25).
+    sent_on_by: Option<E164>,
 }
 
 /// What an outgoing INVITE says of the caller's side.
@@ -52,13 +54,15 @@ impl Asked {
         let came_in = if history.is_empty() { DivertingHeaders::Diversion } else { DivertingHeaders::HistoryInfo };
         let diversions = diverting::merged(history, read_diversions(&request.message, &presentation.numbers));
         let message = Some(request.message.clone());
+        let newest = diversions.newest().map(|diverted| diverted.by.clone());
+        let sent_on_by = newest.or_else(|| referred_by(request, presentation)).and_then(|by| by.number().cloned());
         let numbers = Numbers {
             calling: caller.identity().party.as_str().to_owned(),
             called: called.as_str().to_owned(),
             calling_user: user(&caller.identity().party),
             called_user: user(&called),
         };
-        Ok((numbers, Asked { caller, diversions, came_in, called, message, lines: Vec::new() }))
+        Ok((numbers, Asked { caller, diversions, came_in, called, message, lines: Vec::new(), sent_on_by }))
     }
 
     /// How the fields of an INVITE that name somebody are read.
@@ -97,7 +101,13 @@ impl Asked {
     /// In the name of a party that is transferred: nothing of an INVITE it may have sent goes along, `lines` do.
     pub fn transferred(caller: Caller, called: Option<&Bytes>, lines: Vec<Line>) -> Asked {
         let (diversions, came_in) = (Diversions::new(Vec::new()), DivertingHeaders::Diversion);
-        Asked { caller, diversions, came_in, called: Presentation::party(called), message: None, lines }
+        let called = Presentation::party(called);
+        Asked { caller, diversions, came_in, called, message: None, lines, sent_on_by: None }
+    }
+
+    /// Who sent the call on last, else who referred to it: whose number answers for a forwarded call (PF-25).
+    pub fn sent_on_by(&self) -> Option<&E164> {
+        self.sent_on_by.as_ref()
     }
 
     /// Whether others may learn who calls.
@@ -159,6 +169,12 @@ impl Asked {
             DivertingHeaders::Both => [diversion(), history()].concat(),
         }
     }
+}
+
+/// Who referred to the call (RFC 3892).
+fn referred_by(request: &Request, presentation: &Presentation) -> Option<Party> {
+    let address = NameAddr::parse(&request.message.header(Name::ReferredBy)?.into_owned().into()).ok()?;
+    presentation.numbers.read(Field::Identity, &address.uri).ok()
 }
 
 /// The party of the field that holds the route key (PF-137).

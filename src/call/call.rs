@@ -31,6 +31,7 @@ use crate::dialog::{Dialog, DialogKey};
 use crate::media::dtmf::HeardDigit;
 use crate::media::plan::EndpointCounts;
 use crate::media::presence::Change;
+use crate::route::directory::{Decision, Directory};
 use crate::route::snapshot::{RoutePlan, Snapshot};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Flow, Resolution};
@@ -131,12 +132,17 @@ pub struct Invitation {
     pub numbers: Numbers,
     pub asked: Asked,
     pub plan: RoutePlan,
+    pub directory: Arc<Directory>,
+    pub whose: Decision,
 }
 
 /// What every state of a call has.
 #[derive(Debug)]
 pub(super) struct Common {
     pub snapshot: Arc<Snapshot>,
+    pub directory: Arc<Directory>,
+    /// Whose call it is.
+    pub whose: Decision,
     pub caller: Leg,
     pub numbers: Numbers,
     pub ledger: Ledger,
@@ -190,7 +196,20 @@ impl Call {
     }
 
     fn take(invitation: Invitation, ledger: Ledger, work: &mut Work<'_>) -> Result<Call, Box<Refused>> {
-        let Invitation { snapshot, trunk, request, flow, transaction, head, numbers, asked, plan, .. } = invitation;
+        let Invitation {
+            snapshot,
+            trunk,
+            request,
+            flow,
+            transaction,
+            head,
+            numbers,
+            asked,
+            plan,
+            directory,
+            whose,
+            ..
+        } = invitation;
         let pending = Pending::with_head(transaction, &request, head);
         let tag = work.token(10);
         let refuse = |cause, told: Told| {
@@ -219,7 +238,7 @@ impl Call {
         work.out.push(Effect::DialogOpened { key: caller.key(), side: Side::Caller });
         let timers = Timers::default();
         let (losers, departing) = (Vec::new(), Departing::default());
-        let mut common = Common { snapshot, caller, numbers, ledger, timers, losers, departing };
+        let mut common = Common { snapshot, directory, whose, caller, numbers, ledger, timers, losers, departing };
         let candidates = Candidate::expand(&common.snapshot, &plan, work);
         work.tell(|| Step::Candidates(candidates.iter().map(Candidate::place).collect()));
         expect_news(&mut common, &pending, &request, work);

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::route::directory::Denied;
+use crate::route::ruling::Stopped;
 use crate::sip::Status;
 use crate::sip::flow::{ResolveFailure, TransmitFailure};
 
@@ -65,6 +67,8 @@ pub enum Cause {
     NotAllowed,
     /// Another exchange with the same party is not over.
     Pending,
+    /// The account or its number may not make or take this call (PV-37).
+    Denied(Denied),
     /// Something that cannot happen did; an error is logged.
     Unexpected,
 }
@@ -126,6 +130,7 @@ impl Cause {
             Cause::NoSuchDialog => line(481, 31, Final, "no_such_dialog", "No dialog to be replaced"),
             Cause::NotAllowed => line(403, 21, Final, "not_allowed", "Not allowed on this trunk"),
             Cause::Pending => line(491, 42, Final, "pending", "Another exchange is not over"),
+            Cause::Denied(denied) => line(denied.status, denied.q850, Final, denied.why.label(), denied.why.text()),
             Cause::Unexpected => line(500, 41, Final, "unexpected", "Internal error"),
         }
     }
@@ -218,6 +223,15 @@ impl From<TransmitFailure> for Cause {
             | TransmitFailure::TlsRefused
             | TransmitFailure::Congested
             | TransmitFailure::SendFailed => Cause::Unreachable,
+        }
+    }
+}
+
+impl From<Stopped> for Cause {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Denied(denied) => Cause::Denied(denied),
+            Stopped::NoRoute(_) => Cause::NoRoute,
         }
     }
 }

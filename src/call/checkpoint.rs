@@ -22,6 +22,8 @@ use crate::base::Instant;
 use crate::base::ids::{CallId, EndpointId};
 use crate::base::timers::Timers;
 use crate::dialog::DialogKey;
+use crate::route::directory::{AccountName, Claim, Decision, Directory, HeaderContent};
+use crate::route::number::E164;
 use crate::route::snapshot::Snapshot;
 use crate::route::trunk::Trunk;
 
@@ -34,6 +36,33 @@ pub struct Checkpoint {
     caller: KeptLeg,
     callee: KeptLeg,
     moves: KeptMoves,
+    whose: KeptDecision,
+}
+
+/// Whose a call is, as it is written: by the account's name.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct KeptDecision {
+    account: Option<AccountName>,
+    number: Option<E164>,
+    claim: Option<Claim>,
+    custom_header: Option<HeaderContent>,
+}
+
+impl KeptDecision {
+    fn of(decision: &Decision) -> KeptDecision {
+        KeptDecision {
+            account: decision.account.as_ref().map(|account| account.name.clone()),
+            number: decision.number.clone(),
+            claim: decision.claim,
+            custom_header: decision.custom_header.clone(),
+        }
+    }
+
+    /// With the account as it is now; one that is gone leaves the call nobody's.
+    fn found(self, directory: &Directory) -> Decision {
+        let account = self.account.and_then(|name| directory.account(&name).cloned());
+        Decision { account, number: self.number, claim: self.claim, custom_header: self.custom_header }
+    }
 }
 
 /// Why a checkpoint makes no call. The name is for the log.
@@ -80,6 +109,7 @@ impl Call {
             caller: common.caller.kept()?,
             callee: established.callee.kept()?,
             moves: established.moves.kept()?,
+            whose: KeptDecision::of(&common.whose),
         })
     }
 
@@ -87,7 +117,11 @@ impl Call {
     ///
     /// # Errors
     /// A trunk of it is gone.
-    pub fn restore(checkpoint: Checkpoint, snapshot: &Arc<Snapshot>) -> Result<Call, Unrestorable> {
+    pub fn restore(
+        checkpoint: Checkpoint,
+        snapshot: &Arc<Snapshot>,
+        directory: &Arc<Directory>,
+    ) -> Result<Call, Unrestorable> {
         let mut caller = leg(checkpoint.caller, Side::Caller, snapshot)?;
         let mut callee = leg(checkpoint.callee, Side::Callee, snapshot)?;
         caller.media.continues(&callee.media.media);
@@ -98,6 +132,8 @@ impl Call {
         established.moves = Moves::restored(checkpoint.moves);
         let common = Common {
             snapshot: Arc::clone(snapshot),
+            directory: Arc::clone(directory),
+            whose: checkpoint.whose.found(directory),
             caller,
             numbers: checkpoint.numbers,
             ledger: Ledger::restored(checkpoint.record),

@@ -14,6 +14,7 @@ use crate::base::ids::{EndpointId, NetworkId, ResolveId, TransactionId, TrunkId,
 use crate::base::{Entropy, Instant, Now};
 use crate::dialog::DialogKey;
 use crate::media::plan::{MediaCommand, PortLease};
+use crate::route::group::Choice;
 use crate::route::health::Way;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{LargeRequests, Resolve};
@@ -91,6 +92,8 @@ pub trait Supply {
     fn lease(&mut self, network: NetworkId, worker: Option<WorkerId>) -> Option<PortLease>;
     /// Counts the call on a trunk it goes out to. False: the trunk's limit of calls or of calls per second is reached.
     fn enter(&mut self, now: Instant, trunk: &Trunk) -> bool;
+    /// Calls on a trunk now.
+    fn load(&self, trunk: TrunkId) -> usize;
     /// The call has left that trunk again.
     fn leave(&mut self, trunk: &Trunk);
     /// Nobody can be reached on this way.
@@ -117,6 +120,16 @@ pub struct Work<'a> {
     pub entropy: &'a mut dyn Entropy,
     pub supply: &'a mut dyn Supply,
     pub out: &'a mut Vec<Effect>,
+}
+
+impl Choice for Work<'_> {
+    fn load(&self, trunk: TrunkId) -> usize {
+        self.supply.load(trunk)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.entropy.below(bound)
+    }
 }
 
 impl Work<'_> {

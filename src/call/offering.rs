@@ -198,7 +198,7 @@ impl Hunting {
             original_called: self.asked.original().as_str(),
             from_trunk: &common.caller.trunk.name,
             to_trunk: &trunk.name,
-            account: "",
+            account: common.whose.account_name(),
             call_id: &call_id,
             node: &common.snapshot.node_name,
         };

@@ -10,6 +10,7 @@ use crate::route::caller::{Caller, IdentityHeader};
 use crate::route::identify::KnownBy;
 use crate::route::number::{Conversion, Party};
 use crate::route::policy::Line;
+use crate::route::ruling::Ruling;
 use crate::route::table::Considered;
 use crate::route::trunk::Trunk;
 
@@ -22,6 +23,8 @@ pub enum Step {
     Read(Vec<(&'static str, Conversion)>),
     /// Who calls, as routes, screening and records know him. `by`: the header that was believed; `None`: From.
     Caller { number: String, by: Option<IdentityHeader>, is_private: bool },
+    /// Whose call it is, and what becomes of it.
+    Ruled(Box<Ruling>),
     /// What each route of the trunk says.
     Routes(Vec<Considered>),
     /// Where the call may go, in the order it is tried.

@@ -13,6 +13,7 @@ use super::read::{Field, Table};
 use super::report::{Report, shown};
 use super::suggest::nearest;
 use crate::media::plan::{RingingTone, SrtpSuite};
+use crate::route::directory::Service;
 use crate::route::media::{
     Comfort, HoldForm, Ice, KeyGeneration, MediaSettings, OnSilence, Security, SilenceSettings, SoundSettings,
     SrtpKeying, SsrcOnRekey, TrunkDtmf,
@@ -29,6 +30,7 @@ pub(super) type MusicReader<'r> = &'r dyn Fn(&Field<'_>) -> Option<Arc<[i16]>>;
 pub(super) fn behaviour(table: &Table<'_>, base: &Behaviour, music: MusicReader<'_>) -> Behaviour {
     Behaviour {
         role: role(table, base.role),
+        service: table.field("service", "\"teamsDirectRouting\"").and_then(|field| service(&field)).or(base.service),
         port: base.port,
         media: media(table, &base.media, music),
         options: options(table, base.options),
@@ -44,6 +46,12 @@ pub(super) fn behaviour(table: &Table<'_>, base: &Behaviour, music: MusicReader<
 fn role(table: &Table<'_>, base: PeerRole) -> PeerRole {
     const ROLES: [(&str, PeerRole); 2] = [("carrier", PeerRole::Carrier), ("platform", PeerRole::Platform)];
     table.field("role", "\"carrier\"").and_then(|field| field.choice(&ROLES)).unwrap_or(base)
+}
+
+/// A service of the directory.
+pub(super) fn service(field: &Field<'_>) -> Option<Service> {
+    let choices: Vec<(&str, Service)> = Service::all().map(|service| (service.name(), service)).collect();
+    field.choice(&choices)
 }
 
 fn media(parent: &Table<'_>, base: &MediaSettings, music: MusicReader<'_>) -> MediaSettings {

@@ -224,7 +224,7 @@ fn check_routes(doc: &Document, routing: &RoutingSettings) {
                 );
                 doc.warn(&format!("routes[{index}]"), text);
             }
-            None if route.calling.is_none() && route.called.is_none() => drop(open.insert(&route.from, index)),
+            None if route.takes_all() => drop(open.insert(&route.from, index)),
             None => {}
         }
     }

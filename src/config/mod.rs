@@ -39,6 +39,7 @@ pub use settings::{CertificateFiles, LogFormat, LogLevel, LogSettings, Settings,
 
 use document::Document;
 use read::{Declared, Table};
+use settings::ProvisioningSource;
 use trunk::TrunkReader;
 
 /// A file that was accepted.
@@ -110,6 +111,8 @@ pub fn parse(name: &str, text: &str, base: &Path, files: Files) -> Result<Loaded
 fn read_settings<'d>(root: Table<'d>, declared: Declared<'d>, base: &'d Path, files: Files) -> Settings {
     let node = sections::node(&root, base);
     let (listeners, keep_alives) = network::listeners(&root, &declared);
+    let provisioning = sections::provisioning(&root);
+    let source = provisioning.source;
     let settings = Settings {
         dns: sections::dns(&root),
         certificates: sections::certificates(&root, base),
@@ -117,10 +120,10 @@ fn read_settings<'d>(root: Table<'d>, declared: Declared<'d>, base: &'d Path, fi
         media: sections::media(&root),
         metrics: sections::metrics(&root),
         api: sections::api(&root, &declared),
-        provisioning: sections::provisioning(&root),
+        provisioning,
         cdr: sections::cdr(&root, base, &node),
         log: sections::log(&root),
-        routing: routing(&root, &node.name, listeners, TrunkReader { declared, base, files }),
+        routing: routing(&root, &node.name, listeners, TrunkReader { declared, base, files }, source),
         keep_alives,
         node,
     };
@@ -133,6 +136,7 @@ fn routing(
     node_name: &str,
     listeners: Vec<ListenerSettings>,
     reader: TrunkReader<'_>,
+    source: ProvisioningSource,
 ) -> RoutingSettings {
     let settings = RoutingSettings {
         node_name: node_name.to_owned(),
@@ -140,7 +144,7 @@ fn routing(
         listeners,
         trunks: reader.trunks(root),
         groups: routes::groups(root, &reader.declared),
-        routes: routes::routes(root, &reader.declared),
+        routes: routes::routes(root, &reader.declared, source),
         limits: sections::limits(root),
         cross_check: sections::cross_check(root),
     };

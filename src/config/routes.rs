@@ -1,10 +1,16 @@
 //! `[groups.NAME]` and `[[routes]]`.
 
+use super::behaviour::service;
 use super::grammar;
 use super::read::{Declared, Field, Kind, Table};
+use super::settings::ProvisioningSource;
 use super::target::rank;
+use crate::route::directory::AccountName;
+use crate::route::group::Order;
+use crate::route::hours::{Hours, WINDOWS, Window};
 use crate::route::settings::{GroupSettings, MemberSettings, RouteSettings};
-use crate::route::table::Pattern;
+use crate::route::table::{Conditions, Numbers, Pattern};
+use crate::route::time_zone::TimeZone;
 
 pub(super) fn groups(root: &Table<'_>, declared: &Declared<'_>) -> Vec<GroupSettings> {
     let trunks = declared.names(Kind::Trunk);
@@ -13,11 +19,15 @@ pub(super) fn groups(root: &Table<'_>, declared: &Declared<'_>) -> Vec<GroupSett
         if trunks.contains(name.as_str()) {
             table.doc().error(table.path(), "a trunk has this name too; write another name for the group");
         }
+        const ORDERS: [(&str, Order); 3] =
+            [("weighted", Order::Weighted), ("fixed", Order::Fixed), ("least-loaded", Order::LeastLoaded)];
+        let order = table.field("order", "\"weighted\"").and_then(|field| field.choice(&ORDERS)).unwrap_or_default();
         let members = table.need("members", "[{ trunk = \"north-tel\", priority = 1, weight = 1 }]");
         if let Some(field) = members {
             field.refuse_empty("a group needs a member");
             let members = field.list().unwrap_or_default();
-            groups.push(GroupSettings { name, members: members.iter().filter_map(|f| member(f, declared)).collect() });
+            let members = members.iter().filter_map(|field| member(field, declared)).collect();
+            groups.push(GroupSettings { name, order, members });
         }
         table.close();
     }
@@ -32,20 +42,51 @@ fn member(field: &Field<'_>, declared: &Declared<'_>) -> Option<MemberSettings> 
     Some(MemberSettings { trunk: trunk?, priority, weight })
 }
 
-pub(super) fn routes(root: &Table<'_>, declared: &Declared<'_>) -> Vec<RouteSettings> {
-    root.tables("routes").into_iter().filter_map(|table| route(table, declared)).collect()
+/// `source`: where accounts are, and whether their names can be checked.
+pub(super) fn routes(root: &Table<'_>, declared: &Declared<'_>, source: ProvisioningSource) -> Vec<RouteSettings> {
+    root.tables("routes").into_iter().filter_map(|table| route(table, declared, source)).collect()
 }
 
-fn route(table: Table<'_>, declared: &Declared<'_>) -> Option<RouteSettings> {
+fn route(table: Table<'_>, declared: &Declared<'_>, source: ProvisioningSource) -> Option<RouteSettings> {
     let name = table.text("name", "\"pstn-to-teams\"");
     let from = table.need("from", "\"north-tel\"").and_then(|field| field.name_of(Kind::TrunkOrGroup, declared));
     let calling = table.field("calling", "{ prefix = \"+4930\" }").and_then(|field| pattern(&field));
     let called = table.field("called", "{ prefix = \"+4930\" }").and_then(|field| pattern(&field));
     let to = table.need("to", "[\"teams\"]");
     let to = to.as_ref().and_then(|field| destinations(field, declared));
-    later(&table, declared);
+    let only = conditions(&table, declared, source);
     table.close();
-    Some(RouteSettings { name, from: from?, calling, called, to: to? })
+    Some(RouteSettings { name, from: from?, calling, called, only, to: to? })
+}
+
+fn conditions(table: &Table<'_>, declared: &Declared<'_>, source: ProvisioningSource) -> Conditions {
+    const NUMBERS: [(&str, Numbers); 2] = [("any", Numbers::Any), ("provisioned", Numbers::Provisioned)];
+    let account = table.field("account", "\"acme\"").and_then(|field| match source {
+        ProvisioningSource::File => {
+            field.name_of(Kind::Account, declared).and_then(|name| AccountName::parse(&name).ok())
+        }
+        ProvisioningSource::Store => field.parsed(|text| AccountName::parse(text).map_err(|bad| bad.to_string())),
+    });
+    let numbers = table.field("numbers", "\"any\"").and_then(|field| field.choice(&NUMBERS)).unwrap_or_default();
+    let service = table.field("service", "\"teamsDirectRouting\"").and_then(|field| service(&field));
+    Conditions { account, numbers, service, hours: hours(table) }
+}
+
+/// `hours` and the zone they are meant in.
+fn hours(table: &Table<'_>) -> Option<Hours> {
+    let zone = table.field("time_zone", "\"Europe/Berlin\"");
+    let field = table.field("hours", "[\"mon-fri 08:00-18:00\"]");
+    if let (Some(zone), None) = (&zone, &field) {
+        zone.refuse_key("changes nothing without hours; write hours = [\"mon-fri 08:00-18:00\"]");
+    }
+    let field = field?;
+    field.refuse_empty("a route without hours is never open");
+    let windows = field.all(Window::parse)?;
+    if windows.len() > WINDOWS {
+        field.refuse(format_args!("has more than {WINDOWS} windows"));
+    }
+    let zone = zone.map_or_else(|| Some(TimeZone::default()), |zone| zone.parsed(TimeZone::parse))?;
+    (!windows.is_empty()).then_some(Hours { zone, windows })
 }
 
 fn destinations(field: &Field<'_>, declared: &Declared<'_>) -> Option<Vec<String>> {
@@ -83,16 +124,6 @@ fn expression(field: &Field<'_>, table: &Table<'_>) -> Option<Pattern> {
         table.doc().warn(field.path(), text);
     }
     field.parsed(Pattern::regex)
-}
-
-/// Keys of DESIGN's contract that are understood and wait for their part.
-fn later(table: &Table<'_>, declared: &Declared<'_>) {
-    table.field("account", "\"acme\"").and_then(|field| field.name_of(Kind::Account, declared));
-    table.not_yet("account");
-    let provisioned = table.field("numbers", "\"any\"");
-    if provisioned.and_then(|field| field.choice(&[("any", false), ("provisioned", true)])) == Some(true) {
-        table.not_yet("numbers");
-    }
 }
 
 /// `[accounts]`, `[emergency]`, `[fraud]`: understood, checked, and waiting for their part.

@@ -57,6 +57,9 @@ impl TrunkReader<'_> {
             profile: profile.map(|profile| profile.name.to_owned()).unwrap_or_default(),
             listener: listener.clone().unwrap_or_default(),
             fqdn: table.field("fqdn", "\"sbc1.example.com\"").and_then(|field| field.parsed(grammar::fqdn)),
+            base_domain: table
+                .field("base_domain", "\"customers.example.com\"")
+                .and_then(|field| field.parsed(grammar::fqdn)),
             certificate: self.reference(&table, "certificate", "\"main\"", Kind::Certificate),
             trust: self.reference(&table, "trust", "\"default\"", Kind::Trust).or_else(|| self.default_trust()),
             targets,

@@ -54,6 +54,11 @@ impl Admission {
         Ok(())
     }
 
+    /// Calls on a trunk now.
+    pub fn load(&self, trunk: TrunkId) -> usize {
+        self.trunks.get(&trunk).map_or(0, |count| count.calls)
+    }
+
     /// A call is no longer tried on `trunk`.
     pub fn leave(&mut self, trunk: &Trunk, call: CallId) {
         let Some(trunks) = self.calls.get_mut(&call) else { return };

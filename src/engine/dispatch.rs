@@ -10,7 +10,9 @@ use crate::call::screening::{self, Refusal};
 use crate::call::step::Step;
 use crate::call::{Asked, Call, CallEvent, CallInput, Cause, Invitation, Side, Work, compose};
 use crate::dialog::DialogKey;
+use crate::route::directory::Decision;
 use crate::route::identify::KnownBy;
+use crate::route::ruling::Passed;
 use crate::route::snapshot::{RoutePlan, Unidentified};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Flow, PeerIdentity, Received, Transmit};
@@ -176,12 +178,12 @@ impl Engine {
             Ok(asked) => asked,
             Err(refusal) => return self.refuse(now, &request, flow, &refusal, out),
         };
-        self.tell(out, || Step::Routes(self.snapshot.considered(trunk.id, &numbers.calling, &numbers.called)));
-        let plan = match self.snapshot.route(trunk.id, &numbers.calling, &numbers.called) {
-            Ok(plan) => plan,
-            Err(missed) => {
-                out.push(Output::Event(Event::NoRoute { trunk: Arc::clone(&trunk.name), nearest: missed.nearest }));
-                RoutePlan { route: Arc::from(""), trunks: Vec::new() }
+        let ruling = self.rule(now, (&request, &trunk), (&numbers, &asked), out);
+        let (whose, plan, refused) = match ruling.outcome {
+            Ok(Passed { decision, plan }) => (decision, plan, None),
+            Err(stopped) => {
+                let plan = RoutePlan { route: Arc::from(""), trunks: Vec::new() };
+                (Decision { account: ruling.account, ..Decision::default() }, plan, Some(Cause::from(stopped)))
             }
         };
         let user = User::Call { call: id, side: Side::Caller };
@@ -194,12 +196,25 @@ impl Engine {
         let head = ResponseHead::new(&request, flow.remote);
         let trying = compose::plain_response(Status::TRYING, &head, None);
         self.transactions.respond(now.instant, transaction, Status::TRYING, trying);
-        let snapshot = Arc::clone(&self.snapshot);
-        let invitation = Invitation { id, snapshot, trunk, request, flow, transaction, head, numbers, asked, plan };
-        self.begin(now, invitation, out);
+        let (snapshot, directory) = (Arc::clone(&self.snapshot), Arc::clone(&self.directory));
+        let invitation = Invitation {
+            id,
+            snapshot,
+            trunk,
+            request,
+            flow,
+            transaction,
+            head,
+            numbers,
+            asked,
+            plan,
+            directory,
+            whose,
+        };
+        self.begin(now, invitation, refused, out);
     }
 
-    fn tell(&self, out: &mut Outbox, step: impl FnOnce() -> Step) {
+    pub(super) fn tell(&self, out: &mut Outbox, step: impl FnOnce() -> Step) {
         if self.supply.tells {
             out.push(Output::Event(Event::Call(CallEvent::Step(Box::new(step())))));
         }
@@ -231,16 +246,17 @@ impl Engine {
         Ok(asked)
     }
 
-    fn begin(&mut self, now: Now, invitation: Invitation, out: &mut Outbox) {
+    fn begin(&mut self, now: Now, invitation: Invitation, refused: Option<Cause>, out: &mut Outbox) {
         let id = invitation.id;
         let mut effects = mem::take(&mut self.effects);
         self.supply.call = id;
         let mut work = Work { now, entropy: &mut *self.entropy, supply: &mut self.supply, out: &mut effects };
-        let call = if invitation.plan.trunks.is_empty() {
-            Call::refuse(invitation, Cause::NoRoute, &mut work);
-            None
-        } else {
-            Call::start(invitation, &mut work)
+        let call = match refused {
+            Some(cause) => {
+                Call::refuse(invitation, cause, &mut work);
+                None
+            }
+            None => Call::start(invitation, &mut work),
         };
         if let Some(call) = call.filter(|call| !call.is_ended()) {
             self.wake_ups.set(id, call.next_timeout());

@@ -8,6 +8,7 @@ use crate::call::active::ActiveCall;
 use crate::call::{CallEvent, Cause};
 use crate::media::plan::{MediaCommand, MediaEvent};
 use crate::registration;
+use crate::route::directory::Directory;
 use crate::route::snapshot::Snapshot;
 use crate::sip::Status;
 use crate::sip::flow::{PeerIdentity, Received, Resolution, Resolve, Transmit, TransmitFailure};
@@ -26,6 +27,8 @@ pub enum Input {
     Media(MediaEvent),
     /// A new configuration; running calls keep the one they have.
     Snapshot(Arc<Snapshot>),
+    /// What is provisioned has changed; running calls keep what they began with.
+    Directory(Arc<Directory>),
     Command(CommandId, Command),
 }
 

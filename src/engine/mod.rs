@@ -2,6 +2,7 @@
 //! it has: inputs and the time come in, outputs go out, and a whole call runs in a unit test.
 
 mod admission;
+mod asking;
 mod authorization;
 mod dispatch;
 mod hops;
@@ -23,7 +24,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::ids::{CallId, EndpointId, FlowId, NetworkId, ResolveId, WorkerId};
+use crate::base::ids::{CallId, EndpointId, FlowId, NetworkId, ResolveId, TrunkId, WorkerId};
 use crate::base::timers::WakeUps;
 use crate::base::{Entropy, Instant, Now};
 use crate::call::{Call, CallEvent, CallInput, Cause, Checkpoint, Effect, Side, Supply, Unrestorable, Work};
@@ -32,6 +33,7 @@ use crate::media::dtmf::HeardDigit;
 use crate::media::plan::{MediaCommand, MediaEvent, PortLease};
 use crate::media::presence::Change;
 use crate::registration;
+use crate::route::directory::Directory;
 use crate::route::health::{Evidence, Health, Way};
 use crate::route::snapshot::Snapshot;
 use crate::route::trunk::Trunk;
@@ -50,6 +52,7 @@ use transactions::{News, Transactions, User};
 /// See the module.
 pub struct Engine {
     snapshot: Arc<Snapshot>,
+    directory: Arc<Directory>,
     entropy: Box<dyn Entropy + Send>,
     transactions: Transactions,
     /// Boxed: the nodes of a map that grows at its end stay half empty.
@@ -128,6 +131,10 @@ impl Supply for ProcessSupply {
         self.admission.begin(now, trunk, self.call).is_ok()
     }
 
+    fn load(&self, trunk: TrunkId) -> usize {
+        self.admission.load(trunk)
+    }
+
     fn leave(&mut self, trunk: &Trunk) {
         self.admission.leave(trunk, self.call);
     }
@@ -189,6 +196,7 @@ impl Engine {
                 tells: false,
             },
             snapshot,
+            directory: Arc::default(),
             overload_tag: entropy.token(10),
             digest: DigestServer::new(&mut *entropy),
             entropy,
@@ -240,6 +248,7 @@ impl Engine {
                     self.registrations_replaced(now, out);
                 }
             }
+            Input::Directory(directory) => self.directory = directory,
             Input::Command(id, command) => {
                 let reply = self.command(now, command, out);
                 out.push(Output::Reply(id, reply));
@@ -283,7 +292,7 @@ impl Engine {
     /// It cannot be restored; the call that is there stays.
     pub fn resume(&mut self, checkpoint: Checkpoint) -> Result<(), Unrestorable> {
         let (id, dialogs) = (checkpoint.id(), checkpoint.dialogs());
-        let call = Call::restore(checkpoint, &self.snapshot)?;
+        let call = Call::restore(checkpoint, &self.snapshot, &self.directory)?;
         self.dialogs.extend(dialogs.into_iter().map(|(key, side)| (key, (id, side))));
         self.wake_ups.set(id, call.next_timeout());
         self.calls.insert(id, Box::new(call));

@@ -1,6 +1,5 @@
 //! Settings -> [`Snapshot`]: names become indices, every default is filled in, groups are expanded.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -8,15 +7,16 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::group::{Group, Member};
 use super::identify::Senders;
 use super::media::MediaSettings;
 use super::presence::Presence;
 use super::reach::Reach;
 use super::settings::{
-    GroupSettings, ListenerSettings, MemberSettings, NetworkSettings, RouteSettings, RoutingSettings, TrunkSettings,
+    ListenerSettings, MemberSettings, NetworkSettings, RouteSettings, RoutingSettings, TrunkSettings,
 };
 use super::snapshot::Snapshot;
-use super::table::{Route, RouteTable};
+use super::table::{Destination, Route, RouteTable};
 use super::trunk::{Listener, Network, TargetSpec, Trunk};
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
 use crate::base::limits::LISTENER_TRUSTS;
@@ -52,7 +52,7 @@ impl Snapshot {
         let networks = networks(settings)?;
         let listeners = listeners(settings, &networks)?;
         let trunks = trunks(settings, &networks, &listeners)?;
-        let names = Names::new(&trunks, &settings.groups)?;
+        let names = Names::new(&trunks, settings)?;
         let routes = settings.routes.iter().enumerate().map(|(index, route)| names.route(index, route));
         let routes = RouteTable::new(routes.collect::<Result<_, _>>()?, trunks.len());
         let senders = Senders::new(&listeners, &trunks);
@@ -162,6 +162,8 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener, rules:
         network: listener.network,
         transport: listener.transport,
         fqdn: trunk.fqdn.as_deref().map(Arc::from),
+        base_domain: trunk.base_domain.as_deref().map(Arc::from),
+        service: trunk.behaviour.service,
         presence: Arc::new(Presence::new(listener, trunk)),
         targets: targets.into_iter().map(|target| with_port(target, trunk.behaviour.port)).collect(),
         tls,
@@ -228,48 +230,46 @@ fn media(media: &MediaSettings, sources: &[IpNet]) -> MediaSettings {
     MediaSettings { sources: own.to_vec(), ..media.clone() }
 }
 
-/// What a route may name: trunks, and groups as the trunks they stand for.
-struct Names(HashMap<String, Vec<TrunkId>>);
+/// What a route may name.
+struct Names(HashMap<String, Destination>);
 
 impl Names {
-    fn new(trunks: &[Trunk], groups: &[GroupSettings]) -> Result<Names, CompileError> {
+    fn new(trunks: &[Trunk], settings: &RoutingSettings) -> Result<Names, CompileError> {
         let ids: HashMap<&str, TrunkId> = trunks.iter().map(|trunk| (&*trunk.name, trunk.id)).collect();
-        let mut names: HashMap<String, Vec<TrunkId>> = HashMap::new();
-        for group in groups {
+        let mut names: HashMap<String, Destination> = HashMap::new();
+        for group in &settings.groups {
             let member = |member: &MemberSettings| {
                 let found = ids.get(member.trunk.as_str()).copied();
-                found.ok_or_else(|| dangling("groups", &group.name, "members", &member.trunk))
+                let trunk = found.ok_or_else(|| dangling("groups", &group.name, "members", &member.trunk))?;
+                Ok(Member { trunk, priority: member.priority, weight: member.weight })
             };
-            let members = in_order(group).into_iter().map(member).collect::<Result<_, _>>()?;
-            names.insert(group.name.clone(), members);
+            let members = group.members.iter().map(member).collect::<Result<_, _>>()?;
+            let group = (group.name.clone(), Destination::Group(Arc::new(Group::new(group.order, members))));
+            names.extend([group]);
         }
-        names.extend(trunks.iter().map(|trunk| (trunk.name.to_string(), vec![trunk.id])));
+        names.extend(trunks.iter().map(|trunk| (trunk.name.to_string(), Destination::Trunk(trunk.id))));
         Ok(Names(names))
     }
 
     fn route(&self, index: usize, route: &RouteSettings) -> Result<Route, CompileError> {
-        let mut to = Vec::new();
-        for name in &route.to {
-            for trunk in self.find(index, "to", name)? {
-                if !to.contains(trunk) {
-                    to.push(*trunk);
-                }
-            }
-        }
+        let to = route.to.iter().map(|name| self.find(index, "to", name).cloned()).collect::<Result<_, _>>()?;
         let name = route.name.clone().unwrap_or_else(|| format!("routes[{index}]"));
-        let from = self.find(index, "from", &route.from)?.to_vec();
-        Ok(Route { name: name.into(), from, calling: route.calling.clone(), called: route.called.clone(), to })
+        let from = match self.find(index, "from", &route.from)? {
+            Destination::Trunk(trunk) => vec![*trunk],
+            Destination::Group(group) => group.members().iter().map(|member| member.trunk).collect(),
+        };
+        Ok(Route {
+            name: name.into(),
+            from,
+            calling: route.calling.clone(),
+            called: route.called.clone(),
+            only: route.only.clone(),
+            to,
+        })
     }
 
-    fn find(&self, index: usize, key: &str, name: &str) -> Result<&[TrunkId], CompileError> {
+    fn find(&self, index: usize, key: &str, name: &str) -> Result<&Destination, CompileError> {
         let missing = || CompileError::Dangling { path: format!("routes[{index}].{key}"), name: name.to_owned() };
-        self.0.get(name).map(Vec::as_slice).ok_or_else(missing)
+        self.0.get(name).ok_or_else(missing)
     }
-}
-
-/// Members by priority; within one priority the heaviest first, equal weights as written.
-fn in_order(group: &GroupSettings) -> Vec<&MemberSettings> {
-    let mut members: Vec<_> = group.members.iter().collect();
-    members.sort_by_key(|member| (member.priority, Reverse(member.weight)));
-    members
 }

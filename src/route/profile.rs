@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::directory::Service;
 use super::media::{Ice, MediaSettings, Security, SrtpKeying};
 use super::methods::MethodSettings;
 use super::presentation::Presentation;
@@ -19,6 +20,8 @@ use crate::sip::flow::Transport;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Behaviour {
     pub role: PeerRole,
+    /// What a platform's trunk serves.
+    pub service: Option<Service>,
     /// Port of a target that names none; `None`: the transport's (RFC 3261 19.1.2).
     pub port: Option<u16>,
     pub media: MediaSettings,
@@ -36,6 +39,7 @@ impl Default for Behaviour {
     fn default() -> Self {
         Behaviour {
             role: PeerRole::default(),
+            service: None,
             port: None,
             media: MediaSettings {
                 security: Security::Rtp,

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::group::Order;
 use super::profile::Behaviour;
-use super::table::Pattern;
+use super::table::{Conditions, Pattern};
 use super::trunk::{ClientCertificate, TargetSpec, TrunkAuth};
 use crate::base::limits::Limits;
 use crate::registration::RegistrationSettings;
@@ -58,6 +59,8 @@ pub struct TrunkSettings {
     pub profile: String,
     pub listener: String,
     pub fqdn: Option<String>,
+    /// Below which the accounts of this trunk have their names; `None`: below `fqdn`.
+    pub base_domain: Option<String>,
     /// Key of `[certificates]`; `None`: the listener's first.
     pub certificate: Option<String>,
     /// Key of `[trust]`; present when the listener is TLS.
@@ -106,6 +109,8 @@ pub enum Reuse {
 #[derive(Clone, Debug)]
 pub struct GroupSettings {
     pub name: String,
+    /// Among members of one priority.
+    pub order: Order,
     pub members: Vec<MemberSettings>,
 }
 
@@ -115,18 +120,27 @@ pub struct MemberSettings {
     pub trunk: String,
     /// Lower first.
     pub priority: u16,
-    /// Heavier first among members of one priority.
+    /// Among members of one priority; what it does is the group's `order`.
     pub weight: u16,
 }
 
 /// One `[[routes]]`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct RouteSettings {
     pub name: Option<String>,
     /// Trunk or group.
     pub from: String,
     pub calling: Option<Pattern>,
     pub called: Option<Pattern>,
+    /// What else the call must be.
+    pub only: Conditions,
     /// Trunks or groups, in the order they are hunted.
     pub to: Vec<String>,
+}
+
+impl RouteSettings {
+    /// No call from `from` passes it.
+    pub fn takes_all(&self) -> bool {
+        self.calling.is_none() && self.called.is_none() && self.only.are_none()
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::identify::{KnownBy, Senders};
-use super::table::{Considered, RouteTable};
+use super::table::RouteTable;
 use super::trunk::{Listener, Network, Trunk};
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
 use crate::base::limits::Limits;
@@ -96,21 +96,5 @@ impl Snapshot {
     /// Nobody we know.
     pub fn recognise(&self, flow: &Flow, peer: &PeerIdentity) -> Result<(TrunkId, KnownBy), Unidentified> {
         self.senders.identify(usize::from(flow.listener.0), flow.remote.ip(), peer)
-    }
-
-    /// Every route that starts at `from`, in order, and what it says to this call.
-    pub fn considered(&self, from: TrunkId, calling: &str, called: &str) -> Vec<Considered> {
-        self.routes.considered(from, calling, called)
-    }
-
-    /// First route that fits. `calling` and `called` are the decoded user parts.
-    ///
-    /// # Errors
-    /// No route fits.
-    pub fn route(&self, from: TrunkId, calling: &str, called: &str) -> Result<RoutePlan, NoRoute> {
-        self.routes.find(from, calling, called).map_err(|miss| match (miss.nearest, self.trunk(from)) {
-            (None, Some(trunk)) => NoRoute { nearest: Some(format!("no route has from = \"{}\"", trunk.name)) },
-            (nearest, _) => NoRoute { nearest },
-        })
     }
 }

@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
+use crate::base::WallTime;
 use crate::base::ids::TrunkId;
 use crate::base::limits::{PATTERN_OCTETS, SHOWN_NUMBER};
 use crate::base::text::Escaped;
 
-use super::snapshot::{NoRoute, RoutePlan};
+use super::directory::{AccountName, Service, ServiceSet};
+use super::group::{Choice, Group};
+use super::hours::Hours;
+use super::snapshot::RoutePlan;
 
 /// What a route asks of a number.
 #[derive(Clone, Debug)]
@@ -77,6 +81,101 @@ fn regex_fault(error: &regex::Error) -> String {
     }
 }
 
+/// `numbers` of a route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Numbers {
+    /// Also those that nobody provisioned.
+    #[default]
+    Any,
+    /// Only calls from or to a number of the directory (PF-23).
+    Provisioned,
+}
+
+/// What a route asks of a call besides its numbers. All of it must hold.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions {
+    /// Whose the call must be.
+    pub account: Option<AccountName>,
+    pub numbers: Numbers,
+    /// The account's number must have this service (PV-36).
+    pub service: Option<Service>,
+    /// `None`: always.
+    pub hours: Option<Hours>,
+}
+
+/// What a call shows to the routes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown<'a> {
+    pub from: TrunkId,
+    pub calling: &'a str,
+    pub called: &'a str,
+    /// Whose it is.
+    pub account: Option<&'a AccountName>,
+    /// Services of the account's number; `None`: no number of the directory.
+    pub services: Option<ServiceSet>,
+    pub now: WallTime,
+}
+
+/// What a condition misses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Unmet {
+    Account(AccountName),
+    Unprovisioned,
+    Service(Service),
+    Closed,
+}
+
+impl Conditions {
+    /// Nothing is asked.
+    pub fn are_none(&self) -> bool {
+        self.account.is_none() && self.numbers == Numbers::Any && self.service.is_none() && self.hours.is_none()
+    }
+
+    fn unmet(&self, shown: &Shown<'_>) -> Vec<Unmet> {
+        let account = self.account.as_ref().filter(|account| Some(*account) != shown.account);
+        let service = self.service.filter(|service| !shown.services.is_some_and(|services| services.has(*service)));
+        let is_closed = self.hours.as_ref().is_some_and(|hours| !hours.are_open(shown.now));
+        [
+            account.cloned().map(Unmet::Account),
+            self.misses_number(shown).then_some(Unmet::Unprovisioned),
+            service.map(Unmet::Service),
+            is_closed.then_some(Unmet::Closed),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    fn misses_number(&self, shown: &Shown<'_>) -> bool {
+        self.numbers == Numbers::Provisioned && shown.services.is_none()
+    }
+
+    fn hold(&self, shown: &Shown<'_>) -> bool {
+        self.account.as_ref().is_none_or(|account| Some(account) == shown.account)
+            && !self.misses_number(shown)
+            && self.service.is_none_or(|service| shown.services.is_some_and(|services| services.has(service)))
+            && self.hours.as_ref().is_none_or(|hours| hours.are_open(shown.now))
+    }
+}
+
+impl Unmet {
+    fn text(&self) -> String {
+        match self {
+            Unmet::Account(name) => format!("the call is not of account {name}"),
+            Unmet::Unprovisioned => "no number of the call is provisioned".to_owned(),
+            Unmet::Service(service) => format!("the number does not have {}", service.name()),
+            Unmet::Closed => "it is closed now".to_owned(),
+        }
+    }
+}
+
+/// Where a route leads: a trunk, or one of a group's.
+#[derive(Clone, Debug)]
+pub(super) enum Destination {
+    Trunk(TrunkId),
+    Group(Arc<Group>),
+}
+
 /// One route, names resolved.
 #[derive(Debug)]
 pub(super) struct Route {
@@ -84,8 +183,17 @@ pub(super) struct Route {
     pub(super) from: Vec<TrunkId>,
     pub(super) calling: Option<Pattern>,
     pub(super) called: Option<Pattern>,
-    /// Groups expanded, each trunk once.
-    pub(super) to: Vec<TrunkId>,
+    pub(super) only: Conditions,
+    pub(super) to: Vec<Destination>,
+}
+
+/// No route fits.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Missed {
+    /// The route that missed by the least, and what missed.
+    pub nearest: Option<String>,
+    /// A route would have fitted, had a number of the call been provisioned.
+    pub wants_number: bool,
 }
 
 /// What one route says to a call.
@@ -112,34 +220,67 @@ pub enum Verdict {
 struct Miss {
     /// Of the two patterns, those that fit.
     fitting: usize,
+    /// Conditions that do not hold, counted down.
+    unmet: std::cmp::Reverse<usize>,
     /// Characters in common with the pattern that does not.
     closeness: usize,
 }
 
 impl Route {
-    fn fits(&self, calling: &str, called: &str) -> bool {
-        fits(self.calling.as_ref(), calling) && fits(self.called.as_ref(), called)
+    fn fits(&self, shown: &Shown<'_>) -> bool {
+        self.patterns_fit(shown) && self.only.hold(shown)
     }
 
-    fn miss(&self, calling: &str, called: &str) -> Miss {
-        let sides = [(&self.called, called), (&self.calling, calling)];
+    fn patterns_fit(&self, shown: &Shown<'_>) -> bool {
+        fits(self.calling.as_ref(), shown.calling) && fits(self.called.as_ref(), shown.called)
+    }
+
+    /// Nothing but a provisioned number is missing.
+    fn wants_number(&self, shown: &Shown<'_>) -> bool {
+        self.patterns_fit(shown) && self.only.unmet(shown) == [Unmet::Unprovisioned]
+    }
+
+    /// Each trunk once, as one call tries them.
+    fn trunks(&self, choice: &mut dyn Choice) -> Vec<TrunkId> {
+        let mut trunks = Vec::new();
+        for destination in &self.to {
+            let led = match destination {
+                Destination::Trunk(trunk) => vec![*trunk],
+                Destination::Group(group) => group.trunks(choice),
+            };
+            for trunk in led {
+                if !trunks.contains(&trunk) {
+                    trunks.push(trunk);
+                }
+            }
+        }
+        trunks
+    }
+
+    fn miss(&self, shown: &Shown<'_>) -> Miss {
+        let sides = [(&self.called, shown.called), (&self.calling, shown.calling)];
         let missing = || sides.iter().filter_map(|(pattern, number)| Some((pattern.as_ref()?, *number)));
         let missing = missing().filter(|(pattern, number)| !pattern.fits(number));
         let closeness: Vec<usize> = missing.map(|(pattern, number)| pattern.closeness(number)).collect();
-        Miss { fitting: sides.len() - closeness.len(), closeness: closeness.into_iter().max().unwrap_or_default() }
+        Miss {
+            fitting: sides.len() - closeness.len(),
+            unmet: std::cmp::Reverse(self.only.unmet(shown).len()),
+            closeness: closeness.into_iter().max().unwrap_or_default(),
+        }
     }
 
-    fn miss_text(&self, calling: &str, called: &str) -> String {
-        format!("route \"{}\": {}", self.name, self.missing(calling, called))
+    fn miss_text(&self, shown: &Shown<'_>) -> String {
+        format!("route \"{}\": {}", self.name, self.missing(shown))
     }
 
-    fn missing(&self, calling: &str, called: &str) -> String {
-        let sides = [("called", &self.called, called), ("calling", &self.calling, calling)];
-        let reasons = sides.iter().filter_map(|(side, pattern, number)| {
+    fn missing(&self, shown: &Shown<'_>) -> String {
+        let sides = [("called", &self.called, shown.called), ("calling", &self.calling, shown.calling)];
+        let numbers = sides.iter().filter_map(|(side, pattern, number)| {
             let pattern = pattern.as_ref().filter(|pattern| !pattern.fits(number))?;
-            Some(format!("{side} {} {}", shown(number), pattern.miss_text()))
+            Some(format!("{side} {} {}", readable(number), pattern.miss_text()))
         });
-        reasons.collect::<Vec<_>>().join(", ")
+        let unmet = self.only.unmet(shown);
+        numbers.chain(unmet.iter().map(Unmet::text)).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -148,7 +289,7 @@ fn fits(pattern: Option<&Pattern>, number: &str) -> bool {
 }
 
 /// A number from the network, fit for a log line.
-fn shown(number: &str) -> Cow<'_, str> {
+fn readable(number: &str) -> Cow<'_, str> {
     match number.is_empty() {
         true => Cow::Borrowed("(empty)"),
         false => Cow::Owned(Escaped::limited(number.as_bytes(), SHOWN_NUMBER).to_string()),
@@ -180,25 +321,30 @@ impl RouteTable {
         self.routes.len()
     }
 
-    /// First route of `from` that fits.
-    pub(super) fn find(&self, from: TrunkId, calling: &str, called: &str) -> Result<RoutePlan, NoRoute> {
-        match self.of(from).find(|route| route.fits(calling, called)) {
-            Some(route) => Ok(RoutePlan { route: Arc::clone(&route.name), trunks: route.to.clone() }),
-            None => Err(NoRoute { nearest: self.nearest(from, calling, called) }),
+    /// First route of `shown.from` that fits.
+    pub(super) fn find(&self, shown: &Shown<'_>, choice: &mut dyn Choice) -> Result<RoutePlan, Missed> {
+        match self.of(shown.from).find(|route| route.fits(shown)) {
+            Some(route) => Ok(RoutePlan { route: Arc::clone(&route.name), trunks: route.trunks(choice) }),
+            None => Err(Missed {
+                nearest: self.nearest(shown),
+                wants_number: self.of(shown.from).any(|route| route.wants_number(shown)),
+            }),
         }
     }
 
     /// What each route of `from` says, in order.
-    pub(super) fn considered(&self, from: TrunkId, calling: &str, called: &str) -> Vec<Considered> {
+    pub(super) fn considered(&self, shown: &Shown<'_>) -> Vec<Considered> {
         let mut is_taken = false;
         let mut verdict = |route: &Route| {
             if is_taken {
                 return Verdict::NotReached;
             }
-            is_taken = route.fits(calling, called);
-            if is_taken { Verdict::Taken } else { Verdict::Missed(route.missing(calling, called)) }
+            is_taken = route.fits(shown);
+            if is_taken { Verdict::Taken } else { Verdict::Missed(route.missing(shown)) }
         };
-        self.of(from).map(|route| Considered { route: Arc::clone(&route.name), verdict: verdict(route) }).collect()
+        self.of(shown.from)
+            .map(|route| Considered { route: Arc::clone(&route.name), verdict: verdict(route) })
+            .collect()
     }
 
     fn of(&self, from: TrunkId) -> impl Iterator<Item = &Route> {
@@ -207,19 +353,29 @@ impl RouteTable {
     }
 
     /// The earliest of the routes that miss by the least.
-    fn nearest(&self, from: TrunkId, calling: &str, called: &str) -> Option<String> {
-        let routes = self.of(from).map(|route| (route.miss(calling, called), route));
+    fn nearest(&self, shown: &Shown<'_>) -> Option<String> {
+        let routes = self.of(shown.from).map(|route| (route.miss(shown), route));
         let best = routes.reduce(|best, next| if next.0 > best.0 { next } else { best });
-        best.map(|(_, route)| route.miss_text(calling, called))
+        best.map(|(_, route)| route.miss_text(shown))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::group::Likeliest;
 
     fn route(name: &str, called: Option<Pattern>, calling: Option<Pattern>) -> Route {
-        Route { name: name.into(), from: vec![TrunkId(0)], calling, called, to: vec![TrunkId(1)] }
+        let (from, to) = (vec![TrunkId(0)], vec![Destination::Trunk(TrunkId(1))]);
+        Route { name: name.into(), from, calling, called, only: Conditions::default(), to }
+    }
+
+    fn shown<'a>(calling: &'a str, called: &'a str) -> Shown<'a> {
+        Shown { from: TrunkId(0), calling, called, account: None, services: None, now: WallTime(0) }
+    }
+
+    fn found(table: &RouteTable, calling: &str, called: &str) -> Result<RoutePlan, Missed> {
+        table.find(&shown(calling, called), &mut Likeliest)
     }
 
     fn prefix(text: &str) -> Option<Pattern> {
@@ -227,28 +383,28 @@ mod tests {
     }
 
     fn nearest(table: &RouteTable, calling: &str, called: &str) -> String {
-        table.find(TrunkId(0), calling, called).unwrap_err().nearest.unwrap()
+        found(table, calling, called).unwrap_err().nearest.unwrap()
     }
 
     #[test]
     fn the_first_route_that_fits_wins() {
         let table = RouteTable::new(vec![route("berlin", prefix("+4930"), None), route("all", None, None)], 2);
-        assert_eq!(&*table.find(TrunkId(0), "", "+49301").unwrap().route, "berlin");
-        assert_eq!(&*table.find(TrunkId(0), "", "+4940").unwrap().route, "all");
+        assert_eq!(&*found(&table, "", "+49301").unwrap().route, "berlin");
+        assert_eq!(&*found(&table, "", "+4940").unwrap().route, "all");
     }
 
     #[test]
     fn both_patterns_must_fit() {
         let table = RouteTable::new(vec![route("r", prefix("+49"), prefix("+1"))], 2);
-        assert!(table.find(TrunkId(0), "+1", "+49").is_ok());
-        assert!(table.find(TrunkId(0), "+2", "+49").is_err());
+        assert!(found(&table, "+1", "+49").is_ok());
+        assert!(found(&table, "+2", "+49").is_err());
     }
 
     #[test]
     fn an_exact_number_is_not_a_prefix() {
         let exact = Some(Pattern::Number("110".to_owned()));
         let table = RouteTable::new(vec![route("emergency", exact, None)], 2);
-        assert!(table.find(TrunkId(0), "", "110").is_ok());
+        assert!(found(&table, "", "110").is_ok());
         assert_eq!(nearest(&table, "", "1101"), "route \"emergency\": called 1101 is not 110");
     }
 
@@ -256,8 +412,8 @@ mod tests {
     fn an_expression_is_found_anywhere_unless_anchored() {
         let regex = |text| Some(Pattern::regex(text).unwrap());
         let table = RouteTable::new(vec![route("r", regex("^\\+49(30|40)"), None)], 2);
-        assert!(table.find(TrunkId(0), "", "+49401").is_ok());
-        assert!(table.find(TrunkId(0), "", "x+49401").is_err());
+        assert!(found(&table, "", "+49401").is_ok());
+        assert!(found(&table, "", "x+49401").is_err());
     }
 
     #[test]
@@ -294,6 +450,7 @@ mod tests {
     #[test]
     fn routes_of_another_trunk_are_not_seen() {
         let table = RouteTable::new(vec![route("r", None, None)], 2);
-        assert_eq!(table.find(TrunkId(1), "", "1"), Err(NoRoute { nearest: None }));
+        let other = Shown { from: TrunkId(1), ..shown("", "1") };
+        assert_eq!(table.find(&other, &mut Likeliest), Err(Missed { nearest: None, wants_number: false }));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::compile::server_name;
+use super::directory::{Account, Service, derived};
 use super::media::MediaSettings;
 use super::methods::MethodSettings;
 use super::presence::Presence;
@@ -132,6 +133,10 @@ pub struct Trunk {
     pub transport: Transport,
     /// Host of our Contact and From towards this peer; `None`: the listener's advertised address.
     pub fqdn: Option<Arc<str>>,
+    /// Below which the accounts of this trunk have their names; `None`: below `fqdn`.
+    pub base_domain: Option<Arc<str>>,
+    /// What the platform behind this trunk serves; `None`: it is not said, and any service of a number will do.
+    pub service: Option<Service>,
     /// How this peer sees us.
     pub presence: Arc<Presence>,
     /// In the order they are tried.
@@ -167,6 +172,25 @@ pub struct Trunk {
 }
 
 impl Trunk {
+    /// Below which the accounts of this trunk have their names (MD-59).
+    pub fn base_name(&self) -> Option<&str> {
+        self.base_domain.as_deref().or(self.fqdn.as_deref())
+    }
+
+    /// The account's own name towards this trunk's peer (MD-56, MD-63); `None`: it has none, and is the trunk's.
+    pub fn name_of(&self, account: &Account) -> Option<String> {
+        if self.role != PeerRole::Platform {
+            return None;
+        }
+        let whole = match (&account.fqdn, &account.subdomain) {
+            (Some(fqdn), _) => fqdn.to_string(),
+            (None, Some(label)) => format!("{label}.{}", self.base_name()?),
+            (None, None) => return None,
+        };
+        // PF-15: the platform knows no longer one.
+        derived(&whole).ok()
+    }
+
     /// TLS settings for one of this trunk's targets; `None` when the trunk is not TLS.
     pub fn tls_towards(&self, target: &TargetSpec) -> Option<Arc<TlsTarget>> {
         let first = self.tls.as_ref()?;

@@ -3,7 +3,7 @@
 use trunkline::base::WallTime;
 use trunkline::route::directory::{
     Account, AccountName, AccountState, Change, Decision, Denial, Denied, Direction, Directory, HeaderContent,
-    NumberEntry, NumberState, Question, Service, ServiceSet, Validity, decide,
+    NumberEntry, NumberState, Question, Service, ServiceSet, Unknown, Validity, decide,
 };
 use trunkline::route::number::E164;
 
@@ -56,6 +56,7 @@ fn ask(
         called: called.as_ref(),
         account: None,
         service: Some(TEAMS),
+        unknown: Unknown::Refuse,
         now: WallTime::default(),
     };
     decide(directory, &question)
@@ -106,6 +107,7 @@ fn no_header_where_the_number_has_none_or_its_service_forbids_it() {
         called: Some(&number("+49301")),
         account: None,
         service: Some(Service::CallProtection),
+        unknown: Unknown::Refuse,
         now: WallTime::default(),
     };
     assert_eq!(header(&decide(&protected, &question)), None);
@@ -132,6 +134,7 @@ fn a_caller_of_another_account_is_screened_when_the_host_names_one() {
             called: None,
             account: Some(acme),
             service: Some(TEAMS),
+            unknown: Unknown::Refuse,
             now: WallTime::default(),
         };
         decide(&directory, &question)
@@ -152,6 +155,7 @@ fn without_screening_an_unknown_caller_goes_on_and_shows_no_header() {
         called: None,
         account: Some(acme),
         service: Some(TEAMS),
+        unknown: Unknown::Refuse,
         now: WallTime::default(),
     };
     assert_eq!(header(&decide(&directory, &question)), None);

@@ -16,6 +16,7 @@ use crate::call::hunting::Hunting;
 use crate::call::record::EndedBy;
 use crate::call::releasing::Releasing;
 use crate::call::screening;
+use crate::call::transfer::referral::led_to as passed_to;
 use crate::route::diverting::{self, DiversionReason};
 use crate::route::number::Field;
 use crate::route::presentation::Presentation;
@@ -116,8 +117,8 @@ pub(super) fn followed(
     }
     let mut from = by.diverted.as_ref().map(|diverted| diverted.from.clone()).unwrap_or_default();
     from.insert(0, (user, response.status));
-    let led = |uri: &&Uri| led_to(common, &by.trunk, uri, &from, work);
-    let candidates: VecDeque<Candidate> = fresh.iter().flat_map(led).collect();
+    let mut led = |uri: &&Uri| led_to(common, &by.trunk, uri, &from, work);
+    let candidates: VecDeque<Candidate> = fresh.iter().flat_map(&mut led).collect();
     if candidates.is_empty() {
         return Err(Cause::Refused(response.status));
     }
@@ -145,7 +146,7 @@ fn led_to(
     trunk: &Arc<Trunk>,
     uri: &Uri,
     from: &[(Option<Bytes>, Status)],
-    work: &Work<'_>,
+    work: &mut Work<'_>,
 ) -> VecDeque<Candidate> {
     let Ok((called, user)) = screening::called(uri) else { return VecDeque::new() };
     let diverted = Arc::new(Diverted { user, from: from.to_vec() });
@@ -156,8 +157,10 @@ fn led_to(
     }) {
         return VecDeque::from([led(Candidate::new(Arc::clone(trunk), target.clone()))]);
     }
-    let plan = common.snapshot.route(trunk.id, &common.numbers.calling, &called);
-    plan.map(|plan| Candidate::expand(&common.snapshot, &plan, work).into_iter().map(led).collect()).unwrap_or_default()
+    let passed = passed_to(common, trunk, (&common.numbers.calling, &called), work);
+    passed
+        .map(|passed| Candidate::expand(&common.snapshot, &passed.plan, work).into_iter().map(led).collect())
+        .unwrap_or_default()
 }
 
 /// Contacts that may be followed, the best first (RFC 3261 20.10: q from 0 to 1, 1 when absent); 305 and 380 name none.

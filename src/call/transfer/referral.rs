@@ -22,6 +22,7 @@ use crate::call::screening::{self, Refusal};
 use crate::call::transfer::reports::{Heard, Reports};
 use crate::dialog::refer::{BadRefer, Refer, ReferSub};
 use crate::route::policy::Line;
+use crate::route::ruling::{Inquiry, Names, Passed};
 use crate::route::transfer::{ReferPolicy, ReferTarget};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
@@ -141,6 +142,7 @@ impl Established {
         let offer = transferee.media.media.plan_for_newcomer().ok_or(Cause::MediaRefused)?;
         let worker = transferee.media.media.lease().worker;
         let uri = &transfer.refer.target;
+        let mut whose = common.whose.clone();
         let (uri, user, candidates) = match at_peer(&transferor.trunk, uri) {
             Some(first) => (Some(uri.clone()), None, peers(&transferor.trunk, first)),
             None => {
@@ -150,11 +152,12 @@ impl Established {
                     Side::Caller => &numbers.calling,
                     Side::Callee => &numbers.called,
                 };
-                let plan = common.snapshot.route(transferor.trunk.id, paying, &called).map_err(|_| Cause::NoRoute)?;
+                let Passed { decision, plan } = led_to(common, &transferor.trunk, (paying, &called), work)?;
+                whose = decision;
                 (None, user, Candidate::expand(&common.snapshot, &plan, work))
             }
         };
-        let party = party(common, transfer, transferee, uri, user);
+        let party = Party { whose, ..party(common, transfer, transferee, uri, user) };
         Ok(Seeking::new(party, transfer.by, offer, worker, candidates))
     }
 
@@ -266,6 +269,27 @@ impl Established {
     }
 }
 
+/// Where the routes send a call that a party of this call asks for, in the name of its account.
+///
+/// # Errors
+/// Nowhere, or it is refused.
+pub(super) fn led_to(
+    common: &Common,
+    from: &Trunk,
+    (calling, called): (&str, &str),
+    work: &mut Work<'_>,
+) -> Result<Passed, Cause> {
+    let inquiry = Inquiry {
+        from,
+        calling,
+        called,
+        diverting: common.whose.number.as_ref(),
+        names: Names::Account(common.whose.account.as_ref()),
+        now: work.now.wall,
+    };
+    common.snapshot.rule(&common.directory, &inquiry, work).outcome.map_err(Cause::from)
+}
+
 /// The target of the trunk that a URI names, where the trunk wants its transfers back (MD-144). `None`: the routes decide.
 fn at_peer(trunk: &Trunk, uri: &Uri) -> Option<usize> {
     let host = &uri.as_sip().filter(|_| trunk.transfer.target == ReferTarget::Peer)?.host;
@@ -306,6 +330,7 @@ fn party(common: &Common, transfer: &Transfer, transferee: &Leg, uri: Option<Uri
         calling: calling.clone(),
         from_trunk: Arc::clone(&transferee.trunk.name),
         called: called.map(|(number, _)| number).unwrap_or_default(),
+        whose: common.whose.clone(),
         max_forwards: refer.max_forwards,
         replaces: refer.replaces_text.clone(),
     }

@@ -24,6 +24,7 @@ use crate::call::own_address::OwnAddress;
 use crate::call::record::Side;
 use crate::call::screening;
 use crate::call::transfer::redirect::followed;
+use crate::route::directory::Decision;
 use crate::route::diverting::Diverted;
 use crate::route::number::Field;
 use crate::route::policy::{Facts, Line};
@@ -44,6 +45,8 @@ pub struct Party {
     pub calling: String,
     pub from_trunk: Arc<str>,
     pub called: String,
+    /// Whose call it is.
+    pub whose: Decision,
     pub max_forwards: u8,
     /// Written for trunks that take it (MD-75).
     pub replaces: Option<Bytes>,
@@ -238,7 +241,7 @@ impl Seeking {
             original_called: self.party.asked.original().as_str(),
             from_trunk: &self.party.from_trunk,
             to_trunk: &candidate.trunk.name,
-            account: "",
+            account: self.party.whose.account_name(),
             call_id: &call_id,
             node: &common.snapshot.node_name,
         };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::entry::ServiceSet;
+use crate::route::number::E164;
 
 /// Characters of a name at most (PV-1).
 const NAME_CHARACTERS: usize = 100;
@@ -84,10 +85,15 @@ pub struct Account {
     pub services: ServiceSet,
     /// Its own name on the platform, in lower case: derived trunk of the carrier model (MD-59), host of Contact and From.
     pub fqdn: Option<Arc<str>>,
+    /// Its label below the base name of a platform's trunk, in lower case (MD-59, PF-15): an account has a name on every
+    /// node and trunk by one label.
+    pub subdomain: Option<Arc<str>>,
     /// Name of the trunk its calls come and go on; `None`: any.
     pub trunk: Option<Arc<str>>,
     /// Calls from the platform must show a number of this account (PF-24).
     pub caller_screening: bool,
+    /// A number of this account that is shown instead of one that is not; `None`: such calls are refused.
+    pub caller_replacement: Option<E164>,
     /// Calls at once; `None`: no limit.
     pub max_calls: Option<u32>,
     /// New calls in a second; `None`: no limit.
@@ -102,8 +108,10 @@ impl Account {
             state: AccountState::Active,
             services: ServiceSet::default(),
             fqdn: None,
+            subdomain: None,
             trunk: None,
             caller_screening: true,
+            caller_replacement: None,
             max_calls: None,
             max_calls_per_s: None,
         }

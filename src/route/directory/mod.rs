@@ -6,9 +6,12 @@
 mod account;
 mod decision;
 mod entry;
+mod names;
 mod shards;
 
 pub use account::{Account, AccountName, AccountState, BadAccountName};
-pub use decision::{Decision, Denial, Denied, Direction, Question, decide};
+pub use decision::{Claim, Decision, Denial, Denied, Direction, Question, Unknown, decide};
+pub(in crate::route) use decision::{Own, own_number};
 pub use entry::{Carrier, HeaderContent, NumberEntry, NumberState, Service, ServiceSet, Validity};
+pub use names::{BadHost, DERIVED_CHARACTERS, LABEL_CHARACTERS, derived, is_label};
 pub use shards::{Change, Directory};

@@ -22,6 +22,10 @@ impl Key {
             .fold(0, |value: u64, digit| value.wrapping_mul(10).wrapping_add(u64::from(digit.wrapping_sub(b'0')))))
     }
 
+    fn number(self) -> Option<E164> {
+        E164::from_digits(&self.0.to_string()).ok()
+    }
+
     /// Spread over all bits (the multiplier of Fibonacci hashing).
     const fn spread(self) -> u64 {
         self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
@@ -60,7 +64,80 @@ struct Held {
     entry: NumberEntry,
 }
 
-type Shard = HashMap<Key, Held, BuildHasherDefault<KeyHasher>>;
+type ByNumber<T> = HashMap<Key, T, BuildHasherDefault<KeyHasher>>;
+
+/// The numbers whose keys spread to one place, and what further caller numbers of that place belong to.
+#[derive(Clone, Debug, Default)]
+struct Shard {
+    numbers: ByNumber<Held>,
+    aliases: ByNumber<Vec<Key>>,
+}
+
+/// Every account and its names. Shared until an account changes: a change of numbers alone copies none of it.
+#[derive(Clone, Debug, Default)]
+struct Accounts {
+    /// A place stays its account's for the directory's life; `None`: it was taken away.
+    list: Vec<Option<Arc<Account>>>,
+    places: HashMap<AccountName, u32>,
+    fqdns: HashMap<Arc<str>, u32>,
+    subdomains: HashMap<Arc<str>, u32>,
+}
+
+impl Accounts {
+    fn at(&self, place: u32) -> Option<&Arc<Account>> {
+        self.list.get(usize::try_from(place).ok()?)?.as_ref()
+    }
+
+    fn named<'a>(&'a self, names: &HashMap<Arc<str>, u32>, name: &str) -> Option<&'a Arc<Account>> {
+        let place = match name.bytes().any(|octet| octet.is_ascii_uppercase()) {
+            true => names.get(name.to_ascii_lowercase().as_str()),
+            false => names.get(name),
+        };
+        self.at(*place?)
+    }
+
+    fn put(&mut self, account: Account) {
+        let lower = |name: &Option<Arc<str>>| name.as_ref().map(|name| Arc::from(name.to_ascii_lowercase()));
+        let (fqdn, subdomain): (Option<Arc<str>>, Option<Arc<str>>) = (lower(&account.fqdn), lower(&account.subdomain));
+        let place = match self.places.get(&account.name) {
+            Some(place) => *place,
+            None => {
+                let Ok(place) = u32::try_from(self.list.len()) else { return };
+                self.places.insert(account.name.clone(), place);
+                self.list.push(None);
+                place
+            }
+        };
+        self.forget_names(place);
+        self.fqdns.extend(fqdn.map(|name| (name, place)));
+        self.subdomains.extend(subdomain.map(|name| (name, place)));
+        if let Some(slot) = usize::try_from(place).ok().and_then(|place| self.list.get_mut(place)) {
+            *slot = Some(Arc::new(account));
+        }
+    }
+
+    fn take(&mut self, name: &AccountName) -> Option<u32> {
+        let place = self.places.remove(name)?;
+        self.forget_names(place);
+        if let Some(slot) = usize::try_from(place).ok().and_then(|place| self.list.get_mut(place)) {
+            *slot = None;
+        }
+        Some(place)
+    }
+
+    /// The names of the account at this place lead nowhere any more, unless another has taken them.
+    fn forget_names(&mut self, place: u32) {
+        let Some(account) = self.at(place).cloned() else { return };
+        let forget = |names: &mut HashMap<Arc<str>, u32>, name: Option<&Arc<str>>| {
+            let name = name.map(|name| name.to_ascii_lowercase());
+            if let Some(name) = name.filter(|name| names.get(name.as_str()) == Some(&place)) {
+                names.remove(name.as_str());
+            }
+        };
+        forget(&mut self.fqdns, account.fqdn.as_ref());
+        forget(&mut self.subdomains, account.subdomain.as_ref());
+    }
+}
 
 /// One change of a directory.
 #[derive(Clone, Debug)]
@@ -79,23 +156,14 @@ pub enum Change {
 #[derive(Clone, Debug)]
 pub struct Directory {
     shards: Vec<Arc<Shard>>,
-    /// A place stays its account's for the directory's life; `None`: it was taken away.
-    accounts: Vec<Option<Arc<Account>>>,
-    places: HashMap<AccountName, u32>,
-    fqdns: HashMap<Arc<str>, u32>,
+    accounts: Arc<Accounts>,
     numbers: usize,
 }
 
 impl Default for Directory {
     fn default() -> Self {
         let empty = Arc::new(Shard::default());
-        Directory {
-            shards: vec![empty; SHARDS],
-            accounts: Vec::new(),
-            places: HashMap::new(),
-            fqdns: HashMap::new(),
-            numbers: 0,
-        }
+        Directory { shards: vec![empty; SHARDS], accounts: Arc::default(), numbers: 0 }
     }
 }
 
@@ -116,38 +184,46 @@ impl Directory {
 
     /// A number and the account it belongs to.
     pub fn find(&self, number: &E164) -> Option<(&NumberEntry, &Arc<Account>)> {
-        let key = Key::of(number);
-        let held = self.shards.get(key.shard())?.get(&key)?;
-        Some((&held.entry, self.at(held.account)?))
+        let held = self.held(Key::of(number))?;
+        Some((&held.entry, self.accounts.at(held.account)?))
+    }
+
+    /// The numbers whose users may show this one besides their own (PV 2.2), each with its account.
+    pub fn find_alias(&self, alias: &E164) -> impl Iterator<Item = (E164, &NumberEntry, &Arc<Account>)> {
+        let key = Key::of(alias);
+        let owners = self.shards.get(key.shard()).and_then(|shard| shard.aliases.get(&key));
+        owners.into_iter().flatten().filter_map(|owner| {
+            let held = self.held(*owner)?;
+            Some((owner.number()?, &held.entry, self.accounts.at(held.account)?))
+        })
     }
 
     pub fn account(&self, name: &AccountName) -> Option<&Arc<Account>> {
-        self.at(*self.places.get(name)?)
+        self.accounts.at(*self.accounts.places.get(name)?)
     }
 
-    /// The account whose derived name this is, compared without case (MD-62).
+    /// The account whose own name this is, compared without case (MD-62).
     pub fn account_of_host(&self, host: &str) -> Option<&Arc<Account>> {
-        let place = match host.bytes().any(|octet| octet.is_ascii_uppercase()) {
-            true => self.fqdns.get(host.to_ascii_lowercase().as_str()),
-            false => self.fqdns.get(host),
-        };
-        self.at(*place?)
+        self.accounts.named(&self.accounts.fqdns, host)
+    }
+
+    /// The account whose label below a base name this is, compared without case.
+    pub fn account_of_subdomain(&self, label: &str) -> Option<&Arc<Account>> {
+        self.accounts.named(&self.accounts.subdomains, label)
     }
 
     /// Every account.
     pub fn accounts(&self) -> impl Iterator<Item = &Arc<Account>> {
-        self.accounts.iter().flatten()
+        self.accounts.list.iter().flatten()
     }
 
     /// Every number, its entry and its account, in no order that means anything.
     pub fn numbers(&self) -> impl Iterator<Item = (E164, &NumberEntry, &Arc<Account>)> {
         let all = self.shards.iter().flat_map(|shard| {
             #[allow(clippy::iter_over_hash_type, reason = "for a file whose lines have no order")]
-            shard.iter()
+            shard.numbers.iter()
         });
-        all.filter_map(|(key, held)| {
-            Some((E164::from_digits(&key.0.to_string()).ok()?, &held.entry, self.at(held.account)?))
-        })
+        all.filter_map(|(key, held)| Some((key.number()?, &held.entry, self.accounts.at(held.account)?)))
     }
 
     /// How many numbers there are.
@@ -164,76 +240,64 @@ impl Directory {
         self.shards.iter().zip(&other.shards).filter(|(one, two)| !Arc::ptr_eq(one, two)).count()
     }
 
-    fn at(&self, place: u32) -> Option<&Arc<Account>> {
-        self.accounts.get(usize::try_from(place).ok()?)?.as_ref()
+    fn held(&self, key: Key) -> Option<&Held> {
+        self.shards.get(key.shard())?.numbers.get(&key)
     }
 
     fn apply(&mut self, change: Change) {
         match change {
-            Change::Account(account) => self.put_account(account),
+            Change::Account(account) => Arc::make_mut(&mut self.accounts).put(account),
             Change::NoAccount(name) => self.drop_account(&name),
             Change::Number(number, account, entry) => self.put_number(&number, &account, entry),
-            Change::NoNumber(number) => self.drop_number(&number),
-        }
-    }
-
-    fn put_account(&mut self, account: Account) {
-        let fqdn = account.fqdn.as_ref().map(|name| Arc::from(name.to_ascii_lowercase()));
-        let account = Arc::new(account);
-        let place = match self.places.get(&account.name) {
-            Some(place) => *place,
-            None => {
-                let Ok(place) = u32::try_from(self.accounts.len()) else { return };
-                self.places.insert(account.name.clone(), place);
-                self.accounts.push(None);
-                place
-            }
-        };
-        self.forget_host(place);
-        if let Some(fqdn) = fqdn {
-            self.fqdns.insert(fqdn, place);
-        }
-        if let Some(slot) = usize::try_from(place).ok().and_then(|place| self.accounts.get_mut(place)) {
-            *slot = Some(account);
+            Change::NoNumber(number) => self.drop_number(Key::of(&number)),
         }
     }
 
     fn drop_account(&mut self, name: &AccountName) {
-        let Some(place) = self.places.remove(name) else { return };
-        self.forget_host(place);
-        if let Some(slot) = usize::try_from(place).ok().and_then(|place| self.accounts.get_mut(place)) {
-            *slot = None;
-        }
-        for shard in &mut self.shards {
-            if shard.values().any(|held| held.account == place) {
-                let before = shard.len();
-                Arc::make_mut(shard).retain(|_, held| held.account != place);
-                self.numbers = self.numbers.saturating_sub(before.saturating_sub(shard.len()));
+        let Some(place) = Arc::make_mut(&mut self.accounts).take(name) else { return };
+        let own = self.shards.iter().flat_map(|shard| {
+            #[allow(clippy::iter_over_hash_type, reason = "each is dropped, in any order")]
+            shard.numbers.iter()
+        });
+        let own: Vec<Key> = own.filter(|(_, held)| held.account == place).map(|(key, _)| *key).collect();
+        own.into_iter().for_each(|key| self.drop_number(key));
+    }
+
+    fn put_number(&mut self, number: &E164, account: &AccountName, entry: NumberEntry) {
+        let Some(place) = self.accounts.places.get(account).copied() else { return };
+        let key = Key::of(number);
+        let aliases = entry.aliases.clone();
+        let Some(shard) = self.shards.get_mut(key.shard()) else { return };
+        let before = Arc::make_mut(shard).numbers.insert(key, Held { account: place, entry });
+        self.numbers = self.numbers.saturating_add(usize::from(before.is_none()));
+        self.forget_aliases(key, before);
+        for alias in aliases.iter().flatten().map(Key::of) {
+            if let Some(shard) = self.shards.get_mut(alias.shard()) {
+                Arc::make_mut(shard).aliases.entry(alias).or_default().push(key);
             }
         }
     }
 
-    /// The host of the account at this place leads nowhere any more, unless another has taken it.
-    fn forget_host(&mut self, place: u32) {
-        let host = self.at(place).and_then(|account| account.fqdn.as_ref()).map(|name| name.to_ascii_lowercase());
-        if let Some(host) = host.filter(|host| self.fqdns.get(host.as_str()) == Some(&place)) {
-            self.fqdns.remove(host.as_str());
-        }
-    }
-
-    fn put_number(&mut self, number: &E164, account: &AccountName, entry: NumberEntry) {
-        let Some(place) = self.places.get(account).copied() else { return };
-        let key = Key::of(number);
-        let Some(shard) = self.shards.get_mut(key.shard()) else { return };
-        let before = Arc::make_mut(shard).insert(key, Held { account: place, entry });
-        self.numbers = self.numbers.saturating_add(usize::from(before.is_none()));
-    }
-
-    fn drop_number(&mut self, number: &E164) {
-        let key = Key::of(number);
-        let Some(shard) = self.shards.get_mut(key.shard()).filter(|shard| shard.contains_key(&key)) else { return };
-        Arc::make_mut(shard).remove(&key);
+    fn drop_number(&mut self, key: Key) {
+        let shard = self.shards.get_mut(key.shard()).filter(|shard| shard.numbers.contains_key(&key));
+        let Some(shard) = shard else { return };
+        let before = Arc::make_mut(shard).numbers.remove(&key);
         self.numbers = self.numbers.saturating_sub(1);
+        self.forget_aliases(key, before);
+    }
+
+    fn forget_aliases(&mut self, owner: Key, before: Option<Held>) {
+        let aliases = before.and_then(|held| held.entry.aliases);
+        for alias in aliases.iter().flatten().map(Key::of) {
+            let Some(shard) = self.shards.get_mut(alias.shard()) else { continue };
+            let aliases = &mut Arc::make_mut(shard).aliases;
+            if let Some(owners) = aliases.get_mut(&alias) {
+                owners.retain(|known| *known != owner);
+                if owners.is_empty() {
+                    aliases.remove(&alias);
+                }
+            }
+        }
     }
 }
 
@@ -297,6 +361,33 @@ mod tests {
         ]);
         assert_eq!(moved.find(&number(5)).unwrap().1.name, name("zoo"));
         assert_eq!(moved.len(), 1000);
+    }
+
+    #[test]
+    fn a_further_number_leads_to_those_who_may_show_it_as_long_as_they_may() {
+        let with = |aliases: &[u64]| NumberEntry {
+            aliases: Some(aliases.iter().map(|at| number(*at)).collect()),
+            ..NumberEntry::default()
+        };
+        let owners = |directory: &Directory, at: u64| -> Vec<String> {
+            directory.find_alias(&number(at)).map(|(owner, _, _)| owner.as_str().to_owned()).collect()
+        };
+        let before = thousand().changed([
+            Change::Number(number(1), name("acme"), with(&[5000, 5001])),
+            Change::Number(number(2), name("acme"), with(&[5000])),
+        ]);
+        assert_eq!(owners(&before, 5000), ["+49300000001", "+49300000002"]);
+        let after =
+            before.changed([Change::Number(number(1), name("acme"), with(&[5001])), Change::NoNumber(number(2))]);
+        assert_eq!((owners(&after, 5000).len(), owners(&after, 5001).len()), (0, 1));
+        assert!(owners(&after.changed([Change::NoAccount(name("acme"))]), 5001).is_empty());
+    }
+
+    #[test]
+    fn a_change_of_numbers_copies_no_account() {
+        let before = thousand();
+        let after = before.changed([Change::NoNumber(number(1))]);
+        assert!(Arc::ptr_eq(&before.accounts, &after.accounts));
     }
 
     #[test]

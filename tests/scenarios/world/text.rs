@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use trunkline::route::media::Security;
 use trunkline::route::profile::Behaviour;
+use trunkline::route::role::PeerRole;
 use trunkline::route::settings::{
     ListenerSettings, NetworkSettings, Reuse, RouteSettings, RoutingSettings, TrunkSettings,
 };
@@ -390,12 +391,14 @@ fn listener(name: &str, network: &str, transport: Transport, port: u16) -> Liste
 fn trunk(name: &str, listener: &str, host: &str, port: u16) -> TrunkSettings {
     let tls = listener == "platform";
     let mut behaviour = Behaviour::default();
+    behaviour.role = if tls { PeerRole::Platform } else { PeerRole::Carrier };
     behaviour.media.security = if tls { Security::Srtp } else { Security::Rtp };
     TrunkSettings {
         name: name.into(),
         profile: if tls { "generic-tls" } else { "carrier-ip" }.into(),
         listener: listener.into(),
         fqdn: tls.then(|| "sbc.example.com".into()),
+        base_domain: None,
         certificate: None,
         trust: tls.then(|| "default".into()),
         targets: vec![TargetSpec {
@@ -424,10 +427,9 @@ fn trunk(name: &str, listener: &str, host: &str, port: u16) -> TrunkSettings {
 /// A route of the scenarios' configuration.
 pub fn route(from: &str, called: Option<&str>, to: &[&str]) -> RouteSettings {
     RouteSettings {
-        name: None,
         from: from.into(),
-        calling: None,
         called: called.map(|prefix| Pattern::Prefix(prefix.into())),
         to: to.iter().map(|name| (*name).to_owned()).collect(),
+        ..RouteSettings::default()
     }
 }

@@ -1,0 +1,65 @@
+//! Asking the routes and the directory about an INVITE.
+
+use std::sync::Arc;
+
+use crate::base::ids::TrunkId;
+use crate::base::{Entropy, Now};
+use crate::call::Asked;
+use crate::call::screening::Numbers;
+use crate::call::step::Step;
+use crate::route::group::Choice;
+use crate::route::ruling::{Inquiry, Names, Ruling, Stopped, host_name};
+use crate::route::trunk::Trunk;
+use crate::sip::Request;
+
+use super::Engine;
+use super::admission::Admission;
+use super::io::{Event, Outbox, Output};
+
+/// What the order of a group depends on.
+struct Lots<'e> {
+    admission: &'e Admission,
+    entropy: &'e mut dyn Entropy,
+}
+
+impl Choice for Lots<'_> {
+    fn load(&self, trunk: TrunkId) -> usize {
+        self.admission.load(trunk)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.entropy.below(bound)
+    }
+}
+
+impl Engine {
+    /// Whose the call is, and where it goes: by the snapshot and the directory of this moment, which the call keeps.
+    pub(super) fn rule(
+        &mut self,
+        now: Now,
+        (request, trunk): (&Request, &Arc<Trunk>),
+        (numbers, asked): (&Numbers, &Asked),
+        out: &mut Outbox,
+    ) -> Ruling {
+        let inquiry = Inquiry {
+            from: trunk,
+            calling: &numbers.calling,
+            called: &numbers.called,
+            diverting: asked.sent_on_by(),
+            names: Names::Hosts { request_uri: host_name(&request.uri), server_name: None },
+            now: now.wall,
+        };
+        let mut lots = Lots { admission: &self.supply.admission, entropy: &mut *self.entropy };
+        let ruling = self.snapshot.rule(&self.directory, &inquiry, &mut lots);
+        self.tell(out, || Step::Routes(self.snapshot.considered(&self.directory, &inquiry)));
+        self.tell(out, || Step::Ruled(Box::new(ruling.clone())));
+        match &ruling.outcome {
+            Err(Stopped::NoRoute(missed)) => {
+                let nearest = missed.nearest.clone();
+                out.push(Output::Event(Event::NoRoute { trunk: Arc::clone(&trunk.name), nearest }));
+            }
+            Ok(_) | Err(Stopped::Denied(_)) => {}
+        }
+        ruling
+    }
+}

@@ -1,0 +1,272 @@
+//! What is decided about a call before it becomes one: whose it is, whether it may go on, and where it goes. A function of
+//! the snapshot, the directory and what the call shows; `explain`, the API and the call path ask the same one.
+
+use std::sync::Arc;
+
+use super::directory::{
+    Account, Claim, Decision, Denial, Denied, Direction, Directory, Own, Question, Service, Unknown, decide, own_number,
+};
+use super::group::Choice;
+use super::number::E164;
+use super::role::PeerRole;
+use super::snapshot::{NoRoute, RoutePlan, Snapshot};
+use super::table::{Considered, Shown};
+use super::trunk::Trunk;
+use crate::base::WallTime;
+use crate::sip::{Host, Uri};
+
+/// What a call shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Inquiry<'a> {
+    /// Trunk it comes in on.
+    pub from: &'a Trunk,
+    /// As calls keep them: E.164 where they have that form.
+    pub calling: &'a str,
+    pub called: &'a str,
+    /// Who sent the call on last, else who referred to it (PF-25).
+    pub diverting: Option<&'a E164>,
+    pub names: Names<'a>,
+    pub now: WallTime,
+}
+
+/// What names the account of a platform's call besides its numbers.
+#[derive(Clone, Copy, Debug)]
+pub enum Names<'a> {
+    /// Host of the Request-URI, and the name the peer's TLS asked for, where there is one.
+    Hosts { request_uri: Option<&'a str>, server_name: Option<&'a str> },
+    /// Whose the call is already: the new party of a transfer.
+    Account(Option<&'a Arc<Account>>),
+}
+
+/// Whose a call is, and what becomes of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// Known also of a call that is refused.
+    pub account: Option<Arc<Account>>,
+    /// `None`: between two trunks of one role, where nothing is provisioned.
+    pub direction: Option<Direction>,
+    /// What the platform's trunk serves; `None`: it does not say.
+    pub service: Option<Service>,
+    pub outcome: Result<Passed, Stopped>,
+}
+
+/// A call that goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passed {
+    pub decision: Decision,
+    pub plan: RoutePlan,
+}
+
+/// A call that does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stopped {
+    Denied(Denied),
+    NoRoute(NoRoute),
+}
+
+/// What the platform's side says of the account.
+enum Named<'d> {
+    Nobody,
+    Account(&'d Arc<Account>),
+    /// A name below ours that is no account's, or another trunk's (MD-62).
+    Unknown,
+}
+
+impl Snapshot {
+    /// Asks everything, in the order of PV-37.
+    pub fn rule(&self, directory: &Directory, inquiry: &Inquiry<'_>, choice: &mut dyn Choice) -> Ruling {
+        let asked = Asked::of(directory, inquiry);
+        let Ok(named) = asked.named else { return asked.unknown_name() };
+        let own = asked.own(directory, named);
+        let account = own.as_ref().map(|own| own.account).or(named);
+        let found = self.routes.find(&shown(inquiry, own.as_ref(), account), choice);
+        let unknown = match &found {
+            Err(missed) if missed.wants_number => Unknown::Refuse,
+            Ok(_) | Err(_) => Unknown::Pass,
+        };
+        let plan = found.map_err(|missed| NoRoute { nearest: self.nearest(inquiry.from, missed.nearest) });
+        let plan = plan.and_then(|plan| self.kept(plan, account));
+        let (direction, service) = self.way(inquiry.from, plan.as_ref().ok(), named);
+        let decided = match direction {
+            Some(direction) => decide(directory, &asked.question(direction, named, service, unknown)),
+            None => Ok(own.map_or_else(Decision::default, |own| own.passes())),
+        };
+        let outcome = match (decided, plan) {
+            (Err(denied), _) => Err(Stopped::Denied(denied)),
+            (Ok(_), Err(missed)) => Err(Stopped::NoRoute(missed)),
+            (Ok(decision), Ok(plan)) => Ok(Passed { decision, plan }),
+        };
+        Ruling { account: account.cloned(), direction, service, outcome }
+    }
+
+    /// Every route that starts at the trunk, in order, and what it says to this call.
+    pub fn considered(&self, directory: &Directory, inquiry: &Inquiry<'_>) -> Vec<Considered> {
+        let asked = Asked::of(directory, inquiry);
+        let named = asked.named.unwrap_or_default();
+        let own = asked.own(directory, named);
+        let account = own.as_ref().map(|own| own.account).or(named);
+        self.routes.considered(&shown(inquiry, own.as_ref(), account))
+    }
+
+    fn nearest(&self, from: &Trunk, nearest: Option<String>) -> Option<String> {
+        nearest.or_else(|| Some(format!("no route has from = \"{}\"", from.name)))
+    }
+
+    /// Without the platforms' trunks that are not the account's: its name means nothing there.
+    fn kept(&self, plan: RoutePlan, account: Option<&Arc<Account>>) -> Result<RoutePlan, NoRoute> {
+        let Some((account, own)) = account.and_then(|account| Some((account, account.trunk.as_ref()?))) else {
+            return Ok(plan);
+        };
+        let is_usable = |trunk: &Arc<Trunk>| trunk.role == PeerRole::Carrier || trunk.name == *own;
+        let RoutePlan { route, mut trunks } = plan;
+        trunks.retain(|id| self.trunk(*id).is_some_and(is_usable));
+        match trunks.is_empty() {
+            true => Err(NoRoute {
+                nearest: Some(format!("route \"{route}\": account {} is on trunk {own} alone", account.name)),
+            }),
+            false => Ok(RoutePlan { route, trunks }),
+        }
+    }
+
+    /// Between which roles a call goes, and what the platform's side serves. Without a route, the role of the sender
+    /// decides. A platform's call to another platform is screened when it names an account (MD-66).
+    fn way(
+        &self,
+        from: &Trunk,
+        plan: Option<&RoutePlan>,
+        named: Option<&Arc<Account>>,
+    ) -> (Option<Direction>, Option<Service>) {
+        let to = plan.and_then(|plan| self.trunk(*plan.trunks.first()?));
+        match (from.role, to.map(|trunk| trunk.role)) {
+            (PeerRole::Carrier, Some(PeerRole::Carrier)) => (None, None),
+            (PeerRole::Platform, Some(PeerRole::Platform)) if named.is_none() => (None, from.service),
+            (PeerRole::Carrier, Some(PeerRole::Platform) | None) => {
+                (Some(Direction::CarrierToPlatform), to.and_then(|trunk| trunk.service))
+            }
+            (PeerRole::Platform, Some(PeerRole::Carrier | PeerRole::Platform) | None) => {
+                (Some(Direction::PlatformToCarrier), from.service)
+            }
+        }
+    }
+}
+
+fn shown<'a>(inquiry: &Inquiry<'a>, own: Option<&Own<'_>>, account: Option<&'a Arc<Account>>) -> Shown<'a> {
+    Shown {
+        from: inquiry.from.id,
+        calling: inquiry.calling,
+        called: inquiry.called,
+        account: account.map(|account| &account.name),
+        services: own.map(|own| own.entry.services),
+        now: inquiry.now,
+    }
+}
+
+/// The inquiry's numbers, read, and the account that its names name.
+struct Asked<'d> {
+    role: PeerRole,
+    calling: Option<E164>,
+    called: Option<E164>,
+    diverting: Option<&'d E164>,
+    named: Result<Option<&'d Arc<Account>>, Unnamed>,
+    now: WallTime,
+}
+
+/// The name is nobody's.
+#[derive(Clone, Copy)]
+struct Unnamed;
+
+impl<'d> Asked<'d> {
+    fn of<'a: 'd>(directory: &'d Directory, inquiry: &Inquiry<'a>) -> Asked<'d> {
+        let number = |text: &str| E164::parse(text).ok();
+        let named = match (inquiry.from.role, inquiry.names) {
+            (PeerRole::Carrier, _) => Ok(None),
+            (PeerRole::Platform, Names::Account(account)) => Ok(account),
+            (PeerRole::Platform, Names::Hosts { request_uri, server_name }) => {
+                let by = |name: Option<&str>| name.map_or(Named::Nobody, |name| named(directory, inquiry.from, name));
+                match (by(request_uri), by(server_name)) {
+                    (Named::Account(account), _) | (Named::Nobody, Named::Account(account)) => Ok(Some(account)),
+                    (Named::Unknown, _) => Err(Unnamed),
+                    (Named::Nobody, Named::Nobody | Named::Unknown) => Ok(None),
+                }
+            }
+        };
+        Asked {
+            role: inquiry.from.role,
+            calling: number(inquiry.calling),
+            called: number(inquiry.called),
+            diverting: inquiry.diverting,
+            named,
+            now: inquiry.now,
+        }
+    }
+
+    fn unknown_name(&self) -> Ruling {
+        let direction = Direction::PlatformToCarrier;
+        let denied = Denial::HostUnknown.towards(direction);
+        Ruling { account: None, direction: Some(direction), service: None, outcome: Err(Stopped::Denied(denied)) }
+    }
+
+    /// The number of the directory that the call is from (a platform's) or to (a carrier's).
+    fn own<'f>(&self, directory: &'f Directory, named: Option<&Arc<Account>>) -> Option<Own<'f>> {
+        match self.role {
+            PeerRole::Carrier => Own::of(directory, self.called.as_ref()?, Claim::Called),
+            PeerRole::Platform => {
+                own_number(directory, &self.question(Direction::PlatformToCarrier, named, None, Unknown::Pass))
+            }
+        }
+    }
+
+    fn question<'q>(
+        &'q self,
+        direction: Direction,
+        named: Option<&'q Arc<Account>>,
+        service: Option<Service>,
+        unknown: Unknown,
+    ) -> Question<'q> {
+        Question {
+            direction,
+            calling: self.calling.as_ref(),
+            diverting: self.diverting,
+            called: self.called.as_ref(),
+            account: named,
+            service,
+            unknown,
+            now: self.now,
+        }
+    }
+}
+
+/// Whose name this is on a platform's trunk: an account's own, or a label below the trunk's base name.
+fn named<'d>(directory: &'d Directory, trunk: &Trunk, name: &str) -> Named<'d> {
+    let label = trunk.base_name().and_then(|base| label_below(name, base));
+    let account = directory
+        .account_of_host(name)
+        .or_else(|| directory.account_of_subdomain(label?))
+        .filter(|account| account.trunk.as_ref().is_none_or(|own| *own == trunk.name));
+    let is_ours = [trunk.base_domain.as_deref(), trunk.fqdn.as_deref()]
+        .into_iter()
+        .flatten()
+        .any(|own| own.eq_ignore_ascii_case(name));
+    match account {
+        Some(account) => Named::Account(account),
+        None if is_ours => Named::Nobody,
+        // A trunk with a base name of its own is spoken to by the names below it alone (MD-62).
+        None if label.is_some() || trunk.base_domain.is_some() => Named::Unknown,
+        None => Named::Nobody,
+    }
+}
+
+/// What stands before `.base`, compared without case.
+fn label_below<'n>(name: &'n str, base: &str) -> Option<&'n str> {
+    let (label, rest) = name.split_at_checked(name.len().checked_sub(base.len())?)?;
+    let label = label.strip_suffix('.').filter(|label| !label.is_empty())?;
+    rest.eq_ignore_ascii_case(base).then_some(label)
+}
+
+/// The name that stands as host in a URI; `None`: there is none, or an address.
+pub fn host_name(uri: &Uri) -> Option<&str> {
+    match &uri.as_sip()?.host {
+        Host::Name(name) => std::str::from_utf8(name.strip_suffix(b".").unwrap_or(name)).ok(),
+        Host::V4(_) | Host::V6(_) => None,
+    }
+}
