@@ -11,6 +11,7 @@ pub mod check;
 pub mod demo;
 pub mod exit;
 pub mod import;
+pub mod nsg;
 pub mod profiles;
 pub mod run;
 
@@ -39,6 +40,8 @@ enum Command {
     Demo(DemoArguments),
     /// Import phone numbers from a CSV file into the store: PhoneNumber.csv, a single column Numbers, or our own layout.
     Import(ImportArguments),
+    /// Print the rules that an Azure network security group needs for this configuration.
+    Nsg(NsgArguments),
     /// Show the built-in peer profiles, or one of them.
     Profiles {
         /// The profile to show.
@@ -133,6 +136,37 @@ impl ImportArguments {
     }
 }
 
+#[derive(Debug, Args)]
+struct NsgArguments {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+    /// A table to read, commands of the az command line, or a Bicep resource.
+    #[arg(long, value_enum, default_value_t = nsg::Format::Text)]
+    format: nsg::Format,
+    /// Name of the network security group.
+    #[arg(long, value_name = "NAME", default_value = "trunkline")]
+    name: String,
+    /// Resource group, for the az commands.
+    #[arg(long, value_name = "GROUP", default_value = "trunkline")]
+    resource_group: String,
+    /// Who may reach the API's port where it is not on loopback; may be given more than once.
+    #[arg(long = "admin", value_name = "CIDR")]
+    administrators: Vec<ipnet::IpNet>,
+}
+
+impl NsgArguments {
+    fn show(self) -> Exit {
+        let NsgArguments { config, format, name, resource_group, administrators } = self;
+        let options = nsg::NsgOptions { format, name, resource_group, administrators };
+        shown(nsg::run(&config, &options, &mut io::stdout()), |shown| match shown {
+            nsg::Shown::Complete => Exit::Ok,
+            nsg::Shown::WithGaps => Exit::Findings,
+            nsg::Shown::Refused => Exit::Configuration,
+        })
+    }
+}
+
 #[cfg(feature = "lab")]
 #[derive(Debug, Args)]
 struct DemoArguments {
@@ -177,6 +211,7 @@ fn execute(command: Command) -> Exit {
         #[cfg(feature = "lab")]
         Command::Demo(arguments) => demo::run(arguments.options()),
         Command::Import(arguments) => import::run(&arguments.import()),
+        Command::Nsg(arguments) => arguments.show(),
         Command::Profiles { name } => shown(profiles::run(name.as_deref(), &mut io::stdout()), |found| match found {
             profiles::Shown::Found => Exit::Ok,
             profiles::Shown::Unknown => Exit::Usage,

@@ -1,0 +1,306 @@
+//! What must pass: one rule for each listener, each range of media ports, and each port of administration, and one
+//! that denies the rest (platforms.md 11.2).
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+
+use crate::config::Settings;
+use crate::route::settings::{ListenerSettings, NetworkSettings, TrunkSettings};
+use crate::sip::flow::Transport;
+
+/// Azure's own numbers: a rule's priority is 100 to 4096, lower first.
+const FIRST_PRIORITY: u16 = 100;
+const STEP: u16 = 10;
+const LAST_PRIORITY: u16 = 4096;
+/// Ports that Azure Container Instances keep for themselves (PF-174).
+const RESERVED_IN_CONTAINERS: [(u16, u16); 10] = [
+    (22, 22),
+    (443, 443),
+    (1025, 1027),
+    (3389, 3399),
+    (9999, 9999),
+    (19000, 19000),
+    (19080, 19080),
+    (19100, 19100),
+    (20000, 30000),
+    (49152, 65534),
+];
+
+/// Everything a group says, in the order of its priorities.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSet {
+    pub rules: Vec<Rule>,
+    /// What a reader must know.
+    pub notes: Vec<Note>,
+}
+
+/// One rule for what comes in, from any port. What goes out has none: Azure lets it, unless somebody forbids it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Letters, digits and hyphens, at most 80 octets (Azure's rule for names).
+    pub name: String,
+    pub priority: u16,
+    pub verdict: Verdict,
+    pub protocol: Protocol,
+    /// Prefixes of one address family, or one service tag, or `*`.
+    pub sources: Vec<String>,
+    /// The machine's own address as the group sees it, behind the public one, or `*`.
+    pub destination: String,
+    /// First and last; `None`: any.
+    pub ports: Option<(u16, u16)>,
+    /// For whom: names of trunks.
+    pub purpose: String,
+}
+
+/// What becomes of a packet that the rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Allow,
+    Deny,
+}
+
+/// Of a rule, in Azure's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Tcp,
+    Udp,
+    Any,
+}
+
+impl Protocol {
+    /// As Azure writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Protocol::Tcp => "Tcp",
+            Protocol::Udp => "Udp",
+            Protocol::Any => "*",
+        }
+    }
+}
+
+/// Beside the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Something that the configuration wants and no rule lets in.
+    Gap(String),
+    /// Something worth knowing.
+    Remark(String),
+}
+
+impl Note {
+    /// The sentence.
+    pub fn text(&self) -> &str {
+        match self {
+            Note::Gap(text) | Note::Remark(text) => text,
+        }
+    }
+}
+
+/// The rules that these settings need. `administrators` may reach the API; nobody may when there are none.
+pub fn rule_set(settings: &Settings, administrators: &[IpNet]) -> RuleSet {
+    let mut set = Builder { rules: Vec::new(), notes: Vec::new() };
+    for listener in &settings.routing.listeners {
+        set.listener(settings, listener);
+    }
+    for network in &settings.routing.networks {
+        set.media(settings, network);
+    }
+    set.administration(settings, administrators);
+    set.finish()
+}
+
+struct Builder {
+    rules: Vec<Rule>,
+    notes: Vec<Note>,
+}
+
+/// A rule before it has its sources and its priority.
+struct Draft {
+    name: String,
+    protocol: Protocol,
+    destination: String,
+    ports: (u16, u16),
+    purpose: String,
+}
+
+impl Builder {
+    fn listener(&mut self, settings: &Settings, listener: &ListenerSettings) {
+        let trunks: Vec<_> = settings.routing.trunks.iter().filter(|trunk| trunk.listener == listener.name).collect();
+        let network = settings.routing.networks.iter().find(|network| network.name == listener.network);
+        let Some(network) = network.filter(|network| !network.bind.is_loopback()) else { return };
+        for trunk in trunks.iter().filter(|trunk| trunk.effective_sources().is_empty()) {
+            self.notes.push(Note::Gap(format!(
+                "trunk `{0}` is reached by name and has no sources: nothing lets its calls in; write trunks.{0}.sources",
+                trunk.name
+            )));
+        }
+        let sources = trunks.iter().flat_map(|trunk| trunk.effective_sources()).collect();
+        let draft = Draft {
+            name: format!("sip-{}", listener.name),
+            protocol: match listener.transport {
+                Transport::Udp => Protocol::Udp,
+                Transport::Tcp | Transport::Tls => Protocol::Tcp,
+            },
+            destination: destination(network.bind),
+            ports: (listener.port, listener.port),
+            purpose: format!("SIP over {} of {}", listener.transport.via_token(), names(&trunks)),
+        };
+        self.allow(draft, sources);
+    }
+
+    fn media(&mut self, settings: &Settings, network: &NetworkSettings) {
+        let on_network = |trunk: &&TrunkSettings| {
+            let listener = settings.routing.listeners.iter().find(|listener| listener.name == trunk.listener);
+            listener.is_some_and(|listener| listener.network == network.name)
+        };
+        let trunks: Vec<_> = settings.routing.trunks.iter().filter(on_network).collect();
+        if trunks.is_empty() || network.bind.is_loopback() {
+            return;
+        }
+        let (known, unknown): (Vec<&TrunkSettings>, Vec<_>) =
+            trunks.iter().copied().partition(|trunk| !trunk.behaviour.media.sources.is_empty());
+        let draft = |name: String, trunks: &[&TrunkSettings]| Draft {
+            name,
+            protocol: Protocol::Udp,
+            destination: destination(network.bind),
+            ports: network.rtp_ports,
+            purpose: format!("media of {}", names(trunks)),
+        };
+        if !known.is_empty() {
+            let sources = known.iter().flat_map(|trunk| trunk.behaviour.media.sources.iter().copied()).collect();
+            self.allow(draft(format!("rtp-{}", network.name), &known), sources);
+        }
+        if !unknown.is_empty() {
+            self.from_anywhere(draft(format!("rtp-{}-any", network.name), &unknown));
+            self.notes.push(Note::Remark(format!(
+                "the media addresses of {} come from each call's description, so UDP {}-{} is open to all; the relay \
+                 takes packets of the described address alone. Write media.sources to narrow the rule too",
+                names(&unknown),
+                network.rtp_ports.0,
+                network.rtp_ports.1
+            )));
+        }
+        self.containers(network);
+    }
+
+    /// Media ports that a container instance would not get.
+    fn containers(&mut self, network: &NetworkSettings) {
+        let (first, last) = network.rtp_ports;
+        let clash = RESERVED_IN_CONTAINERS.iter().find(|(low, high)| first <= *high && *low <= last);
+        if let Some((low, high)) = clash {
+            self.notes.push(Note::Remark(format!(
+                "networks.{}.rtp_ports overlaps ports {low}-{high}, which Azure Container Instances keep for \
+                 themselves: fine on a virtual machine, not there",
+                network.name
+            )));
+        }
+    }
+
+    fn administration(&mut self, settings: &Settings, administrators: &[IpNet]) {
+        if let Some(bind) = settings.metrics.filter(|bind| !bind.ip().is_loopback()) {
+            let draft = of_port("metrics", bind, "Prometheus, /healthz and /readyz");
+            self.push(draft, vec!["VirtualNetwork".to_owned()]);
+        }
+        let Some(bind) = settings.api.as_ref().map(|api| api.bind).filter(|bind| !bind.ip().is_loopback()) else {
+            return;
+        };
+        if administrators.is_empty() {
+            self.notes.push(Note::Gap(
+                "the API listens beyond loopback and nobody may reach it; say who with --admin CIDR".to_owned(),
+            ));
+        } else {
+            self.allow(of_port("api", bind, "the provisioning API"), administrators.iter().copied().collect());
+        }
+    }
+
+    /// One rule for each address family: Azure takes no mixture.
+    fn allow(&mut self, draft: Draft, sources: BTreeSet<IpNet>) {
+        let merged = IpNet::aggregate(&sources.into_iter().collect());
+        let (four, six): (Vec<_>, Vec<_>) = merged.into_iter().partition(|net| matches!(net, IpNet::V4(_)));
+        let written = |nets: Vec<IpNet>| nets.iter().map(ToString::to_string).collect::<Vec<_>>();
+        if !six.is_empty() {
+            let name = format!("{}-v6", draft.name);
+            self.push(
+                Draft { name, purpose: draft.purpose.clone(), destination: draft.destination.clone(), ..draft },
+                written(six),
+            );
+        }
+        if !four.is_empty() {
+            self.push(draft, written(four));
+        }
+    }
+
+    fn from_anywhere(&mut self, draft: Draft) {
+        self.push(draft, vec!["*".to_owned()]);
+    }
+
+    fn push(&mut self, draft: Draft, sources: Vec<String>) {
+        self.rules.push(Rule {
+            name: plain_name(&draft.name),
+            priority: 0,
+            verdict: Verdict::Allow,
+            protocol: draft.protocol,
+            sources,
+            destination: draft.destination,
+            ports: Some(draft.ports),
+            purpose: draft.purpose,
+        });
+    }
+
+    /// Priorities in order, and the rule that denies the rest.
+    fn finish(mut self) -> RuleSet {
+        let mut priority = FIRST_PRIORITY;
+        for rule in &mut self.rules {
+            rule.priority = priority;
+            // Ten listeners and networks are many; past the room, the rules stand one behind the other.
+            priority = (priority + if priority < LAST_PRIORITY - 1000 { STEP } else { 1 }).min(LAST_PRIORITY - 1);
+        }
+        self.rules.push(Rule {
+            name: "deny-the-rest".to_owned(),
+            priority: LAST_PRIORITY,
+            verdict: Verdict::Deny,
+            protocol: Protocol::Any,
+            sources: vec!["*".to_owned()],
+            destination: "*".to_owned(),
+            ports: None,
+            purpose: "everything else, also from the virtual network and the load balancer's probes".to_owned(),
+        });
+        self.notes.push(Note::Remark(
+            "outbound: Azure allows everything unless a rule of yours forbids it; Trunkline needs SIP and media to the \
+             same peers, DNS, and NTP"
+                .to_owned(),
+        ));
+        self.notes
+            .push(Note::Remark("SSH has no rule here: reach the machine through Bastion, or add your own".to_owned()));
+        RuleSet { rules: self.rules, notes: self.notes }
+    }
+}
+
+fn of_port(name: &str, bind: SocketAddr, purpose: &str) -> Draft {
+    Draft {
+        name: name.to_owned(),
+        protocol: Protocol::Tcp,
+        destination: destination(bind.ip()),
+        ports: (bind.port(), bind.port()),
+        purpose: purpose.to_owned(),
+    }
+}
+
+/// The group sees packets after the public address was translated (PF-165): their destination is the machine's own.
+fn destination(bind: IpAddr) -> String {
+    if bind.is_unspecified() { "*".to_owned() } else { bind.to_string() }
+}
+
+fn names(trunks: &[&TrunkSettings]) -> String {
+    match trunks {
+        [] => "no trunk".to_owned(),
+        trunks => trunks.iter().map(|trunk| trunk.name.as_str()).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// Azure: letters, digits, `_`, `.` and `-`, at most 80.
+fn plain_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).take(80).collect()
+}
