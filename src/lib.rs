@@ -39,6 +39,7 @@ pub mod engine;
 pub mod net;
 pub mod relay;
 pub mod store;
+pub mod cdr;
 pub mod metrics;
 pub mod api;
 pub mod config;

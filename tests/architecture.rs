@@ -47,7 +47,7 @@ const ROLES: &[(&str, &[&str])] = &[
     ("webrtc_srtp", &["lab"]),
     ("rcgen", &["lab"]),
     ("aws_lc_sys", &["rtp"]),
-    ("rusqlite", &["store::sqlite"]),
+    ("rusqlite", &["store::sqlite", "cdr::database"]),
     // The allocator is the program's choice, not the library's.
     ("mimalloc", &["bin"]),
     // MD5 is for digest alone.

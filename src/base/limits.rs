@@ -108,6 +108,9 @@ pub const HOP_WAITING: usize = 256;
 pub const HOP_PATIENCE: Duration = Duration::from_secs(2);
 /// How long a name that gave nothing is not asked for again.
 pub const HOP_FAILED: Duration = Duration::from_secs(30);
+/// Reasons of the parties kept in one call's record, and octets of each. More is left out, or cut off.
+pub const REASONS: usize = 4;
+pub const REASON_OCTETS: usize = 256;
 /// Digits waiting to be played to one far end. At the limit a further digit is dropped and counted.
 pub const DIGIT_QUEUE: usize = 32;
 /// Octets of one hold music file: ten minutes as 16-bit samples at 8 kHz, and a header. More: refused.
@@ -161,6 +164,8 @@ pub struct Limits {
     pub passed_headers: usize,
     /// Port pairs the relay keeps ready for one network; more (to 2,048) while calls take them faster than it binds.
     pub ready_ports: usize,
+    /// Octets of call records that wait while the disk takes none (R-I). At the limit `cdr.when_full` holds.
+    pub record_octets: usize,
 }
 
 impl Default for Limits {
@@ -178,6 +183,7 @@ impl Default for Limits {
             idle_connection_s: 3600,
             passed_headers: 64,
             ready_ports: 512,
+            record_octets: 64 * 1024 * 1024,
         }
     }
 }

@@ -80,6 +80,7 @@ pub enum CallInput {
     Cancelled {
         side: Side,
         transaction: TransactionId,
+        cancel: Box<Request>,
     },
     /// A response to one of its requests.
     Response {
@@ -452,8 +453,9 @@ fn expect_news(common: &mut Common, invite: &Pending, request: &Request, work: &
 /// Announces the call and opens its record.
 fn open_ledger(invitation: &Invitation, work: &mut Work<'_>) -> Ledger {
     let from = Arc::clone(&invitation.trunk.name);
-    work.out.push(Effect::Event(CallEvent::Started { call: invitation.id, from: Arc::clone(&from) }));
-    Ledger::open(invitation.id, from, &invitation.numbers, &invitation.request.call_id, work.now)
+    work.out.push(Effect::Event(CallEvent::Started { call: invitation.id, from }));
+    let came = (&*invitation.request, invitation.flow);
+    Ledger::open(invitation.id, &invitation.trunk, &invitation.numbers, came, work.now)
 }
 
 /// An invitation that does not become a call.

@@ -119,6 +119,7 @@ impl Established {
                 // RFC 3261 table 2: the answer to a BYE names no Contact.
                 let bytes = compose::plain_response(Status::OK, &pending.head, None);
                 work.out.push(Effect::Respond { transaction: pending.transaction, status: Status::OK, bytes });
+                common.ledger.heard(side, &request.message);
                 return self.ended_by(common, side, work);
             }
             Treatment::Answer => Status::OK,

@@ -103,7 +103,8 @@ impl Hunting {
             CallInput::Response { branch, response, flow, .. } => self.response(common, &branch, &response, flow, work),
             CallInput::Failed { branch, cause, .. } => self.failed(common, &branch, cause, work),
             CallInput::Resolved(resolution) => self.resolved(common, resolution, work),
-            CallInput::Cancelled { transaction, .. } if transaction == self.invite.transaction => {
+            CallInput::Cancelled { transaction, cancel, .. } if transaction == self.invite.transaction => {
+                common.ledger.heard(Side::Caller, &cancel.message);
                 self.cancelled(common, Cause::CallerCancelled, EndedBy::Caller, work)
             }
             CallInput::Request { side, transaction, request, flow } => {
@@ -179,6 +180,7 @@ impl Hunting {
     /// BYE before the caller has heard an answer. A called party sends one only after its 2xx (RFC 3261 15), which then is
     /// late or lost.
     fn early_bye(mut self, common: &mut Common, side: Side, request: &Request, work: &mut Work<'_>) -> State {
+        common.ledger.heard(side, &request.message);
         match (side, &mut self.attempt) {
             (Side::Caller, _) => self.cancelled(common, Cause::CallerCancelled, EndedBy::Caller, work),
             (Side::Callee, Attempt::Inviting(inviting)) => {
@@ -246,6 +248,9 @@ impl Hunting {
             Attempt::Inviting(inviting) if inviting.invite.branch == *branch => {
                 common.timers.stop(CallTimer::NoResponse);
                 work.heard_on(inviting.way(), response);
+                if response.status.is_final() && !response.status.is_success() {
+                    common.ledger.heard(Side::Callee, &response.message);
+                }
                 match response.status.code() {
                     100..=199 => self.provisional(common, inviting, response, flow, work),
                     200..=299 => self.answered(common, *inviting, response, flow, work),

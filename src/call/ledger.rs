@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use super::cause::Cause;
-use super::record::{CallRecord, EndedBy, LegMediaCounts, TransferRecord};
+use super::record::{After, CallRecord, EndedBy, LegMediaCounts, Said, Sent, Side, TransferRecord, Written};
 use super::screening::Numbers;
 use crate::base::ids::CallId;
+use crate::base::limits::{REASON_OCTETS, REASONS};
 use crate::base::{Now, WallTime};
+use crate::route::trunk::Trunk;
+use crate::sip::flow::Flow;
+use crate::sip::{Message, Name, Request, Uri};
 
 /// Collects what the record will say.
 #[derive(Clone, Debug)]
@@ -16,21 +20,27 @@ pub struct Ledger {
 
 impl Ledger {
     /// A call begins.
-    pub fn open(id: CallId, from: Arc<str>, numbers: &Numbers, call_id: &[u8], now: Now) -> Ledger {
+    pub fn open(id: CallId, from: &Trunk, numbers: &Numbers, (request, flow): (&Request, Flow), now: Now) -> Ledger {
         Ledger {
             record: CallRecord {
                 id,
-                from,
+                from: Arc::clone(&from.name),
                 to: None,
                 route: None,
                 calling: numbers.calling.clone(),
                 called: numbers.called.clone(),
-                caller_call_id: String::from_utf8_lossy(call_id).into_owned(),
+                received: received(request, numbers).map(Box::new),
+                sent: None,
+                caller_address: Some(flow.remote),
+                caller_policy: Arc::clone(&from.policy),
+                said: Vec::new(),
+                caller_call_id: String::from_utf8_lossy(&request.call_id).into_owned(),
                 callee_call_id: None,
                 started: now.wall,
                 rang: None,
                 answered: None,
                 ended: WallTime::default(),
+                after: After { began: now.instant, ..After::default() },
                 cause: Cause::Unexpected,
                 ended_by: EndedBy::Node,
                 attempts: 0,
@@ -62,8 +72,9 @@ impl Ledger {
     }
 
     /// An INVITE went out.
-    pub fn attempted(&mut self, to: Arc<str>, call_id: &[u8]) {
+    pub fn attempted(&mut self, to: Arc<str>, call_id: &[u8], sent: Sent) {
         self.record.to = Some(to);
+        self.record.sent = Some(sent);
         self.record.callee_call_id = Some(String::from_utf8_lossy(call_id).into_owned());
         self.record.attempts += 1;
     }
@@ -71,11 +82,13 @@ impl Ledger {
     /// The caller hears ringing or early media; the first time counts.
     pub fn rang(&mut self, now: Now) {
         self.record.rang.get_or_insert(now.wall);
+        self.record.after.rang.get_or_insert(now.instant - self.record.after.began);
     }
 
     /// The called party answered.
     pub fn answered(&mut self, now: Now) {
         self.record.answered.get_or_insert(now.wall);
+        self.record.after.answered.get_or_insert(now.instant - self.record.after.began);
     }
 
     /// An INVITE of a transfer went out: the record's own callee stays.
@@ -106,10 +119,21 @@ impl Ledger {
         self.record.transfers.len()
     }
 
+    /// A message of this side's peer ends the call or an attempt, and may say why.
+    pub fn heard(&mut self, side: Side, message: &Message) {
+        if let Some(reason) = message.header(Name::Reason)
+            && self.record.said.len() < REASONS
+        {
+            let reason = String::from_utf8_lossy(reason.get(..REASON_OCTETS).unwrap_or(&reason)).into_owned();
+            self.record.said.push(Said { side, reason });
+        }
+    }
+
     /// The end began; the first reason stays.
     pub fn ended(&mut self, now: Now, cause: Cause, by: EndedBy) {
         if self.record.ended == WallTime::default() {
             self.record.ended = now.wall;
+            self.record.after.ended = now.instant - self.record.after.began;
             self.record.cause = cause;
             self.record.ended_by = by;
         }
@@ -119,4 +143,13 @@ impl Ledger {
     pub fn close(&self, caller: LegMediaCounts, callee: LegMediaCounts) -> CallRecord {
         CallRecord { caller_media: caller, callee_media: callee, ..self.record.clone() }
     }
+}
+
+/// The numbers as they came, unless they are kept so.
+fn received(request: &Request, numbers: &Numbers) -> Option<Written> {
+    let text =
+        |uri: &Uri| uri.user_decoded().map(|user| String::from_utf8_lossy(&user).into_owned()).unwrap_or_default();
+    let is_same = |uri: &Uri, kept: &str| uri.user_decoded().unwrap_or_default().as_ref() == kept.as_bytes();
+    let same = is_same(&request.from.uri, &numbers.calling) && is_same(&request.uri, &numbers.called);
+    (!same).then(|| Written { calling: text(&request.from.uri), called: text(&request.uri) })
 }

@@ -17,13 +17,14 @@ use super::hunting::Hunting;
 use super::negotiate::AudioPlan;
 use super::outgoing::OutgoingInvite;
 use super::own_address::OwnAddress;
-use super::record::EndedBy;
+use super::record::{EndedBy, Sent};
 use super::step::{Step, Writing};
 use crate::base::limits::MAX_FORWARDS;
 use crate::route::diverting::Diverted;
 use crate::route::number::Field;
 use crate::route::policy::Facts;
 use crate::route::presentation::Presentation;
+use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Resolution, Resolve, Target};
 use crate::sip::{Host, NameAddr, SipUri, Uri};
 
@@ -151,7 +152,7 @@ impl Hunting {
         let trunk = Arc::clone(&candidate.trunk);
         let tag = work.token(10);
         let request = self.new_request(common, candidate, &own, &tag, work);
-        common.ledger.attempted(Arc::clone(&trunk.name), &request.call_id);
+        common.ledger.attempted(Arc::clone(&trunk.name), &request.call_id, sent(&request, &trunk, address));
         work.tell(|| Step::Written(Box::new(self.writing(common, candidate, &request))));
         work.out.push(Effect::Event(CallEvent::Attempted { call: common.ledger.id(), to: Arc::clone(&trunk.name) }));
         let now = work.now.instant;
@@ -228,6 +229,16 @@ pub(super) fn first_request(
         routes: work.supply.service_route(&candidate.trunk),
         extra: told.lines,
     }
+}
+
+/// What the record says of this INVITE. Octets are shared, not copied.
+fn sent(request: &NewRequest, trunk: &Trunk, address: SocketAddr) -> Sent {
+    let called = match &request.uri {
+        Uri::Sip(uri) => uri.user.clone().unwrap_or_default(),
+        Uri::Tel(uri) => uri.number.clone(),
+        Uri::Other { rest, .. } => rest.clone(),
+    };
+    Sent { from: request.from.clone(), called, address, policy: Arc::clone(&trunk.policy) }
 }
 
 /// We, as the host of our URIs towards a peer.

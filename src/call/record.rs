@@ -1,12 +1,15 @@
 //! What is remembered of one call: the record written when it has ended.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
-use crate::base::WallTime;
 use crate::base::ids::CallId;
+use crate::base::{Instant, WallTime};
 
 /// Which of the two legs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -91,6 +94,57 @@ pub struct LegMediaCounts {
     pub mos: u16,
 }
 
+/// The numbers of an INVITE as its sender wrote them: user parts of From and Request-URI, escapes removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    pub calling: String,
+    pub called: String,
+}
+
+/// What our INVITE wrote of both numbers, in the octets that are kept for the dialog anyway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// The name-addr of From.
+    pub from: Bytes,
+    /// User part of the Request-URI, escapes kept.
+    pub called: Bytes,
+    /// Where it went.
+    pub address: SocketAddr,
+    /// The rules it was written by (`Trunk::policy`).
+    pub policy: Arc<str>,
+}
+
+/// How far into the call it was, by the clock that nobody sets: durations are right whatever becomes of the calendar (R-J).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    pub began: Instant,
+    /// Post-dial delay: until the first 180 or 183.
+    pub rang: Option<Duration>,
+    pub answered: Option<Duration>,
+    pub ended: Duration,
+}
+
+impl After {
+    /// How long the parties talked; zero for a call that was not answered.
+    pub fn talked(&self) -> Duration {
+        self.answered.map_or(Duration::ZERO, |answered| self.ended.saturating_sub(answered))
+    }
+
+    /// From the INVITE to the first sign of the called party: ringing, or the answer.
+    pub fn post_dial_delay(&self) -> Option<Duration> {
+        self.rang.or(self.answered)
+    }
+}
+
+/// A Reason (RFC 3326) of a message that ended a call or an attempt: platforms put their own identifiers into its text
+/// (MD-233).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    pub side: Side,
+    /// The value, at most [`REASON_OCTETS`](crate::base::limits::REASON_OCTETS).
+    pub reason: String,
+}
+
 /// One call from its INVITE to its end. Times are civil, in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRecord {
@@ -99,9 +153,18 @@ pub struct CallRecord {
     pub from: Arc<str>,
     pub to: Option<Arc<str>>,
     pub route: Option<Arc<str>>,
-    /// User parts as received.
+    /// User parts as received, in the form the trunk's numbers are kept in.
     pub calling: String,
     pub called: String,
+    /// As they came, where that differs.
+    pub received: Option<Box<Written>>,
+    /// As the last INVITE wrote them.
+    pub sent: Option<Sent>,
+    /// Where the caller's INVITE came from, and the rules its trunk is written to by.
+    pub caller_address: Option<SocketAddr>,
+    pub caller_policy: Arc<str>,
+    /// Reasons the parties gave, oldest first, at most [`REASONS`](crate::base::limits::REASONS).
+    pub said: Vec<Said>,
     /// Call-IDs of both legs, so that a record leads to a trace.
     pub caller_call_id: String,
     pub callee_call_id: Option<String>,
@@ -110,6 +173,7 @@ pub struct CallRecord {
     pub rang: Option<WallTime>,
     pub answered: Option<WallTime>,
     pub ended: WallTime,
+    pub after: After,
     pub cause: Cause,
     pub ended_by: EndedBy,
     /// INVITEs sent for it.

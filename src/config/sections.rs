@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use super::grammar;
 use super::read::{Declared, Kind, Table};
 use super::settings::{
-    ApiSettings, CertificateFiles, DnsSettings, LogFormat, LogLevel, LogSettings, MediaEngineSettings, NodeSettings,
-    ProvisioningSettings, ProvisioningSource, TrustRoots,
+    ApiSettings, CdrSettings, CertificateFiles, DnsSettings, LogFormat, LogLevel, LogSettings, MediaEngineSettings,
+    NodeSettings, ProvisioningSettings, ProvisioningSource, TrustRoots,
 };
 use crate::base::limits::Limits;
+use crate::cdr::{self, AtStart, Rotation, WhenFull};
 use crate::store::audit::Retention;
 
 pub(super) fn node(root: &Table<'_>, base: &Path) -> NodeSettings {
@@ -121,6 +122,7 @@ pub(super) fn limits(root: &Table<'_>) -> Limits {
         idle_connection_s: seconds("idle_connection_s", default.idle_connection_s),
         passed_headers: count("passed_headers", default.passed_headers, 256),
         ready_ports: count("ready_ports", default.ready_ports, 32_768),
+        record_octets: count("record_octets", default.record_octets, 1 << 32),
     };
     table.close();
     limits
@@ -180,13 +182,26 @@ fn bind(table: Table<'_>, example: &str) -> Option<SocketAddr> {
     bind
 }
 
-/// `cdr.path`.
-pub(super) fn cdr(root: &Table<'_>, base: &Path, node: &NodeSettings) -> PathBuf {
+/// `[cdr]`.
+pub(super) fn cdr(root: &Table<'_>, base: &Path, node: &NodeSettings) -> CdrSettings {
+    const POLICIES: [(&str, WhenFull); 2] = [("drop", WhenFull::Drop), ("refuse", WhenFull::Refuse)];
+    const MIB: u64 = 1024 * 1024;
     let table = root.table("cdr", "{ path = \"/var/lib/trunkline/cdr\" }");
     let path = table.text("path", "\"/var/lib/trunkline/cdr\"");
-    table.not_yet("path");
+    let at_start = if path.is_some() { AtStart::MustOpen } else { AtStart::MayFail };
+    let folder = path.map_or_else(|| node.state_dir.join("cdr"), |path| base.join(path));
+    let database = table.text("sqlite", "\"calls.sqlite\"").map(|file| folder.join(file));
+    let age = table.seconds("rotate_s", "86400", 60..=31_536_000).unwrap_or(Duration::from_secs(86_400));
+    let rotation = Rotation {
+        octets: table.whole("rotate_mib", "64", 1..=65_536).unwrap_or(64) * MIB,
+        age_ms: age.as_secs() * 1000,
+        keep: table.whole("keep_files", "0", 0..=100_000).unwrap_or(0),
+    };
+    let sync = table.millis("sync_ms", "200", 10..=10_000).unwrap_or(Duration::from_millis(200));
+    let when_full = table.field("when_full", "\"drop\"").and_then(|field| field.choice(&POLICIES));
     table.close();
-    path.map_or_else(|| node.state_dir.join("cdr"), |path| base.join(path))
+    let when_full = when_full.unwrap_or(WhenFull::Drop);
+    CdrSettings { writer: cdr::Settings { folder, rotation, sync, when_full, database }, at_start }
 }
 
 pub(super) fn log(root: &Table<'_>) -> LogSettings {

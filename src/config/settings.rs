@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::cdr;
 use crate::route::settings::RoutingSettings;
 use crate::store::audit::Retention;
 
@@ -23,8 +24,7 @@ pub struct Settings {
     /// `[api]`; `None`: no API.
     pub api: Option<ApiSettings>,
     pub provisioning: ProvisioningSettings,
-    /// `cdr.path`; by default `cdr` under the state directory.
-    pub cdr: PathBuf,
+    pub cdr: CdrSettings,
     pub log: LogSettings,
     /// `keep_alive_s` by the listener's name, where it is not 0.
     pub keep_alives: BTreeMap<String, Duration>,
@@ -52,6 +52,14 @@ pub struct ApiSettings {
     pub requests_per_minute: u32,
     /// Of all clients together.
     pub node_requests_per_minute: u32,
+}
+
+/// `[cdr]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CdrSettings {
+    /// By default the folder is `cdr` under the state directory.
+    pub writer: cdr::Settings,
+    pub at_start: cdr::AtStart,
 }
 
 /// `[provisioning]`.

@@ -18,8 +18,10 @@ use super::clock::Clock;
 use super::inbox::{Held, Inbox, Watch};
 use super::orders::Orders;
 use crate::base::Instant;
+use crate::call::CallEvent;
+use crate::cdr::Records;
 use crate::engine::Engine;
-use crate::engine::io::{Input, Outbox, Output};
+use crate::engine::io::{Event, Input, Outbox, Output};
 use crate::metrics::calls::CallCounters;
 use crate::metrics::gauges::GaugeBoard;
 use crate::net::{Class, News, Outgoing, Sink};
@@ -44,6 +46,7 @@ pub struct Cargo {
     pub clock: Clock,
     pub gauges: Arc<GaugeBoard>,
     pub calls: Arc<CallCounters>,
+    pub records: Arc<Records>,
     pub load: watch::Sender<Load>,
     pub orders: Arc<Orders>,
 }
@@ -180,6 +183,10 @@ impl Ship {
                 Output::Event(event) => {
                     self.cargo.calls.note(&event);
                     call_log::write(&event);
+                    if let Event::Call(CallEvent::Ended(record)) = event {
+                        // A record that finds no room is counted, and logged by the writer.
+                        let _ = self.cargo.records.push(Arc::from(record));
+                    }
                 }
                 Output::CloseFlow(flow) => self.cargo.outgoing.close(flow),
                 Output::Reply(id, reply) => self.cargo.orders.answered(id, reply),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{JoinHandle, available_parallelism};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
-use super::clock::Clock;
+use super::clock::{Clock, wall};
 use super::drain::Drain;
 use super::entropy::OsEntropy;
 use super::first_ports::{self, Announcer, FirstPorts};
@@ -24,9 +25,14 @@ use super::phase::{Phase, PhaseBoard};
 use super::provisioning::Provisioned;
 use super::signals::{Signals, Stop};
 use crate::api::server as api_server;
+use crate::base::ids::CommandId;
+use crate::cdr::lines::Origin;
+use crate::cdr::writer::{Started, Surroundings};
+use crate::cdr::{self, Records, Room, RoomSink};
+use crate::config::settings::CdrSettings;
 use crate::config::{Loaded, Settings};
 use crate::engine::Engine;
-use crate::engine::io::Input;
+use crate::engine::io::{Command, Input, NewCalls};
 use crate::media::plan::MediaEvent;
 use crate::metrics::calls::CallCounters;
 use crate::metrics::gauges::GaugeBoard;
@@ -53,6 +59,8 @@ pub enum StartFailure {
     Api(SocketAddr, io::Error),
     /// The relay's threads or ports.
     Relay(io::Error),
+    /// `cdr.path`.
+    Records(PathBuf, io::Error),
     /// Threads, signals, the runtime.
     System(io::Error),
 }
@@ -64,13 +72,17 @@ impl StartFailure {
             StartFailure::Files(_) => Fault::Configuration,
             StartFailure::Signalling(StartError::Taken { .. }) => Fault::Taken,
             StartFailure::Signalling(StartError::Unavailable { .. } | StartError::Tls { .. }) => Fault::Configuration,
-            StartFailure::Metrics(_, error) | StartFailure::Api(_, error) | StartFailure::Relay(error) => {
-                match error.kind() {
-                    io::ErrorKind::AddrInUse => Fault::Taken,
-                    io::ErrorKind::AddrNotAvailable | io::ErrorKind::PermissionDenied => Fault::Configuration,
-                    _ => Fault::System,
-                }
-            }
+            StartFailure::Metrics(_, error)
+            | StartFailure::Api(_, error)
+            | StartFailure::Relay(error)
+            | StartFailure::Records(_, error) => match error.kind() {
+                io::ErrorKind::AddrInUse => Fault::Taken,
+                io::ErrorKind::AddrNotAvailable
+                | io::ErrorKind::PermissionDenied
+                | io::ErrorKind::NotADirectory
+                | io::ErrorKind::ReadOnlyFilesystem => Fault::Configuration,
+                _ => Fault::System,
+            },
             StartFailure::System(_) => Fault::System,
         }
     }
@@ -101,6 +113,9 @@ impl fmt::Display for StartFailure {
             StartFailure::Metrics(address, error) => write!(f, "metrics.bind {address}: {error}"),
             StartFailure::Api(address, error) => write!(f, "api.bind {address}: {error}"),
             StartFailure::Relay(error) => write!(f, "the media relay does not start: {error}"),
+            StartFailure::Records(folder, error) => {
+                write!(f, "call records cannot be kept in {} (`cdr.path`): {error}", folder.display())
+            }
             StartFailure::System(error) => write!(f, "the system does not let the daemon start: {error}"),
         }
     }
@@ -119,6 +134,7 @@ pub struct Daemon {
     load: watch::Receiver<Load>,
     drain_patience: Duration,
     provisioned: Provisioned,
+    records: Started,
 }
 
 impl Daemon {
@@ -140,11 +156,13 @@ impl Daemon {
         let (ports, announcer) = FirstPorts::of(snapshot.networks.iter().map(|network| network.id));
         let relay = relay(&settings, &snapshot, &inbox, announcer)?;
         let gauges = Arc::new(GaugeBoard::default());
+        let records = records(&settings, &snapshot, &inbox)?;
         let sources = Sources {
             net: signalling.counters(),
             gauges: gauges.clone(),
             calls: calls.clone(),
             relay: relay.clone(),
+            records: records.records.clone(),
             waiting: waiting_of(&inbox),
         };
         metrics(&settings, sources, &phase, &runtime)?;
@@ -159,6 +177,7 @@ impl Daemon {
             clock,
             gauges,
             calls,
+            records: records.records.clone(),
             load,
             orders,
         };
@@ -169,7 +188,18 @@ impl Daemon {
         phase.enter(Phase::Running);
         drop(inside);
         let drain_patience = settings.node.drain;
-        Ok(Daemon { runtime, signalling, relay, inbox, engine, phase, load: watched, drain_patience, provisioned })
+        Ok(Daemon {
+            runtime,
+            signalling,
+            relay,
+            inbox,
+            engine,
+            phase,
+            load: watched,
+            drain_patience,
+            provisioned,
+            records,
+        })
     }
 
     /// Serves until a signal ends it (DESIGN 7): TERM drains, a second TERM or INT ends at once.
@@ -224,6 +254,8 @@ impl Daemon {
         }
         self.runtime.shutdown_timeout(RUNTIME_END);
         self.provisioned.end();
+        // The engine's thread has ended: no record comes any more.
+        self.records.end();
         // The engine's thread and the metrics have let go of it.
         if let Some(relay) = Arc::into_inner(self.relay) {
             relay.stop();
@@ -282,6 +314,23 @@ fn relay(
         }
     });
     Relay::start(relay_settings(settings, snapshot), events).map(Arc::new).map_err(StartFailure::Relay)
+}
+
+/// The thread that writes call records. Where they must not be lost, it tells the engine when there is no room for more.
+fn records(settings: &Settings, snapshot: &Snapshot, inbox: &Arc<Inbox>) -> Result<Started, StartFailure> {
+    let (CdrSettings { writer, at_start }, inbox) = (settings.cdr.clone(), inbox.clone());
+    let room: RoomSink = Box::new(move |room| {
+        let new_calls = match room {
+            Room::Free => NewCalls::Taken,
+            Room::Full => NewCalls::Refused,
+        };
+        inbox.put(Input::Command(CommandId(0), Command::NewCalls(new_calls)));
+    });
+    let records = Records::new(snapshot.limits.record_octets, writer.when_full, room);
+    let surroundings = Surroundings { origin: Origin { node: settings.node.name.clone(), since: wall() }, clock: wall };
+    let folder = writer.folder.clone();
+    cdr::writer::start(writer, at_start, Arc::new(records), surroundings)
+        .map_err(|error| StartFailure::Records(folder, error))
 }
 
 fn waiting_of(inbox: &Arc<Inbox>) -> Box<dyn Fn() -> (usize, usize) + Send + Sync> {

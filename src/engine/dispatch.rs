@@ -20,7 +20,7 @@ use crate::sip::{Method, Request, Response, ResponseHead, SipMessage, Status};
 use crate::transaction::TimerValues;
 
 use super::Engine;
-use super::io::{Dropped, Event, Outbox, Output};
+use super::io::{Dropped, Event, NewCalls, Outbox, Output};
 use super::transactions::{Matched, User, reply_to};
 
 impl Engine {
@@ -47,7 +47,7 @@ impl Engine {
         }
         match &request.method {
             Method::Ack => self.acknowledged(now, request, out),
-            Method::Cancel => self.cancelled(now, &request, flow, out),
+            Method::Cancel => self.cancelled(now, request, flow, out),
             _ if request.to_tag().is_some() => self.inside(now, request, flow, out),
             _ => self.outside(now, request, flow, out),
         }
@@ -87,18 +87,18 @@ impl Engine {
     }
 
     /// RFC 3261 9.2: the CANCEL is answered by itself; the INVITE it names, if it is still open, is given up.
-    fn cancelled(&mut self, now: Now, request: &Request, flow: Flow, out: &mut Outbox) {
-        let Some((invite, user)) = self.transactions.cancelled_by(request) else {
-            if self.identified(request, flow, out).is_some() {
-                self.refuse(now, request, flow, &Refusal::NoDialog, out);
+    fn cancelled(&mut self, now: Now, request: Box<Request>, flow: Flow, out: &mut Outbox) {
+        let Some((invite, user)) = self.transactions.cancelled_by(&request) else {
+            if self.identified(&request, flow, out).is_some() {
+                self.refuse(now, &request, flow, &Refusal::NoDialog, out);
             }
             return;
         };
-        let Some(transaction) = self.open(now, request, flow, User::Nobody, out) else { return };
-        self.answer(now, transaction, request, flow, Status::OK);
+        let Some(transaction) = self.open(now, &request, flow, User::Nobody, out) else { return };
+        self.answer(now, transaction, &request, flow, Status::OK);
         match user {
             User::Call { call, side } => {
-                let input = CallInput::Cancelled { side, transaction: invite };
+                let input = CallInput::Cancelled { side, transaction: invite, cancel: request };
                 self.with_call(now, call, out, |call, work| call.handle(input, work));
             }
             User::Probe(_) | User::Registration(_) | User::Nobody => {}
@@ -238,7 +238,7 @@ impl Engine {
         trunk: &Trunk,
         id: CallId,
     ) -> Result<(screening::Numbers, Asked), Refusal> {
-        if self.draining || self.calls.len() >= self.snapshot.limits.max_calls {
+        if self.draining || self.new_calls == NewCalls::Refused || self.calls.len() >= self.snapshot.limits.max_calls {
             return Err(Refusal::Overload);
         }
         let asked = Asked::read(request, trunk)?;

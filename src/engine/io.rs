@@ -47,6 +47,17 @@ pub enum Command {
     Call(CallId),
     /// Which of these numbers are called or call now. Answer: [`Reply::Numbers`].
     NumbersInUse(BTreeSet<String>),
+    /// Whether new calls may be taken: without room for their records they may not, where that is the policy.
+    NewCalls(NewCalls),
+}
+
+/// What becomes of new calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NewCalls {
+    #[default]
+    Taken,
+    /// 503 with Retry-After; calls go on.
+    Refused,
 }
 
 /// Everything the engine wants done.

@@ -42,7 +42,7 @@ use crate::sip::flow::{PeerIdentity, Resolution};
 
 use admission::Admission;
 use hops::{Hops, Outgoing};
-use io::{Event, Gauges, Input, Outbox, Output};
+use io::{Event, Gauges, Input, NewCalls, Outbox, Output};
 use merging::Merging;
 use ports::Ports;
 use probes::Probes;
@@ -67,6 +67,7 @@ pub struct Engine {
     digest: DigestServer,
     probes: Probes,
     draining: bool,
+    new_calls: NewCalls,
     next_call: u64,
     /// To tag of every answer without a transaction: such an answer makes no dialog.
     overload_tag: String,
@@ -208,6 +209,7 @@ impl Engine {
             hops: Hops::default(),
             probes: Probes::default(),
             draining: false,
+            new_calls: NewCalls::default(),
             next_call: 1,
             effects: Vec::new(),
         };

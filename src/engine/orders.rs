@@ -21,6 +21,10 @@ impl Engine {
                 self.registrations_withdrawn(now, out);
                 Reply::Done
             }
+            Command::NewCalls(new_calls) => {
+                self.new_calls = new_calls;
+                Reply::Done
+            }
             Command::HangUpAll => {
                 let ids: Vec<CallId> = self.calls.keys().copied().collect();
                 ids.into_iter().for_each(|id| self.hang_up(now, id, Cause::Shutdown, out));

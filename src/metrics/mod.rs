@@ -3,6 +3,7 @@
 
 pub mod calls;
 pub mod gauges;
+mod records;
 pub mod registry;
 mod rows;
 pub mod server;

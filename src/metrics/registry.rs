@@ -10,7 +10,9 @@ use prometheus_client::registry::Registry;
 
 use super::calls::{CallCounters, Counts, Grade, Quality, RegistrationState, TargetState};
 use super::gauges::GaugeBoard;
+use super::records;
 use super::rows::{counter, counters, gauge, gauges};
+use crate::cdr::Records;
 use crate::net::Counters;
 use crate::net::counters::{Direction, Tally};
 use crate::relay::{Relay, RelayCounters};
@@ -21,6 +23,7 @@ pub struct Sources {
     pub gauges: Arc<GaugeBoard>,
     pub calls: Arc<CallCounters>,
     pub relay: Arc<Relay>,
+    pub records: Arc<Records>,
     /// Inputs waiting for the engine: of calls, and new ones.
     pub waiting: Box<dyn Fn() -> (usize, usize) + Send + Sync>,
 }
@@ -49,6 +52,7 @@ impl Collector for Sources {
         labelled(&mut encoder, "far_end_silences", silent, "trunk", self.calls.silences())?;
         let lost = "Digits dropped because too many waited for a peer's answers to INFO";
         labelled(&mut encoder, "lost_digits", lost, "trunk", self.calls.lost_digits())?;
+        records::rows(&mut encoder, &self.records)?;
         media(&mut encoder, &self.relay.counters())
     }
 }

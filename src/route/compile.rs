@@ -167,6 +167,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener, rules:
         presence: Arc::new(Presence::new(listener, trunk)),
         targets: targets.into_iter().map(|target| with_port(target, trunk.behaviour.port)).collect(),
         tls,
+        policy: trunk.behaviour.presentation.id(&trunk.profile),
         presentation: Arc::clone(&trunk.behaviour.presentation),
         media: Arc::new(media(&trunk.behaviour.media, &sources)),
         reach: reach(trunk, &sources, listener, rules),

@@ -1,5 +1,7 @@
 //! How one trunk writes and reads who calls whom: numbers, identity, diversions and headers together.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::caller::{CallerReading, CallerShowing};
@@ -98,6 +100,14 @@ impl Default for Presentation {
 }
 
 impl Presentation {
+    /// `PROFILE/FINGERPRINT`: the same rules have the same fingerprint in every process of one version.
+    pub fn id(&self, profile: &str) -> Arc<str> {
+        // FNV-1a, 32 bits: short enough to be read out, and no secret.
+        let fold = |hash: u32, octet: u8| (hash ^ u32::from(octet)).wrapping_mul(0x0100_0193);
+        let fingerprint = format!("{self:?}").bytes().fold(0x811c_9dc5, fold);
+        format!("{profile}/{fingerprint:08x}").into()
+    }
+
     /// The party of a user part as calls keep it: E.164, or whatever else it is.
     pub fn party(user: Option<&Bytes>) -> Party {
         let text = user.and_then(|user| std::str::from_utf8(user).ok()).unwrap_or_default();

@@ -158,6 +158,8 @@ pub struct Trunk {
     pub media: Arc<MediaSettings>,
     /// Numbers, identity, diversions and headers of this peer.
     pub presentation: Arc<Presentation>,
+    /// Which rules those are: the profile, and a fingerprint that changes when they do. For records.
+    pub policy: Arc<str>,
     pub timers: SipTimers,
     pub options: ProbeSettings,
     pub provisional: ProvisionalSettings,

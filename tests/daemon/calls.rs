@@ -29,7 +29,7 @@ pub fn set_up(caller: &mut Peer, callee: impl FnOnce() -> Peer, media: [SocketAd
     (Up { dialog, offered, accepted }, callee)
 }
 
-fn hang_up(caller: &mut Peer, callee: &mut Peer, up: &mut Up) {
+pub fn hang_up(caller: &mut Peer, callee: &mut Peer, up: &mut Up) {
     caller.send(up.dialog.request("BYE"));
     caller.expect("SIP/2.0 200");
     let bye = callee.expect("BYE ");

@@ -82,6 +82,11 @@ impl Ground {
         self.address(3)
     }
 
+    /// `node.state_dir`.
+    pub fn state(&self) -> PathBuf {
+        self.directory.path().join("state")
+    }
+
     pub fn config(&self) -> PathBuf {
         self.directory.path().join("trunkline.toml")
     }
@@ -151,10 +156,24 @@ impl Ground {
 
     /// Runs it until it says that it serves.
     pub fn start(&self) -> Running {
+        self.start_by(self.command())
+    }
+
+    /// The same under a shell's limit of the size of its files, in blocks of 1024 octets; beyond it, writes fail as on a
+    /// full disk.
+    pub fn start_with_file_limit(&self, blocks: u32) -> Running {
+        let mut command = Command::new("bash");
+        let script = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" run --config \"$1\"");
+        command.arg("-c").arg(script).arg(env!("CARGO_BIN_EXE_trunkline")).arg(self.config());
+        self.start_by(command)
+    }
+
+    fn start_by(&self, mut command: Command) -> Running {
         let path = self.directory.path().join("notify");
+        let _ = fs::remove_file(&path);
         let notify = UnixDatagram::bind(&path).unwrap();
         notify.set_read_timeout(Some(PATIENCE)).unwrap();
-        let child = self.command().env("NOTIFY_SOCKET", &path).stderr(Stdio::null()).spawn().unwrap();
+        let child = command.env("NOTIFY_SOCKET", &path).stderr(Stdio::null()).spawn().unwrap();
         let running = Running { child, notify };
         running.told("READY=1");
         running
@@ -243,6 +262,13 @@ impl Running {
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Lifts the limit of [`Ground::start_with_file_limit`].
+    pub fn lift_file_limit(&self) {
+        let pid = rustix::process::Pid::from_raw(self.child.id().cast_signed());
+        let limit = rustix::process::Rlimit { current: None, maximum: None };
+        rustix::process::prlimit(pid, rustix::process::Resource::Fsize, limit).unwrap();
     }
 
     pub fn is_alive(&mut self) -> bool {

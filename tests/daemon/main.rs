@@ -10,6 +10,7 @@ mod judge;
 mod media;
 mod peer;
 mod probes;
+mod records;
 mod starts;
 mod text;
 mod variants;

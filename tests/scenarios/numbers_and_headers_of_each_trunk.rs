@@ -191,3 +191,30 @@ fn a_trunk_may_want_a_diversion_on_every_call() {
     );
     done(world, &told);
 }
+
+/// Issue 7 behaviour 2: the record has both numbers as they came, as they are kept and as they went out, the rules they
+/// were written by, and what the called side said.
+#[test]
+fn the_record_has_numbers_as_they_came_and_as_they_went_out() {
+    let mut world = world(&[
+        (PLATFORM, &|own| own.numbers = german(IncomingForm::International, OutgoingForm::E164)),
+        (CARRIER, &|own| own.numbers = german(IncomingForm::National, OutgoingForm::National)),
+    ]);
+    let written = number_of(CarrierA).replacen("+49", "0049", 1);
+    world.send(Platform, invite(Platform, &written, &sdp(Platform, "sendrecv")));
+    let offered = world.expect(CarrierA, "INVITE");
+    let refused = offered.respond(486, CarrierA, "");
+    world.send(CarrierA, with_header(&refused, "Reason: Q.850;cause=17;text=\"7d3a;Busy\""));
+    world.expect(CarrierA, "ACK");
+    world.refusal(Platform);
+    let record = world.finish().remove(0);
+    assert_eq!(record.called, number_of(CarrierA));
+    assert_eq!(record.received.expect("it came otherwise").called, written);
+    let sent = record.sent.expect("an INVITE went out");
+    let national = number_of(CarrierA).replacen("+49", "0", 1);
+    assert_eq!(std::str::from_utf8(&sent.called), Ok(national.as_str()));
+    assert!(std::str::from_utf8(&sent.from).unwrap().contains("<sip:03099887766@"));
+    assert_ne!(sent.policy, record.caller_policy);
+    assert_eq!(record.said.len(), 1);
+    assert_eq!(record.said[0].reason, "Q.850;cause=17;text=\"7d3a;Busy\"");
+}

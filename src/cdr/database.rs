@@ -1,0 +1,219 @@
+//! SQLite beside the spool (`cdr.sqlite`). A thread reads what the spool has gained and inserts it; how far it has come is
+//! a row of the same transaction. A record is known by its identifier, so that one that is read twice stands there once.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use serde_json::Value;
+
+use super::queue::Records;
+use super::spool;
+
+/// How often the spool is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// Octets of the spool brought over in one transaction.
+const SHARE: u64 = 1024 * 1024;
+/// How long a reader of ours may keep the file.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The schema. Columns are what one asks by; the whole line stands beside them.
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS calls (
+    id TEXT PRIMARY KEY, seq INTEGER NOT NULL, node TEXT NOT NULL, started_ms INTEGER NOT NULL,
+    ended_ms INTEGER NOT NULL, duration_ms INTEGER NOT NULL, from_trunk TEXT NOT NULL, to_trunk TEXT,
+    calling TEXT NOT NULL, called TEXT NOT NULL, cause TEXT NOT NULL, status INTEGER NOT NULL, line TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS calls_started ON calls (started_ms);
+CREATE INDEX IF NOT EXISTS calls_calling ON calls (calling, started_ms);
+CREATE INDEX IF NOT EXISTS calls_called ON calls (called, started_ms);
+CREATE TABLE IF NOT EXISTS legs (
+    id TEXT NOT NULL, side TEXT NOT NULL, trunk TEXT NOT NULL, call_id TEXT NOT NULL, mos INTEGER, line TEXT NOT NULL,
+    PRIMARY KEY (id, side)
+) STRICT;
+CREATE INDEX IF NOT EXISTS legs_call_id ON legs (call_id);
+CREATE TABLE IF NOT EXISTS place (one INTEGER PRIMARY KEY CHECK (one = 1), file INTEGER NOT NULL, offset INTEGER NOT NULL) STRICT;
+";
+
+/// What the thread needs.
+pub struct Database {
+    pub file: PathBuf,
+    /// The spool's.
+    pub folder: PathBuf,
+    pub records: Arc<Records>,
+}
+
+/// How far the spool has been read: file by the number in its name, and octets of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Place {
+    file: u64,
+    offset: u64,
+}
+
+/// Why rows could not be brought over; tried again later.
+#[derive(Debug)]
+enum Fault {
+    Sql(rusqlite::Error),
+    Io(io::Error),
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Fault::Sql(error) => write!(f, "{error}"),
+            Fault::Io(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Fault {
+        Fault::Sql(error)
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Fault {
+        Fault::Io(error)
+    }
+}
+
+/// Whether more waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    More,
+    Done,
+}
+
+impl Database {
+    /// Brings over what the spool has, and what comes, until the process ends.
+    pub fn run(self) {
+        let mut connection = None;
+        let mut complained = false;
+        loop {
+            let ending = self.records.is_ended() && self.records.waiting().0 == 0;
+            let outcome = self.step(&mut connection);
+            match &outcome {
+                Ok(_) => complained = false,
+                Err(fault) => {
+                    connection = None;
+                    if !std::mem::replace(&mut complained, true) {
+                        let file = self.file.display();
+                        tracing::warn!(%file, %fault, "call records wait for their database; none is lost, the spool has them");
+                    }
+                }
+            }
+            match outcome {
+                Ok(Progress::More) => {}
+                // What is left is brought over by the next process.
+                Ok(Progress::Done) | Err(_) if ending => return,
+                Ok(Progress::Done) | Err(_) => self.records.pause(LOOK),
+            }
+        }
+    }
+
+    fn step(&self, held: &mut Option<Connection>) -> Result<Progress, Fault> {
+        let mut connection = match held.take() {
+            Some(connection) => connection,
+            None => opened(&self.file)?,
+        };
+        let (rows, place, progress) = follow(&mut connection, &self.folder)?;
+        let counters = self.records.counters();
+        counters.stored.fetch_add(rows, Ordering::Relaxed);
+        counters.taken.store(place.file, Ordering::Relaxed);
+        *held = Some(connection);
+        Ok(progress)
+    }
+}
+
+fn opened(file: &Path) -> Result<Connection, Fault> {
+    let connection = Connection::open(file)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.execute_batch(TABLES)?;
+    Ok(connection)
+}
+
+/// One share of the spool: rows brought over, how far the spool has been read, and whether there is more.
+fn follow(connection: &mut Connection, folder: &Path) -> Result<(u64, Place, Progress), Fault> {
+    let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let place = change
+        .query_row("SELECT file, offset FROM place", [], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))
+        .optional()?;
+    let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
+    let place =
+        place.map_or(Place::default(), |(file, offset)| Place { file: unsigned(file), offset: unsigned(offset) });
+    let Some((share, next)) = share(folder, place)? else { return Ok((0, place, Progress::Done)) };
+    let mut rows = 0;
+    for line in share.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()) {
+        rows += insert(&change, line)?;
+    }
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    change.execute(
+        "INSERT INTO place (one, file, offset) VALUES (1, ?1, ?2)
+         ON CONFLICT (one) DO UPDATE SET file = excluded.file, offset = excluded.offset",
+        params![signed(next.file), signed(next.offset)],
+    )?;
+    change.commit()?;
+    Ok((rows, next, Progress::More))
+}
+
+/// Whole lines from `place` on, and the place after them. `None`: nothing new.
+fn share(folder: &Path, place: Place) -> io::Result<Option<(Vec<u8>, Place)>> {
+    for (number, path) in spool::files(folder)?.into_iter().filter(|(number, _)| *number >= place.file) {
+        let mut file = File::open(path)?;
+        // A file that lost its unsynced end is read anew: what stands in the tables already is not inserted twice.
+        let length = file.metadata()?.len();
+        let offset = if number == place.file && place.offset <= length { place.offset } else { 0 };
+        let mut octets = Vec::new();
+        file.seek(SeekFrom::Start(offset))?;
+        file.take(SHARE).read_to_end(&mut octets)?;
+        octets.truncate(octets.iter().rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1));
+        if !octets.is_empty() {
+            let offset = offset.saturating_add(u64::try_from(octets.len()).unwrap_or(u64::MAX));
+            return Ok(Some((octets, Place { file: number, offset })));
+        }
+    }
+    Ok(None)
+}
+
+/// One line. What is none of ours is passed over: it will not become readable by waiting.
+fn insert(change: &Connection, line: &[u8]) -> Result<u64, Fault> {
+    let Ok(value) = serde_json::from_slice::<Value>(line) else { return Ok(0) };
+    let (text, whole) =
+        (|key: &str| value.get(key).and_then(Value::as_str), |key: &str| value.get(key).and_then(Value::as_i64));
+    let line = String::from_utf8_lossy(line);
+    let rows = match text("type") {
+        Some("call") => change
+            .prepare_cached(
+                "INSERT OR IGNORE INTO calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            )?
+            .execute(params![
+                text("id"),
+                whole("seq"),
+                text("node"),
+                whole("started_ms"),
+                whole("ended_ms"),
+                whole("duration_ms"),
+                text("from"),
+                text("to"),
+                text("calling"),
+                text("called"),
+                text("cause"),
+                whole("status"),
+                line
+            ])?,
+        Some("leg") => {
+            let mos = value.pointer("/media/mos").and_then(Value::as_i64);
+            let leg = params![text("id"), text("side"), text("trunk"), text("call_id"), mos, line];
+            change.prepare_cached("INSERT OR IGNORE INTO legs VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(leg)?
+        }
+        Some(_) | None => 0,
+    };
+    Ok(u64::try_from(rows).unwrap_or(0))
+}

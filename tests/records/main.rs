@@ -1,0 +1,129 @@
+//! The spool of call records: what is found after a crash, rotation, and one owner. Through the daemon:
+//! `tests/daemon/records.rs`.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use tempfile::TempDir;
+use trunkline::base::WallTime;
+use trunkline::cdr::Rotation;
+use trunkline::cdr::spool::{Spool, files};
+
+const NEVER: Rotation = Rotation { octets: u64::MAX, age_ms: u64::MAX, keep: 0 };
+/// Nobody else reads the spool.
+const ALL: u64 = u64::MAX;
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn open(folder: &Path, rotation: Rotation) -> Spool {
+    Spool::open(folder, rotation, WallTime(0)).unwrap()
+}
+
+/// A record of one leg.
+fn record(seq: u64) -> String {
+    format!("{{\"type\":\"leg\",\"seq\":{seq}}}\n{{\"type\":\"call\",\"seq\":{seq}}}\n")
+}
+
+fn put(spool: &mut Spool) {
+    let seq = spool.next();
+    spool.append(record(seq).as_bytes(), 1).unwrap();
+    spool.sync().unwrap();
+}
+
+fn names(folder: &Path) -> Vec<u64> {
+    files(folder).unwrap().into_iter().map(|(number, _)| number).collect()
+}
+
+fn text(folder: &Path) -> String {
+    files(folder).unwrap().iter().map(|(_, path)| fs::read_to_string(path).unwrap()).collect()
+}
+
+#[test]
+fn whatever_a_crash_cuts_off_the_spool_goes_on_after_the_last_whole_record() {
+    let whole = record(1) + &record(2);
+    let all = whole.clone() + &record(3);
+    for cut in whole.len()..all.len() {
+        let folder = folder();
+        fs::write(folder.path().join("calls-000000000001.jsonl"), &all.as_bytes()[..cut]).unwrap();
+        let mut spool = open(folder.path(), NEVER);
+        assert_eq!((spool.next(), text(folder.path())), (3, whole.clone()), "cut at {cut}");
+        put(&mut spool);
+        assert_eq!(text(folder.path()), all);
+    }
+}
+
+#[test]
+fn octets_that_a_power_loss_left_unwritten_are_cut_off() {
+    let folder = folder();
+    let file = folder.path().join("calls-000000000001.jsonl");
+    let mut octets = record(1).into_bytes();
+    octets.extend([0u8; 300_000]);
+    octets.push(b'\n');
+    fs::write(&file, octets).unwrap();
+    assert_eq!(open(folder.path(), NEVER).next(), 2);
+    assert_eq!(text(folder.path()), record(1));
+}
+
+#[test]
+fn a_file_without_any_whole_record_begins_again_with_the_number_in_its_name() {
+    let folder = folder();
+    fs::write(folder.path().join("calls-000000000017.jsonl"), "{\"type\":\"leg\",\"seq\":17}\n{\"ty").unwrap();
+    assert_eq!(open(folder.path(), NEVER).next(), 17);
+    assert_eq!(text(folder.path()), "");
+}
+
+#[test]
+fn what_is_taken_back_is_written_anew_under_the_same_numbers() {
+    let folder = folder();
+    let mut spool = open(folder.path(), NEVER);
+    put(&mut spool);
+    spool.append((record(2) + &record(3)).as_bytes(), 2).unwrap();
+    spool.take_back();
+    assert_eq!((spool.next(), text(folder.path())), (2, record(1)));
+    put(&mut spool);
+    assert_eq!(text(folder.path()), record(1) + &record(2));
+}
+
+#[test]
+fn a_spool_has_one_owner() {
+    let folder = folder();
+    let first = open(folder.path(), NEVER);
+    assert_eq!(Spool::open(folder.path(), NEVER, WallTime(0)).unwrap_err().kind(), ErrorKind::AddrInUse);
+    drop(first);
+    open(folder.path(), NEVER);
+}
+
+#[test]
+fn a_file_that_is_large_or_old_gives_way_to_a_new_one_named_after_its_first_record() {
+    let folder = folder();
+    let mut spool = open(folder.path(), Rotation { octets: 60, age_ms: 1000, keep: 0 });
+    for _ in 0..3 {
+        put(&mut spool);
+        spool.rotate_if_due(WallTime(0), ALL).unwrap();
+    }
+    assert_eq!(names(folder.path()), [1, 3]);
+    spool.rotate_if_due(WallTime(999), ALL).unwrap();
+    assert_eq!(names(folder.path()), [1, 3]);
+    spool.rotate_if_due(WallTime(1000), ALL).unwrap();
+    assert_eq!(names(folder.path()), [1, 3, 4]);
+    drop(spool);
+    assert_eq!(open(folder.path(), NEVER).next(), 4);
+    assert_eq!(text(folder.path()), record(1) + &record(2) + &record(3));
+}
+
+#[test]
+fn only_so_many_closed_files_are_kept_and_none_goes_that_somebody_still_reads() {
+    let folder = folder();
+    let mut spool = open(folder.path(), Rotation { octets: 1, age_ms: u64::MAX, keep: 2 });
+    let mut fill = |taken| {
+        put(&mut spool);
+        spool.rotate_if_due(WallTime(0), taken).unwrap();
+    };
+    (0..5).for_each(|_| fill(2));
+    assert_eq!(names(folder.path()), [2, 3, 4, 5, 6]);
+    fill(ALL);
+    assert_eq!(names(folder.path()), [5, 6, 7]);
+}
