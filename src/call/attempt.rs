@@ -169,6 +169,13 @@ pub(super) enum Heard {
     Description(Bytes),
 }
 
+/// Whether the called side has said anything but 100.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Word {
+    Unsaid,
+    Said,
+}
+
 /// Whether requests in the early dialogs of an attempt are its call's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EarlyRequests {
@@ -194,6 +201,7 @@ pub(super) struct Inviting {
     /// Other addresses of the same target.
     pub addresses: VecDeque<SocketAddr>,
     pub early_requests: EarlyRequests,
+    pub word: Word,
     /// Early dialogs by To tag (MD-110).
     pub forks: BTreeMap<Bytes, Fork>,
     /// To tags of those that have described themselves, the latest last: whose media the caller hears.
@@ -210,6 +218,7 @@ impl Inviting {
 
     /// A provisional response other than 100: its early dialog is kept, and a reliable one is acknowledged.
     pub fn hear(&mut self, response: &Response, flow: Flow, work: &mut Work<'_>) -> Heard {
+        self.word = Word::Said;
         let Some(tag) = response.to_tag().map(Bytes::copy_from_slice) else { return Heard::Word };
         self.keep_fork(&tag, response, flow, work);
         let Some(fork) = self.forks.get_mut(&tag) else { return Heard::Word };

@@ -95,6 +95,10 @@ pub enum CallInput {
         branch: Branch,
         cause: Cause,
     },
+    /// The connection of an INVITE of ours is gone, which was answered provisionally on it.
+    WayLost {
+        branch: Branch,
+    },
     Resolved(Resolution),
     /// The relay has closed an endpoint of it.
     MediaClosed {

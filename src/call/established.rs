@@ -81,9 +81,11 @@ impl Established {
             CallInput::HangUp(cause) => self.hang_up(common, cause, EndedBy::Node, work),
             CallInput::Digit { endpoint, digit } => self.digit_pressed(common, endpoint, digit, work),
             CallInput::Presence { endpoint, change } => self.presence(common, endpoint, change, work),
-            CallInput::Resolved(_) | CallInput::MediaClosed { .. } | CallInput::Joined(_) | CallInput::Replacing(_) => {
-                State::Established(self)
-            }
+            CallInput::Resolved(_)
+            | CallInput::WayLost { .. }
+            | CallInput::MediaClosed { .. }
+            | CallInput::Joined(_)
+            | CallInput::Replacing(_) => State::Established(self),
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::asked::Asked;
-use super::attempt::{Attempt, Candidate, Inviting};
+use super::attempt::{Attempt, Candidate, Inviting, Word};
 use super::call::{CallInput, CallTimer, Common, State};
 use super::cause::{Cause, Retry};
 use super::compose;
@@ -102,6 +102,7 @@ impl Hunting {
         match input {
             CallInput::Response { branch, response, flow, .. } => self.response(common, &branch, &response, flow, work),
             CallInput::Failed { branch, cause, .. } => self.failed(common, &branch, cause, work),
+            CallInput::WayLost { branch } => self.way_lost(common, &branch, work),
             CallInput::Resolved(resolution) => self.resolved(common, resolution, work),
             CallInput::Cancelled { transaction, cancel, .. } if transaction == self.invite.transaction => {
                 common.ledger.heard(Side::Caller, &cancel.message);
@@ -336,6 +337,33 @@ impl Hunting {
         }
     }
 
+    /// The connection of our INVITE is gone. Whoever had said nothing but 100 is not waited for; whoever rings answers on
+    /// another connection (RFC 3261 18.2.2).
+    fn way_lost(mut self, common: &mut Common, branch: &Branch, work: &mut Work<'_>) -> State {
+        match std::mem::replace(&mut self.attempt, Attempt::None) {
+            Attempt::Inviting(inviting) if inviting.invite.branch == *branch && inviting.word == Word::Unsaid => {
+                self.given_up(common, *inviting, Cause::Unreachable, work)
+            }
+            attempt => {
+                self.attempt = attempt;
+                State::Hunting(Box::new(self))
+            }
+        }
+    }
+
+    /// The path failed while the INVITE may still be answered: it is taken back, and the next address is tried.
+    fn given_up(self, common: &mut Common, mut inviting: Inviting, cause: Cause, work: &mut Work<'_>) -> State {
+        let addresses = std::mem::take(&mut inviting.addresses);
+        let candidate = inviting.candidate.clone();
+        work.supply.failed(work.now.instant, inviting.way());
+        inviting.abandon(common, cause, work);
+        if addresses.is_empty() {
+            self.attempt_failed(common, &candidate.trunk, cause, work)
+        } else {
+            self.invite(common, candidate, addresses, work)
+        }
+    }
+
     pub(super) fn attempt_failed(
         mut self,
         common: &mut Common,
@@ -365,16 +393,7 @@ impl Hunting {
         let attempt = std::mem::replace(&mut self.attempt, Attempt::None);
         match (timer, attempt) {
             (CallTimer::NoResponse, Attempt::Inviting(inviting)) => {
-                let mut inviting = *inviting;
-                let addresses = std::mem::take(&mut inviting.addresses);
-                let candidate = inviting.candidate.clone();
-                work.supply.failed(work.now.instant, inviting.way());
-                inviting.abandon(common, Cause::PeerSilent, work);
-                if addresses.is_empty() {
-                    self.attempt_failed(common, &candidate.trunk, Cause::PeerSilent, work)
-                } else {
-                    self.invite(common, candidate, addresses, work)
-                }
+                self.given_up(common, *inviting, Cause::PeerSilent, work)
             }
             (CallTimer::NoResponse, Attempt::Resolving { candidate, .. }) => {
                 self.attempt_failed(common, &candidate.trunk, Cause::NameNotResolved, work)

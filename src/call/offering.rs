@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::asked::Told;
-use super::attempt::{Attempt, Candidate, EarlyRequests, Inviting};
+use super::attempt::{Attempt, Candidate, EarlyRequests, Inviting, Word};
 use super::call::{CallTimer, Common, State, leg_media};
 use super::cause::Cause;
 use super::compose::NewRequest;
@@ -134,6 +134,7 @@ impl Hunting {
             address,
             addresses,
             early_requests: EarlyRequests::Taken,
+            word: Word::Unsaid,
             forks: BTreeMap::new(),
             described: Vec::new(),
             unmoved: None,

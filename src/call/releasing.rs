@@ -104,6 +104,7 @@ impl Releasing {
                 work.out.push(Effect::Respond { transaction, status: Status::DECLINE, bytes });
             }
             CallInput::Joined(Err(_))
+            | CallInput::WayLost { .. }
             | CallInput::Presence { .. }
             | CallInput::Digit { .. }
             | CallInput::Cancelled { .. }

@@ -487,7 +487,11 @@ impl Engine {
                 let input = registration::Input::Failed { branch, why: path_failure(cause) };
                 self.registration(now, id, Some(input), out);
             }
+            News::WayLost { user: User::Call { call, .. }, branch } => {
+                self.with_call(now, call, out, |call, work| call.handle(CallInput::WayLost { branch }, work));
+            }
             News::Response { user: User::Nobody, .. }
+            | News::WayLost { user: User::Probe(_) | User::Registration(_) | User::Nobody, .. }
             | News::Forked { user: User::Probe(_) | User::Registration(_) | User::Nobody, .. }
             | News::Failed { user: User::Nobody, .. } => {}
             News::Gone { transaction } => self.merging.remove(transaction),

@@ -84,6 +84,8 @@ pub enum News {
     Forked { user: User, invite: Box<OutgoingInvite>, response: Box<Response>, flow: Flow },
     /// A request of the user's will not be answered.
     Failed { user: User, branch: Branch, cause: Cause },
+    /// The connection that an INVITE of the user's went over, and was answered provisionally on, is gone.
+    WayLost { user: User, branch: Branch },
     /// The transaction is gone.
     Gone { transaction: TransactionId },
 }
@@ -402,7 +404,7 @@ impl Transactions {
 
     // ---- both
 
-    /// A message of this transaction did not leave.
+    /// A message of this transaction did not leave, or the connection that it left on is gone.
     pub fn transmit_failed(&mut self, now: Instant, id: TransmitId, failure: TransmitFailure) {
         let Some(id) = id.0.checked_sub(1).map(TransactionId) else { return };
         let Some(entry) = self.table.by_id_mut(id) else { return };
@@ -410,6 +412,9 @@ impl Transactions {
             && let Some(fallback) = entry.fallback.take()
         {
             return self.begin_again(now, id, *fallback);
+        }
+        if let (true, Some(branch)) = (entry.machine.was_taken(), &entry.branch) {
+            self.news.push_back(News::WayLost { user: entry.user, branch: branch.clone() });
         }
         let (mut client, mut server) = (mem::take(&mut self.client), mem::take(&mut self.server));
         match &mut entry.machine {
@@ -465,6 +470,16 @@ impl Transactions {
 }
 
 impl Machine {
+    /// True for an INVITE that opens a leg and has had a provisional answer only.
+    const fn was_taken(&self) -> bool {
+        match self {
+            Machine::ClientInvite { machine, opens: Some(_), .. } => {
+                matches!(machine.state(), ClientInviteState::Proceeding(_))
+            }
+            Machine::ClientInvite { .. } | Machine::Client(_) | Machine::ServerInvite(_) | Machine::Server(_) => false,
+        }
+    }
+
     /// True for a request of ours of which nobody has shown any sign.
     const fn is_unheard(&self) -> bool {
         match self {

@@ -141,6 +141,7 @@ impl Leaver {
             }
             CallInput::MediaClosed { endpoint, .. } => self.leg.media.endpoint() == *endpoint,
             CallInput::Cancelled { .. }
+            | CallInput::WayLost { .. }
             | CallInput::Resolved(_)
             | CallInput::Digit { .. }
             | CallInput::Presence { .. }
@@ -164,6 +165,7 @@ impl Leaver {
             }
             CallInput::MediaClosed { counts, .. } => self.leg.media.closed(&counts),
             CallInput::Cancelled { .. }
+            | CallInput::WayLost { .. }
             | CallInput::Resolved(_)
             | CallInput::Digit { .. }
             | CallInput::Presence { .. }

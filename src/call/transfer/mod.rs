@@ -158,6 +158,9 @@ impl Established {
             CallInput::Failed { branch, cause, .. } if self.seeks(&branch) => {
                 self.sought(common, work, |seeking, common, work| seeking.failed(common, cause, work))
             }
+            CallInput::WayLost { branch } if self.seeks(&branch) => {
+                self.sought(common, work, |seeking, common, work| seeking.way_lost(common, work))
+            }
             CallInput::Resolved(resolution) => {
                 self.sought(common, work, |seeking, common, work| seeking.resolved(common, resolution, work))
             }
@@ -189,6 +192,7 @@ impl Established {
             }
             input @ (CallInput::Response { .. }
             | CallInput::Failed { .. }
+            | CallInput::WayLost { .. }
             | CallInput::Cancelled { .. }
             | CallInput::Ack { .. }
             | CallInput::Digit { .. }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::base::ids::WorkerId;
 use crate::call::asked::{Asked, Told};
-use crate::call::attempt::{Attempt, Candidate, EarlyRequests, Heard, Inviting, Settled};
+use crate::call::attempt::{Attempt, Candidate, EarlyRequests, Heard, Inviting, Settled, Word};
 use crate::call::call::{CallTimer, Common, leg_media};
 use crate::call::cause::{Cause, Retry};
 use crate::call::compose::NewRequest;
@@ -167,6 +167,7 @@ impl Seeking {
                     address,
                     addresses,
                     early_requests,
+                    word: Word::Unsaid,
                     forks,
                     described,
                     unmoved,
@@ -348,6 +349,27 @@ impl Seeking {
         }
     }
 
+    /// The connection of our INVITE is gone; see [`Seeking::awaits`]. Whoever rings answers on another one.
+    pub fn way_lost(&mut self, common: &mut Common, work: &mut Work<'_>) -> Progress {
+        match std::mem::replace(&mut self.attempt, Attempt::None) {
+            Attempt::Inviting(inviting) if inviting.word == Word::Unsaid => {
+                self.given_up(common, *inviting, Cause::Unreachable, work)
+            }
+            attempt => {
+                self.attempt = attempt;
+                Progress::Nothing
+            }
+        }
+    }
+
+    /// The path failed while the INVITE may still be answered: it is taken back.
+    fn given_up(&mut self, common: &mut Common, mut inviting: Inviting, cause: Cause, work: &mut Work<'_>) -> Progress {
+        let (addresses, candidate) = (std::mem::take(&mut inviting.addresses), inviting.candidate.clone());
+        work.supply.failed(work.now.instant, inviting.way());
+        inviting.abandon(common, cause, work);
+        self.elsewhere(common, &candidate, addresses, cause, work)
+    }
+
     /// RFC 3263 4.3: the target's other addresses come first.
     fn path_failed(
         &mut self,
@@ -388,16 +410,13 @@ impl Seeking {
             Attempt::Resolving { candidate, .. } => {
                 self.attempt_failed(common, &candidate.trunk, Cause::NameNotResolved, work)
             }
-            Attempt::Inviting(mut inviting) => {
-                let candidate = inviting.candidate.clone();
-                let silent = timer == CallTimer::NoResponse;
-                let cause = if silent { Cause::PeerSilent } else { Cause::NoAnswer };
-                let addresses = if silent { std::mem::take(&mut inviting.addresses) } else { VecDeque::new() };
-                if silent {
-                    work.supply.failed(work.now.instant, inviting.way());
-                }
-                inviting.abandon(common, cause, work);
-                self.elsewhere(common, &candidate, addresses, cause, work)
+            Attempt::Inviting(inviting) if timer == CallTimer::NoResponse => {
+                self.given_up(common, *inviting, Cause::PeerSilent, work)
+            }
+            Attempt::Inviting(inviting) => {
+                let trunk = Arc::clone(&inviting.candidate.trunk);
+                inviting.abandon(common, Cause::NoAnswer, work);
+                self.attempt_failed(common, &trunk, Cause::NoAnswer, work)
             }
         }
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use trunkline::base::entropy::SeededEntropy;
-use trunkline::base::ids::{CommandId, FlowId, ListenerId};
+use trunkline::base::ids::{CommandId, FlowId, ListenerId, TransmitId};
 use trunkline::base::{Instant, Now, WallTime};
 use trunkline::call::{CallEvent, CallRecord, Cause, Checkpoint};
 use trunkline::engine::Engine;
@@ -68,6 +68,8 @@ pub struct World {
     pub asked: Vec<(String, Option<u16>)>,
     /// Addresses that something was sent to.
     pub sent_to: Vec<SocketAddr>,
+    /// Under which number each request of ours left, by its branch.
+    left_as: BTreeMap<String, TransmitId>,
     pub records: Vec<CallRecord>,
     replies: Vec<Reply>,
     pub events: Vec<Event>,
@@ -109,6 +111,7 @@ impl World {
             resolver_is_silent: false,
             asked: Vec::new(),
             sent_to: Vec::new(),
+            left_as: BTreeMap::new(),
             records: Vec::new(),
             replies: Vec::new(),
             events: Vec::new(),
@@ -202,6 +205,12 @@ impl World {
         let names = self.agents[&at].certificate.clone();
         self.watch.flow_opened(new.0);
         self.feed(Input::FlowOpened(new, PeerIdentity { names, trusted_by: 1 }));
+    }
+
+    /// The connection that `request` of ours left on is gone: the shell tells so of each request it wrote on it.
+    pub fn loses(&mut self, request: &Text, failure: TransmitFailure) {
+        let id = self.left_as.get(&request.branch()).copied().expect("we sent that");
+        self.feed(Input::TransmitFailed(id, failure));
     }
 
     /// Start lines of what we sent to `at` so far, in order.
@@ -469,6 +478,7 @@ impl World {
             true => Name::on(flow, &self.agents),
             false => Name::at(flow.remote, &self.agents),
         };
+        self.left_as.entry(Text::new(&transmit.bytes).branch()).or_insert(transmit.id);
         self.sent_to.push(match &transmit.to {
             Destination::Flow(flow) => flow.remote,
             Destination::FlowOr(_, target) | Destination::Target(target) => target.address,
