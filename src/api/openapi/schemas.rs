@@ -21,7 +21,16 @@ fn short(most: u32) -> Value {
     json!({ "type": "string", "maxLength": most })
 }
 
+/// Every object, by name.
 pub(super) fn schemas() -> Value {
+    let mut all = provisioned();
+    if let (Value::Object(all), Value::Object(running)) = (&mut all, running()) {
+        all.extend(running);
+    }
+    all
+}
+
+fn provisioned() -> Value {
     let services: Map<String, Value> = Service::all()
         .map(|service| (service.name().to_owned(), object(json!({ "enabled": { "type": "boolean" } }))))
         .collect();
@@ -73,20 +82,6 @@ pub(super) fn schemas() -> Value {
             "calling": e164(), "called": e164(), "diverting": e164(),
             "service": { "type": "string", "enum": Service::all().map(Service::name).collect::<Vec<_>>() },
         } },
-        "Call": { "type": "object", "required": ["id", "state", "from", "calling", "called", "started"], "additionalProperties": false, "properties": {
-            "id": { "type": "string" }, "state": { "type": "string", "enum": ["hunting", "answered", "ending"] },
-            "from": { "type": "string" }, "to": { "type": "string" }, "route": { "type": "string" },
-            "calling": { "type": "string" }, "called": { "type": "string" }, "account": { "type": "string" },
-            "callerCallId": { "type": "string" }, "calleeCallId": { "type": "string" },
-            "started": time(), "rang": time(), "answered": time(), "duration": { "type": "integer" },
-        } },
-        "Client": { "type": "object", "required": ["roles"], "additionalProperties": false, "properties": {
-            "name": client_name(), "roles": roles(),
-            "accounts": { "type": "array", "items": account_name(), "minItems": 1, "maxItems": 1000, "uniqueItems": true },
-            "expires": time(), "lastUsed": { "type": "string", "format": "date-time", "readOnly": true },
-            "token": { "type": "string", "readOnly": true }, "etag": etag,
-        } },
-        "Role": { "type": "object", "required": ["name", "description"] },
         "Error": { "type": "object", "required": ["error"], "properties": { "error": {
             "type": "object", "required": ["code", "message", "requestId", "details"],
             "properties": { "code": { "type": "string" }, "message": { "type": "string" }, "target": { "type": "string" }, "requestId": { "type": "string" }, "details": { "type": "array" } },
@@ -105,4 +100,24 @@ pub(super) fn client_name() -> Value {
 fn roles() -> Value {
     let names: Vec<Value> = Role::ALL.iter().map(|(role, _)| json!(role)).collect();
     json!({ "type": "array", "items": { "type": "string", "enum": names }, "minItems": 1, "uniqueItems": true })
+}
+
+fn running() -> Value {
+    let etag = json!({ "type": "string", "readOnly": true });
+    json!({
+        "Call": { "type": "object", "required": ["id", "state", "from", "calling", "called", "started"], "additionalProperties": false, "properties": {
+            "id": { "type": "string" }, "state": { "type": "string", "enum": ["hunting", "answered", "ending"] },
+            "from": { "type": "string" }, "to": { "type": "string" }, "route": { "type": "string" },
+            "calling": { "type": "string" }, "called": { "type": "string" }, "account": { "type": "string" },
+            "callerCallId": { "type": "string" }, "calleeCallId": { "type": "string" },
+            "started": time(), "rang": time(), "answered": time(), "duration": { "type": "integer" },
+        } },
+        "Client": { "type": "object", "required": ["roles"], "additionalProperties": false, "properties": {
+            "name": client_name(), "roles": roles(),
+            "accounts": { "type": "array", "items": account_name(), "minItems": 1, "maxItems": 1000, "uniqueItems": true },
+            "expires": time(), "lastUsed": { "type": "string", "format": "date-time", "readOnly": true },
+            "token": { "type": "string", "readOnly": true }, "etag": etag,
+        } },
+        "Role": { "type": "object", "required": ["name", "description"] },
+    })
 }
