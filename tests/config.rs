@@ -387,7 +387,7 @@ mod missing_things {
         a_missing_key_is_reported_at_its_table: "[trunks.teams]\nprofile = \"generic-tls\"\nlistener = \"platform\"" => "[trunks.teams] #!\nprofile = \"generic-tls\"",
             "trunks.teams", "missing key \"listener\"; write listener = \"carrier\"";
         a_missing_profile_names_the_profiles: "[trunks.north]\nprofile = \"carrier-ip\"" => "[trunks.north] #!",
-            "trunks.north", "missing key \"profile\"; write profile = \"carrier-ip\" or \"generic-tls\"";
+            "trunks.north", "missing key \"profile\"; write profile = \"azure-acs\" or \"carrier-gin\"";
         missing_targets_are_reported: "[trunks.north]\nprofile = \"carrier-ip\"\nlistener = \"carrier\"\ntargets = [\"10.2.0.1:5060\"]" => "[trunks.north] #!\nprofile = \"carrier-ip\"\nlistener = \"carrier\"\nsources = [\"10.2.0.1\"]",
             "trunks.north", "missing key \"targets\"; write targets = [\"198.51.100.7:5060\"]";
         empty_targets_are_refused: "targets = [\"sip.example.com\"]" => "targets = [] #!",

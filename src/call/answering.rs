@@ -139,8 +139,8 @@ impl Hunting {
             None => (Cause::BadAnswer.status(), None),
         };
         callee.end(Cause::BadAnswer, work);
-        let tag = &common.caller.dialog.local_tag;
-        let bytes = compose::refusal_with(status, Cause::BadAnswer, &self.invite.head, tag, warning);
+        let ours = (&*common.caller.dialog.local_tag, &common.caller.own);
+        let bytes = compose::refusal_with(status, Cause::BadAnswer, &self.invite.head, ours, warning);
         work.out.push(Effect::Respond { transaction: self.invite.transaction, status, bytes });
         common.caller.is_over_now();
         Releasing::begin(common, Some(callee), Cause::BadAnswer, EndedBy::Callee, work)

@@ -24,6 +24,7 @@ use crate::base::limits::EARLY_DIALOGS;
 use crate::dialog::Dialog;
 use crate::route::health::Way;
 use crate::route::number::Field;
+use crate::route::presence::UriForm;
 use crate::route::snapshot::{RoutePlan, Snapshot};
 use crate::route::trunk::{TargetSpec, Trunk};
 use crate::sip::flow::{Discovery, Flow};
@@ -64,9 +65,25 @@ impl Candidate {
             Some(host) => (host, self.trunk.request_uri_port),
             None => (&*self.target.host, self.target.port),
         };
-        let port = port.filter(|&port| port != self.trunk.transport.default_port());
         let host = Host::parse(host).unwrap_or(Host::Name(Bytes::copy_from_slice(host.as_bytes())));
+        if field == Field::Called && self.trunk.presence.request_uri == UriForm::Full {
+            return self.full_uri(user, host, port);
+        }
+        let port = port.filter(|&port| port != self.trunk.transport.default_port());
         self.trunk.presentation.uri(field, user, &SipUri::new(None, host, port))
+    }
+
+    /// With port and transport (MD-84).
+    fn full_uri(&self, user: Option<&Bytes>, host: Host, port: Option<u16>) -> Uri {
+        let port = port.unwrap_or(self.trunk.transport.default_port());
+        let uri = self.trunk.presentation.uri(Field::Called, user, &SipUri::new(None, host, Some(port)));
+        match uri {
+            Uri::Sip(mut sip) => {
+                sip.set_param("transport", Some(self.trunk.transport.uri_token()));
+                Uri::Sip(sip)
+            }
+            other => other,
+        }
     }
 
     /// The targets of every trunk of the plan, in the order they are tried: those that failed lately come last.

@@ -196,8 +196,8 @@ impl Call {
     pub fn refuse(invitation: Invitation, cause: Cause, work: &mut Work<'_>) {
         let ledger = open_ledger(&invitation, work);
         let pending = Pending::with_head(invitation.transaction, &invitation.request, invitation.head);
-        let tag = work.token(10);
-        Refused { pending, tag, ledger, cause, told: Told::Cause }.answer(work);
+        let (tag, own) = (work.token(10), OwnAddress::called(&invitation.trunk, &invitation.request));
+        Refused { pending, tag, own, ledger, cause, told: Told::Cause }.answer(work);
     }
 
     fn take(invitation: Invitation, ledger: Ledger, work: &mut Work<'_>) -> Result<Call, Box<Refused>> {
@@ -216,14 +216,14 @@ impl Call {
             ..
         } = invitation;
         let pending = Pending::with_head(transaction, &request, head);
-        let tag = work.token(10);
+        let (tag, own) = (work.token(10), OwnAddress::called(&trunk, &request));
         let refuse = |cause, told: Told| {
-            Box::new(Refused { pending: pending.clone(), tag: tag.clone(), ledger: ledger.clone(), cause, told })
+            let (pending, tag, own) = (pending.clone(), tag.clone(), own.clone());
+            Box::new(Refused { pending, tag, own, ledger: ledger.clone(), cause, told })
         };
         let Ok(dialog) = Dialog::from_uas(&request, &tag) else {
             return Err(refuse(Cause::Malformed, Told::Cause));
         };
-        let own = OwnAddress::of(&trunk);
         let media = leg_media(&snapshot, &trunk, None, work).map_err(|cause| refuse(cause, Told::Cause))?;
         let body = request.message.body();
         let offer = if body.is_empty() {
@@ -237,7 +237,7 @@ impl Call {
                 }
             }
         };
-        let mut caller = Leg::new(Side::Caller, trunk, own, dialog, media, flow);
+        let mut caller = Leg::new(Side::Caller, trunk, own.clone(), dialog, media, flow);
         caller.taken.hear(&request.message);
         caller.anonymity = asked.anonymity();
         work.out.push(Effect::DialogOpened { key: caller.key(), side: Side::Caller });
@@ -466,6 +466,7 @@ fn open_ledger(invitation: &Invitation, work: &mut Work<'_>) -> Ledger {
 struct Refused {
     pending: Pending,
     tag: bytes::Bytes,
+    own: OwnAddress,
     ledger: Ledger,
     cause: Cause,
     told: Told,
@@ -483,7 +484,7 @@ impl Refused {
             Told::Cause => (self.cause.status(), None),
             Told::Media(refusal) => media_refusal(refusal),
         };
-        let bytes = compose::refusal_with(status, self.cause, &self.pending.head, &self.tag, warning);
+        let bytes = compose::refusal_with(status, self.cause, &self.pending.head, (&self.tag, &self.own), warning);
         work.out.push(Effect::Respond { transaction: self.pending.transaction, status, bytes });
         self.ledger.ended(work.now, self.cause, EndedBy::Node);
         let record = self.ledger.close(Default::default(), Default::default());

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::route::directory::Denied;
 use crate::route::ruling::Stopped;
+use crate::route::trunk::Trunk;
 use crate::sip::Status;
 use crate::sip::flow::{ResolveFailure, TransmitFailure};
 
@@ -145,9 +146,18 @@ impl Cause {
         self.line().q850
     }
 
-    /// Whether the next candidate is tried.
+    /// Whether the next candidate is tried where the peer's trunk says nothing of its codes.
     pub const fn retry(self) -> Retry {
         self.line().retry
+    }
+
+    /// Whether the next candidate is tried after this on `trunk`, whose peer's codes may mean something of their own.
+    pub fn retry_after(self, trunk: &Trunk) -> Retry {
+        match self {
+            Cause::Refused(status) if trunk.failover.leads_on(status) => Retry::NextCandidate,
+            Cause::Refused(_) => Retry::Final,
+            other => other.retry(),
+        }
     }
 
     /// Metric label.

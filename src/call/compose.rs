@@ -49,11 +49,12 @@ impl NewRequest {
         for route in &self.routes {
             writer = writer.header(Name::Route, route);
         }
-        writer
+        let writer = writer
             .header(Name::From, &self.from)
             .header(Name::To, &self.to)
             .header(Name::CallId, &self.call_id)
-            .text(Name::CSeq, format_args!("{} {method}", self.cseq))
+            .text(Name::CSeq, format_args!("{} {method}", self.cseq));
+        own.signed_request(writer)
     }
 
     /// The INVITE that opens a leg.
@@ -145,6 +146,7 @@ pub fn inside(dialog: &Dialog, own: &OwnAddress, branch: &Branch, cseq: u32, wha
         .header(Name::To, &dialog.remote)
         .header(Name::CallId, &dialog.call_id)
         .text(Name::CSeq, format_args!("{cseq} {method}"));
+    let writer = own.signed_request(writer);
     match what {
         Inside::Invite(offer, credentials) => described(changing(proven(writer, credentials), own), Some(offer)),
         Inside::Update(offer, credentials) => described(changing(proven(writer, credentials), own), *offer),
@@ -175,7 +177,7 @@ fn loaded(writer: Writer, carried: &Carried) -> Bytes {
 
 /// The answer to a request that crossed.
 pub fn carried_response(status: Status, head: &ResponseHead, own: &OwnAddress, answer: &Carried) -> Bytes {
-    let writer = Writer::response_from(status, None, head, None).header(Name::Allow, own.allow());
+    let writer = response(status, head, None, own).header(Name::Allow, own.allow());
     loaded(if status.is_success() { writer.header(Name::Contact, own.contact()) } else { writer }, answer)
 }
 
@@ -200,12 +202,18 @@ pub fn failure_ack(invite: &Bytes, response: &Response) -> Option<Bytes> {
         .header(Name::To, to)
         .header(Name::CallId, &request.call_id)
         .text(Name::CSeq, format_args!("{} ACK", request.cseq.number));
-    Some(writer.finish())
+    let signature = request.message.raw_headers().filter(|(name, _)| is_signature(name));
+    Some(signature.fold(writer, |writer, (name, value)| writer.raw(name, value)).finish())
+}
+
+/// What names the product goes into the ACK as it stood in the INVITE (MD-79).
+fn is_signature(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"User-Agent") || name.eq_ignore_ascii_case(b"X-MS-SBC")
 }
 
 /// An answer to a request inside a dialog, or to OPTIONS anywhere: what we take, and where we are.
 pub fn inside_response(status: Status, head: &ResponseHead, own: &OwnAddress) -> Bytes {
-    let mut writer = Writer::response_from(status, None, head, None).header(Name::Allow, own.allow());
+    let mut writer = response(status, head, None, own).header(Name::Allow, own.allow());
     if status.is_success() {
         writer = writer
             .header(Name::Contact, own.contact())
@@ -224,7 +232,7 @@ pub fn inside_response(status: Status, head: &ResponseHead, own: &OwnAddress) ->
 
 /// 202 to a REFER; who wanted no reports is told that none come (RFC 4488 4.1).
 pub fn refer_accepted(head: &ResponseHead, own: &OwnAddress, sub: ReferSub) -> Bytes {
-    let writer = Writer::response_from(Status::ACCEPTED, None, head, None).header(Name::Contact, own.contact());
+    let writer = response(Status::ACCEPTED, head, None, own).header(Name::Contact, own.contact());
     match sub {
         ReferSub::Reported => writer.finish(),
         ReferSub::Unreported => writer.raw(b"Refer-Sub", b"false").finish(),
@@ -233,7 +241,7 @@ pub fn refer_accepted(head: &ResponseHead, own: &OwnAddress, sub: ReferSub) -> B
 
 /// The answer to OPTIONS out of a dialog (RFC 3261 11.2).
 pub fn options_response(head: &ResponseHead, tag: &[u8], own: &OwnAddress) -> Bytes {
-    Writer::response_from(Status::OK, None, head, Some(tag))
+    response(Status::OK, head, Some(tag), own)
         .header(Name::Contact, own.contact())
         .header(Name::Accept, ACCEPT)
         .header(Name::Allow, own.allow())
@@ -242,15 +250,15 @@ pub fn options_response(head: &ResponseHead, tag: &[u8], own: &OwnAddress) -> By
 }
 
 /// 401 with our challenges, the strongest first (RFC 8760 2.3).
-pub fn challenge(head: &ResponseHead, tag: &[u8], challenges: &[Vec<u8>]) -> Bytes {
-    let writer = Writer::response_from(Status::UNAUTHORIZED, None, head, Some(tag));
+pub fn challenge(head: &ResponseHead, tag: &[u8], own: &OwnAddress, challenges: &[Vec<u8>]) -> Bytes {
+    let writer = response(Status::UNAUTHORIZED, head, Some(tag), own);
     let challenged = |writer: Writer, value: &Vec<u8>| writer.header(Name::WwwAuthenticate, value);
     challenges.iter().fold(writer, challenged).finish()
 }
 
 /// A response without a body and without a Contact.
-pub fn plain_response(status: Status, head: &ResponseHead, tag: Option<&[u8]>) -> Bytes {
-    Writer::response_from(status, None, head, tag).finish()
+pub fn plain_response(status: Status, head: &ResponseHead, tag: Option<&[u8]>, own: Option<&OwnAddress>) -> Bytes {
+    anybodys(status, head, tag, own).finish()
 }
 
 /// A 18x or 2xx that makes or keeps the peer's dialog: with its Record-Route (RFC 3261 12.1.1), our Contact, and a body
@@ -279,7 +287,7 @@ pub fn reliable_response(
 }
 
 fn dialog_writer(status: Status, head: &ResponseHead, dialog: &Dialog, own: &OwnAddress) -> Writer {
-    let writer = Writer::response_from(status, None, head, Some(&dialog.local_tag));
+    let writer = response(status, head, Some(&dialog.local_tag), own);
     let writer = recorded(dialog).iter().fold(writer, |writer, route| writer.header(Name::RecordRoute, route));
     let writer = writer.header(Name::Contact, own.contact()).header(Name::Allow, own.allow());
     if status.is_success() { supported(writer, own) } else { writer }
@@ -297,33 +305,47 @@ pub fn accepting_response(
 }
 
 /// 422 with the least interval that is taken (RFC 4028 6).
-pub fn interval_too_small(head: &ResponseHead, tag: &[u8], min_se: u32) -> Bytes {
-    let writer = Writer::response_from(Status::SESSION_INTERVAL_TOO_SMALL, None, head, Some(tag));
+pub fn interval_too_small(head: &ResponseHead, tag: &[u8], own: &OwnAddress, min_se: u32) -> Bytes {
+    let writer = response(Status::SESSION_INTERVAL_TOO_SMALL, head, Some(tag), own);
     writer.header(Name::MinSe, min_se.to_string()).finish()
 }
 
 /// 500 to a request that came while another of the same party waits for its answer (RFC 3261 14.2, RFC 3311 5.2).
 pub fn try_again_response(head: &ResponseHead, own: &OwnAddress, seconds: u64) -> Bytes {
-    let writer = Writer::response_from(Status::SERVER_INTERNAL_ERROR, None, head, None);
+    let writer = response(Status::SERVER_INTERNAL_ERROR, head, None, own);
     writer.header(Name::Allow, own.allow()).header(Name::RetryAfter, seconds.to_string()).finish()
 }
 
 /// 200 to a PRACK or an UPDATE with the answer to what it offered.
 pub fn answering_response(head: &ResponseHead, own: &OwnAddress, body: Option<&[u8]>) -> Bytes {
-    let writer = Writer::response_from(Status::OK, None, head, None).header(Name::Contact, own.contact());
+    let writer = response(Status::OK, head, None, own).header(Name::Contact, own.contact());
     described(writer.header(Name::Allow, own.allow()), body)
 }
 
 /// 500 to an offer that comes while another one is open, with the seconds to wait (RFC 3311 5.2).
 pub fn try_again(head: &ResponseHead, own: &OwnAddress, seconds: u64) -> Bytes {
-    let writer = Writer::response_from(Status::SERVER_INTERNAL_ERROR, None, head, None);
+    let writer = response(Status::SERVER_INTERNAL_ERROR, head, None, own);
     writer.header(Name::Allow, own.allow()).header(Name::RetryAfter, seconds.to_string()).finish()
 }
 
 /// A refusal of a description inside a dialog, with its Warning.
-pub fn warned(status: Status, head: &ResponseHead, warning: Option<String>) -> Bytes {
-    let writer = Writer::response_from(status, None, head, None);
+pub fn warned(status: Status, head: &ResponseHead, own: &OwnAddress, warning: Option<String>) -> Bytes {
+    let writer = response(status, head, None, own);
     warning.into_iter().fold(writer, |writer, text| writer.header(Name::Warning, text)).finish()
+}
+
+/// What every response of ours begins with.
+fn response(status: Status, head: &ResponseHead, tag: Option<&[u8]>, own: &OwnAddress) -> Writer {
+    own.signed_response(Writer::response_from(status, None, head, tag))
+}
+
+/// The same where the sender may be on no trunk of ours any more.
+fn anybodys(status: Status, head: &ResponseHead, tag: Option<&[u8]>, own: Option<&OwnAddress>) -> Writer {
+    let writer = Writer::response_from(status, None, head, tag);
+    match own {
+        Some(own) => own.signed_response(writer),
+        None => writer,
+    }
 }
 
 fn described(writer: Writer, body: Option<&[u8]>) -> Bytes {
@@ -346,8 +368,8 @@ fn recorded(dialog: &Dialog) -> &[Bytes] {
 }
 
 /// The refusal of a request that did not pass screening. `tag`: ours, for a request out of a dialog.
-pub fn screened(refusal: &Refusal, head: &ResponseHead, tag: Option<&[u8]>) -> Bytes {
-    let mut writer = Writer::response_from(refusal.status(), None, head, tag);
+pub fn screened(refusal: &Refusal, head: &ResponseHead, tag: Option<&[u8]>, own: Option<&OwnAddress>) -> Bytes {
+    let mut writer = anybodys(refusal.status(), head, tag, own);
     if let Some((name, value)) = refusal.explanation() {
         writer = writer.header(name, value);
     }
@@ -358,19 +380,25 @@ pub fn screened(refusal: &Refusal, head: &ResponseHead, tag: Option<&[u8]>) -> B
 }
 
 /// A refusal with its Q.850 cause.
-pub fn refusal(cause: Cause, head: &ResponseHead, tag: &[u8]) -> Bytes {
-    refusal_with(cause.status(), cause, head, tag, None)
+pub fn refusal(cause: Cause, head: &ResponseHead, tag: &[u8], own: &OwnAddress) -> Bytes {
+    refusal_with(cause.status(), cause, head, (tag, own), None)
 }
 
 /// A 3xx for the caller, with contacts in the order of preference.
-pub fn redirection(status: Status, head: &ResponseHead, tag: &[u8], contacts: &[Vec<u8>]) -> Bytes {
-    let writer = Writer::response_from(status, None, head, Some(tag));
+pub fn redirection(status: Status, head: &ResponseHead, tag: &[u8], own: &OwnAddress, contacts: &[Vec<u8>]) -> Bytes {
+    let writer = response(status, head, Some(tag), own);
     contacts.iter().fold(writer, |writer, contact| writer.header(Name::Contact, contact)).finish()
 }
 
 /// A refusal with another status, and a Warning text (RFC 3261 20.43) when there is one: `399 - "text"`.
-pub fn refusal_with(status: Status, cause: Cause, head: &ResponseHead, tag: &[u8], warning: Option<String>) -> Bytes {
-    let mut writer = Writer::response_from(status, None, head, Some(tag)).header(Name::Reason, cause.reason());
+pub fn refusal_with(
+    status: Status,
+    cause: Cause,
+    head: &ResponseHead,
+    (tag, own): (&[u8], &OwnAddress),
+    warning: Option<String>,
+) -> Bytes {
+    let mut writer = response(status, head, Some(tag), own).header(Name::Reason, cause.reason());
     if status == Status::SERVICE_UNAVAILABLE {
         writer = writer.header(Name::RetryAfter, RETRY_AFTER_S.to_string());
     }

@@ -58,7 +58,7 @@ impl Hunting {
             Some(Ok(offer)) => self.take_offer(common, side, asked, offer, work),
             Some(Err(refusal)) => {
                 let (status, warning) = media_refusal(refusal);
-                let bytes = compose::warned(status, &asked.head, warning);
+                let bytes = compose::warned(status, &asked.head, self.own(common, side), warning);
                 work.out.push(Effect::Respond { transaction: asked.transaction, status, bytes });
             }
             None => self.refuse_early(common, side, &asked, Status::CALL_DOES_NOT_EXIST, work),

@@ -119,7 +119,7 @@ impl Established {
             Treatment::Hand => return self.hand_over(common, side, pending, request, work),
             Treatment::End => {
                 // RFC 3261 table 2: the answer to a BYE names no Contact.
-                let bytes = compose::plain_response(Status::OK, &pending.head, None);
+                let bytes = compose::plain_response(Status::OK, &pending.head, None, Some(&leg.own));
                 work.out.push(Effect::Respond { transaction: pending.transaction, status: Status::OK, bytes });
                 common.ledger.heard(side, &request.message);
                 return self.ended_by(common, side, work);
@@ -146,9 +146,9 @@ impl Established {
     ) -> Result<Box<Self>, State> {
         let (leg, _) = self.legs(common, side);
         let (status, bytes) = match (screening::extensions(request, &leg.trunk), leg.session_of(asked)) {
-            (Err(refusal), _) => (refusal.status(), compose::screened(&refusal, &asked.head, None)),
+            (Err(refusal), _) => (refusal.status(), compose::screened(&refusal, &asked.head, None, Some(&leg.own))),
             (Ok(()), Err(min_se)) if matches!(request.method, Method::Invite | Method::Update) => {
-                let bytes = compose::interval_too_small(&asked.head, &leg.dialog.local_tag, min_se);
+                let bytes = compose::interval_too_small(&asked.head, &leg.dialog.local_tag, &leg.own, min_se);
                 (Status::SESSION_INTERVAL_TOO_SMALL, bytes)
             }
             (Ok(()), Ok(()) | Err(_)) => return Ok(self),
@@ -437,6 +437,6 @@ pub(super) fn respond(pending: &Pending, status: Status, leg: &Leg, work: &mut W
 
 pub(super) fn refuse(pending: &Pending, status: Status, leg: &Leg, warning: Option<String>, work: &mut Work<'_>) {
     let cause = Cause::Refused(status);
-    let bytes = compose::refusal_with(status, cause, &pending.head, &leg.dialog.local_tag, warning);
+    let bytes = compose::refusal_with(status, cause, &pending.head, (&leg.dialog.local_tag, &leg.own), warning);
     work.out.push(Effect::Respond { transaction: pending.transaction, status, bytes });
 }

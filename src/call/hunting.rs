@@ -26,6 +26,7 @@ use super::ringback::Ringback;
 use super::treatment::{Treatment, treatment};
 use crate::base::ids::TransactionId;
 use crate::dialog::Dialog;
+use crate::route::failover::After503;
 use crate::route::media::TrunkDtmf;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
@@ -257,7 +258,10 @@ impl Hunting {
                     200..=299 => self.answered(common, *inviting, response, flow, work),
                     401 | 407 | 421 | 422 => self.asked_again(common, inviting, response, flow, work),
                     // RFC 3263 4.3: 503 is a failure of the path too.
-                    503 => self.next_address(common, *inviting, Cause::Refused(response.status), work),
+                    503 if inviting.candidate.trunk.failover.after_503 == After503::Address => {
+                        self.next_address(common, *inviting, Cause::Refused(response.status), work)
+                    }
+                    503 => self.next_target(common, *inviting, Cause::Refused(response.status), work),
                     300..=399 => self.redirected(common, *inviting, response, work),
                     _ => {
                         let trunk = Arc::clone(&inviting.candidate.trunk);
@@ -364,6 +368,12 @@ impl Hunting {
         }
     }
 
+    /// MD-119: who answers 503 speaks for every address of its name.
+    fn next_target(self, common: &mut Common, mut inviting: Inviting, cause: Cause, work: &mut Work<'_>) -> State {
+        inviting.addresses.clear();
+        self.next_address(common, inviting, cause, work)
+    }
+
     pub(super) fn attempt_failed(
         mut self,
         common: &mut Common,
@@ -382,7 +392,7 @@ impl Hunting {
         }));
         let told = self.failed.map_or(cause, |before| before.better(cause));
         self.failed = Some(told);
-        match cause.retry() {
+        match cause.retry_after(trunk) {
             Retry::NextCandidate => self.next(common, work),
             Retry::Final => self.refuse(common, told, EndedBy::Callee, work),
         }
@@ -455,7 +465,7 @@ impl Hunting {
         work: &mut Work<'_>,
     ) -> State {
         self.forget_update(common, work);
-        let bytes = compose::refusal(cause, &self.invite.head, &common.caller.dialog.local_tag);
+        let bytes = compose::refusal(cause, &self.invite.head, &common.caller.dialog.local_tag, &common.caller.own);
         work.out.push(Effect::Respond { transaction: self.invite.transaction, status: cause.status(), bytes });
         common.caller.is_over_now();
         Releasing::begin(common, callee, cause, by, work)

@@ -122,6 +122,8 @@ pub struct KeptLeg {
     session: SessionTimer,
     taken: Taken,
     anonymity: Anonymity,
+    /// Our Contact in this dialog, where it is not the trunk's.
+    contact: Option<Arc<str>>,
 }
 
 /// The transaction timers of a trunk.
@@ -179,6 +181,7 @@ impl Leg {
             session: self.session.clone(),
             taken: self.taken,
             anonymity: self.anonymity,
+            contact: self.own.kept_contact(),
         })
     }
 
@@ -186,7 +189,7 @@ impl Leg {
     pub fn restored(kept: KeptLeg, side: Side, trunk: Arc<Trunk>, rules: Arc<AddressRules>) -> Leg {
         let media = LegMedia::restored(kept.media, Arc::clone(&trunk.media), rules);
         let proof = Proof::restored(&trunk, kept.nonces);
-        let (own, media) = (OwnAddress::of(&trunk), MediaEnd::restored(media, kept.endpoint));
+        let (own, media) = (OwnAddress::restored(&trunk, kept.contact), MediaEnd::restored(media, kept.endpoint));
         let leg = Leg::new(side, trunk, own, kept.dialog, media, kept.flow);
         Leg { proof, session: kept.session, taken: kept.taken, anonymity: kept.anonymity, ..leg }
     }

@@ -153,6 +153,7 @@ impl Hunting {
         let trunk = Arc::clone(&candidate.trunk);
         let tag = work.token(10);
         let request = self.new_request(common, candidate, &own, &tag, work);
+        let own = own.calling(&request.from);
         common.ledger.attempted(Arc::clone(&trunk.name), &request.call_id, sent(&request, &trunk, address));
         work.tell(|| Step::Written(Box::new(self.writing(common, candidate, &request))));
         work.out.push(Effect::Event(CallEvent::Attempted { call: common.ledger.id(), to: Arc::clone(&trunk.name) }));

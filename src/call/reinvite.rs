@@ -94,7 +94,7 @@ impl Established {
         }
         match other.media.media.write_offer(&offer.plan) {
             Ok(body) => {
-                begin_crossing(&asked, work);
+                begin_crossing(&asked, leg, work);
                 let branch = other.ask_change(other.change_for(asked.by), &body, work);
                 let patience = work.now.instant + patience(&asked, leg, other);
                 common.timers.set(CallTimer::Exchange, patience);
@@ -385,9 +385,9 @@ fn answer_here(leg: &mut Leg, other: &Leg, offer: &RemoteOffer) -> Option<Bytes>
 }
 
 /// RFC 3261 17.2.1: the answer takes a round trip, so that whoever sent INVITE must hear something first.
-fn begin_crossing(asked: &Pending, work: &mut Work<'_>) {
+fn begin_crossing(asked: &Pending, asker: &Leg, work: &mut Work<'_>) {
     if asked.by == Change::Invite {
-        let bytes = compose::plain_response(Status::TRYING, &asked.head, None);
+        let bytes = compose::plain_response(Status::TRYING, &asked.head, None, Some(&asker.own));
         work.out.push(Effect::Respond { transaction: asked.transaction, status: Status::TRYING, bytes });
     }
 }

@@ -99,7 +99,8 @@ impl Releasing {
             CallInput::Joined(Ok(leg)) => common.departing.dismiss(*leg, Cause::Transferred, work),
             CallInput::Replacing(replacement) => {
                 let (cause, tag) = (Cause::DialogLost, work.token(10));
-                let bytes = compose::refusal_with(Status::DECLINE, cause, &replacement.invite.head, &tag, None);
+                let own = replacement.own();
+                let bytes = compose::refusal_with(Status::DECLINE, cause, &replacement.invite.head, (&tag, &own), None);
                 let transaction = replacement.invite.transaction;
                 work.out.push(Effect::Respond { transaction, status: Status::DECLINE, bytes });
             }
@@ -161,7 +162,7 @@ impl Releasing {
             _ => Status::CALL_DOES_NOT_EXIST,
         };
         let head = ResponseHead::new(request, flow.remote);
-        let bytes = compose::plain_response(status, &head, None);
+        let bytes = compose::plain_response(status, &head, None, Some(&leg.own));
         work.out.push(Effect::Respond { transaction, status, bytes });
         if request.method == Method::Bye && in_order {
             leg.is_over_now();

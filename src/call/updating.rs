@@ -81,7 +81,8 @@ impl Established {
             let (leg, _) = self.legs(common, held.side);
             return respond(&held.asked, Status::REQUEST_PENDING, leg, work);
         }
-        let bytes = compose::plain_response(Status::TRYING, &held.asked.head, None);
+        let (leg, _) = self.legs(common, held.side);
+        let bytes = compose::plain_response(Status::TRYING, &held.asked.head, None, Some(&leg.own));
         work.out.push(Effect::Respond { transaction: held.asked.transaction, status: Status::TRYING, bytes });
         self.held = Some(Box::new(held));
     }

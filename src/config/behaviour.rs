@@ -1,16 +1,15 @@
 //! What a profile says about a peer and a trunk may override: the same keys, read by the same functions, over
 //! different defaults.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use super::document::Document;
 use super::grammar;
 use super::methods::{methods, session_timer};
-use super::network::TRANSPORTS;
+use super::presence::{failover, presence};
 use super::presentation::presentation;
 use super::provisional::provisional;
 use super::read::{Field, Table};
-use super::report::{Report, shown};
+use super::report::shown;
 use super::suggest::nearest;
 use crate::media::plan::{RingingTone, SrtpSuite};
 use crate::route::directory::Service;
@@ -18,7 +17,7 @@ use crate::route::media::{
     Comfort, HoldForm, Ice, KeyGeneration, MediaSettings, OnSilence, Security, SilenceSettings, SoundSettings,
     SrtpKeying, SsrcOnRekey, TrunkDtmf,
 };
-use crate::route::profile::{Behaviour, Profile, profile_names, profile_text};
+use crate::route::profile::Behaviour;
 use crate::route::role::PeerRole;
 use crate::route::transfer::{RedirectPolicy, ReferPolicy, ReferTarget, ReplacesPolicy, TransferSettings};
 use crate::route::trunk::{ProbeSettings, SipTimers};
@@ -40,6 +39,8 @@ pub(super) fn behaviour(table: &Table<'_>, base: &Behaviour, music: MusicReader<
         session_timer: session_timer(table, base.session_timer),
         methods: methods(table, base.methods),
         presentation: Arc::new(presentation(table, &base.presentation)),
+        presence: presence(table, base.presence),
+        failover: failover(table, &base.failover),
     }
 }
 
@@ -284,113 +285,4 @@ fn transfer(parent: &Table<'_>, base: TransferSettings) -> TransferSettings {
     };
     table.close();
     transfer
-}
-
-/// Reads an embedded profile.
-///
-/// # Errors
-/// What is wrong with its text (a test reads every one), or that there is none of this name.
-pub fn profile(name: &str) -> Result<Profile, Report> {
-    let found = profile_names().find(|known| *known == name).zip(profile_text(name));
-    let Some((name, text)) = found else {
-        return Err(Report::unreadable(name, format!("no such profile; write one of {}", profile_list())));
-    };
-    let (doc, entries) = Document::parse(&format!("profiles/{name}.toml"), text);
-    let profile = read_profile(name, Table::root(&doc, &entries));
-    match doc.is_accepted() {
-        true => Ok(profile),
-        false => Err(doc.into_report()),
-    }
-}
-
-fn read_profile(name: &'static str, table: Table<'_>) -> Profile {
-    let transports = table.need("transports", "[\"tls\"]").and_then(|field| field.list()).unwrap_or_default();
-    let port = table.whole("port", "5061", 1..=u16::MAX);
-    let profile = Profile {
-        name,
-        version: table.need("version", "1").and_then(|field| field.whole(1..=u16::MAX)).unwrap_or(1),
-        description: table.need("description", "\"...\"").and_then(|field| field.text()).unwrap_or_default().to_owned(),
-        transports: transports.iter().filter_map(|field| field.choice(&TRANSPORTS)).collect(),
-        behaviour: Behaviour { port, ..behaviour(&table, &Behaviour::default(), &no_music) },
-    };
-    table.close();
-    profile
-}
-
-/// A profile is part of the program: there is no file beside it.
-fn no_music(field: &Field<'_>) -> Option<Arc<[i16]>> {
-    field.refuse_key("a profile names no file; write hold_music_file at the trunk");
-    None
-}
-
-/// Names of all profiles, for a message.
-pub(super) fn profile_list() -> String {
-    profile_names().collect::<Vec<_>>().join(", ")
-}
-
-/// The embedded profile a field names. They are constants of the binary, so they are read once.
-pub(super) fn profile_of(field: &Field<'_>) -> Option<&'static Profile> {
-    let choices: Vec<(&str, &Profile)> = embedded().iter().map(|profile| (profile.name, profile)).collect();
-    field.choice(&choices)
-}
-
-/// An embedded profile by its name.
-pub(super) fn known_profile(name: &str) -> Option<&'static Profile> {
-    embedded().iter().find(|profile| profile.name == name)
-}
-
-fn embedded() -> &'static [Profile] {
-    static PROFILES: OnceLock<Vec<Profile>> = OnceLock::new();
-    PROFILES.get_or_init(|| profile_names().filter_map(|name| profile(name).ok()).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    use crate::route::provisional::Reliability;
-    use crate::sip::flow::Transport;
-
-    #[test]
-    fn every_embedded_profile_is_read() {
-        for name in profile_names() {
-            if let Err(report) = profile(name) {
-                panic!("{report}");
-            }
-        }
-    }
-
-    #[test]
-    fn generic_tls_secures_its_media_and_probes_once_a_minute() {
-        let profile = profile("generic-tls").unwrap();
-        assert_eq!(profile.transports, [Transport::Tls]);
-        assert_eq!(profile.behaviour.port, Some(5061));
-        assert_eq!(profile.behaviour.media.security, Security::Srtp);
-        assert_eq!(profile.behaviour.media.codecs, ["PCMA", "PCMU", "G722"]);
-        assert_eq!(profile.behaviour.options.interval, Duration::from_secs(60));
-        assert_eq!(profile.behaviour.timers, SipTimers::default());
-    }
-
-    #[test]
-    fn platforms_are_told_in_time_and_hear_nothing_of_100rel() {
-        let [platform, carrier] =
-            ["generic-tls", "carrier-ip"].map(|name| profile(name).unwrap().behaviour.provisional);
-        assert_eq!((platform.reliable, platform.progress), (Reliability::Off, Duration::from_secs(8)));
-        assert_eq!((carrier.reliable, carrier.progress), (Reliability::Accept, Duration::ZERO));
-    }
-
-    #[test]
-    fn carrier_ip_takes_plain_media_on_any_transport() {
-        let profile = profile("carrier-ip").unwrap();
-        assert_eq!(profile.transports, [Transport::Udp, Transport::Tcp, Transport::Tls]);
-        assert_eq!(profile.behaviour.media.security, Security::Rtp);
-        assert_eq!(profile.behaviour.port, None);
-    }
-
-    #[test]
-    fn an_unknown_profile_is_answered_with_the_known_ones() {
-        let report = profile("nobody").unwrap_err();
-        assert!(report.to_string().contains("carrier-ip, generic-tls"), "{report}");
-    }
 }

@@ -1,5 +1,6 @@
 //! The files that certificates and trust stores name: do they exist, do they hold what they should, do they fit.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -8,13 +9,17 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{Error as TlsError, InconsistentKeys};
+use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::document::Document;
 use super::grammar;
+use super::profile::known_profile;
 use super::settings::{CertificateFiles, Settings, TrustRoots};
 use crate::base::limits::CONFIG_OCTETS;
-use crate::net::pem;
+use crate::net::{pem, tls};
+use crate::route::profile::{Need, Profile, Thumbprint};
+use crate::route::settings::TrunkSettings;
 
 /// Whether the files a configuration names are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,21 +33,22 @@ pub enum Files {
 /// Checks every file that `[certificates]` and `[trust]` name, and that trunks show names their certificates carry.
 pub(super) fn check(doc: &Document, settings: &Settings) {
     for (name, files) in &settings.certificates {
-        let names = identity(doc, &format!("certificates.{name}"), files);
-        check_fqdns(doc, settings, name, &names.unwrap_or_default());
+        if let Some(leaf) = identity(doc, &format!("certificates.{name}"), files) {
+            check_fqdns(doc, settings, name, &leaf.names);
+            check_kind(doc, settings, name, leaf.kind);
+        }
     }
     for (name, roots) in &settings.trust {
-        match roots {
-            TrustRoots::System => {}
-            TrustRoots::File(path) => {
-                certificates(doc, &format!("trust.{name}.roots"), path);
-            }
-        }
+        let held = match roots {
+            TrustRoots::System => None,
+            TrustRoots::File(path) => Some(certificates(doc, &format!("trust.{name}.roots"), path).unwrap_or_default()),
+        };
+        check_roots(doc, settings, name, held);
     }
 }
 
-/// Reads one identity; gives the DNS names of its leaf.
-fn identity(doc: &Document, path: &str, files: &CertificateFiles) -> Option<Vec<String>> {
+/// Reads one identity; gives what its leaf says.
+fn identity(doc: &Document, path: &str, files: &CertificateFiles) -> Option<Leaf> {
     let (chain_path, key_path) = (format!("{path}.chain"), format!("{path}.key"));
     let chain = certificates(doc, &chain_path, &files.chain);
     let key = read(doc, &key_path, &files.key).and_then(|octets| match pem::private_key(&octets) {
@@ -53,7 +59,7 @@ fn identity(doc: &Document, path: &str, files: &CertificateFiles) -> Option<Vec<
     if let Some(key) = key {
         check_pair(doc, (&chain_path, &key_path), files, &chain, &key);
     }
-    leaf_names(doc, &chain_path, chain.first()?)
+    read_leaf(doc, &chain_path, chain.first()?)
 }
 
 fn certificates(doc: &Document, path: &str, file: &Path) -> Option<Vec<CertificateDer<'static>>> {
@@ -117,8 +123,21 @@ fn check_pair(
     }
 }
 
-/// DNS names of a certificate, in lower case; warns when it is not valid today.
-fn leaf_names(doc: &Document, path: &str, leaf: &CertificateDer<'static>) -> Option<Vec<String>> {
+/// What the first certificate of an identity says.
+struct Leaf {
+    /// DNS names in lower case.
+    names: Vec<String>,
+    kind: KeyKind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum KeyKind {
+    Rsa,
+    Other,
+}
+
+/// Names and kind of key of a certificate; warns when it is not valid today.
+fn read_leaf(doc: &Document, path: &str, leaf: &CertificateDer<'static>) -> Option<Leaf> {
     let Ok((_, certificate)) = X509Certificate::from_der(leaf) else {
         doc.error(path, "the first certificate is damaged");
         return None;
@@ -129,11 +148,74 @@ fn leaf_names(doc: &Document, path: &str, leaf: &CertificateDer<'static>) -> Opt
     }
     let alternatives = certificate.subject_alternative_name().ok().flatten();
     let names = alternatives.into_iter().flat_map(|extension| extension.value.general_names.iter());
-    Some(
-        names
-            .filter_map(|name| if let GeneralName::DNSName(dns) = name { Some(dns.to_ascii_lowercase()) } else { None })
-            .collect(),
-    )
+    let dns = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(dns) => Some(dns.to_ascii_lowercase()),
+        _ => None,
+    };
+    let is_rsa = certificate.public_key().algorithm.algorithm == OID_PKCS1_RSAENCRYPTION;
+    let kind = if is_rsa { KeyKind::Rsa } else { KeyKind::Other };
+    Some(Leaf { names: names.filter_map(dns).collect(), kind })
+}
+
+/// Trunks that show a certificate, with what is known of such peers.
+fn showing<'s>(
+    settings: &'s Settings,
+    certificate: &'s str,
+) -> impl Iterator<Item = (&'s TrunkSettings, &'static Profile)> + 's {
+    let shown = settings.routing.trunks.iter().filter(move |trunk| shown_by(settings, trunk) == Some(certificate));
+    shown.filter_map(|trunk| Some((trunk, known_profile(&trunk.profile)?)))
+}
+
+/// MD-21, PF-65: a peer whose suites are all of RSA refuses another key.
+fn check_kind(doc: &Document, settings: &Settings, certificate: &str, kind: KeyKind) {
+    if kind != KeyKind::Other {
+        return;
+    }
+    for (trunk, profile) in showing(settings, certificate).filter(|(_, known)| known.needs.contains(&Need::RsaIdentity))
+    {
+        let text = format!(
+            "certificate \"{certificate}\" has no RSA key, and {} has no cipher suite for another; \
+             write certificate = \"NAME\" of an RSA one",
+            profile.name
+        );
+        doc.error(&format!("trunks.{}.profile", trunk.name), text);
+    }
+}
+
+/// MD-30: roots that the peers of a profile are known to be certified by. `held`: of a file; `None`: the system's.
+fn check_roots(doc: &Document, settings: &Settings, trust: &str, held: Option<Vec<CertificateDer<'static>>>) {
+    let trunks = settings.routing.trunks.iter().filter(|trunk| trunk.trust.as_deref() == Some(trust));
+    let known = trunks.filter_map(|trunk| Some((trunk, known_profile(&trunk.profile)?)));
+    let wanting: Vec<_> = known.filter(|(_, profile)| !profile.roots.is_empty()).collect();
+    if wanting.is_empty() {
+        return;
+    }
+    let held = held.unwrap_or_else(tls::system_certificates);
+    let held: BTreeSet<Thumbprint> = held.iter().filter_map(thumbprint).collect();
+    for (trunk, profile) in wanting {
+        let missing: Vec<&str> = profile
+            .roots
+            .iter()
+            .filter(|root| !held.contains(&root.thumbprint))
+            .map(|root| root.name.as_str())
+            .collect();
+        if !missing.is_empty() {
+            let text = format!(
+                "trust store \"{trust}\" lacks {} of the {} roots of {}: {}; connections fail when the peer changes to them",
+                missing.len(),
+                profile.roots.len(),
+                profile.name,
+                missing.join(", ")
+            );
+            doc.warn(&format!("trunks.{}.trust", trunk.name), text);
+        }
+    }
+}
+
+/// SHA-1 over the certificate: a name, nothing is trusted because of it.
+fn thumbprint(certificate: &CertificateDer<'static>) -> Option<Thumbprint> {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, certificate);
+    digest.as_ref().try_into().ok().map(Thumbprint)
 }
 
 /// A trunk that shows a name its certificate does not carry is refused by its peer (MD-24).
@@ -148,7 +230,7 @@ fn check_fqdns(doc: &Document, settings: &Settings, certificate: &str, names: &[
 }
 
 /// The certificate a TLS trunk shows: its own, or its listener's first.
-fn shown_by<'s>(settings: &'s Settings, trunk: &'s crate::route::settings::TrunkSettings) -> Option<&'s str> {
+fn shown_by<'s>(settings: &'s Settings, trunk: &'s TrunkSettings) -> Option<&'s str> {
     let listener = settings.routing.listeners.iter().find(|listener| listener.name == trunk.listener)?;
     let first = listener.certificates.first()?;
     Some(trunk.certificate.as_ref().unwrap_or(first))

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use super::behaviour::known_profile;
 use super::document::Document;
+use super::profile::known_profile;
 use super::settings::Settings;
 use super::trunk::foreign_family;
 use crate::route::identify::ambiguities;
 use crate::route::media::Security;
-use crate::route::profile::Profile;
+use crate::route::profile::{Need, Profile, Standing};
 use crate::route::settings::{ListenerSettings, NetworkSettings, Reuse, RouteSettings, RoutingSettings, TrunkSettings};
 use crate::route::trunk::{ClientCertificate, TargetSpec};
 use crate::sip::flow::{LargeRequests, Transport};
@@ -115,6 +115,7 @@ fn check_trunk(doc: &Document, routing: &RoutingSettings, trunk: &TrunkSettings)
     let Some(listener) = routing.listeners.iter().find(|listener| listener.name == trunk.listener) else { return };
     if let Some(profile) = known_profile(&trunk.profile) {
         check_profile(doc, &at("profile"), profile, listener);
+        check_needs(doc, profile, trunk);
     }
     match listener.transport {
         Transport::Tls => check_tls_trunk(doc, listener, trunk),
@@ -177,6 +178,37 @@ fn check_profile(doc: &Document, path: &str, profile: &Profile, listener: &Liste
             profile.name, listener.name
         );
         doc.error(path, text);
+    }
+}
+
+/// What the profile's peers cannot do without.
+fn check_needs(doc: &Document, profile: &Profile, trunk: &TrunkSettings) {
+    let at = |key: &str| format!("trunks.{}.{key}", trunk.name);
+    let name = profile.name;
+    for need in &profile.needs {
+        match need {
+            Need::Fqdn if trunk.fqdn.is_none() => {
+                let text = format!("{name} knows us by a name, never by an address; write fqdn = \"sbc1.example.com\"");
+                doc.error(&at("fqdn"), text);
+            }
+            Need::Registration if trunk.registration.is_none() => {
+                let text =
+                    format!("{name} is a peer to register at; write registration = {{ aor = \"sip:user@host\" }}");
+                doc.error(&at("registration"), text);
+            }
+            Need::RequestUriHost if trunk.request_uri_host.is_none() => {
+                let text = format!("{name} knows its customer by the host of the Request-URI; write request_uri_host");
+                doc.error(&at("request_uri_host"), text);
+            }
+            // `certificates` looks at the identity.
+            Need::RsaIdentity | Need::Fqdn | Need::Registration | Need::RequestUriHost => {}
+        }
+    }
+    if profile.standing == Standing::Experimental {
+        doc.warn(
+            &at("profile"),
+            format!("{name} is experimental: too little of this peer is known; try it with the peer first"),
+        );
     }
 }
 

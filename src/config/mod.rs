@@ -12,7 +12,9 @@ mod document;
 mod grammar;
 mod methods;
 mod network;
+mod presence;
 mod presentation;
+mod profile;
 mod provisional;
 mod read;
 mod report;
@@ -32,8 +34,8 @@ use crate::base::limits::CONFIG_OCTETS;
 use crate::route::settings::{ListenerSettings, RoutingSettings};
 use crate::route::snapshot::Snapshot;
 
-pub use behaviour::profile;
 pub use certificates::Files;
+pub use profile::profile;
 pub use report::{Finding, Level, Report};
 pub use settings::{CertificateFiles, LogFormat, LogLevel, LogSettings, Settings, TrustRoots};
 

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::authentication;
-use super::behaviour::{behaviour, profile_list, profile_of};
+use super::behaviour::behaviour;
 use super::certificates::Files;
 use super::grammar;
+use super::profile::{profile_list, profile_of, targets};
 use super::read::{Declared, Field, Kind, Table};
 use super::target;
 use crate::audio::music::{self, MusicFormat};
 use crate::base::limits::MUSIC_OCTETS;
-use crate::route::profile::Behaviour;
+use crate::route::profile::{Behaviour, Counterpart};
 use crate::route::settings::{Reuse, TrunkSettings};
 use crate::route::trunk::TargetSpec;
 use crate::sip::flow::LargeRequests;
@@ -51,7 +52,8 @@ impl TrunkReader<'_> {
         let behaviour = behaviour(&table, &base, &|field| self.music(field));
         let listener =
             table.need("listener", "\"carrier\"").and_then(|field| field.name_of(Kind::Listener, &self.declared));
-        let (targets, request_uri_host, request_uri_port) = next_hop(&table);
+        let known = profile.map(|profile| &profile.counterpart);
+        let (targets, request_uri_host, request_uri_port) = next_hop(&table, known);
         let settings = TrunkSettings {
             name,
             profile: profile.map(|profile| profile.name.to_owned()).unwrap_or_default(),
@@ -63,9 +65,9 @@ impl TrunkReader<'_> {
             certificate: self.reference(&table, "certificate", "\"main\"", Kind::Certificate),
             trust: self.reference(&table, "trust", "\"default\"", Kind::Trust).or_else(|| self.default_trust()),
             targets,
-            sources: self.sources(&table),
+            sources: self.sources(&table).or_else(|| known.and_then(|known| known.sources.clone())),
             contacts: contacts(&table),
-            peer_names: peer_names(&table),
+            peer_names: peer_names(&table, known),
             request_uri_host,
             request_uri_port,
             reuse: reuse(&table),
@@ -162,15 +164,15 @@ fn contacts(table: &Table<'_>) -> Vec<IpNet> {
     field.and_then(|field| field.all(grammar::range)).unwrap_or_default()
 }
 
-fn peer_names(table: &Table<'_>) -> Vec<String> {
-    let field = table.field("peer_names", "[\"sip.example.com\"]");
-    field.and_then(|field| field.all(grammar::peer_name)).unwrap_or_default()
+fn peer_names(table: &Table<'_>, known: Option<&Counterpart>) -> Vec<String> {
+    let written = table.field("peer_names", "[\"sip.example.com\"]").and_then(|field| field.all(grammar::peer_name));
+    written.or_else(|| known.map(|known| known.peer_names.clone())).unwrap_or_default()
 }
 
 /// Where messages go, and host and port of the Request-URI. With a `proxy` the two differ (PF-116): calls are sent to
 /// the proxy, and the Request-URI shows `request_uri_host` or else the first target with its port.
-fn next_hop(table: &Table<'_>) -> (Vec<TargetSpec>, Option<String>, Option<u16>) {
-    let targets = targets(table);
+fn next_hop(table: &Table<'_>, known: Option<&Counterpart>) -> (Vec<TargetSpec>, Option<String>, Option<u16>) {
+    let targets = targets_or(table, known);
     let host = table.field("request_uri_host", "\"carrier.example\"").and_then(|field| field.parsed(grammar::host));
     let proxy =
         table.field("proxy", "\"proxy.carrier.example:5060\"").and_then(|field| field.parsed(target::from_text));
@@ -184,12 +186,16 @@ fn next_hop(table: &Table<'_>) -> (Vec<TargetSpec>, Option<String>, Option<u16>)
     }
 }
 
-fn targets(table: &Table<'_>) -> Vec<TargetSpec> {
-    let Some(field) = table.need("targets", "[\"198.51.100.7:5060\"]") else { return Vec::new() };
-    field.refuse_empty("no target is left to send calls to");
-    let mut targets: Vec<TargetSpec> = field.list().unwrap_or_default().iter().filter_map(target::target).collect();
-    targets.sort_by_key(|target| target.priority);
-    targets
+/// `targets` as written, or those that the profile knows of such peers; one of them must name some.
+fn targets_or(table: &Table<'_>, known: Option<&Counterpart>) -> Vec<TargetSpec> {
+    match (targets(table), known.map(|known| known.targets.as_slice())) {
+        (Some(targets), _) => targets,
+        (None, Some(known)) if !known.is_empty() => known.to_vec(),
+        (None, _) => {
+            table.need("targets", "[\"198.51.100.7:5060\"]");
+            Vec::new()
+        }
+    }
 }
 
 /// Whether an address of the other family stands among the targets: it could never be reached.

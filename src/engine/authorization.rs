@@ -3,6 +3,7 @@
 
 use crate::base::Now;
 use crate::call::compose;
+use crate::call::own_address::OwnAddress;
 use crate::route::trunk::Trunk;
 use crate::sip::auth::{Freshness, Verdict};
 use crate::sip::flow::Flow;
@@ -40,7 +41,8 @@ impl Engine {
             self.digest.challenge(now.instant, credentials, demand, freshness, &binding, &mut *self.entropy);
         if let Some(transaction) = self.open(now, request, flow, User::Nobody, out) {
             let tag = self.tag();
-            let bytes = compose::challenge(&ResponseHead::new(request, flow.remote), &tag, &challenges);
+            let head = ResponseHead::new(request, flow.remote);
+            let bytes = compose::challenge(&head, &tag, &OwnAddress::of(trunk), &challenges);
             self.transactions.respond(now.instant, transaction, Status::UNAUTHORIZED, bytes);
             out.push(Output::Event(Event::Refused { status: Status::UNAUTHORIZED, label }));
         }

@@ -194,7 +194,7 @@ impl Engine {
         self.merging.insert(&request, transaction);
         // RFC 3261 8.2.6.1: 100 at once, so that the peer stops repeating.
         let head = ResponseHead::new(&request, flow.remote);
-        let trying = compose::plain_response(Status::TRYING, &head, None);
+        let trying = compose::plain_response(Status::TRYING, &head, None, Some(&OwnAddress::of(&trunk)));
         self.transactions.respond(now.instant, transaction, Status::TRYING, trying);
         let (snapshot, directory) = (Arc::clone(&self.snapshot), Arc::clone(&self.directory));
         let invitation = Invitation {
@@ -304,12 +304,18 @@ impl Engine {
         self.no_room(request, flow, to, out);
     }
 
+    /// Who we are to the peer of this flow.
+    fn own_on(&self, flow: Flow) -> Option<OwnAddress> {
+        self.trunk_on(flow).map(|trunk| OwnAddress::of(trunk))
+    }
+
     /// DESIGN 9: 503 without a transaction, the same for each repetition (RFC 3261 8.2.7). An ACK gets no answer.
     fn no_room(&mut self, request: &Request, flow: Flow, to: Destination, out: &mut Outbox) {
         out.push(Output::Event(Event::Dropped(Dropped::TableFull)));
         if request.method != Method::Ack {
             let head = ResponseHead::new(request, flow.remote);
-            let bytes = compose::screened(&Refusal::Overload, &head, Some(self.overload_tag.as_bytes()));
+            let (tag, own) = (self.overload_tag.as_bytes(), self.own_on(flow));
+            let bytes = compose::screened(&Refusal::Overload, &head, Some(tag), own.as_ref());
             out.push(Output::Transmit(Transmit { id: TransmitId(0), to, bytes }));
         }
     }
@@ -322,7 +328,8 @@ impl Engine {
 
     fn answer(&mut self, now: Now, transaction: TransactionId, request: &Request, flow: Flow, status: Status) {
         let tag = self.tag();
-        let bytes = compose::plain_response(status, &ResponseHead::new(request, flow.remote), Some(&tag));
+        let (head, own) = (ResponseHead::new(request, flow.remote), self.own_on(flow));
+        let bytes = compose::plain_response(status, &head, Some(&tag), own.as_ref());
         self.transactions.respond(now.instant, transaction, status, bytes);
     }
 
@@ -331,7 +338,8 @@ impl Engine {
         let Some(transaction) = self.open(now, request, flow, User::Nobody, out) else { return };
         let tag = self.tag();
         let status = refusal.status();
-        let bytes = compose::screened(refusal, &ResponseHead::new(request, flow.remote), Some(&tag));
+        let (head, own) = (ResponseHead::new(request, flow.remote), self.own_on(flow));
+        let bytes = compose::screened(refusal, &head, Some(&tag), own.as_ref());
         self.transactions.respond(now.instant, transaction, status, bytes);
         out.push(Output::Event(Event::Refused { status, label: refusal.label() }));
     }

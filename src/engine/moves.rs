@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::base::Now;
 use crate::base::ids::{CallId, TrunkId};
+use crate::call::own_address::OwnAddress;
 use crate::call::screening::Refusal;
 use crate::call::{CallInput, Leg, Replacement, Side, Unjoined, compose};
 use crate::dialog::DialogKey;
@@ -67,7 +68,7 @@ impl Engine {
                 let transaction = self.open(now, &request, flow, User::Call { call, side }, out)?;
                 self.merging.insert(&request, transaction);
                 let head = ResponseHead::new(&request, flow.remote);
-                let trying = compose::plain_response(Status::TRYING, &head, None);
+                let trying = compose::plain_response(Status::TRYING, &head, None, Some(&OwnAddress::of(trunk)));
                 self.transactions.respond(now.instant, transaction, Status::TRYING, trying);
                 let replacement = Replacement::new(side, transaction, request, flow, Arc::clone(trunk));
                 let input = CallInput::Replacing(Box::new(replacement));

@@ -13,7 +13,8 @@ use crate::call::compose::NewRequest;
 use crate::call::own_address::OwnAddress;
 use crate::call::{Branch, CallInput, Cause, ClientRequest, Side};
 use crate::route::health::{Evidence, Way};
-use crate::route::trunk::Trunk;
+use crate::route::presence::UriForm;
+use crate::route::trunk::{TargetSpec, Trunk};
 use crate::sip::flow::{Destination, Resolve, ResolveFailure, Resolved, Target, Transmit};
 use crate::sip::{Host, Method, NameAddr, Response, SipUri, Status, Uri};
 use crate::transaction::TimerValues;
@@ -82,10 +83,8 @@ impl Engine {
     fn send_options(&mut self, now: Now, id: ProbeId, probe: &Probe, trunk: &Arc<Trunk>, address: SocketAddr) {
         let own = OwnAddress::of(trunk);
         let Some(spec) = trunk.targets.get(probe.target) else { return };
-        let host = |text: &str| Host::parse(text).unwrap_or(Host::Name(Bytes::copy_from_slice(text.as_bytes())));
-        let port = spec.port.filter(|&port| port != trunk.transport.default_port());
-        let uri = Uri::Sip(SipUri::new(None, host(&spec.host), port));
-        let mut from = NameAddr::new(Uri::Sip(SipUri::new(None, host(own.host()), None)));
+        let uri = Uri::Sip(peer_uri(trunk, spec));
+        let mut from = NameAddr::new(Uri::Sip(SipUri::new(None, host_of(own.host()), None)));
         from.set_tag(self.entropy.token(10).as_bytes());
         let request = NewRequest {
             from: from.to_bytes(),
@@ -158,5 +157,22 @@ impl Engine {
             target: Arc::clone(&probe.name),
             outcome,
         }));
+    }
+}
+
+fn host_of(text: &str) -> Host {
+    Host::parse(text).unwrap_or(Host::Name(Bytes::copy_from_slice(text.as_bytes())))
+}
+
+/// A target itself, as its trunk wants Request-URIs written (MD-49).
+fn peer_uri(trunk: &Trunk, spec: &TargetSpec) -> SipUri {
+    let own = trunk.transport.default_port();
+    match trunk.presence.request_uri {
+        UriForm::Short => SipUri::new(None, host_of(&spec.host), spec.port.filter(|&port| port != own)),
+        UriForm::Full => {
+            let mut uri = SipUri::new(None, host_of(&spec.host), Some(spec.port.unwrap_or(own)));
+            uri.set_param("transport", Some(trunk.transport.uri_token()));
+            uri
+        }
     }
 }

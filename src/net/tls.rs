@@ -288,11 +288,16 @@ pub fn roots_of_pem(pem: &[u8]) -> Result<Roots, super::pem::PemError> {
 
 /// Roots of the operating system (`roots = "system"`). May be empty.
 pub fn roots_of_system() -> Roots {
-    roots_of(rustls_native_certs::load_native_certs().certs)
+    roots_of(system_certificates())
 }
 
 fn roots_of(certificates: Vec<CertificateDer<'static>>) -> Roots {
     let mut store = rustls::RootCertStore::empty();
     let (_, skipped) = store.add_parsable_certificates(certificates);
     Roots { store: Arc::new(store), skipped }
+}
+
+/// The certificates behind them, as the system has them.
+pub fn system_certificates() -> Vec<CertificateDer<'static>> {
+    rustls_native_certs::load_native_certs().certs
 }

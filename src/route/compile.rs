@@ -182,6 +182,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener, rules:
         transfer: trunk.behaviour.transfer,
         session_timer: trunk.behaviour.session_timer,
         methods: trunk.behaviour.methods,
+        failover: trunk.behaviour.failover.clone(),
         max_calls: trunk.max_calls,
         max_calls_per_s: trunk.max_calls_per_s,
         auth: trunk.auth.clone(),

@@ -32,6 +32,8 @@ pub struct Sends {
     pub notify: bool,
     pub subscribe: bool,
     pub publish: bool,
+    /// REFER that passes from the other party (MD-155).
+    pub refer: bool,
     /// Methods without a name of their own here.
     pub unknown: bool,
 }
@@ -45,6 +47,7 @@ impl Default for Sends {
             notify: true,
             subscribe: false,
             publish: false,
+            refer: true,
             unknown: false,
         }
     }
@@ -52,7 +55,8 @@ impl Default for Sends {
 
 impl Sends {
     /// The methods a list in the configuration may name, in its order.
-    pub const NAMES: [&'static str; 7] = ["UPDATE", "INFO", "MESSAGE", "NOTIFY", "SUBSCRIBE", "PUBLISH", "unknown"];
+    pub const NAMES: [&'static str; 8] =
+        ["UPDATE", "INFO", "MESSAGE", "NOTIFY", "SUBSCRIBE", "PUBLISH", "REFER", "unknown"];
 
     /// Exactly the named ones.
     pub fn only(names: &[&str]) -> Sends {
@@ -64,6 +68,7 @@ impl Sends {
             notify: has("NOTIFY"),
             subscribe: has("SUBSCRIBE"),
             publish: has("PUBLISH"),
+            refer: has("REFER"),
             unknown: has("unknown"),
         }
     }
@@ -77,6 +82,7 @@ impl Sends {
             Method::Notify => self.notify,
             Method::Subscribe => self.subscribe,
             Method::Publish => self.publish,
+            Method::Refer => self.refer,
             Method::Other(_) => self.unknown,
             Method::Invite
             | Method::Ack
@@ -84,8 +90,7 @@ impl Sends {
             | Method::Cancel
             | Method::Options
             | Method::Register
-            | Method::Prack
-            | Method::Refer => true,
+            | Method::Prack => true,
         }
     }
 }

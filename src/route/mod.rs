@@ -8,6 +8,7 @@ pub mod compile;
 pub mod directory;
 pub mod diverting;
 pub mod group;
+pub mod failover;
 pub mod health;
 pub mod hours;
 pub mod identify;

@@ -34,6 +34,57 @@ pub struct Presence {
     pub allow: Box<str>,
     /// Extensions that this trunk's peer may use and that change nothing for one that does not (RFC 3261 20.37).
     pub supported: Box<str>,
+    /// Whether the Contact of a dialog names a number.
+    pub contact_form: ContactForm,
+    pub request_uri: UriForm,
+    /// Header fields that name the product, in requests and in responses.
+    pub signs_requests: Signature,
+    pub signs_responses: Signature,
+}
+
+/// Names and values of header fields.
+pub type Signature = Vec<(&'static str, &'static str)>;
+
+/// `presence.contact`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ContactForm {
+    /// `<sip:host:port>`: one value per trunk.
+    #[default]
+    Host,
+    /// `<sip:number@host:port>`: one value per dialog (MD-56).
+    Number,
+}
+
+/// `presence = { .. }` of a trunk: what its peer is told of who we are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PresenceSettings {
+    pub contact: ContactForm,
+    /// `User-Agent` in requests and `Server` in responses.
+    pub user_agent: bool,
+    /// `X-MS-SBC` in both (MD-79).
+    pub x_ms_sbc: bool,
+    pub request_uri: UriForm,
+}
+
+/// `presence.request_uri`: what our Request-URIs say besides number and host.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum UriForm {
+    /// The port where it is not the transport's own.
+    #[default]
+    Short,
+    /// Port and transport always (MD-49, MD-84).
+    Full,
+}
+
+/// As User-Agent and Server name us.
+const PRODUCT: &str = concat!("Trunkline/", env!("CARGO_PKG_VERSION"));
+/// As X-MS-SBC names us: vendor, product, version (MD-79).
+const VENDOR_PRODUCT: &str = concat!("Trunkline/Trunkline/", env!("CARGO_PKG_VERSION"));
+
+/// The fields of a request or a response; `name` is the standard's for it.
+fn signature(settings: PresenceSettings, name: &'static str) -> Signature {
+    let rows = [(name, PRODUCT, settings.user_agent), ("X-MS-SBC", VENDOR_PRODUCT, settings.x_ms_sbc)];
+    rows.into_iter().filter(|(_, _, is_written)| *is_written).map(|(name, value, _)| (name, value)).collect()
 }
 
 impl Presence {
@@ -45,7 +96,16 @@ impl Presence {
             Reuse::Unsaid => named.via_end,
             Reuse::Offered => ";rport;alias",
         };
-        Presence { supported: supported(&trunk.behaviour).into(), via_end, ..named }
+        let told = trunk.behaviour.presence;
+        Presence {
+            supported: supported(&trunk.behaviour).into(),
+            via_end,
+            contact_form: told.contact,
+            request_uri: told.request_uri,
+            signs_requests: signature(told, "User-Agent"),
+            signs_responses: signature(told, "Server"),
+            ..named
+        }
     }
 
     /// The trunk's FQDN if it has one, else the listener's advertised address, always with the listener's port.
@@ -67,6 +127,10 @@ impl Presence {
             authority: authority.into(),
             allow: allow.into(),
             supported: Box::default(),
+            contact_form: ContactForm::default(),
+            request_uri: UriForm::default(),
+            signs_requests: Signature::new(),
+            signs_responses: Signature::new(),
         }
     }
 }

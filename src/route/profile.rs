@@ -4,14 +4,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use super::directory::Service;
+use super::failover::FailoverSettings;
 use super::media::{Ice, MediaSettings, Security, SrtpKeying};
 use super::methods::MethodSettings;
+use super::presence::PresenceSettings;
 use super::presentation::Presentation;
 use super::provisional::ProvisionalSettings;
 use super::role::PeerRole;
 use super::transfer::TransferSettings;
-use super::trunk::{ProbeSettings, SipTimers};
+use super::trunk::{ProbeSettings, SipTimers, TargetSpec};
 use crate::dialog::session_timer::TimerSettings;
 use crate::media::plan::SrtpSuite;
 use crate::sip::flow::Transport;
@@ -32,6 +36,8 @@ pub struct Behaviour {
     pub transfer: TransferSettings,
     pub session_timer: TimerSettings,
     pub methods: MethodSettings,
+    pub presence: PresenceSettings,
+    pub failover: FailoverSettings,
 }
 
 impl Default for Behaviour {
@@ -60,6 +66,8 @@ impl Default for Behaviour {
             transfer: TransferSettings::default(),
             session_timer: TimerSettings::default(),
             methods: MethodSettings::default(),
+            presence: PresenceSettings::default(),
+            failover: FailoverSettings::default(),
         }
     }
 }
@@ -70,17 +78,95 @@ pub struct Profile {
     pub name: &'static str,
     /// Raised when a value changes.
     pub version: u16,
+    pub standing: Standing,
     /// One sentence for `trunkline profiles`.
     pub description: String,
     /// Transports such a peer speaks.
     pub transports: Vec<Transport>,
+    /// What a trunk must say for itself.
+    pub needs: Vec<Need>,
+    pub counterpart: Counterpart,
+    /// Roots that the trunk's trust store must hold, by the order of their names.
+    pub roots: Vec<TrustedRoot>,
     pub behaviour: Behaviour,
 }
 
+/// How far a profile may be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Written from the peer's published requirements.
+    Supported,
+    /// Too little of the peer's requirements is known: to be tried with it first (PF-99, PF-227).
+    Experimental,
+}
+
+/// What a trunk of a profile must say for itself, besides profile and listener.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// `fqdn`: the peer knows us by a name, never by an address (MD-50, MD-56).
+    Fqdn,
+    /// The identity shown must be an RSA one: the peer has no suite for another (MD-21, PF-65).
+    RsaIdentity,
+    /// `registration` (PF-130, PF-131).
+    Registration,
+    /// `request_uri_host`: the peer knows its customer by it (PF-115).
+    RequestUriHost,
+}
+
+/// Who a peer of this kind is, where that is known: what a trunk has unless it says otherwise.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counterpart {
+    /// Empty: the trunk must name them.
+    pub targets: Vec<TargetSpec>,
+    /// `None`: the addresses among the targets.
+    pub sources: Option<Vec<IpNet>>,
+    pub peer_names: Vec<String>,
+}
+
+/// SHA-1 over a certificate, as administrators name roots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Thumbprint(pub [u8; 20]);
+
+impl Thumbprint {
+    /// 40 hex digits in either case; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Thumbprint> {
+        let mut octets = [0; 20];
+        if text.len() != 2 * octets.len() || !text.is_ascii() {
+            return None;
+        }
+        for (octet, place) in octets.iter_mut().zip((0..text.len()).step_by(2)) {
+            *octet = u8::from_str_radix(text.get(place..place + 2)?, 16).ok()?;
+        }
+        Some(Thumbprint(octets))
+    }
+}
+
+/// A root a trunk's peer may be certified by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedRoot {
+    pub name: String,
+    pub thumbprint: Thumbprint,
+}
+
 /// Name and text of every embedded profile, by name.
-const TEXTS: [(&str, &str); 2] = [
+const TEXTS: [(&str, &str); 17] = [
+    ("azure-acs", include_str!("../../config/profiles/azure-acs.toml")),
+    ("carrier-gin", include_str!("../../config/profiles/carrier-gin.toml")),
     ("carrier-ip", include_str!("../../config/profiles/carrier-ip.toml")),
+    ("carrier-register", include_str!("../../config/profiles/carrier-register.toml")),
+    ("chime-vc", include_str!("../../config/profiles/chime-vc.toml")),
     ("generic-tls", include_str!("../../config/profiles/generic-tls.toml")),
+    ("genesys-byoc", include_str!("../../config/profiles/genesys-byoc.toml")),
+    ("google-gtp", include_str!("../../config/profiles/google-gtp.toml")),
+    ("google-siplink", include_str!("../../config/profiles/google-siplink.toml")),
+    ("microsoft-dod", include_str!("../../config/profiles/microsoft-dod.toml")),
+    ("microsoft-gcch", include_str!("../../config/profiles/microsoft-gcch.toml")),
+    ("microsoft-teams", include_str!("../../config/profiles/microsoft-teams.toml")),
+    ("microsoft-teams-bypass", include_str!("../../config/profiles/microsoft-teams-bypass.toml")),
+    ("operator-gateway", include_str!("../../config/profiles/operator-gateway.toml")),
+    ("twilio-secure", include_str!("../../config/profiles/twilio-secure.toml")),
+    ("webex", include_str!("../../config/profiles/webex.toml")),
+    ("zoom-byoc", include_str!("../../config/profiles/zoom-byoc.toml")),
 ];
 
 /// Names of the embedded profiles, in order.

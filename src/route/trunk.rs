@@ -8,6 +8,7 @@ use ipnet::IpNet;
 
 use super::compile::server_name;
 use super::directory::{Account, Service, derived};
+use super::failover::FailoverSettings;
 use super::media::MediaSettings;
 use super::methods::MethodSettings;
 use super::presence::Presence;
@@ -166,6 +167,7 @@ pub struct Trunk {
     pub transfer: TransferSettings,
     pub session_timer: TimerSettings,
     pub methods: MethodSettings,
+    pub failover: FailoverSettings,
     /// `None`: only the node's limit.
     pub max_calls: Option<usize>,
     pub max_calls_per_s: Option<u32>,

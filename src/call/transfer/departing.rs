@@ -178,7 +178,8 @@ impl Leaver {
     /// Its BYE is what is waited for; for everything else there is no session any more.
     fn request(&mut self, transaction: TransactionId, request: &Request, flow: Flow, work: &mut Work<'_>) {
         let status = if request.method == Method::Bye { Status::OK } else { Status::CALL_DOES_NOT_EXIST };
-        let bytes = compose::plain_response(status, &ResponseHead::new(request, flow.remote), None);
+        let head = ResponseHead::new(request, flow.remote);
+        let bytes = compose::plain_response(status, &head, None, Some(&self.leg.own));
         work.out.push(Effect::Respond { transaction, status, bytes });
         if request.method == Method::Bye {
             self.until = None;

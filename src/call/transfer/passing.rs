@@ -10,6 +10,7 @@ use crate::call::compose::{self, Carried, Inside};
 use crate::call::effect::{Branch, Effect, Work};
 use crate::call::established::{Established, respond};
 use crate::call::leg::Pending;
+use crate::call::own_address::OwnAddress;
 use crate::call::record::Side;
 use crate::dialog::refer;
 use crate::sip::flow::Flow;
@@ -33,8 +34,9 @@ pub(super) type Subscriptions = Vec<(Side, u32, u32)>;
 struct Passed {
     branch: Branch,
     asked: Pending,
-    /// Who asked.
+    /// Who asked, and who we are there.
     by: Side,
+    own: OwnAddress,
     carried: Carried,
 }
 
@@ -56,9 +58,9 @@ impl Passing {
 
     /// The call ends: who still waits is answered.
     pub fn refuse_all(&mut self, work: &mut Work<'_>) {
-        for Passed { asked, .. } in self.out.drain(..) {
+        for Passed { asked, own, .. } in self.out.drain(..) {
             let status = Status::REQUEST_TERMINATED;
-            let bytes = compose::plain_response(status, &asked.head, None);
+            let bytes = compose::plain_response(status, &asked.head, None, Some(&own));
             work.out.push(Effect::Respond { transaction: asked.transaction, status, bytes });
         }
     }
@@ -135,8 +137,9 @@ impl Established {
         if full || other.is_over() {
             return respond(&asked, Status::REQUEST_PENDING, leg, work);
         }
+        let own = leg.own.clone();
         let branch = other.ask(&Inside::Carried(&carried), work);
-        self.moves.passing.out.push(Passed { branch, asked, by, carried });
+        self.moves.passing.out.push(Passed { branch, asked, by, own, carried });
     }
 
     /// The other party wants to know who asks. True when the request went again, with credentials: the subscription of a

@@ -87,7 +87,7 @@ impl Hunting {
         let users = contacts.iter().filter_map(|uri| screening::called(uri).ok()?.1);
         let ours: Vec<Vec<u8>> = users.map(|user| own.contact_of(&user)).collect();
         let cause = Cause::Refused(status);
-        let bytes = compose::redirection(status, &self.invite.head, &common.caller.dialog.local_tag, &ours);
+        let bytes = compose::redirection(status, &self.invite.head, &common.caller.dialog.local_tag, own, &ours);
         work.out.push(Effect::Respond { transaction: self.invite.transaction, status, bytes });
         common.caller.is_over_now();
         Releasing::begin(common, None, cause, EndedBy::Callee, work)

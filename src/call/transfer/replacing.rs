@@ -49,6 +49,11 @@ impl Replacement {
         Replacement { side, invite: Pending::new(transaction, &request, flow), request, flow, trunk }
     }
 
+    /// Who we are to its sender.
+    pub fn own(&self) -> OwnAddress {
+        OwnAddress::called(&self.trunk, &self.request)
+    }
+
     fn exchanged(&self, work: &Work<'_>) -> Exchanged {
         Exchanged { kind: TransferKind::Replaces, side: self.side, began: work.now.wall }
     }
@@ -128,7 +133,8 @@ impl Established {
     fn refused(&mut self, common: &mut Common, replacement: &Replacement, misfit: Misfit, work: &mut Work<'_>) {
         let Misfit { status, cause, warning } = misfit;
         let tag = work.token(10);
-        let bytes = compose::refusal_with(status, cause, &replacement.invite.head, &tag, warning);
+        let ours = (&*tag, &replacement.own());
+        let bytes = compose::refusal_with(status, cause, &replacement.invite.head, ours, warning);
         work.out.push(Effect::Respond { transaction: replacement.invite.transaction, status, bytes });
         let by = Arc::clone(&self.leg(common, replacement.side).trunk.name);
         note_end(common, replacement.exchanged(work), by, None, cause, work);
@@ -174,7 +180,7 @@ impl Established {
         let Replacement { side, request, trunk, flow, .. } = replacement;
         let tag = work.token(10);
         let dialog = Dialog::from_uas(request, &tag).map_err(|_| Cause::Malformed)?;
-        let own = OwnAddress::of(trunk);
+        let own = replacement.own();
         let staying = &self.leg(common, side.other()).media.media;
         let plan = staying.plan_for_newcomer().ok_or(Cause::MediaRefused)?;
         let mut media = leg_media(&common.snapshot, trunk, Some(staying.lease().worker), work)?;

@@ -134,7 +134,7 @@ impl Seeking {
         let (call, to) = (common.ledger.id(), Arc::clone(&trunk.name));
         work.out.push(Effect::Event(CallEvent::AttemptFailed { call, to, cause }));
         self.failed = Some(self.failed.map_or(cause, |before| before.better(cause)));
-        cause.retry() == Retry::NextCandidate
+        cause.retry_after(trunk) == Retry::NextCandidate
     }
 
     fn attempt_failed(&mut self, common: &mut Common, trunk: &Trunk, cause: Cause, work: &mut Work<'_>) -> Progress {
@@ -199,6 +199,7 @@ impl Seeking {
         media.listen(work);
         let tag = work.token(10);
         let request = self.new_request(common, candidate, &own, &tag, work);
+        let own = own.calling(&request.from);
         common.ledger.attempted_for_transfer();
         let (call, to) = (common.ledger.id(), Arc::clone(&trunk.name));
         work.out.push(Effect::Event(CallEvent::Attempted { call, to }));

@@ -28,7 +28,7 @@ impl Established {
             respond(&pending, Status::SERVER_INTERNAL_ERROR, leg, work);
             return State::Established(self);
         }
-        let bytes = compose::plain_response(Status::OK, &pending.head, None);
+        let bytes = compose::plain_response(Status::OK, &pending.head, None, Some(&leg.own));
         work.out.push(Effect::Respond { transaction: pending.transaction, status: Status::OK, bytes });
         leg.is_over_now();
         leg.media.close(work);
@@ -124,7 +124,7 @@ impl Established {
         let pending = Pending::new(asked.transaction, &asked.request, asked.flow);
         let bye = asked.request.method == Method::Bye;
         let status = if bye { Status::OK } else { Status::REQUEST_PENDING };
-        let bytes = compose::plain_response(status, &pending.head, None);
+        let bytes = compose::plain_response(status, &pending.head, None, Some(&self.leg(common, asked.side).own));
         work.out.push(Effect::Respond { transaction: pending.transaction, status, bytes });
         if !bye {
             return State::Established(self);

@@ -1,0 +1,43 @@
+//! `presence`, `failover` and `options` of a trunk or a profile: who we are to a peer, and whether it is there.
+
+use super::read::Table;
+use crate::route::failover::{After503, FailoverSettings};
+use crate::route::presence::{ContactForm, PresenceSettings, UriForm};
+use crate::sip::Status;
+
+/// Reads the table; what is not written stays as in `base`.
+pub(super) fn presence(parent: &Table<'_>, base: PresenceSettings) -> PresenceSettings {
+    const FORMS: [(&str, ContactForm); 2] = [("host", ContactForm::Host), ("number", ContactForm::Number)];
+    const URIS: [(&str, UriForm); 2] = [("short", UriForm::Short), ("full", UriForm::Full)];
+    let table = parent.table("presence", "{ contact = \"number\" }");
+    let contact = table.field("contact", "\"number\"").and_then(|field| field.choice(&FORMS));
+    let uri = table.field("request_uri", "\"full\"").and_then(|field| field.choice(&URIS));
+    let settings = PresenceSettings {
+        contact: contact.unwrap_or(base.contact),
+        user_agent: table.flag("user_agent", "true").unwrap_or(base.user_agent),
+        request_uri: uri.unwrap_or(base.request_uri),
+        x_ms_sbc: table.flag("x_ms_sbc", "true").unwrap_or(base.x_ms_sbc),
+    };
+    table.close();
+    settings
+}
+
+/// Reads the table; what is not written stays as in `base`.
+pub(super) fn failover(parent: &Table<'_>, base: &FailoverSettings) -> FailoverSettings {
+    const STEPS: [(&str, After503); 2] = [("address", After503::Address), ("target", After503::Target)];
+    let table = parent.table("failover", "{ codes = [408, 503, 504] }");
+    let after_503 = table.field("after_503", "\"address\"").and_then(|field| field.choice(&STEPS));
+    let settings = FailoverSettings {
+        codes: codes(&table, "codes", "[408, 503, 504]").unwrap_or_else(|| base.codes.clone()),
+        after_503: after_503.unwrap_or(base.after_503),
+    };
+    table.close();
+    settings
+}
+
+/// A list of final responses that refuse.
+pub(super) fn codes(table: &Table<'_>, key: &'static str, example: &str) -> Option<Vec<Status>> {
+    let fields = table.field(key, example)?.list()?;
+    let status = |code: u16| Status::new(code);
+    Some(fields.iter().filter_map(|field| field.whole(400..=699_u16).and_then(status)).collect())
+}
