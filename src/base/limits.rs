@@ -111,6 +111,11 @@ pub const HOP_FAILED: Duration = Duration::from_secs(30);
 /// Reasons of the parties kept in one call's record, and octets of each. More is left out, or cut off.
 pub const REASONS: usize = 4;
 pub const REASON_OCTETS: usize = 256;
+/// Trunks, accounts and rules whose calls `[[fraud.limits]]` counts, half a kilobyte each. At the limit those without a
+/// count of their own share one for each rule.
+pub const FRAUD_COUNTS: usize = 16_384;
+/// Rules of `[[fraud.limits]]`. More: refused.
+pub const FRAUD_LIMITS: usize = 64;
 /// Digits waiting to be played to one far end. At the limit a further digit is dropped and counted.
 pub const DIGIT_QUEUE: usize = 32;
 /// Octets of one hold music file: ten minutes as 16-bit samples at 8 kHz, and a header. More: refused.

@@ -104,24 +104,24 @@ pub struct WakeUps<K: Ord> {
     by_key: BTreeMap<K, Instant>,
 }
 
-impl<K: Ord + Copy> Default for WakeUps<K> {
+impl<K: Ord> Default for WakeUps<K> {
     fn default() -> Self {
         WakeUps { by_time: BTreeSet::new(), by_key: BTreeMap::new() }
     }
 }
 
-impl<K: Ord + Copy> WakeUps<K> {
+impl<K: Ord + Clone> WakeUps<K> {
     /// `key` wants to be woken at `at` and at no other time; `None`: never.
     pub fn set(&mut self, key: K, at: Option<Instant>) {
         let before = match at {
-            Some(at) => self.by_key.insert(key, at),
+            Some(at) => self.by_key.insert(key.clone(), at),
             None => self.by_key.remove(&key),
         };
         if before == at {
             return;
         }
         if let Some(before) = before {
-            self.by_time.remove(&(before, key));
+            self.by_time.remove(&(before, key.clone()));
         }
         if let Some(at) = at {
             self.by_time.insert((at, key));
@@ -135,11 +135,8 @@ impl<K: Ord + Copy> WakeUps<K> {
 
     /// Takes the key with the earliest deadline, if that is due at `now`.
     pub fn pop_due(&mut self, now: Instant) -> Option<K> {
-        let &(at, key) = self.by_time.first()?;
-        if at > now {
-            return None;
-        }
-        self.by_time.remove(&(at, key));
+        self.by_time.first().filter(|(at, _)| *at <= now)?;
+        let (_, key) = self.by_time.pop_first()?;
         self.by_key.remove(&key);
         Some(key)
     }

@@ -1,5 +1,6 @@
 //! The call machine: one enum of states, one struct per state; an input consumes the state and gives the next.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +22,6 @@ use super::progress::{self, early_end};
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
 use super::screening::Numbers;
-use super::step::Step;
 use super::transfer::{Departing, Replacement, Unjoined};
 use crate::base::Instant;
 use crate::base::ids::{CallId, EndpointId, TransactionId, TrunkId, WorkerId};
@@ -183,7 +183,14 @@ impl Call {
     pub fn start(invitation: Invitation, work: &mut Work<'_>) -> Option<Call> {
         let mut ledger = open_ledger(&invitation, work);
         ledger.routed(Arc::clone(&invitation.plan.route));
-        match Self::take(invitation, ledger, work) {
+        let candidates = match invitation.candidates(&mut ledger, work) {
+            Ok(candidates) => candidates,
+            Err(cause) => {
+                Self::turn_away(invitation, ledger, cause, work);
+                return None;
+            }
+        };
+        match Self::take(invitation, ledger, candidates, work) {
             Ok(call) => Some(call),
             Err(refused) => {
                 refused.answer(work);
@@ -195,26 +202,23 @@ impl Call {
     /// Refuses an invitation that never reaches anybody: answered and recorded like every other call.
     pub fn refuse(invitation: Invitation, cause: Cause, work: &mut Work<'_>) {
         let ledger = open_ledger(&invitation, work);
+        Self::turn_away(invitation, ledger, cause, work);
+    }
+
+    fn turn_away(invitation: Invitation, ledger: Ledger, cause: Cause, work: &mut Work<'_>) {
         let pending = Pending::with_head(invitation.transaction, &invitation.request, invitation.head);
         let (tag, own) = (work.token(10), OwnAddress::called(&invitation.trunk, &invitation.request));
         Refused { pending, tag, own, ledger, cause, told: Told::Cause }.answer(work);
     }
 
-    fn take(invitation: Invitation, ledger: Ledger, work: &mut Work<'_>) -> Result<Call, Box<Refused>> {
-        let Invitation {
-            snapshot,
-            trunk,
-            request,
-            flow,
-            transaction,
-            head,
-            numbers,
-            asked,
-            plan,
-            directory,
-            whose,
-            ..
-        } = invitation;
+    fn take(
+        invitation: Invitation,
+        ledger: Ledger,
+        candidates: VecDeque<Candidate>,
+        work: &mut Work<'_>,
+    ) -> Result<Call, Box<Refused>> {
+        let Invitation { snapshot, trunk, request, flow, transaction, head, numbers, asked, directory, whose, .. } =
+            invitation;
         let pending = Pending::with_head(transaction, &request, head);
         let (tag, own) = (work.token(10), OwnAddress::called(&trunk, &request));
         let refuse = |cause, told: Told| {
@@ -244,8 +248,6 @@ impl Call {
         let timers = Timers::default();
         let (losers, departing) = (Vec::new(), Departing::default());
         let mut common = Common { snapshot, directory, whose, caller, numbers, ledger, timers, losers, departing };
-        let candidates = Candidate::expand(&common.snapshot, &plan, work);
-        work.tell(|| Step::Candidates(candidates.iter().map(Candidate::place).collect()));
         expect_news(&mut common, &pending, &request, work);
         let hunting = Hunting::new(
             pending,

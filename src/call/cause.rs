@@ -62,6 +62,10 @@ pub enum Cause {
     Loop,
     /// Too many hops, diversions or retargetings.
     TooManyHops,
+    /// The fraud guard lets nobody call this destination; the record names the key.
+    DestinationBlocked,
+    /// A rule of `[[fraud.limits]]` is used up; the record names it.
+    FraudLimit,
     /// A transfer names a dialog that is none of ours, or not one that can be replaced.
     NoSuchDialog,
     /// A transfer names a dialog of another trunk.
@@ -128,6 +132,8 @@ impl Cause {
             Cause::Replaced => line(200, 16, Final, "replaced", "Replaced by another party"),
             Cause::Loop => line(482, 25, Final, "loop", "The call goes in a circle"),
             Cause::TooManyHops => line(483, 25, Final, "too_many_hops", "Too many hops or diversions"),
+            Cause::DestinationBlocked => line(403, 21, Final, "destination_blocked", "Destination not allowed"),
+            Cause::FraudLimit => line(403, 21, Final, "fraud_limit", "Call not allowed now"),
             Cause::NoSuchDialog => line(481, 31, Final, "no_such_dialog", "No dialog to be replaced"),
             Cause::NotAllowed => line(403, 21, Final, "not_allowed", "Not allowed on this trunk"),
             Cause::Pending => line(491, 42, Final, "pending", "Another exchange is not over"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::event::CallEvent;
+use super::guarding::{Exceeded, Spending};
 use super::hop::Hop;
 use super::outgoing::OutgoingInvite;
 use super::record::Side;
@@ -96,6 +97,11 @@ pub trait Supply {
     fn load(&self, trunk: TrunkId) -> usize;
     /// The call has left that trunk again.
     fn leave(&mut self, trunk: &Trunk);
+    /// Counts the call where rules of `[[fraud.limits]]` bound it; it is counted until it ends.
+    ///
+    /// # Errors
+    /// A rule has no room for it.
+    fn spend(&mut self, now: Instant, spending: &Spending<'_>) -> Result<(), Exceeded>;
     /// Nobody can be reached on this way.
     fn failed(&mut self, now: Instant, way: Way);
     /// Who is there asks to be left alone for `pause` (503 with Retry-After).

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::cause::Cause;
+use super::guarding::Guarded;
 use super::record::{CallRecord, TransferKind, TransferRecord};
 use super::step::Step;
 use crate::base::ids::CallId;
@@ -27,6 +28,8 @@ pub enum CallEvent {
     TransferEnded { call: CallId, transfer: Box<TransferRecord> },
     /// A 3xx is followed.
     Redirected { call: CallId, from: Arc<str>, contacts: usize },
+    /// The fraud guard stopped it, or one of its ways; `trunk`: who would pay.
+    Guarded { call: CallId, trunk: Arc<str>, stopped: Box<Guarded> },
     /// A digit for this trunk's peer was dropped: too many wait for its answers to INFO.
     DigitLost { trunk: Arc<str> },
     /// Why it goes as it does; only where that was asked for.

@@ -43,6 +43,7 @@ impl Ledger {
                 after: After { began: now.instant, ..After::default() },
                 cause: Cause::Unexpected,
                 ended_by: EndedBy::Node,
+                detail: None,
                 attempts: 0,
                 redirects: 0,
                 transfers: Vec::new(),
@@ -69,6 +70,11 @@ impl Ledger {
     /// The route that took the call.
     pub fn routed(&mut self, route: Arc<str>) {
         self.record.route = Some(route);
+    }
+
+    /// What stands in the way, for the operator; the first stays.
+    pub fn explained(&mut self, detail: String) {
+        self.record.detail.get_or_insert(detail);
     }
 
     /// An INVITE went out.

@@ -176,6 +176,9 @@ pub struct CallRecord {
     pub after: After,
     pub cause: Cause,
     pub ended_by: EndedBy,
+    /// What an operator may want to know besides: the key that stopped it. Never shown to a peer.
+    #[serde(default)]
+    pub detail: Option<String>,
     /// INVITEs sent for it.
     pub attempts: u32,
     /// 3xx followed.

@@ -11,6 +11,7 @@ use super::trunk::foreign_family;
 use crate::route::identify::ambiguities;
 use crate::route::media::Security;
 use crate::route::profile::{Need, Profile, Standing};
+use crate::route::role::PeerRole;
 use crate::route::settings::{ListenerSettings, NetworkSettings, Reuse, RouteSettings, RoutingSettings, TrunkSettings};
 use crate::route::trunk::{ClientCertificate, TargetSpec};
 use crate::sip::flow::{LargeRequests, Transport};
@@ -30,6 +31,7 @@ pub(super) fn check(doc: &Document, settings: &Settings) {
         doc.error(&format!("trunks.{}.sources", pair.second), text);
     }
     check_routes(doc, routing);
+    check_guard(doc, routing);
     if routing.listeners.is_empty() && doc.is_accepted() {
         doc.error("", "no listener: nothing can arrive; write a table [listeners.NAME]");
     }
@@ -237,6 +239,26 @@ fn check_plain_trunk(doc: &Document, listener: &ListenerSettings, trunk: &TrunkS
     if trunk.behaviour.media.security != Security::Rtp {
         let text = format!("SRTP keys travel readable over {found}; write security = \"rtp\" or use a TLS listener");
         doc.warn(&at("media.security"), text);
+    }
+}
+
+/// Calls from platforms to carriers are where the money goes: somebody must say what is home.
+fn check_guard(doc: &Document, routing: &RoutingSettings) {
+    let countries = routing.trunks.iter().any(|trunk| trunk.behaviour.presentation.numbers.country.is_some());
+    if countries || !routing.fraud.allow_countries.is_empty() {
+        return;
+    }
+    let has = |name: &str, role: PeerRole| {
+        let names = members(routing, name);
+        routing.trunks.iter().any(|trunk| names.contains(&trunk.name.as_str()) && trunk.behaviour.role == role)
+    };
+    let costs = |route: &&RouteSettings| {
+        has(&route.from, PeerRole::Platform) && route.to.iter().any(|name| has(name, PeerRole::Carrier))
+    };
+    if routing.routes.iter().any(|route| costs(&route)) {
+        let text = "is off: no trunk names a country, so calls to every destination are let through; write \
+                    numbers = { country = \"DE\" } at the carriers' trunks, or fraud.allow_countries";
+        doc.warn("fraud", text);
     }
 }
 

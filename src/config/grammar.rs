@@ -96,14 +96,6 @@ pub(super) fn token(text: &str) -> Result<String, String> {
     }
 }
 
-/// A country of ISO 3166-1 in its two capital letters.
-pub(super) fn country(text: &str) -> Result<String, String> {
-    match text.len() == 2 && text.bytes().all(|octet| octet.is_ascii_uppercase()) {
-        true => Ok(text.to_owned()),
-        false => Err("is no country code of two capital letters".to_owned()),
-    }
-}
-
 /// The digits an emergency or short number consists of.
 pub(super) fn short_number(text: &str) -> Result<String, String> {
     match (2..=15).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit()) {

@@ -9,6 +9,7 @@ mod behaviour;
 mod certificates;
 mod cross;
 mod document;
+mod fraud;
 mod grammar;
 mod methods;
 mod network;
@@ -147,6 +148,7 @@ fn routing(
         trunks: reader.trunks(root),
         groups: routes::groups(root, &reader.declared),
         routes: routes::routes(root, &reader.declared, source),
+        fraud: fraud::fraud(root, &reader.declared),
         limits: sections::limits(root),
         cross_check: sections::cross_check(root),
     };

@@ -126,7 +126,7 @@ fn expression(field: &Field<'_>, table: &Table<'_>) -> Option<Pattern> {
     field.parsed(Pattern::regex)
 }
 
-/// `[accounts]`, `[emergency]`, `[fraud]`: understood, checked, and waiting for their part.
+/// `[accounts]`, `[emergency]`: understood, checked, and waiting for their part.
 pub(super) fn later_tables(root: &Table<'_>, declared: &Declared<'_>) {
     for (_, table) in root.named("accounts") {
         table.need("fqdn", "\"acme.sbc1.example.com\"").and_then(|field| field.parsed(grammar::fqdn));
@@ -137,8 +137,5 @@ pub(super) fn later_tables(root: &Table<'_>, declared: &Declared<'_>) {
     let emergency = root.table("emergency", "{ numbers = [\"110\", \"112\"] }");
     emergency.field("numbers", "[\"110\", \"112\"]").and_then(|field| field.all(grammar::short_number));
     emergency.close();
-    let fraud = root.table("fraud", "{ allow_countries = [\"DE\"] }");
-    fraud.field("allow_countries", "[\"DE\"]").and_then(|field| field.all(grammar::country));
-    fraud.close();
-    ["accounts", "emergency", "fraud"].into_iter().for_each(|key| root.not_yet(key));
+    ["accounts", "emergency"].into_iter().for_each(|key| root.not_yet(key));
 }

@@ -73,6 +73,9 @@ fn call(event: &CallEvent) {
         CallEvent::Redirected { call, from, contacts } => {
             info!(call = call.0, from = %from, contacts, "call redirected");
         }
+        CallEvent::Guarded { call, trunk, stopped } => {
+            warn!(call = call.0, trunk = %trunk, class = stopped.class().name(), why = %stopped, "the fraud guard stopped a call");
+        }
         CallEvent::DigitLost { trunk } => warn!(trunk = %trunk, "a digit was dropped: the peer does not answer INFO"),
         // An engine that serves tells no steps.
         CallEvent::Step(_) => {}
@@ -96,6 +99,7 @@ fn ended(record: &CallRecord) {
         called = %Pii::new(&record.called),
         cause = record.cause.label(),
         ended_by = ?record.ended_by,
+        detail = record.detail.as_deref(),
         attempts = record.attempts,
         talked_ms = talked,
         caller_media = %Shown(&record.caller_media),

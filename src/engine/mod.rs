@@ -5,6 +5,7 @@ mod admission;
 mod asking;
 mod authorization;
 mod dispatch;
+mod fraud_watch;
 mod hops;
 pub mod io;
 mod large;
@@ -16,6 +17,7 @@ mod ports;
 mod probes;
 mod registrations;
 mod transactions;
+mod window;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
@@ -27,7 +29,9 @@ use bytes::Bytes;
 use crate::base::ids::{CallId, EndpointId, FlowId, NetworkId, ResolveId, TrunkId, WorkerId};
 use crate::base::timers::WakeUps;
 use crate::base::{Entropy, Instant, Now};
-use crate::call::{Call, CallEvent, CallInput, Cause, Checkpoint, Effect, Side, Supply, Unrestorable, Work};
+use crate::call::{
+    Call, CallEvent, CallInput, Cause, Checkpoint, Effect, Exceeded, Side, Spending, Supply, Unrestorable, Work,
+};
 use crate::dialog::DialogKey;
 use crate::media::dtmf::HeardDigit;
 use crate::media::plan::{MediaCommand, MediaEvent, PortLease};
@@ -41,6 +45,7 @@ use crate::sip::auth::DigestServer;
 use crate::sip::flow::{PeerIdentity, Resolution};
 
 use admission::Admission;
+use fraud_watch::FraudWatch;
 use hops::{Hops, Outgoing};
 use io::{Event, Gauges, Input, NewCalls, Outbox, Output};
 use merging::Merging;
@@ -98,6 +103,7 @@ struct ProcessSupply {
     open_endpoints: usize,
     resolving: BTreeMap<ResolveId, CallId>,
     admission: Admission,
+    fraud: FraudWatch,
     /// Ways to peers that failed lately.
     health: Health,
     registrations: Registrations,
@@ -138,6 +144,10 @@ impl Supply for ProcessSupply {
 
     fn leave(&mut self, trunk: &Trunk) {
         self.admission.leave(trunk, self.call);
+    }
+
+    fn spend(&mut self, now: Instant, spending: &Spending<'_>) -> Result<(), Exceeded> {
+        self.fraud.begin(now, self.call, spending)
     }
 
     fn failed(&mut self, now: Instant, way: Way) {
@@ -191,6 +201,7 @@ impl Engine {
                 open_endpoints: 0,
                 resolving: BTreeMap::new(),
                 admission: Admission::default(),
+                fraud: FraudWatch::default(),
                 health: Health::default(),
                 registrations: Registrations::default(),
                 refills: Vec::new(),
@@ -213,6 +224,7 @@ impl Engine {
             next_call: 1,
             effects: Vec::new(),
         };
+        engine.supply.fraud.replace(engine.snapshot.fraud.limits());
         engine.probes.replace(&engine.snapshot, Instant::ZERO, &mut *engine.entropy);
         engine.registrations_replaced(Now::default(), &mut Outbox::new());
         engine
@@ -243,6 +255,7 @@ impl Engine {
                 }
                 self.transactions.resize(snapshot.limits.max_transactions);
                 self.supply.ports.resize(snapshot.limits.ready_ports);
+                self.supply.fraud.replace(snapshot.fraud.limits());
                 // Trunks are counted anew.
                 self.supply.health = Health::default();
                 self.snapshot = snapshot;
@@ -266,6 +279,9 @@ impl Engine {
         while let Some(id) = self.wake_ups.pop_due(now.instant) {
             self.with_call(now, id, out, |call, work| call.handle_timeout(work));
         }
+        for id in self.supply.fraud.due(now.instant) {
+            self.with_call(now, id, out, |call, work| call.handle(CallInput::HangUp(Cause::FraudLimit), work));
+        }
         while let Some((id, probe)) = self.probes.due(now.instant, &mut *self.entropy) {
             self.probe(now, id, &probe, out);
         }
@@ -279,7 +295,8 @@ impl Engine {
         let registrations = self.supply.registrations.next_timeout();
         let hops = self.hops.next_timeout();
         let own = [self.transactions.next_timeout(), self.wake_ups.next(), self.probes.next_timeout()];
-        own.into_iter().chain([registrations, hops]).flatten().min()
+        let limits = self.supply.fraud.next_timeout();
+        own.into_iter().chain([registrations, hops, limits]).flatten().min()
     }
 
     /// Every call that is stable now, as data (DESIGN 8).
@@ -406,7 +423,7 @@ impl Engine {
                     }
                 }
                 Effect::Join { key, side, trunk } => self.join(now, call, (key, side, trunk), out),
-                Effect::Event(event) => self.call_event(event, out),
+                Effect::Event(event) => self.call_event(now, event, out),
             }
             // Messages leave in the order the call gave them.
             out.extend(self.transactions.transmits().map(Output::Transmit));
@@ -415,8 +432,12 @@ impl Engine {
         out.extend(self.supply.refills.drain(..).map(Output::Media));
     }
 
-    fn call_event(&mut self, event: CallEvent, out: &mut Outbox) {
+    fn call_event(&mut self, now: Now, event: CallEvent, out: &mut Outbox) {
+        if let CallEvent::Answered { call } = &event {
+            self.supply.fraud.answered(now.instant, *call);
+        }
         if let CallEvent::Ended(record) = &event {
+            self.supply.fraud.ended(now.instant, record.id);
             self.supply.admission.ended(record.id);
             self.supply.forget(record.id);
         }

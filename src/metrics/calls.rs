@@ -46,6 +46,7 @@ struct Labelled {
     lost_digits: BTreeMap<String, u64>,
     registrations: BTreeMap<String, RegistrationState>,
     failed_registrations: BTreeMap<&'static str, u64>,
+    guarded: BTreeMap<(&'static str, &'static str), u64>,
 }
 
 /// Media of the legs of one side, over all calls that have ended. Averages are sums over `legs` or `round_trips`.
@@ -176,6 +177,10 @@ impl CallCounters {
             CallEvent::TransferBegan { .. } => one(&self.transfers_begun),
             CallEvent::TransferEnded { transfer, .. } => self.add(|held| held.transfers.entry(transfer.cause.label())),
             CallEvent::Redirected { .. } => one(&self.redirects),
+            CallEvent::Guarded { stopped, .. } => {
+                let row = (stopped.class().name(), stopped.label());
+                *self.labelled().guarded.entry(row).or_default() += 1;
+            }
             CallEvent::DigitLost { trunk } => {
                 *self.labelled().lost_digits.entry(trunk.to_string()).or_default() += 1;
             }
@@ -254,6 +259,11 @@ impl CallCounters {
     /// Digits dropped because too many waited for a peer's answers to INFO, by trunk.
     pub fn lost_digits(&self) -> Counts {
         self.labelled().lost_digits.iter().map(|(trunk, count)| (trunk.clone(), *count)).collect()
+    }
+
+    /// Calls the fraud guard stopped, by class of the destination and the key that did it.
+    pub fn guarded(&self) -> Vec<((&'static str, &'static str), u64)> {
+        self.labelled().guarded.iter().map(|(row, count)| (*row, *count)).collect()
     }
 
     /// How often a far end fell silent in an answered call, by trunk.

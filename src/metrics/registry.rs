@@ -53,6 +53,13 @@ impl Collector for Sources {
         let lost = "Digits dropped because too many waited for a peer's answers to INFO";
         labelled(&mut encoder, "lost_digits", lost, "trunk", self.calls.lost_digits())?;
         records::rows(&mut encoder, &self.records)?;
+        let rows = self
+            .calls
+            .guarded()
+            .into_iter()
+            .map(|((class, key), count)| ([("class", class.to_owned()), ("key", key.to_owned())], count));
+        let stopped = "Calls the fraud guard stopped, by class of the destination and key of [fraud]";
+        counters(&mut encoder, "fraud_stopped", stopped, rows)?;
         media(&mut encoder, &self.relay.counters())
     }
 }

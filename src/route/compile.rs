@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::fraud::FraudGuard;
 use super::group::{Group, Member};
 use super::identify::Senders;
 use super::media::MediaSettings;
@@ -60,9 +61,11 @@ impl Snapshot {
             return Err(CompileError::TooMany("trust stores on one listener"));
         }
         let node_name = settings.node_name.as_str().into();
+        let own = trunks.iter().filter_map(|trunk| trunk.presentation.numbers.country);
+        let fraud = FraudGuard::new(settings.fraud.clone(), own);
         let trunks = trunks.into_iter().map(Arc::new).collect();
         let (limits, cross_check) = (settings.limits.clone(), settings.cross_check);
-        Ok(Snapshot { node_name, networks, listeners, trunks, limits, cross_check, senders, routes })
+        Ok(Snapshot { node_name, networks, listeners, trunks, fraud, limits, cross_check, senders, routes })
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::fraud::FraudSettings;
 use super::group::Order;
 use super::profile::Behaviour;
 use super::table::{Conditions, Pattern};
@@ -24,6 +25,7 @@ pub struct RoutingSettings {
     pub groups: Vec<GroupSettings>,
     /// In the order they are tried.
     pub routes: Vec<RouteSettings>,
+    pub fraud: FraudSettings,
     pub limits: Limits,
     /// `sip.cross_check`.
     pub cross_check: bool,

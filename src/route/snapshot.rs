@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::fraud::FraudGuard;
 use super::identify::{KnownBy, Senders};
 use super::table::RouteTable;
 use super::trunk::{Listener, Network, Trunk};
@@ -19,6 +20,8 @@ pub struct Snapshot {
     pub listeners: Vec<Listener>,
     /// By name; the index is the [`TrunkId`].
     pub trunks: Vec<Arc<Trunk>>,
+    /// What may be called at all, and how much.
+    pub fraud: FraudGuard,
     pub limits: Limits,
     pub cross_check: bool,
     pub(super) senders: Senders,

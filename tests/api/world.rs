@@ -78,6 +78,7 @@ impl Talk {
             ended: WallTime::default(),
             cause: Cause::Unexpected,
             ended_by: EndedBy::Node,
+            detail: None,
             attempts: 1,
             redirects: 0,
             transfers: Vec::new(),

@@ -29,6 +29,8 @@ mod a_told_party_that_only_rings;
 mod a_transfer_that_fails_returns_the_parties;
 mod a_transferor_leaves_early;
 mod a_trunk_registers;
+mod fraud_limits_bound_the_loss;
+mod the_fraud_guard_stops_calls;
 mod a_wrong_certificate_is_nobody;
 mod an_operator_sees_and_ends_calls;
 mod an_invite_without_contact_is_400;

@@ -12,6 +12,7 @@ use crate::call::cause::Cause;
 use crate::call::compose;
 use crate::call::effect::{Effect, Work};
 use crate::call::event::CallEvent;
+use crate::call::guarding::{Counting, Payer, guarded_for};
 use crate::call::hunting::Hunting;
 use crate::call::record::EndedBy;
 use crate::call::releasing::Releasing;
@@ -117,10 +118,15 @@ pub(super) fn followed(
     }
     let mut from = by.diverted.as_ref().map(|diverted| diverted.from.clone()).unwrap_or_default();
     from.insert(0, (user, response.status));
-    let mut led = |uri: &&Uri| led_to(common, &by.trunk, uri, &from, work);
-    let candidates: VecDeque<Candidate> = fresh.iter().flat_map(&mut led).collect();
+    let (mut candidates, mut stopped) = (VecDeque::new(), None);
+    for uri in &fresh {
+        match led_to(common, &by.trunk, uri, &from, work) {
+            Ok(led) => candidates.extend(led),
+            Err(cause) => stopped = Some(cause),
+        }
+    }
     if candidates.is_empty() {
-        return Err(Cause::Refused(response.status));
+        return Err(stopped.unwrap_or(Cause::Refused(response.status)));
     }
     seen.extend(fresh.into_iter().cloned());
     let (call, from) = (common.ledger.id(), Arc::clone(&by.trunk.name));
@@ -142,25 +148,31 @@ fn is_same(one: &Uri, two: &Uri) -> bool {
 /// Candidates for one contact: the same trunk when the contact names a host of it, else what the routes say for a call of
 /// that trunk (S-F: a redirection passes the same rules as a new call).
 fn led_to(
-    common: &Common,
+    common: &mut Common,
     trunk: &Arc<Trunk>,
     uri: &Uri,
     from: &[(Option<Bytes>, Status)],
     work: &mut Work<'_>,
-) -> VecDeque<Candidate> {
-    let Ok((called, user)) = screening::called(uri) else { return VecDeque::new() };
+) -> Result<VecDeque<Candidate>, Cause> {
+    let Ok((called, user)) = screening::called(uri) else { return Ok(VecDeque::new()) };
     let diverted = Arc::new(Diverted { user, from: from.to_vec() });
     let led = |candidate: Candidate| Candidate { diverted: Some(Arc::clone(&diverted)), ..candidate };
-    if let Some(target) = uri.as_sip().and_then(|uri| {
+    let named = uri.as_sip().and_then(|uri| {
         let is = |name: &str| Host::parse(name).is_some_and(|known| known.equivalent(&uri.host));
         trunk.targets.iter().find(|target| is(&target.host))
-    }) {
-        return VecDeque::from([led(Candidate::new(Arc::clone(trunk), target.clone()))]);
-    }
-    let passed = passed_to(common, trunk, (&common.numbers.calling, &called), work);
-    passed
-        .map(|passed| Candidate::expand(&common.snapshot, &passed.plan, work).into_iter().map(led).collect())
-        .unwrap_or_default()
+    });
+    let (account, candidates) = match named {
+        Some(target) => {
+            (common.whose.account.clone(), VecDeque::from([Candidate::new(Arc::clone(trunk), target.clone())]))
+        }
+        None => match passed_to(common, trunk, (&common.numbers.calling, &called), work) {
+            Ok(passed) => (passed.decision.account.clone(), Candidate::expand(&common.snapshot, &passed.plan, work)),
+            Err(_) => return Ok(VecDeque::new()),
+        },
+    };
+    let payer = Payer { trunk, account: account.as_deref() };
+    let candidates = guarded_for(common, &payer, (&called, Counting::Once), candidates, work)?;
+    Ok(candidates.into_iter().map(led).collect())
 }
 
 /// Contacts that may be followed, the best first (RFC 3261 20.10: q from 0 to 1, 1 when absent); 305 and 380 name none.

@@ -16,11 +16,13 @@ use crate::call::compose;
 use crate::call::effect::{Branch, Effect, Work};
 use crate::call::established::{Established, by, respond};
 use crate::call::event::CallEvent;
+use crate::call::guarding::{Counting, Payer, guarded_for};
 use crate::call::leg::{Leg, Pending};
 use crate::call::record::{Side, TransferKind};
 use crate::call::screening::{self, Refusal};
 use crate::call::transfer::reports::{Heard, Reports};
 use crate::dialog::refer::{BadRefer, Refer, ReferSub};
+use crate::route::directory::Decision;
 use crate::route::policy::Line;
 use crate::route::ruling::{Inquiry, Names, Passed};
 use crate::route::transfer::{ReferPolicy, ReferTarget};
@@ -131,32 +133,23 @@ impl Established {
         self.progressed(common, progress, work)
     }
 
-    /// The same screening as for a new call from the transferor's trunk: its limits, its routes (S-F).
-    fn seeking_for(&self, common: &Common, transfer: &Transfer, work: &mut Work<'_>) -> Result<Seeking, Cause> {
-        let (transferor, transferee) = (self.leg(common, transfer.by), self.leg(common, transfer.by.other()));
-        if !work.supply.enter(work.now.instant, &transferor.trunk) {
+    /// The same screening as for a new call from the transferor's trunk: its limits, its routes, the fraud guard (S-F).
+    fn seeking_for(&self, common: &mut Common, transfer: &Transfer, work: &mut Work<'_>) -> Result<Seeking, Cause> {
+        let payer = Arc::clone(&self.leg(common, transfer.by).trunk);
+        if !work.supply.enter(work.now.instant, &payer) {
             return Err(Cause::TooManyCalls);
         }
         // Only asked for: the transferor's place on its trunk becomes free.
-        work.supply.leave(&transferor.trunk);
+        work.supply.leave(&payer);
+        let transferee = self.leg(common, transfer.by.other());
         let offer = transferee.media.media.plan_for_newcomer().ok_or(Cause::MediaRefused)?;
         let worker = transferee.media.media.lease().worker;
-        let uri = &transfer.refer.target;
-        let mut whose = common.whose.clone();
-        let (uri, user, candidates) = match at_peer(&transferor.trunk, uri) {
-            Some(first) => (Some(uri.clone()), None, peers(&transferor.trunk, first)),
-            None => {
-                let (called, user) = screening::called(uri).map_err(|_| Cause::NoRoute)?;
-                let numbers = &common.numbers;
-                let paying = match transfer.by {
-                    Side::Caller => &numbers.calling,
-                    Side::Callee => &numbers.called,
-                };
-                let Passed { decision, plan } = led_to(common, &transferor.trunk, (paying, &called), work)?;
-                whose = decision;
-                (None, user, Candidate::expand(&common.snapshot, &plan, work))
-            }
-        };
+        let Sought { uri, user, whose, candidates } = sought_by(common, transfer, &payer, work)?;
+        // A URI without a number goes back to the peer that wrote it.
+        let called = screening::called(&transfer.refer.target).map(|(number, _)| number).unwrap_or_default();
+        let paying = Payer { trunk: &payer, account: whose.account.as_deref() };
+        let candidates = guarded_for(common, &paying, (&called, Counting::Again), candidates, work)?;
+        let transferee = self.leg(common, transfer.by.other());
         let party = Party { whose, ..party(common, transfer, transferee, uri, user) };
         Ok(Seeking::new(party, transfer.by, offer, worker, candidates))
     }
@@ -288,6 +281,30 @@ pub(super) fn led_to(
         now: work.now.wall,
     };
     common.snapshot.rule(&common.directory, &inquiry, work).outcome.map_err(Cause::from)
+}
+
+/// Whom Refer-To names, and where.
+struct Sought {
+    /// Octet for octet, for the peer that wrote it.
+    uri: Option<Uri>,
+    user: Option<Bytes>,
+    whose: Decision,
+    candidates: VecDeque<Candidate>,
+}
+
+fn sought_by(common: &Common, transfer: &Transfer, payer: &Arc<Trunk>, work: &mut Work<'_>) -> Result<Sought, Cause> {
+    let uri = &transfer.refer.target;
+    if let Some(first) = at_peer(payer, uri) {
+        let whose = common.whose.clone();
+        return Ok(Sought { uri: Some(uri.clone()), user: None, whose, candidates: peers(payer, first) });
+    }
+    let (called, user) = screening::called(uri).map_err(|_| Cause::NoRoute)?;
+    let paying = match transfer.by {
+        Side::Caller => &common.numbers.calling,
+        Side::Callee => &common.numbers.called,
+    };
+    let Passed { decision, plan } = led_to(common, payer, (paying, &called), work)?;
+    Ok(Sought { uri: None, user, whose: decision, candidates: Candidate::expand(&common.snapshot, &plan, work) })
 }
 
 /// The target of the trunk that a URI names, where the trunk wants its transfers back (MD-144). `None`: the routes decide.

@@ -361,6 +361,7 @@ pub fn settings() -> RoutingSettings {
             route("carrier-a", None, &["platform"]),
             route("carrier-b", None, &["platform"]),
         ],
+        fraud: Default::default(),
         limits: Default::default(),
         cross_check: false,
     }
