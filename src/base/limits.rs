@@ -18,12 +18,6 @@ pub const LINE_OCTETS: usize = 8 * 1024;
 pub const FOLDS: usize = 64;
 /// Octets of a Request-URI. Answer: 414. Transfer tokens of Microsoft reach 1.5 kB (MD-145).
 pub const URI_OCTETS: usize = 4 * 1024;
-/// Digits of a number with its country code (ITU-T E.164 6.1). More behind a plus: 484.
-pub const E164_DIGITS: usize = 15;
-/// Digits of a number without plus: an international prefix and an outside line may stand before it. More: 484.
-pub const DIALLED_DIGITS: usize = 24;
-/// Octets of the user part that a call or OPTIONS is for (PF-52). More: 484.
-pub const USER_OCTETS: usize = 256;
 /// Via values of one message. Answer: 513. RFC 3261 allows 70 hops.
 pub const VIA_COUNT: usize = 70;
 /// Hops in the route set of one dialog (Record-Route values). Answer: 400. As many as Vias: who records is also in the Vias.
@@ -132,6 +126,9 @@ pub const AUTH_SCHEMES: usize = 8;
 pub const AUTH_PARAMS: usize = 32;
 /// Octets of one such parameter; a challenge with a longer one is not answered. Nonces in use stay below 200.
 pub const AUTH_VALUE_OCTETS: usize = 1024;
+/// Accounts whose calls are counted for their own limits. At the limit those that have not called for a second are
+/// forgotten first; nothing of a limit is lost by that.
+pub const COUNTED_ACCOUNTS: usize = 65_536;
 /// How long a nonce of ours may be used (S-A5).
 pub const AUTH_NONCE_LIFE: Duration = Duration::from_secs(60);
 /// Nonces whose uses are remembered. At the limit the oldest goes, and nonces of its age are challenged again.

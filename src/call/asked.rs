@@ -4,9 +4,10 @@
 use bytes::Bytes;
 
 use super::anonymity::Anonymity;
+use super::record::Side;
 use super::screening::{Numbers, Refusal};
 use super::step::Step;
-use crate::route::caller::Caller;
+use crate::route::caller::{Caller, Identity};
 use crate::route::diverting::{
     self, DiversionReason, Diversions, Diverted, DivertingPrivacy, read_diversions, read_history, write_diversions,
     write_history,
@@ -103,6 +104,18 @@ impl Asked {
         let (diversions, came_in) = (Diversions::new(Vec::new()), DivertingHeaders::Diversion);
         let called = Presentation::party(called);
         Asked { caller, diversions, came_in, called, message: None, lines, sent_on_by: None }
+    }
+
+    /// The caller is shown as this number and nothing else: what it said of itself is not its own (PF-25).
+    pub fn shown_as(&mut self, number: &E164, numbers: &mut Numbers) {
+        let identity = Identity { party: Party::of(number.clone()), display: Bytes::new() };
+        self.caller.asserted = self.caller.asserted.as_ref().map(|_| identity.clone());
+        self.caller.shown = identity;
+        numbers.renamed(
+            Side::Caller,
+            number.as_str().to_owned(),
+            Some(Bytes::copy_from_slice(number.as_str().as_bytes())),
+        );
     }
 
     /// Who sent the call on last, else who referred to it: whose number answers for a forwarded call (PF-25).

@@ -207,7 +207,7 @@ impl Call {
 
     fn turn_away(invitation: Invitation, ledger: Ledger, cause: Cause, work: &mut Work<'_>) {
         let pending = Pending::with_head(invitation.transaction, &invitation.request, invitation.head);
-        let (tag, own) = (work.token(10), OwnAddress::called(&invitation.trunk, &invitation.request));
+        let (tag, own) = (work.token(10), own_towards(&invitation.trunk, &invitation.whose, &invitation.request));
         Refused { pending, tag, own, ledger, cause, told: Told::Cause }.answer(work);
     }
 
@@ -220,7 +220,7 @@ impl Call {
         let Invitation { snapshot, trunk, request, flow, transaction, head, numbers, asked, directory, whose, .. } =
             invitation;
         let pending = Pending::with_head(transaction, &request, head);
-        let (tag, own) = (work.token(10), OwnAddress::called(&trunk, &request));
+        let (tag, own) = (work.token(10), own_towards(&trunk, &whose, &request));
         let refuse = |cause, told: Told| {
             let (pending, tag, own) = (pending.clone(), tag.clone(), own.clone());
             Box::new(Refused { pending, tag, own, ledger: ledger.clone(), cause, told })
@@ -454,6 +454,11 @@ fn expect_news(common: &mut Common, invite: &Pending, request: &Request, work: &
     if !patience.is_zero() {
         common.timers.set(CallTimer::Progress, work.now.instant + patience);
     }
+}
+
+/// Who we are to the caller.
+fn own_towards(trunk: &Trunk, whose: &Decision, request: &Request) -> OwnAddress {
+    OwnAddress::of_call(trunk, whose).called(request)
 }
 
 /// Announces the call and opens its record.

@@ -12,6 +12,7 @@ use crate::base::limits::MAX_FORWARDS;
 use crate::dialog::refer::ReferSub;
 use crate::dialog::{Dialog, Role};
 use crate::media::dtmf::HeardDigit;
+use crate::route::mark::Marked;
 use crate::route::policy::Line;
 use crate::sip::{Method, Name, RAck, RSeq, Response, ResponseHead, SipMessage, Status, Uri, Writer, frame};
 
@@ -147,6 +148,15 @@ pub fn inside(dialog: &Dialog, own: &OwnAddress, branch: &Branch, cseq: u32, wha
         .header(Name::CallId, &dialog.call_id)
         .text(Name::CSeq, format_args!("{cseq} {method}"));
     let writer = own.signed_request(writer);
+    let writer = match what {
+        Inside::Ack | Inside::Cancel(_) => writer,
+        Inside::Invite(..)
+        | Inside::Bye(..)
+        | Inside::Update(..)
+        | Inside::Digit(..)
+        | Inside::Carried(_)
+        | Inside::Prack(..) => marked(writer, own, Marked::Inside),
+    };
     match what {
         Inside::Invite(offer, credentials) => described(changing(proven(writer, credentials), own), Some(offer)),
         Inside::Update(offer, credentials) => described(changing(proven(writer, credentials), own), *offer),
@@ -159,6 +169,14 @@ pub fn inside(dialog: &Dialog, own: &OwnAddress, branch: &Branch, cseq: u32, wha
             writer.body(digits::DTMF_RELAY, digits::write_relay(*heard).as_bytes())
         }
         Inside::Carried(carried) => loaded(writer.header(Name::Contact, own.contact()), carried),
+    }
+}
+
+/// With the custom header, where such a message carries it (PV-34).
+fn marked(writer: Writer, own: &OwnAddress, message: Marked) -> Writer {
+    match own.mark(message) {
+        Some((name, contents)) => writer.raw(name.as_bytes(), contents.as_bytes()),
+        None => writer,
     }
 }
 
@@ -290,7 +308,10 @@ fn dialog_writer(status: Status, head: &ResponseHead, dialog: &Dialog, own: &Own
     let writer = response(status, head, Some(&dialog.local_tag), own);
     let writer = recorded(dialog).iter().fold(writer, |writer, route| writer.header(Name::RecordRoute, route));
     let writer = writer.header(Name::Contact, own.contact()).header(Name::Allow, own.allow());
-    if status.is_success() { supported(writer, own) } else { writer }
+    match status.is_success() {
+        true => marked(supported(writer, own), own, Marked::Success),
+        false => marked(writer, own, Marked::Provisional),
+    }
 }
 
 /// 200 to an INVITE or UPDATE: the dialog's, with these fields of its session.

@@ -14,7 +14,7 @@ use super::event::CallEvent;
 use super::hop::Hop;
 use super::media_end::MediaEnd;
 use super::negotiate::{KeptMedia, LegMedia};
-use super::own_address::OwnAddress;
+use super::own_address::{KeptAddress, OwnAddress};
 use super::proof::{Credentials, Proof};
 use super::record::Side;
 use super::taken::Taken;
@@ -122,8 +122,7 @@ pub struct KeptLeg {
     session: SessionTimer,
     taken: Taken,
     anonymity: Anonymity,
-    /// Our Contact in this dialog, where it is not the trunk's.
-    contact: Option<Arc<str>>,
+    own: KeptAddress,
 }
 
 /// The transaction timers of a trunk.
@@ -181,7 +180,7 @@ impl Leg {
             session: self.session.clone(),
             taken: self.taken,
             anonymity: self.anonymity,
-            contact: self.own.kept_contact(),
+            own: self.own.kept(&self.trunk),
         })
     }
 
@@ -189,7 +188,7 @@ impl Leg {
     pub fn restored(kept: KeptLeg, side: Side, trunk: Arc<Trunk>, rules: Arc<AddressRules>) -> Leg {
         let media = LegMedia::restored(kept.media, Arc::clone(&trunk.media), rules);
         let proof = Proof::restored(&trunk, kept.nonces);
-        let (own, media) = (OwnAddress::restored(&trunk, kept.contact), MediaEnd::restored(media, kept.endpoint));
+        let (own, media) = (OwnAddress::restored(kept.own, &trunk), MediaEnd::restored(media, kept.endpoint));
         let leg = Leg::new(side, trunk, own, kept.dialog, media, kept.flow);
         Leg { proof, session: kept.session, taken: kept.taken, anonymity: kept.anonymity, ..leg }
     }

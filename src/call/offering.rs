@@ -21,8 +21,9 @@ use super::record::{EndedBy, Sent};
 use super::step::{Step, Writing};
 use crate::base::limits::MAX_FORWARDS;
 use crate::route::diverting::Diverted;
+use crate::route::mark::Marked;
 use crate::route::number::Field;
-use crate::route::policy::Facts;
+use crate::route::policy::{Facts, Line};
 use crate::route::presentation::Presentation;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Resolution, Resolve, Target};
@@ -110,7 +111,7 @@ impl Hunting {
         addresses: VecDeque<SocketAddr>,
         work: &mut Work<'_>,
     ) -> Result<Inviting, Cause> {
-        let own = OwnAddress::of(&candidate.trunk);
+        let own = OwnAddress::of_call(&candidate.trunk, &common.whose);
         let worker = common.caller.media.media.lease().worker;
         let mut media = leg_media(&common.snapshot, &candidate.trunk, Some(worker), work)?;
         let written = match &self.offer {
@@ -177,7 +178,7 @@ impl Hunting {
         let user = candidate.called_user(common);
         let told = self.told(common, candidate, &us(own));
         let (to, uri) = (candidate.uri_of(Field::To, user), candidate.uri_of(Field::Called, user));
-        NewRequest { max_forwards: self.max_forwards, ..first_request(candidate, told, (to, uri), tag, work) }
+        NewRequest { max_forwards: self.max_forwards, ..first_request((candidate, own), told, (to, uri), tag, work) }
     }
 
     fn writing(&self, common: &Common, candidate: &Candidate, request: &NewRequest) -> Writing {
@@ -212,8 +213,8 @@ impl Hunting {
 /// The INVITE that begins a dialog with the candidate's peer, for a call and for the new party of a transfer alike; `to`
 /// and Request-URI are `names`.
 pub(super) fn first_request(
-    candidate: &Candidate,
-    told: Told,
+    (candidate, own): (&Candidate, &OwnAddress),
+    mut told: Told,
     names: (Uri, Uri),
     tag: &Bytes,
     work: &mut Work<'_>,
@@ -221,6 +222,8 @@ pub(super) fn first_request(
     let (to, uri) = names;
     let mut from = told.from;
     from.set_tag(tag);
+    let mark = own.mark(Marked::Invite);
+    told.lines.extend(mark.map(|(name, value)| Line::core(name, Bytes::copy_from_slice(value.as_bytes()))));
     NewRequest {
         from: from.to_bytes(),
         to: NameAddr::new(to).to_bytes(),

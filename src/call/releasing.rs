@@ -99,7 +99,7 @@ impl Releasing {
             CallInput::Joined(Ok(leg)) => common.departing.dismiss(*leg, Cause::Transferred, work),
             CallInput::Replacing(replacement) => {
                 let (cause, tag) = (Cause::DialogLost, work.token(10));
-                let own = replacement.own();
+                let own = replacement.own(&common.whose);
                 let bytes = compose::refusal_with(Status::DECLINE, cause, &replacement.invite.head, (&tag, &own), None);
                 let transaction = replacement.invite.transaction;
                 work.out.push(Effect::Respond { transaction, status: Status::DECLINE, bytes });

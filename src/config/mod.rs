@@ -4,6 +4,7 @@
 //! are the known keys; one file for each table or group of tables reads it; `cross` sees them together; `certificates`
 //! looks into the files they name. Every error is found before the first one is shown.
 
+mod accounts;
 mod authentication;
 mod behaviour;
 mod certificates;
@@ -32,6 +33,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::base::limits::CONFIG_OCTETS;
+use crate::route::directory::Directory;
 use crate::route::settings::{ListenerSettings, RoutingSettings};
 use crate::route::snapshot::Snapshot;
 
@@ -42,7 +44,7 @@ pub use settings::{CertificateFiles, LogFormat, LogLevel, LogSettings, Settings,
 
 use document::Document;
 use read::{Declared, Table};
-use settings::ProvisioningSource;
+use settings::ProvisioningSettings;
 use trunk::TrunkReader;
 
 /// A file that was accepted.
@@ -50,6 +52,8 @@ use trunk::TrunkReader;
 pub struct Loaded {
     pub settings: Settings,
     pub snapshot: Arc<Snapshot>,
+    /// What `[accounts]` and `[numbers]` provision; empty where the store does.
+    pub directory: Arc<Directory>,
     /// What somebody should look at: keys not yet acted on, routes never reached. No errors in it.
     pub report: Report,
 }
@@ -66,26 +70,11 @@ impl Loaded {
 /// # Errors
 /// Everything that is wrong with it, at once.
 pub fn load(path: &Path) -> Result<Loaded, Report> {
-    load_overridden(path, None)
-}
-
-/// Reads and checks a file with the keys of another laid over it: tables are merged, anything else is replaced whole.
-/// Relative paths of both start where the first file is.
-///
-/// # Errors
-/// Everything that is wrong with them, at once.
-pub fn load_overridden(path: &Path, overriding: Option<&Path>) -> Result<Loaded, Report> {
-    let named = |path: &Path| {
-        let name = path.display().to_string();
-        let text = read_file(path).map_err(|reason| Report::unreadable(&name, reason))?;
-        Ok((name, text))
-    };
-    let (name, text) = named(path)?;
-    let over = overriding.map(named).transpose()?;
+    let name = path.display().to_string();
+    let text = read_file(path).map_err(|reason| Report::unreadable(&name, reason))?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let base = absolute.parent().map_or_else(PathBuf::new, Path::to_owned);
-    let over = over.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-    parse_overridden((&name, &text), over, &base, Files::Checked)
+    parse(&name, &text, &base, Files::Checked)
 }
 
 fn read_file(path: &Path) -> Result<String, String> {
@@ -108,18 +97,9 @@ fn read_file(path: &Path) -> Result<String, String> {
 /// # Errors
 /// Everything that is wrong with it, at once.
 pub fn parse(name: &str, text: &str, base: &Path, files: Files) -> Result<Loaded, Report> {
-    parse_overridden((name, text), None, base, files)
-}
-
-fn parse_overridden(
-    first: (&str, &str),
-    second: Option<(&str, &str)>,
-    base: &Path,
-    files: Files,
-) -> Result<Loaded, Report> {
-    let (doc, entries) = Document::parse_overridden(first, second);
+    let (doc, entries) = Document::parse(name, text);
     let root = Table::root(&doc, &entries);
-    let settings = read_settings(root, Declared::new(&entries), base, files);
+    let (settings, directory) = read_settings(root, Declared::new(&entries), base, files);
     cross::check(&doc, &settings);
     if files == Files::Checked {
         certificates::check(&doc, &settings);
@@ -130,40 +110,42 @@ fn parse_overridden(
     };
     let report = doc.into_report();
     match snapshot {
-        Some(snapshot) => Ok(Loaded { settings, snapshot: Arc::new(snapshot), report }),
+        Some(snapshot) => Ok(Loaded { settings, snapshot: Arc::new(snapshot), directory: Arc::new(directory), report }),
         None => Err(report),
     }
 }
 
-fn read_settings<'d>(root: Table<'d>, declared: Declared<'d>, base: &'d Path, files: Files) -> Settings {
+fn read_settings<'d>(root: Table<'d>, declared: Declared<'d>, base: &'d Path, files: Files) -> (Settings, Directory) {
     let node = sections::node(&root, base);
     let (listeners, keep_alives) = network::listeners(&root, &declared);
     let provisioning = sections::provisioning(&root);
-    let source = provisioning.source;
+    let reader = TrunkReader { declared, base, files };
+    let routing = routing(&root, &node.name, listeners, &reader, &provisioning);
+    let directory = accounts::directory(&root, &reader.declared, provisioning.source, &routing.trunks);
     let settings = Settings {
         dns: sections::dns(&root),
         certificates: sections::certificates(&root, base),
         trust: sections::trust(&root, base),
         media: sections::media(&root),
         metrics: sections::metrics(&root),
-        api: sections::api(&root, &declared),
+        api: sections::api(&root, &reader.declared),
         provisioning,
         cdr: sections::cdr(&root, base, &node),
         log: sections::log(&root),
-        routing: routing(&root, &node.name, listeners, TrunkReader { declared, base, files }, source),
+        routing,
         keep_alives,
         node,
     };
     root.close();
-    settings
+    (settings, directory)
 }
 
 fn routing(
     root: &Table<'_>,
     node_name: &str,
     listeners: Vec<ListenerSettings>,
-    reader: TrunkReader<'_>,
-    source: ProvisioningSource,
+    reader: &TrunkReader<'_>,
+    provisioning: &ProvisioningSettings,
 ) -> RoutingSettings {
     let settings = RoutingSettings {
         node_name: node_name.to_owned(),
@@ -171,11 +153,12 @@ fn routing(
         listeners,
         trunks: reader.trunks(root),
         groups: routes::groups(root, &reader.declared),
-        routes: routes::routes(root, &reader.declared, source),
+        routes: routes::routes(root, &reader.declared, provisioning.source),
         fraud: fraud::fraud(root, &reader.declared),
+        custom_header: provisioning.custom_header.clone(),
         limits: sections::limits(root),
         cross_check: sections::cross_check(root),
     };
-    routes::later_tables(root, &reader.declared);
+    routes::later_tables(root);
     settings
 }

@@ -238,6 +238,7 @@ fn headers(parent: &Table<'_>, base: &HeaderPolicy) -> HeaderPolicy {
     let policy = HeaderPolicy {
         pass: pass.and_then(|field| field.all(pattern)).unwrap_or_else(|| base.pass.clone()),
         edits: edits.and_then(|field| self::edits(&field)).unwrap_or_else(|| base.edits.clone()),
+        stripped: None,
         hidden_options: options.unwrap_or_else(|| base.hidden_options.clone()),
         hidden_methods: methods.unwrap_or_else(|| base.hidden_methods.clone()),
     };

@@ -126,16 +126,10 @@ fn expression(field: &Field<'_>, table: &Table<'_>) -> Option<Pattern> {
     field.parsed(Pattern::regex)
 }
 
-/// `[accounts]`, `[emergency]`: understood, checked, and waiting for their part.
-pub(super) fn later_tables(root: &Table<'_>, declared: &Declared<'_>) {
-    for (_, table) in root.named("accounts") {
-        table.need("fqdn", "\"acme.sbc1.example.com\"").and_then(|field| field.parsed(grammar::fqdn));
-        table.need("trunk", "\"teams\"").and_then(|field| field.name_of(Kind::Trunk, declared));
-        table.flag("caller_screening", "true");
-        table.close();
-    }
+/// `[emergency]`: understood, checked, and waiting for its part.
+pub(super) fn later_tables(root: &Table<'_>) {
     let emergency = root.table("emergency", "{ numbers = [\"110\", \"112\"] }");
     emergency.field("numbers", "[\"110\", \"112\"]").and_then(|field| field.all(grammar::short_number));
     emergency.close();
-    ["accounts", "emergency"].into_iter().for_each(|key| root.not_yet(key));
+    root.not_yet("emergency");
 }

@@ -13,6 +13,9 @@ use super::settings::{
 };
 use crate::base::limits::Limits;
 use crate::cdr::{self, AtStart, Rotation, WhenFull};
+use crate::route::mark::{CustomHeader, Marked, NAME_OCTETS};
+use crate::route::policy::HeaderName;
+use crate::sip::Name;
 use crate::store::audit::Retention;
 
 pub(super) fn node(root: &Table<'_>, base: &Path) -> NodeSettings {
@@ -160,13 +163,8 @@ pub(super) fn provisioning(root: &Table<'_>) -> ProvisioningSettings {
         [("file", ProvisioningSource::File), ("store", ProvisioningSource::Store)];
     let table = root.table("provisioning", "{ source = \"file\" }");
     let field = table.field("source", "\"file\"");
-    let source = field.as_ref().and_then(|field| field.choice(&SOURCES)).unwrap_or(ProvisioningSource::File);
-    if let (Some(field), ProvisioningSource::Store) = (&field, source) {
-        table.doc().warn(field.path(), "the API and imports fill the store; calls do not read it yet");
-    }
-    let header = table.field("custom_header", "\"X-Operator-Content\"");
-    let custom_header = header.and_then(|field| field.parsed(grammar::token));
-    table.not_yet("custom_header");
+    let source = field.and_then(|field| field.choice(&SOURCES)).unwrap_or(ProvisioningSource::File);
+    let custom_header = custom_header(&table);
     let kept = Retention::default();
     let audit = Retention {
         days: table.whole("audit_days", "400", 1..=36_500).unwrap_or(kept.days),
@@ -174,6 +172,40 @@ pub(super) fn provisioning(root: &Table<'_>) -> ProvisioningSettings {
     };
     table.close();
     ProvisioningSettings { source, custom_header, audit }
+}
+
+/// `custom_header` and `custom_header_on` (PV-31, PV-34).
+fn custom_header(table: &Table<'_>) -> Option<CustomHeader> {
+    const MESSAGES: [(&str, Marked); 4] = [
+        ("invite", Marked::Invite),
+        ("18x", Marked::Provisional),
+        ("2xx", Marked::Success),
+        ("in-dialog", Marked::Inside),
+    ];
+    let name = table.field("custom_header", "\"X-Operator-Content\"");
+    let on = table.field("custom_header_on", "[\"invite\", \"18x\", \"2xx\"]");
+    if let (None, Some(on)) = (&name, &on) {
+        on.refuse_key("changes nothing without custom_header; write custom_header = \"X-Operator-Content\"");
+    }
+    let name = name?.parsed(header_name)?;
+    let on = match on {
+        Some(field) => {
+            field.refuse_empty("no message is left to carry the header");
+            field.list()?.iter().filter_map(|field| field.choice(&MESSAGES)).collect()
+        }
+        None => CustomHeader::DEFAULT.to_vec(),
+    };
+    Some(CustomHeader { name, on })
+}
+
+/// A header of nobody else's, of at most 32 octets.
+fn header_name(text: &str) -> Result<HeaderName, String> {
+    let name = HeaderName::parse(text).map_err(|fault| fault.to_string())?;
+    match text.len() {
+        ..=NAME_OCTETS if Name::parse(text.as_bytes()).is_none() => Ok(name),
+        ..=NAME_OCTETS => Err("is a standard header; write a name of your own, like X-Operator-Content".to_owned()),
+        length => Err(format!("has {length} octets; {NAME_OCTETS} are possible")),
+    }
 }
 
 fn bind(table: Table<'_>, example: &str) -> Option<SocketAddr> {

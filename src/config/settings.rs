@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cdr;
+use crate::route::mark::CustomHeader;
 use crate::route::settings::RoutingSettings;
 use crate::store::audit::Retention;
 
@@ -66,8 +67,8 @@ pub struct CdrSettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProvisioningSettings {
     pub source: ProvisioningSource,
-    /// Name of the header that carries a number's contents (PV-31).
-    pub custom_header: Option<String>,
+    /// The header that carries a number's contents (PV-31).
+    pub custom_header: Option<CustomHeader>,
     /// How long the audit log is kept (PV-74).
     pub audit: Retention,
 }

@@ -8,11 +8,13 @@ use arc_swap::ArcSwap;
 
 use super::clock::wall;
 use super::entropy::OsEntropy;
+use super::inbox::Inbox;
 use super::orders::Orders;
 use crate::api::server::Served;
 use crate::api::{ActiveCalls, Rates, Site, TokenAuthenticator};
 use crate::config::Settings;
 use crate::config::settings::ProvisioningSource;
+use crate::engine::io::Input;
 use crate::route::directory::Directory;
 use crate::store::audit::Actor;
 use crate::store::last_good;
@@ -25,9 +27,22 @@ use crate::store::writing::writing;
 
 /// What is provisioned, as far as this process has it.
 pub struct Provisioned {
-    /// What calls read; replaced whole with each change.
-    pub directory: Arc<ArcSwap<Directory>>,
+    seen: Seen,
     store: Option<(StoreHandle, JoinHandle<()>)>,
+}
+
+/// Who sees what is provisioned: the API, which reads it when asked, and the engine, whose next call goes by it.
+#[derive(Clone)]
+struct Seen {
+    directory: Arc<ArcSwap<Directory>>,
+    inbox: Arc<Inbox>,
+}
+
+impl Seen {
+    fn show(&self, directory: Arc<Directory>) {
+        self.directory.store(directory.clone());
+        self.inbox.put_by(Input::Directory(directory));
+    }
 }
 
 /// The store's file.
@@ -41,23 +56,36 @@ fn last_good_file(state_dir: &Path) -> PathBuf {
 
 impl Provisioned {
     /// Opens the store, or goes on with the last good directory: calls do not wait for a store (PV-66).
-    pub fn start(settings: &Settings, orders: &Arc<Orders>) -> Provisioned {
-        let directory = Arc::new(ArcSwap::from_pointee(Directory::default()));
+    ///
+    /// `written`: what the configuration file provisions.
+    pub fn start(
+        settings: &Settings,
+        written: Arc<Directory>,
+        orders: &Arc<Orders>,
+        inbox: &Arc<Inbox>,
+    ) -> Provisioned {
+        let seen = Seen { directory: Arc::new(ArcSwap::from_pointee(Directory::default())), inbox: inbox.clone() };
         if settings.provisioning.source == ProvisioningSource::File {
             if settings.api.is_some() {
                 tracing::warn!("the API is not served: api.bind needs provisioning.source = \"store\"");
             }
-            return Provisioned { directory, store: None };
+            seen.show(written);
+            return Provisioned { seen, store: None };
         }
-        let store = match opened(settings, &directory, orders.clone()) {
+        let store = match opened(settings, seen.clone(), orders.clone()) {
             Ok(store) => Some(store),
             Err(refusal) => {
                 tracing::error!(%refusal, "the store does not open; the last good directory is used");
-                read_last_good(&settings.node.state_dir, &directory);
+                read_last_good(&settings.node.state_dir, &seen);
                 None
             }
         };
-        Provisioned { directory, store }
+        Provisioned { seen, store }
+    }
+
+    /// What calls go by now.
+    pub fn directory(&self) -> Arc<Directory> {
+        self.seen.directory.load_full()
     }
 
     /// What the API serves; `None`: there is no store.
@@ -66,9 +94,9 @@ impl Provisioned {
         let site = Site {
             authenticator: Box::new(TokenAuthenticator),
             rates: Rates::new(api.requests_per_minute, api.node_requests_per_minute),
-            directory: self.directory.clone(),
+            directory: self.seen.directory.clone(),
             calls: orders.clone(),
-            custom_header: settings.provisioning.custom_header.clone(),
+            custom_header: settings.provisioning.custom_header.as_ref().map(|header| header.name.as_str().to_owned()),
         };
         let entropy = || -> Box<dyn crate::base::Entropy> { Box::new(OsEntropy::new()) };
         Some(Served { site: Arc::new(site), store: store.clone(), clock: wall, entropy })
@@ -84,22 +112,17 @@ impl Provisioned {
     }
 }
 
-fn opened(
-    settings: &Settings,
-    directory: &Arc<ArcSwap<Directory>>,
-    orders: Arc<Orders>,
-) -> Result<(StoreHandle, JoinHandle<()>), Refusal> {
+fn opened(settings: &Settings, seen: Seen, orders: Arc<Orders>) -> Result<(StoreHandle, JoinHandle<()>), Refusal> {
     let state_dir = &settings.node.state_dir;
     std::fs::create_dir_all(state_dir).map_err(|error| Refusal::new(Code::StoreUnavailable, error.to_string()))?;
     let mut store = SqliteStore::open(&store_file(state_dir))?;
     if settings.api.is_some() {
         show_first_token(&mut store)?;
     }
-    let directory = directory.clone();
     let thread = StoreThread {
         store: Box::new(store),
         clock: wall,
-        sink: Box::new(move |followed| directory.store(followed.directory.clone())),
+        sink: Box::new(move |followed| seen.show(followed.directory.clone())),
         last_good: Some(last_good_file(state_dir)),
         retention: settings.provisioning.audit,
         // An engine that does not answer has no calls any more.
@@ -118,10 +141,10 @@ fn show_first_token(store: &mut dyn Store) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn read_last_good(state_dir: &Path, directory: &ArcSwap<Directory>) {
+fn read_last_good(state_dir: &Path, seen: &Seen) {
     let file = last_good_file(state_dir);
     match last_good::read(&file) {
-        Ok(Some(followed)) => directory.store(followed.directory),
+        Ok(Some(followed)) => seen.show(followed.directory),
         Ok(None) => tracing::error!(file = %file.display(), "there is no last good directory: no number is known"),
         Err(error) => tracing::error!(file = %file.display(), %error, "no number is known"),
     }

@@ -145,7 +145,7 @@ impl Daemon {
     pub fn start(loaded: Loaded) -> Result<Daemon, StartFailure> {
         let phase = PhaseBoard::default();
         phase.enter(Phase::Building);
-        let Loaded { settings, snapshot, .. } = loaded;
+        let Loaded { settings, snapshot, directory, .. } = loaded;
         let runtime = runtime().map_err(StartFailure::System)?;
         let inside = runtime.enter();
         let clock = Clock::start();
@@ -167,7 +167,7 @@ impl Daemon {
         };
         metrics(&settings, sources, &phase, &runtime)?;
         let orders = Orders::new(inbox.clone());
-        let provisioned = Provisioned::start(&settings, &orders);
+        let provisioned = Provisioned::start(&settings, directory, &orders, &inbox);
         api(&settings, &provisioned, &orders, &runtime)?;
         let (load, watched) = watch::channel(Load::Idle);
         let cargo = Cargo {

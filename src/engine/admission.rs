@@ -1,11 +1,13 @@
-//! How many calls a trunk may have at once, and begin in a second, in both directions. The node's own limits are the
-//! engine's.
+//! How many calls a trunk or an account may have at once, and begin in a second, in both directions. The node's own limits
+//! are the engine's.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::base::Instant;
 use crate::base::ids::{CallId, TrunkId};
+use crate::base::limits::COUNTED_ACCOUNTS;
+use crate::route::directory::{Account, AccountName};
 use crate::route::trunk::Trunk;
 
 /// Why a trunk may not begin another call now.
@@ -23,9 +25,13 @@ pub struct Admission {
     trunks: BTreeMap<TrunkId, Count>,
     /// Every trunk a call is counted on, once for each of its legs there.
     calls: BTreeMap<CallId, Vec<TrunkId>>,
+    /// Accounts that have a limit, as long as they call.
+    accounts: BTreeMap<AccountName, Count>,
+    /// Whose a call is.
+    owners: BTreeMap<CallId, AccountName>,
 }
 
-/// One trunk's count. The rate is a bucket that holds one second's worth of calls.
+/// One count. The rate is a bucket that holds one second's worth of calls.
 #[derive(Debug)]
 struct Count {
     calls: usize,
@@ -43,14 +49,26 @@ impl Admission {
     /// The limit that is reached; nothing is counted.
     pub fn begin(&mut self, now: Instant, trunk: &Trunk, call: CallId) -> Result<(), Over> {
         let count = self.trunks.entry(trunk.id).or_insert(Count { calls: 0, credit: SECOND, at: now });
-        if trunk.max_calls.is_some_and(|limit| count.calls >= limit) {
-            return Err(Over::Calls);
-        }
-        if let Some(rate) = trunk.max_calls_per_s {
-            count.take(now, rate)?;
-        }
-        count.calls += 1;
+        count.begin(now, trunk.max_calls, trunk.max_calls_per_s)?;
         self.calls.entry(call).or_default().push(trunk.id);
+        Ok(())
+    }
+
+    /// Counts a call of `account`, if it may begin. An account without limits is not counted.
+    ///
+    /// # Errors
+    /// The limit that is reached; nothing is counted.
+    pub fn begin_of(&mut self, now: Instant, account: &Account, call: CallId) -> Result<(), Over> {
+        if account.max_calls.is_none() && account.max_calls_per_s.is_none() {
+            return Ok(());
+        }
+        if self.accounts.len() >= COUNTED_ACCOUNTS && !self.accounts.contains_key(&account.name) {
+            self.accounts.retain(|_, count| !count.is_idle(now));
+        }
+        let count = self.accounts.entry(account.name.clone()).or_insert(Count { calls: 0, credit: SECOND, at: now });
+        let most = account.max_calls.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        count.begin(now, most, account.max_calls_per_s)?;
+        self.owners.insert(call, account.name.clone());
         Ok(())
     }
 
@@ -83,6 +101,9 @@ impl Admission {
         for trunk in self.calls.remove(&call).unwrap_or_default() {
             self.release(trunk);
         }
+        if let Some(count) = self.owners.remove(&call).and_then(|name| self.accounts.get_mut(&name)) {
+            count.calls = count.calls.saturating_sub(1);
+        }
     }
 
     fn release(&mut self, trunk: TrunkId) {
@@ -93,6 +114,22 @@ impl Admission {
 }
 
 impl Count {
+    fn begin(&mut self, now: Instant, calls: Option<usize>, rate: Option<u32>) -> Result<(), Over> {
+        if calls.is_some_and(|limit| self.calls >= limit) {
+            return Err(Over::Calls);
+        }
+        if let Some(rate) = rate {
+            self.take(now, rate)?;
+        }
+        self.calls += 1;
+        Ok(())
+    }
+
+    /// Nothing is lost when it is forgotten.
+    fn is_idle(&self, now: Instant) -> bool {
+        self.calls == 0 && now.since(self.at) >= Duration::from_secs(1)
+    }
+
     fn take(&mut self, now: Instant, rate: u32) -> Result<(), Over> {
         let price = SECOND / u64::from(rate.max(1));
         let gained = u64::try_from(now.since(self.at).as_nanos()).unwrap_or(u64::MAX);

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::base::ids::TrunkId;
+use crate::base::ids::{CallId, TrunkId};
 use crate::base::{Entropy, Now};
 use crate::call::Asked;
 use crate::call::screening::Numbers;
 use crate::call::step::Step;
+use crate::route::directory::{Denial, Direction};
 use crate::route::group::Choice;
-use crate::route::ruling::{Inquiry, Names, Ruling, Stopped, host_name};
+use crate::route::ruling::{Inquiry, Names, Passed, Ruling, Stopped, host_name};
 use crate::route::trunk::Trunk;
 use crate::sip::Request;
 
@@ -61,5 +62,21 @@ impl Engine {
             Ok(_) | Err(Stopped::Denied(_)) => {}
         }
         ruling
+    }
+
+    /// The limits of its account stand in the way of a call that may go on (PV-37).
+    pub(super) fn within_limits(
+        &mut self,
+        now: Now,
+        call: CallId,
+        direction: Option<Direction>,
+        outcome: Result<Passed, Stopped>,
+    ) -> Result<Passed, Stopped> {
+        let passed = outcome?;
+        let (Some(account), Some(direction)) = (&passed.decision.account, direction) else { return Ok(passed) };
+        match self.supply.admission.begin_of(now.instant, account, call) {
+            Ok(()) => Ok(passed),
+            Err(_) => Err(Stopped::Denied(Denial::LimitReached.towards(direction))),
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::call::{Asked, Call, CallEvent, CallInput, Cause, Invitation, Side, Wo
 use crate::dialog::DialogKey;
 use crate::route::directory::Decision;
 use crate::route::identify::KnownBy;
-use crate::route::ruling::Passed;
+use crate::route::ruling::{Passed, host_name, named_by};
 use crate::route::snapshot::{RoutePlan, Unidentified};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Flow, PeerIdentity, Received, Transmit};
@@ -163,8 +163,14 @@ impl Engine {
         if self.draining {
             return self.refuse(now, request, flow, &Refusal::Overload, out);
         }
+        let directory = Arc::clone(&self.directory);
+        let named = named_by(&directory, trunk, host_name(&request.uri));
+        if named.is_err() {
+            return self.refuse(now, request, flow, &Refusal::UnknownName, out);
+        }
         let Some(transaction) = self.open(now, request, flow, User::Nobody, out) else { return };
-        let own = OwnAddress::of(trunk);
+        let name = named.ok().flatten().and_then(|account| trunk.name_of(account));
+        let own = OwnAddress::named(trunk, name.as_deref());
         let tag = self.tag();
         let head = ResponseHead::new(request, flow.remote);
         let bytes = compose::options_response(&head, &tag, &own);
@@ -174,18 +180,22 @@ impl Engine {
     fn invited(&mut self, now: Now, request: Box<Request>, flow: Flow, trunk: Arc<Trunk>, out: &mut Outbox) {
         let id = CallId(self.next_call);
         self.tell_asked(&request, flow, &trunk, out);
-        let (numbers, asked) = match self.admit(now, &request, &trunk, id) {
+        let (mut numbers, mut asked) = match self.admit(now, &request, &trunk, id) {
             Ok(asked) => asked,
             Err(refusal) => return self.refuse(now, &request, flow, &refusal, out),
         };
         let ruling = self.rule(now, (&request, &trunk), (&numbers, &asked), out);
-        let (whose, plan, refused) = match ruling.outcome {
+        let outcome = self.within_limits(now, id, ruling.direction, ruling.outcome);
+        let (whose, plan, refused) = match outcome {
             Ok(Passed { decision, plan }) => (decision, plan, None),
             Err(stopped) => {
                 let plan = RoutePlan { route: Arc::from(""), trunks: Vec::new() };
                 (Decision { account: ruling.account, ..Decision::default() }, plan, Some(Cause::from(stopped)))
             }
         };
+        if let Some(number) = whose.replacement() {
+            asked.shown_as(number, &mut numbers);
+        }
         let user = User::Call { call: id, side: Side::Caller };
         let Some(transaction) = self.open(now, &request, flow, user, out) else {
             return self.supply.admission.ended(id);

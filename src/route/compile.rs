@@ -10,9 +10,12 @@ use ipnet::IpNet;
 use super::fraud::FraudGuard;
 use super::group::{Group, Member};
 use super::identify::Senders;
+use super::mark::CustomHeader;
 use super::media::MediaSettings;
 use super::presence::Presence;
+use super::presentation::Presentation;
 use super::reach::Reach;
+use super::role::PeerRole;
 use super::settings::{
     ListenerSettings, MemberSettings, NetworkSettings, RouteSettings, RoutingSettings, TrunkSettings,
 };
@@ -141,14 +144,25 @@ fn trunks(
     networks: &[Network],
     listeners: &[Listener],
 ) -> Result<Vec<Trunk>, CompileError> {
+    let custom_header = settings.custom_header.clone().map(Arc::new);
     let build = |(index, trunk): (u16, &TrunkSettings)| {
         let found = listeners.iter().find(|listener| *listener.name == *trunk.listener);
         let listener = found.ok_or_else(|| dangling("trunks", &trunk.name, "listener", &trunk.listener))?;
         let network = networks.iter().find(|network| network.id == listener.network);
         let rules = network.map(|network| Arc::clone(&network.rules)).unwrap_or_default();
-        Ok(compile_trunk(TrunkId(index), trunk, listener, rules))
+        let compiled = compile_trunk(TrunkId(index), trunk, listener, rules);
+        Ok(with_custom_header(compiled, custom_header.as_ref()))
     };
     indexed(&settings.trunks, |t| &t.name, "trunks")?.into_iter().map(build).collect()
+}
+
+/// Written to carriers alone (PV-31), and never believed of anybody (PF-29).
+fn with_custom_header(trunk: Trunk, header: Option<&Arc<CustomHeader>>) -> Trunk {
+    let Some(header) = header else { return trunk };
+    let mut presentation = Presentation::clone(&trunk.presentation);
+    presentation.headers.stripped = Some(header.name.clone());
+    let custom_header = (trunk.role == PeerRole::Carrier).then(|| Arc::clone(header));
+    Trunk { presentation: Arc::new(presentation), custom_header, ..trunk }
 }
 
 fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener, rules: Arc<AddressRules>) -> Trunk {
@@ -171,6 +185,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener, rules:
         targets: targets.into_iter().map(|target| with_port(target, trunk.behaviour.port)).collect(),
         tls,
         policy: trunk.behaviour.presentation.id(&trunk.profile),
+        custom_header: None,
         presentation: Arc::clone(&trunk.behaviour.presentation),
         media: Arc::new(media(&trunk.behaviour.media, &sources)),
         reach: reach(trunk, &sources, listener, rules),

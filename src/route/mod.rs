@@ -13,6 +13,7 @@ pub mod fraud;
 pub mod health;
 pub mod hours;
 pub mod identify;
+pub mod mark;
 pub mod media;
 pub mod methods;
 pub mod number;

@@ -108,6 +108,14 @@ impl Presence {
         }
     }
 
+    /// The same under the name of an account (MD-56, MD-63). Via stays the trunk's: answers come back to the node.
+    pub fn of_account(&self, name: &str) -> Presence {
+        let port = self.authority.rsplit_once(':').map_or("", |(_, port)| port);
+        let authority = format!("{name}:{port}");
+        let contact = self.contact.replacen(&*self.authority, &authority, 1);
+        Presence { host: name.into(), contact: contact.into(), authority: authority.into(), ..self.clone() }
+    }
+
     /// The trunk's FQDN if it has one, else the listener's advertised address, always with the listener's port.
     fn named(transport: Transport, fqdn: Option<&str>, advertise: SocketAddr, allow: String) -> Presence {
         let authority = match fqdn {

@@ -64,14 +64,6 @@ pub enum Stopped {
     NoRoute(NoRoute),
 }
 
-/// What the platform's side says of the account.
-enum Named<'d> {
-    Nobody,
-    Account(&'d Arc<Account>),
-    /// A name below ours that is no account's, or another trunk's (MD-62).
-    Unknown,
-}
-
 impl Snapshot {
     /// Asks everything, in the order of PV-37.
     pub fn rule(&self, directory: &Directory, inquiry: &Inquiry<'_>, choice: &mut dyn Choice) -> Ruling {
@@ -151,12 +143,14 @@ impl Snapshot {
 }
 
 fn shown<'a>(inquiry: &Inquiry<'a>, own: Option<&Own<'_>>, account: Option<&'a Arc<Account>>) -> Shown<'a> {
+    let unscreened = account.filter(|account| !account.caller_screening);
     Shown {
         from: inquiry.from.id,
         calling: inquiry.calling,
         called: inquiry.called,
         account: account.map(|account| &account.name),
-        services: own.map(|own| own.entry.services),
+        // Who is not screened may show any number: its account answers for it.
+        services: own.map(|own| own.entry.services).or(unscreened.map(|account| account.services)),
         now: inquiry.now,
     }
 }
@@ -171,9 +165,9 @@ struct Asked<'d> {
     now: WallTime,
 }
 
-/// The name is nobody's.
-#[derive(Clone, Copy)]
-struct Unnamed;
+/// A name below ours that is no account's, or another trunk's (MD-62).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unnamed;
 
 impl<'d> Asked<'d> {
     fn of<'a: 'd>(directory: &'d Directory, inquiry: &Inquiry<'a>) -> Asked<'d> {
@@ -182,11 +176,9 @@ impl<'d> Asked<'d> {
             (PeerRole::Carrier, _) => Ok(None),
             (PeerRole::Platform, Names::Account(account)) => Ok(account),
             (PeerRole::Platform, Names::Hosts { request_uri, server_name }) => {
-                let by = |name: Option<&str>| name.map_or(Named::Nobody, |name| named(directory, inquiry.from, name));
-                match (by(request_uri), by(server_name)) {
-                    (Named::Account(account), _) | (Named::Nobody, Named::Account(account)) => Ok(Some(account)),
-                    (Named::Unknown, _) => Err(Unnamed),
-                    (Named::Nobody, Named::Nobody | Named::Unknown) => Ok(None),
+                match named_by(directory, inquiry.from, request_uri) {
+                    Ok(None) => named_by(directory, inquiry.from, server_name),
+                    named => named,
                 }
             }
         };
@@ -236,8 +228,17 @@ impl<'d> Asked<'d> {
     }
 }
 
-/// Whose name this is on a platform's trunk: an account's own, or a label below the trunk's base name.
-fn named<'d>(directory: &'d Directory, trunk: &Trunk, name: &str) -> Named<'d> {
+/// Whose name this is on a platform's trunk: an account's own, or a label below the trunk's base name. `None`: the trunk's,
+/// or none of ours.
+///
+/// # Errors
+/// It is one that an account could have, and none has it.
+pub fn named_by<'d>(
+    directory: &'d Directory,
+    trunk: &Trunk,
+    name: Option<&str>,
+) -> Result<Option<&'d Arc<Account>>, Unnamed> {
+    let Some(name) = name.filter(|_| trunk.role == PeerRole::Platform) else { return Ok(None) };
     let label = trunk.base_name().and_then(|base| label_below(name, base));
     let account = directory
         .account_of_host(name)
@@ -248,11 +249,11 @@ fn named<'d>(directory: &'d Directory, trunk: &Trunk, name: &str) -> Named<'d> {
         .flatten()
         .any(|own| own.eq_ignore_ascii_case(name));
     match account {
-        Some(account) => Named::Account(account),
-        None if is_ours => Named::Nobody,
+        Some(account) => Ok(Some(account)),
+        None if is_ours => Ok(None),
         // A trunk with a base name of its own is spoken to by the names below it alone (MD-62).
-        None if label.is_some() || trunk.base_domain.is_some() => Named::Unknown,
-        None => Named::Nobody,
+        None if label.is_some() || trunk.base_domain.is_some() => Err(Unnamed),
+        None => Ok(None),
     }
 }
 

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use super::fraud::FraudSettings;
 use super::group::Order;
+use super::mark::CustomHeader;
 use super::profile::Behaviour;
 use super::table::{Conditions, Pattern};
 use super::trunk::{ClientCertificate, TargetSpec, TrunkAuth};
@@ -26,6 +27,8 @@ pub struct RoutingSettings {
     /// In the order they are tried.
     pub routes: Vec<RouteSettings>,
     pub fraud: FraudSettings,
+    /// `provisioning.custom_header`.
+    pub custom_header: Option<CustomHeader>,
     pub limits: Limits,
     /// `sip.cross_check`.
     pub cross_check: bool,

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::compile::server_name;
 use super::directory::{Account, Service, derived};
 use super::failover::FailoverSettings;
+use super::mark::CustomHeader;
 use super::media::MediaSettings;
 use super::methods::MethodSettings;
 use super::presence::Presence;
@@ -157,6 +158,8 @@ pub struct Trunk {
     /// How requests above 1300 octets go; for a UDP trunk only.
     pub large_requests: LargeRequests,
     pub media: Arc<MediaSettings>,
+    /// What a carrier's trunk shows of the account's number.
+    pub custom_header: Option<Arc<CustomHeader>>,
     /// Numbers, identity, diversions and headers of this peer.
     pub presentation: Arc<Presentation>,
     /// Which rules those are: the profile, and a fingerprint that changes when they do. For records.
@@ -183,7 +186,8 @@ impl Trunk {
 
     /// The account's own name towards this trunk's peer (MD-56, MD-63); `None`: it has none, and is the trunk's.
     pub fn name_of(&self, account: &Account) -> Option<String> {
-        if self.role != PeerRole::Platform {
+        let is_used_here = account.trunk.as_ref().is_none_or(|own| *own == self.name);
+        if self.role != PeerRole::Platform || !is_used_here {
             return None;
         }
         let whole = match (&account.fqdn, &account.subdomain) {

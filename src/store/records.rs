@@ -11,6 +11,7 @@ use super::rows::Kind;
 use super::wall;
 use crate::route::directory::{
     Account, AccountName, AccountState, HeaderContent, NumberEntry, NumberState, Service, ServiceSet, Validity,
+    derived, is_label,
 };
 use crate::route::number::{E164, country};
 
@@ -126,11 +127,17 @@ pub struct AccountRecord {
     /// Its own name on the platform (MD-59).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fqdn: Option<String>,
+    /// Its label below the base name of each platform's trunk (PV-3); `fqdn` comes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subdomain: Option<String>,
     /// The trunk its calls come and go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trunk: Option<String>,
     #[serde(default = "yes")]
     pub caller_screening: bool,
+    /// A number of it that is shown instead of one that is not; without it such calls are refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caller_replacement: Option<E164>,
     #[serde(default)]
     pub limits: AccountLimits,
     #[serde(default)]
@@ -175,8 +182,10 @@ impl AccountRecord {
             state: AccountState::Active,
             services: Services::default(),
             fqdn: None,
+            subdomain: None,
             trunk: None,
             caller_screening: true,
+            caller_replacement: None,
             limits: AccountLimits::default(),
             defaults: NumberDefaults::default(),
         }
@@ -188,8 +197,10 @@ impl AccountRecord {
             state: account.state,
             services: Services::of(account.services.iter()),
             fqdn: account.fqdn.as_deref().map(str::to_owned),
+            subdomain: account.subdomain.as_deref().map(str::to_owned),
             trunk: account.trunk.as_deref().map(str::to_owned),
             caller_screening: account.caller_screening,
+            caller_replacement: account.caller_replacement.clone(),
             limits: AccountLimits {
                 max_concurrent_calls: account.max_calls.unwrap_or(0),
                 max_calls_per_second: account.max_calls_per_s.unwrap_or(0),
@@ -206,8 +217,10 @@ impl AccountRecord {
             state: self.state,
             services: self.services.set(),
             fqdn: self.fqdn.as_deref().map(|name| name.to_ascii_lowercase().into()),
+            subdomain: self.subdomain.as_deref().map(|label| label.to_ascii_lowercase().into()),
             trunk: self.trunk.as_deref().map(Into::into),
             caller_screening: self.caller_screening,
+            caller_replacement: self.caller_replacement.clone(),
             max_calls: limit(self.limits.max_concurrent_calls),
             max_calls_per_s: limit(self.limits.max_calls_per_second),
             ..Account::new(self.name.clone())
@@ -227,8 +240,13 @@ impl Record for AccountRecord {
         short("displayName", self.display_name.as_deref(), 0..=100)?;
         short("correlationId", self.correlation_id.as_deref(), 0..=TEXT)?;
         short("trunk", self.trunk.as_deref(), 1..=64)?;
-        match self.fqdn.as_deref() {
-            Some(name) if !is_host(name) => Err(Refusal::value("fqdn", "is no host name of at most 253 characters")),
+        if let Some(Err(bad)) = self.fqdn.as_deref().map(derived) {
+            return Err(Refusal::value("fqdn", bad));
+        }
+        match self.subdomain.as_deref() {
+            Some(label) if !is_label(label) => {
+                Err(Refusal::value("subdomain", "is no label of 1 to 63 letters, digits and inner hyphens"))
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -237,19 +255,11 @@ impl Record for AccountRecord {
         let settled = AccountRecord {
             services: self.services.settled(),
             fqdn: self.fqdn.as_deref().map(str::to_ascii_lowercase),
+            subdomain: self.subdomain.as_deref().map(str::to_ascii_lowercase),
             ..self.clone()
         };
         serde_json::to_value(settled).map_err(|error| Refusal::new(Code::Internal, error.to_string()))
     }
-}
-
-/// Labels of 1 to 63 letters, digits and inner hyphens (RFC 1123 2.1).
-fn is_host(name: &str) -> bool {
-    let inner = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-';
-    let label = |label: &str| {
-        (1..=63).contains(&label.len()) && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
-    };
-    name.len() <= 253 && name.split('.').all(label)
 }
 
 fn short(target: &str, text: Option<&str>, lengths: std::ops::RangeInclusive<usize>) -> Result<(), Refusal> {

@@ -65,7 +65,9 @@ impl Kind {
     pub const fn fields(self) -> &'static [(&'static str, FieldType)] {
         use FieldType::{Flag, Text};
         match self {
-            Kind::Account => &[("name", Text), ("state", Text), ("correlationId", Text), ("fqdn", Text)],
+            Kind::Account => {
+                &[("name", Text), ("state", Text), ("correlationId", Text), ("fqdn", Text), ("subdomain", Text)]
+            }
             Kind::Carrier => &[("id", Text), ("displayName", Text)],
             Kind::Number => &[
                 ("phoneNumber", Text),

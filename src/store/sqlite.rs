@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::rows::{Comparison, Direction, Fault, Filter, Kind, Purpose, Query, Row, Rows, Sort, Store, Verdict};
 
 /// The schema by version: step `n` leads from version `n` to `n + 1`. A step that was released is never changed.
-const STEPS: &[&str] = &[include_str!("schema/001.sql"), include_str!("schema/002.sql")];
+const STEPS: &[&str] =
+    &[include_str!("schema/001.sql"), include_str!("schema/002.sql"), include_str!("schema/003.sql")];
 
 /// How long a write waits for another process that has the store (an import beside the daemon).
 const BUSY: Duration = Duration::from_secs(10);

@@ -203,11 +203,12 @@ impl<'r> Writing<'r> {
     pub fn put_account(&mut self, account: &AccountRecord, condition: &Condition) -> Result<Put, Refusal> {
         let body = account.body()?;
         let key = account.key();
-        if let Some(fqdn) = body.get("fqdn").and_then(Value::as_str) {
-            let same = Filter::Field("fqdn", Comparison::Equal, fqdn.to_owned());
+        for field in ["fqdn", "subdomain"] {
+            let Some(name) = body.get(field).and_then(Value::as_str) else { continue };
+            let same = Filter::Field(field, Comparison::Equal, name.to_owned());
             if self.rows.list(Kind::Account, &Query::of(same, 2))?.iter().any(|row| row.key != key) {
                 return Err(
-                    Refusal::new(Code::SubdomainTaken, "Another account has this name on the platform.").at("fqdn")
+                    Refusal::new(Code::SubdomainTaken, "Another account has this name on the platform.").at(field)
                 );
             }
         }

@@ -4,7 +4,6 @@
 
 mod calls;
 mod ends;
-mod fraud;
 mod ground;
 mod hostile;
 mod judge;

@@ -7,7 +7,7 @@ use crate::judge::Then::{self, Answer, AnswerAndClose, Call, Close, Nothing, Wai
 use crate::judge::{Case, Court};
 
 /// One message: a start line, fields by name, a body.
-pub struct Made {
+struct Made {
     start: String,
     fields: Vec<String>,
     body: Vec<u8>,
@@ -27,29 +27,29 @@ impl Made {
         Made { start: format!("{method} sip:+4930123@sbc.example SIP/2.0"), fields: fields.to_vec(), body: Vec::new() }
     }
 
-    pub fn without(mut self, name: &str) -> Made {
+    fn without(mut self, name: &str) -> Made {
         self.fields.retain(|field| field.split(':').next() != Some(name));
         self
     }
 
     /// Replaces the field of that name in its place.
-    pub fn with(mut self, name: &str, line: &str) -> Made {
+    fn with(mut self, name: &str, line: &str) -> Made {
         let at = self.fields.iter().position(|field| field.split(':').next() == Some(name)).unwrap();
         self.fields[at] = line.to_owned();
         self
     }
 
-    pub fn and(mut self, line: impl Into<String>) -> Made {
+    fn and(mut self, line: impl Into<String>) -> Made {
         self.fields.push(line.into());
         self
     }
 
-    pub fn start(mut self, line: &str) -> Made {
+    fn start(mut self, line: &str) -> Made {
         self.start = line.to_owned();
         self
     }
 
-    pub fn body(mut self, kind: &str, body: impl Into<Vec<u8>>) -> Made {
+    fn body(mut self, kind: &str, body: impl Into<Vec<u8>>) -> Made {
         self.body = body.into();
         self.and(format!("Content-Type: {kind}"))
     }
@@ -68,13 +68,13 @@ impl Made {
 }
 
 /// Collects cases; each message gets its own number.
-pub struct Cases {
+struct Cases {
     transport: &'static str,
-    pub cases: Vec<Case>,
+    cases: Vec<Case>,
 }
 
 impl Cases {
-    pub fn new(transport: &'static str) -> Cases {
+    fn new(transport: &'static str) -> Cases {
         Cases { transport, cases: Vec::new() }
     }
 
@@ -86,7 +86,7 @@ impl Cases {
         Made::new(method, self.transport, self.cases.len())
     }
 
-    pub fn options(&mut self, name: &str, then: Then, change: impl FnOnce(Made) -> Made) {
+    fn options(&mut self, name: &str, then: Then, change: impl FnOnce(Made) -> Made) {
         let octets = change(self.made("OPTIONS")).octets();
         self.octets(name, then, then, octets);
     }
@@ -98,12 +98,12 @@ impl Cases {
         self.octets(name, datagram, stream, made.raw());
     }
 
-    pub fn invite(&mut self, name: &str, then: Then, change: impl FnOnce(Made) -> Made) {
+    fn invite(&mut self, name: &str, then: Then, change: impl FnOnce(Made) -> Made) {
         let octets = change(self.made("INVITE")).octets();
         self.octets(name, then, then, octets);
     }
 
-    pub fn other(&mut self, method: &str, name: &str, then: Then, change: impl FnOnce(Made) -> Made) {
+    fn other(&mut self, method: &str, name: &str, then: Then, change: impl FnOnce(Made) -> Made) {
         let octets = change(self.made(method)).octets();
         self.octets(name, then, then, octets);
     }

@@ -3,6 +3,7 @@
 mod world;
 
 mod a_503_tries_the_next_address;
+mod a_call_belongs_to_an_account;
 mod a_challenged_invite_goes_again;
 mod a_consultative_transfer_joins_two_calls;
 mod a_contact_with_a_name;

@@ -70,7 +70,8 @@ fn a_daemon_whose_store_does_not_open_knows_the_numbers_of_the_last_good_directo
     let text = format!("{node}{base}\n[provisioning]\nsource = \"store\"\n");
     let loaded = parse("t.toml", &text, folder.path(), Files::Checked).unwrap();
     let inbox = Arc::new(Inbox::new(&Limits::default(), Clock::start()));
-    let provisioned = Provisioned::start(&loaded.settings, &Orders::new(inbox));
-    assert_eq!(finds(&provisioned.directory.load(), "+4930000002").as_deref(), Some("acme true"));
+    let provisioned =
+        Provisioned::start(&loaded.settings, loaded.directory.clone(), &Orders::new(inbox.clone()), &inbox);
+    assert_eq!(finds(&provisioned.directory(), "+4930000002").as_deref(), Some("acme true"));
     provisioned.end();
 }

@@ -41,7 +41,7 @@ fn provisioned() -> Value {
         "Account": object(json!({
             "name": account_name(), "displayName": short(100), "correlationId": short(128),
             "state": { "type": "string", "enum": ["active", "suspended"] }, "services": object(json!(services)),
-            "fqdn": short(253), "trunk": short(64), "callerScreening": { "type": "boolean" },
+            "fqdn": short(48), "subdomain": short(63), "callerReplacement": e164(), "trunk": short(64), "callerScreening": { "type": "boolean" },
             "limits": object(json!({ "maxConcurrentCalls": count, "maxCallsPerSecond": count, "maxNumbers": count })),
             "defaults": object(json!({
                 "carrier": short(64), "customHeader": content,

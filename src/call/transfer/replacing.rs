@@ -23,6 +23,7 @@ use crate::call::own_address::OwnAddress;
 use crate::call::record::{Side, TransferKind};
 use crate::call::screening;
 use crate::dialog::{Dialog, DialogKey};
+use crate::route::directory::Decision;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
 use crate::sip::{Request, Status};
@@ -49,9 +50,9 @@ impl Replacement {
         Replacement { side, invite: Pending::new(transaction, &request, flow), request, flow, trunk }
     }
 
-    /// Who we are to its sender.
-    pub fn own(&self) -> OwnAddress {
-        OwnAddress::called(&self.trunk, &self.request)
+    /// Who we are to its sender, in a call of somebody's.
+    pub fn own(&self, whose: &Decision) -> OwnAddress {
+        OwnAddress::of_call(&self.trunk, whose).called(&self.request)
     }
 
     fn exchanged(&self, work: &Work<'_>) -> Exchanged {
@@ -133,7 +134,7 @@ impl Established {
     fn refused(&mut self, common: &mut Common, replacement: &Replacement, misfit: Misfit, work: &mut Work<'_>) {
         let Misfit { status, cause, warning } = misfit;
         let tag = work.token(10);
-        let ours = (&*tag, &replacement.own());
+        let ours = (&*tag, &replacement.own(&common.whose));
         let bytes = compose::refusal_with(status, cause, &replacement.invite.head, ours, warning);
         work.out.push(Effect::Respond { transaction: replacement.invite.transaction, status, bytes });
         let by = Arc::clone(&self.leg(common, replacement.side).trunk.name);
@@ -180,7 +181,7 @@ impl Established {
         let Replacement { side, request, trunk, flow, .. } = replacement;
         let tag = work.token(10);
         let dialog = Dialog::from_uas(request, &tag).map_err(|_| Cause::Malformed)?;
-        let own = replacement.own();
+        let own = replacement.own(&common.whose);
         let staying = &self.leg(common, side.other()).media.media;
         let plan = staying.plan_for_newcomer().ok_or(Cause::MediaRefused)?;
         let mut media = leg_media(&common.snapshot, trunk, Some(staying.lease().worker), work)?;

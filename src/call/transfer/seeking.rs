@@ -190,7 +190,7 @@ impl Seeking {
         work: &mut Work<'_>,
     ) -> Result<(OutgoingInvite, MediaEnd), Cause> {
         let trunk = Arc::clone(&candidate.trunk);
-        let own = OwnAddress::of(&trunk);
+        let own = OwnAddress::of_call(&trunk, &self.party.whose);
         let mut media = leg_media(&common.snapshot, &trunk, Some(self.worker), work)?;
         let Ok(offer) = media.media.write_offer(&self.offer) else {
             media.close(work);
@@ -229,7 +229,7 @@ impl Seeking {
             told.lines.push(Line::core("Require", Bytes::from_static(b"replaces")));
             told.lines.push(Line::core("Replaces", replaces.clone()));
         }
-        let request = first_request(candidate, told, (uri.clone(), uri), tag, work);
+        let request = first_request((candidate, own), told, (uri.clone(), uri), tag, work);
         NewRequest { max_forwards: party.max_forwards, ..request }
     }
 

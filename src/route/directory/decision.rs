@@ -186,37 +186,35 @@ fn outbound(directory: &Directory, question: &Question<'_>) -> Result<Decision, 
         return own.may(question, own.entry.outbound, Denial::OutboundDisabled);
     }
     match (question.account, question.unknown) {
-        (Some(account), _) => foreign(directory, question, account),
+        (Some(account), _) => foreign(account),
         (None, Unknown::Pass) => Ok(Decision::default()),
         (None, Unknown::Refuse) => Err(Denial::ScreeningFailed),
     }
 }
 
-/// The number of the caller's side that is an account's: of the one named, where one is named.
+/// The number of the caller's side that is an account's: of the one named, where one is named, or else what that one shows
+/// instead.
 pub(in crate::route) fn own_number<'d>(directory: &'d Directory, question: &Question<'_>) -> Option<Own<'d>> {
     let shown = [(question.calling, Claim::Calling), (question.diverting, Claim::Diverting)];
     let fits = |own: &Own<'_>| question.account.is_none_or(|named| named.name == own.account.name);
-    shown.into_iter().find_map(|(number, by)| {
+    let own = shown.into_iter().find_map(|(number, by)| {
         let number = number?;
         let alias = || directory.find_alias(number).map(|found| Own::of_alias(found, by)).find(fits);
         Own::of(directory, number, by).filter(fits).or_else(alias)
-    })
+    });
+    let instead = question.account.filter(|account| account.caller_screening);
+    let instead = || Own::of(directory, instead?.caller_replacement.as_ref()?, Claim::Replaced).filter(fits);
+    own.or_else(instead)
 }
 
 /// A call of this account that shows no number of its own: screened, unless the account is not.
-fn foreign(directory: &Directory, question: &Question<'_>, account: &Arc<Account>) -> Result<Decision, Denial> {
+fn foreign(account: &Arc<Account>) -> Result<Decision, Denial> {
     if account.state == AccountState::Suspended {
         return Err(Denial::AccountSuspended);
     }
-    let replacement = account.caller_replacement.as_ref().filter(|_| account.caller_screening);
-    match replacement.and_then(|number| Own::of(directory, number, Claim::Replaced)) {
-        Some(own) if own.account.name == account.name => {
-            own.may(question, own.entry.outbound, Denial::OutboundDisabled)
-        }
-        Some(_) | None if account.caller_screening => Err(Denial::ScreeningFailed),
-        Some(_) | None => {
-            Ok(Decision { account: Some(Arc::clone(account)), claim: Some(Claim::Host), ..Decision::default() })
-        }
+    match account.caller_screening {
+        true => Err(Denial::ScreeningFailed),
+        false => Ok(Decision { account: Some(Arc::clone(account)), claim: Some(Claim::Host), ..Decision::default() }),
     }
 }
 

@@ -59,6 +59,8 @@ pub struct HeaderPolicy {
     pub pass: Vec<NamePattern>,
     /// In the order they are applied.
     pub edits: Vec<Edit>,
+    /// A header of which nothing the other side wrote is ever used: neither side can forge it (PF-29).
+    pub stripped: Option<HeaderName>,
     /// Option tags never offered to this peer in Supported.
     pub hidden_options: Vec<String>,
     /// Methods never named to this peer in Allow.
@@ -69,7 +71,11 @@ impl HeaderPolicy {
     /// Whether a header of the other side reaches this peer.
     pub fn passes(&self, name: &[u8]) -> bool {
         let decides = self.pass.iter().rev().find(|pattern| pattern.fits(name));
-        decides.is_some_and(NamePattern::takes_in) && !is_ours(name)
+        decides.is_some_and(NamePattern::takes_in) && !is_ours(name) && !self.strips(name)
+    }
+
+    fn strips(&self, name: &[u8]) -> bool {
+        self.stripped.as_ref().is_some_and(|own| own.as_str().as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// Lines of the outgoing message. `received`: the other side's message, if there is one. At most
@@ -80,7 +86,8 @@ impl HeaderPolicy {
             lines.extend(self.passed(message));
         }
         for (place, edit) in self.edits.iter().enumerate() {
-            edit.apply(place, &mut lines, received, facts);
+            let is_forgery = matches!(edit, Edit::Copy { from, .. } if self.strips(from.as_bytes()));
+            edit.apply(place, &mut lines, received.filter(|_| !is_forgery), facts);
         }
         lines.truncate(POLICY_HEADERS);
         lines

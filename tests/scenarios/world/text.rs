@@ -362,6 +362,7 @@ pub fn settings() -> RoutingSettings {
             route("carrier-b", None, &["platform"]),
         ],
         fraud: Default::default(),
+        custom_header: None,
         limits: Default::default(),
         cross_check: false,
     }
