@@ -22,7 +22,7 @@ use super::transfer::Diverted;
 use crate::base::ids::ResolveId;
 use crate::base::limits::EARLY_DIALOGS;
 use crate::dialog::Dialog;
-use crate::route::health::Way;
+use crate::route::health::{TargetId, Way};
 use crate::route::number::Field;
 use crate::route::presence::UriForm;
 use crate::route::snapshot::{RoutePlan, Snapshot};
@@ -95,8 +95,7 @@ impl Candidate {
             .flat_map(|trunk| Candidate::of(trunk, service_route_hop(trunk, work)))
             .take(CANDIDATES)
             .collect();
-        candidates
-            .sort_by_key(|candidate| candidate.address().is_some_and(|at| work.is_penalised(&candidate.trunk, at)));
+        candidates.sort_by_key(|candidate| candidate.rank(work));
         candidates.into()
     }
 
@@ -113,6 +112,18 @@ impl Candidate {
     /// As a step shows it.
     pub fn place(&self) -> Place {
         Place { trunk: Arc::clone(&self.trunk.name), host: Arc::clone(&self.target.host), port: self.target.port }
+    }
+
+    /// Zero: tried first. What calls have found lately counts as much as what the target's state says (MD-53).
+    fn rank(&self, work: &Work<'_>) -> u8 {
+        let is_penalised = self.address().is_some_and(|at| work.is_penalised(&self.trunk, at));
+        work.supply.target_state(&self.trunk, self.target_id()).rank().max(u8::from(is_penalised))
+    }
+
+    /// Its place among the trunk's targets; `None` for a contact of a 3xx and for a registrar's route.
+    pub fn target_id(&self) -> Option<TargetId> {
+        let place = self.trunk.targets.iter().position(|target| *target == self.target);
+        place.filter(|_| self.hop.is_none()).and_then(|place| u16::try_from(place).ok()).map(TargetId)
     }
 
     /// Where messages go.
@@ -230,7 +241,7 @@ pub(super) struct Inviting {
 impl Inviting {
     /// The way this attempt takes.
     pub fn way(&self) -> Way {
-        Way { trunk: self.candidate.trunk.id, address: self.address }
+        Way { trunk: self.candidate.trunk.id, address: self.address, target: self.candidate.target_id() }
     }
 
     /// A provisional response other than 100: its early dialog is kept, and a reliable one is acknowledged.

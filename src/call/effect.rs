@@ -16,7 +16,8 @@ use crate::base::{Entropy, Instant, Now};
 use crate::dialog::DialogKey;
 use crate::media::plan::{MediaCommand, PortLease};
 use crate::route::group::Choice;
-use crate::route::health::Way;
+use crate::route::health::{TargetId, Way};
+use crate::route::liveness::TargetState;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{LargeRequests, Resolve};
 use crate::sip::{Method, Response, Status};
@@ -107,9 +108,11 @@ pub trait Supply {
     /// Who is there asks to be left alone for `pause` (503 with Retry-After).
     fn told_to_wait(&mut self, now: Instant, way: Way, pause: Duration);
     /// Somebody is there.
-    fn works(&mut self, way: Way);
+    fn works(&mut self, now: Instant, way: Way);
     /// True while this way is tried last.
     fn is_penalised(&self, now: Instant, way: Way) -> bool;
+    /// What is known of a target.
+    fn target_state(&self, trunk: &Trunk, target: Option<TargetId>) -> TargetState;
     /// Route of an INVITE that opens a leg on this trunk (RFC 3608); empty unless its registrar gave one.
     fn service_route(&self, trunk: &Trunk) -> Vec<Bytes>;
     /// Whether steps are told ([`super::step::Step`]).
@@ -144,7 +147,7 @@ impl Work<'_> {
     pub fn heard_on(&mut self, way: Way, response: &Response) {
         match response.pause() {
             None if response.status == Status::SERVICE_UNAVAILABLE => {}
-            None => self.supply.works(way),
+            None => self.supply.works(self.now.instant, way),
             Some(pause) => self.supply.told_to_wait(self.now.instant, way, pause),
         }
     }
@@ -158,7 +161,7 @@ impl Work<'_> {
 
     /// True while this address of the trunk is tried last.
     pub fn is_penalised(&self, trunk: &Trunk, address: SocketAddr) -> bool {
-        self.supply.is_penalised(self.now.instant, Way { trunk: trunk.id, address })
+        self.supply.is_penalised(self.now.instant, Way { trunk: trunk.id, address, target: None })
     }
 
     /// A fresh branch with the magic cookie (RFC 3261 8.1.1.7), 96 bits.

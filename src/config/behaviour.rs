@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::grammar;
 use super::methods::{methods, session_timer};
-use super::presence::{failover, presence};
+use super::presence::{failover, options, presence};
 use super::presentation::presentation;
 use super::provisional::provisional;
 use super::read::{Field, Table};
@@ -20,7 +20,7 @@ use crate::route::media::{
 use crate::route::profile::Behaviour;
 use crate::route::role::PeerRole;
 use crate::route::transfer::{RedirectPolicy, ReferPolicy, ReferTarget, ReplacesPolicy, TransferSettings};
-use crate::route::trunk::{ProbeSettings, SipTimers};
+use crate::route::trunk::SipTimers;
 
 /// Reads the file a field names.
 pub(super) type MusicReader<'r> = &'r dyn Fn(&Field<'_>) -> Option<Arc<[i16]>>;
@@ -32,7 +32,7 @@ pub(super) fn behaviour(table: &Table<'_>, base: &Behaviour, music: MusicReader<
         service: table.field("service", "\"teamsDirectRouting\"").and_then(|field| service(&field)).or(base.service),
         port: base.port,
         media: media(table, &base.media, music),
-        options: options(table, base.options),
+        options: options(table, &base.options),
         timers: timers(table, base.timers),
         provisional: provisional(table, base.provisional),
         transfer: transfer(table, base.transfer),
@@ -233,13 +233,6 @@ fn keying(media: &Table<'_>, base: SrtpKeying) -> SrtpKeying {
     }
     table.close();
     keying
-}
-
-fn options(parent: &Table<'_>, base: ProbeSettings) -> ProbeSettings {
-    let table = parent.table("options", "{ interval_s = 60 }");
-    let interval = table.seconds("interval_s", "60", 0..=3600).unwrap_or(base.interval);
-    table.close();
-    ProbeSettings { interval }
 }
 
 fn timers(parent: &Table<'_>, base: SipTimers) -> SipTimers {

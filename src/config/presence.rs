@@ -2,7 +2,9 @@
 
 use super::read::Table;
 use crate::route::failover::{After503, FailoverSettings};
+use crate::route::liveness::{Alive, LivenessRules};
 use crate::route::presence::{ContactForm, PresenceSettings, UriForm};
+use crate::route::trunk::{ProbeSettings, WhileDraining};
 use crate::sip::Status;
 
 /// Reads the table; what is not written stays as in `base`.
@@ -40,4 +42,29 @@ pub(super) fn codes(table: &Table<'_>, key: &'static str, example: &str) -> Opti
     let fields = table.field(key, example)?.list()?;
     let status = |code: u16| Status::new(code);
     Some(fields.iter().filter_map(|field| field.whole(400..=699_u16).and_then(status)).collect())
+}
+
+/// Reads the table; what is not written stays as in `base`.
+pub(super) fn options(parent: &Table<'_>, base: &ProbeSettings) -> ProbeSettings {
+    const ALIVE: [(&str, Alive); 2] = [("any", Alive::Any), ("success", Alive::Success)];
+    const DRAINING: [(&str, WhileDraining); 2] = [("refuse", WhileDraining::Refuse), ("answer", WhileDraining::Answer)];
+    let table = parent.table("options", "{ interval_s = 60 }");
+    let alive = table.field("alive", "\"any\"").and_then(|field| field.choice(&ALIVE));
+    let draining = table.field("draining", "\"refuse\"").and_then(|field| field.choice(&DRAINING));
+    let liveness = LivenessRules {
+        alive: alive.unwrap_or(base.liveness.alive),
+        dead: codes(&table, "dead", "[408, 503]").unwrap_or_else(|| base.liveness.dead.clone()),
+        down_after: table.whole("down_after", "3", 1..=100).unwrap_or(base.liveness.down_after),
+        up_after: table.whole("up_after", "1", 1..=100).unwrap_or(base.liveness.up_after),
+        silent_calls: table.whole("silent_calls", "5", 0..=1000).unwrap_or(base.liveness.silent_calls),
+    };
+    let settings = ProbeSettings {
+        interval: table.seconds("interval_s", "60", 0..=3600).unwrap_or(base.interval),
+        retry: table.seconds("retry_s", "10", 1..=3600).unwrap_or(base.retry),
+        timeout: table.seconds("timeout_s", "5", 1..=32).unwrap_or(base.timeout),
+        liveness,
+        draining: draining.unwrap_or(base.draining),
+    };
+    table.close();
+    settings
 }

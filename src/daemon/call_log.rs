@@ -8,8 +8,10 @@ use crate::base::pii::Pii;
 use crate::call::record::LegMediaCounts;
 use crate::call::{CallEvent, CallRecord, Cause};
 use crate::engine::io::Event;
+use crate::engine::targets::Changed;
 use crate::media::presence::Change;
 use crate::registration::News;
+use crate::route::liveness::TargetState;
 
 /// Writes one event.
 pub fn write(event: &Event) {
@@ -24,12 +26,23 @@ pub fn write(event: &Event) {
             debug!(trunk = %trunk, reason = why.label(), "the peer's Contact or Record-Route was not followed");
         }
         Event::Registration { trunk, news } => registration(trunk, news),
+        Event::Target(changed) => target(changed),
         Event::Probed { name, target, outcome, .. } => match outcome {
             Ok(status) => debug!(trunk = %name, target = %target, status = status.code(), "target answers OPTIONS"),
             Err(cause) => {
-                warn!(trunk = %name, target = %target, cause = cause.label(), "target does not answer OPTIONS")
+                debug!(trunk = %name, target = %target, cause = cause.label(), "target does not answer OPTIONS")
             }
         },
+    }
+}
+
+/// One line for each change of a target's state.
+fn target(changed: &Changed) {
+    let Changed { trunk, target, change } = changed;
+    let (from, to, why) = (change.from.label(), change.to.label(), change.why.label());
+    match change.to {
+        TargetState::Down | TargetState::Suspect => warn!(trunk = %trunk, target = %target, from, to, why, "target"),
+        TargetState::Up | TargetState::Unknown => info!(trunk = %trunk, target = %target, from, to, why, "target"),
     }
 }
 

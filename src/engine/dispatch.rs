@@ -14,7 +14,7 @@ use crate::route::directory::Decision;
 use crate::route::identify::KnownBy;
 use crate::route::ruling::{Passed, host_name, named_by};
 use crate::route::snapshot::{RoutePlan, Unidentified};
-use crate::route::trunk::Trunk;
+use crate::route::trunk::{Trunk, WhileDraining};
 use crate::sip::flow::{Destination, Flow, PeerIdentity, Received, Transmit};
 use crate::sip::{Method, Request, Response, ResponseHead, SipMessage, Status};
 use crate::transaction::TimerValues;
@@ -160,7 +160,7 @@ impl Engine {
     }
 
     fn probed_by_peer(&mut self, now: Now, request: &Request, flow: Flow, trunk: &Trunk, out: &mut Outbox) {
-        if self.draining {
+        if self.draining && trunk.options.draining == WhileDraining::Refuse {
             return self.refuse(now, request, flow, &Refusal::Overload, out);
         }
         let directory = Arc::clone(&self.directory);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::targets::Changed;
 use crate::base::ids::{CallId, CommandId, FlowId, TransmitId, TrunkId};
 use crate::call::active::ActiveCall;
 use crate::call::{CallEvent, Cause};
@@ -111,6 +112,8 @@ pub enum Event {
         trunk: Arc<str>,
         why: Detour,
     },
+    /// A target is there, or not, other than it was.
+    Target(Changed),
     /// One of our OPTIONS was answered, or not.
     Probed {
         trunk: TrunkId,

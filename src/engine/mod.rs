@@ -16,6 +16,7 @@ mod outgoing;
 mod ports;
 mod probes;
 mod registrations;
+pub mod targets;
 mod transactions;
 mod window;
 
@@ -38,9 +39,11 @@ use crate::media::plan::{MediaCommand, MediaEvent, PortLease};
 use crate::media::presence::Change;
 use crate::registration;
 use crate::route::directory::Directory;
-use crate::route::health::{Evidence, Health, Way};
+use crate::route::health::{Evidence, Health, TargetId, Way};
+use crate::route::liveness::{Sign, TargetState};
 use crate::route::snapshot::Snapshot;
 use crate::route::trunk::Trunk;
+use crate::sip::Method;
 use crate::sip::auth::DigestServer;
 use crate::sip::flow::{PeerIdentity, Resolution};
 
@@ -50,8 +53,9 @@ use hops::{Hops, Outgoing};
 use io::{Event, Gauges, Input, NewCalls, Outbox, Output};
 use merging::Merging;
 use ports::Ports;
-use probes::Probes;
+use probes::{Due, Probes};
 use registrations::{Registrations, path_failure};
+use targets::Targets;
 use transactions::{News, Transactions, User};
 
 /// See the module.
@@ -106,6 +110,7 @@ struct ProcessSupply {
     fraud: FraudWatch,
     /// Ways to peers that failed lately.
     health: Health,
+    targets: Targets,
     registrations: Registrations,
     refills: Vec<MediaCommand>,
     tells: bool,
@@ -152,14 +157,21 @@ impl Supply for ProcessSupply {
 
     fn failed(&mut self, now: Instant, way: Way) {
         self.health.failed(now, way, Evidence::Call);
+        self.targets.see(now, way, Sign::Failed);
     }
 
     fn told_to_wait(&mut self, now: Instant, way: Way, pause: Duration) {
         self.health.told_to_wait(now, way, pause, Evidence::Call);
+        self.targets.see(now, way, Sign::AskedToWait(pause));
     }
 
-    fn works(&mut self, way: Way) {
+    fn works(&mut self, now: Instant, way: Way) {
         self.health.works(way, Evidence::Call);
+        self.targets.see(now, way, Sign::Answered);
+    }
+
+    fn target_state(&self, trunk: &Trunk, target: Option<TargetId>) -> TargetState {
+        self.targets.state(trunk.id, target)
     }
 
     fn is_penalised(&self, now: Instant, way: Way) -> bool {
@@ -203,6 +215,7 @@ impl Engine {
                 admission: Admission::default(),
                 fraud: FraudWatch::default(),
                 health: Health::default(),
+                targets: Targets::default(),
                 registrations: Registrations::default(),
                 refills: Vec::new(),
                 tells: false,
@@ -225,6 +238,7 @@ impl Engine {
             effects: Vec::new(),
         };
         engine.supply.fraud.replace(engine.snapshot.fraud.limits());
+        engine.supply.targets.replace(&engine.snapshot);
         engine.probes.replace(&engine.snapshot, Instant::ZERO, &mut *engine.entropy);
         engine.registrations_replaced(Now::default(), &mut Outbox::new());
         engine
@@ -258,6 +272,7 @@ impl Engine {
                 self.supply.fraud.replace(snapshot.fraud.limits());
                 // Trunks are counted anew.
                 self.supply.health = Health::default();
+                self.supply.targets.replace(&snapshot);
                 self.snapshot = snapshot;
                 if !self.draining {
                     self.registrations_replaced(now, out);
@@ -282,8 +297,12 @@ impl Engine {
         for id in self.supply.fraud.due(now.instant) {
             self.with_call(now, id, out, |call, work| call.handle(CallInput::HangUp(Cause::FraudLimit), work));
         }
-        while let Some((id, probe)) = self.probes.due(now.instant, &mut *self.entropy) {
-            self.probe(now, id, &probe, out);
+        self.supply.targets.lapse(now.instant);
+        while let Some((id, due)) = self.probes.due(now.instant, &mut *self.entropy) {
+            match due {
+                Due::Ask(probe) => self.probe(now, id, &probe, out),
+                Due::Overdue(branch) => self.probe_overdue(now, id, branch, out),
+            }
         }
         self.registrations_due(now, out);
         self.hops_due(now, out);
@@ -296,7 +315,8 @@ impl Engine {
         let hops = self.hops.next_timeout();
         let own = [self.transactions.next_timeout(), self.wake_ups.next(), self.probes.next_timeout()];
         let limits = self.supply.fraud.next_timeout();
-        own.into_iter().chain([registrations, hops, limits]).flatten().min()
+        let targets = self.supply.targets.next_timeout();
+        own.into_iter().chain([registrations, hops, limits, targets]).flatten().min()
     }
 
     /// Every call that is stable now, as data (DESIGN 8).
@@ -409,7 +429,7 @@ impl Engine {
                 }
                 Effect::Abandon { branch } => {
                     self.hops.forget(&branch);
-                    self.transactions.abandon(&branch);
+                    self.transactions.abandon(&branch, &Method::Invite);
                 }
                 Effect::Resolve(question) => out.push(Output::Resolve(question)),
                 Effect::Media(command) => self.media_command(call, command, out),
@@ -440,6 +460,7 @@ impl Engine {
             self.supply.fraud.ended(now.instant, record.id);
             self.supply.admission.ended(record.id);
             self.supply.forget(record.id);
+            self.media_was_heard(now, record);
         }
         out.push(Output::Event(Event::Call(event)));
     }
@@ -473,6 +494,7 @@ impl Engine {
     fn flush(&mut self, now: Now, out: &mut Outbox) {
         loop {
             out.extend(self.transactions.transmits().map(Output::Transmit));
+            self.tell_changes(out);
             let Some(news) = self.transactions.news() else { break };
             self.news(now, news, out);
         }

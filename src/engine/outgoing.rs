@@ -11,8 +11,10 @@ use crate::base::ids::{CallId, TransmitId};
 use crate::base::limits::MAX_FORWARDS;
 use crate::call::compose::NewRequest;
 use crate::call::own_address::OwnAddress;
+use crate::call::record::CallRecord;
 use crate::call::{Branch, CallInput, Cause, ClientRequest, Side};
-use crate::route::health::{Evidence, Way};
+use crate::route::health::{Evidence, TargetId, Way};
+use crate::route::liveness::Sign;
 use crate::route::presence::UriForm;
 use crate::route::trunk::{TargetSpec, Trunk};
 use crate::sip::flow::{Destination, Resolve, ResolveFailure, Resolved, Target, Transmit};
@@ -21,7 +23,7 @@ use crate::transaction::TimerValues;
 
 use super::Engine;
 use super::io::{Event, Outbox, Output};
-use super::probes::{Probe, ProbeId, literal};
+use super::probes::{Probe, ProbeId, literal, spec};
 use super::transactions::User;
 
 impl Engine {
@@ -50,7 +52,7 @@ impl Engine {
         match literal(&trunk, probe.target) {
             Some(address) => self.send_options(now, id, probe, &trunk, address),
             None => {
-                let Some(spec) = trunk.targets.get(probe.target) else { return };
+                let Some(spec) = spec(&trunk, probe.target) else { return };
                 let question = self.supply.question();
                 self.probes.resolving(question, id);
                 out.push(Output::Resolve(Resolve {
@@ -75,14 +77,14 @@ impl Engine {
         let Some(trunk) = self.snapshot.trunk(probe.trunk).cloned() else { return };
         match outcome.map(|resolved| VecDeque::from(resolved.addresses).pop_front()) {
             Ok(Some(address)) => self.send_options(now, id, &probe, &trunk, address),
-            Ok(None) => self.probed(id, Err(Cause::NameNotResolved), out),
-            Err(failure) => self.probed(id, Err(failure.into()), out),
+            Ok(None) => self.probe_failed(now, id, Cause::NameNotResolved, out),
+            Err(failure) => self.probe_failed(now, id, failure.into(), out),
         }
     }
 
     fn send_options(&mut self, now: Now, id: ProbeId, probe: &Probe, trunk: &Arc<Trunk>, address: SocketAddr) {
         let own = OwnAddress::of(trunk);
-        let Some(spec) = trunk.targets.get(probe.target) else { return };
+        let Some(spec) = spec(trunk, probe.target) else { return };
         let uri = Uri::Sip(peer_uri(trunk, spec));
         let mut from = NameAddr::new(Uri::Sip(SipUri::new(None, host_of(own.host()), None)));
         from.set_tag(self.entropy.token(10).as_bytes());
@@ -105,7 +107,7 @@ impl Engine {
         let large = trunk.large_requests;
         let request = ClientRequest {
             side: Side::Callee,
-            branch,
+            branch: branch.clone(),
             method: Method::Options,
             bytes,
             hop: to.into(),
@@ -113,51 +115,97 @@ impl Engine {
             timers,
             opens: None,
         };
-        self.probes.asked(id, address);
+        self.probes.asked(id, address, branch);
         // Without room for it the probe is left out; the next one comes.
         let _ = self.transactions.request(now.instant, Box::new(request), User::Probe(id));
     }
 
-    /// The way a probe took last.
-    fn way_of(&self, id: ProbeId) -> Option<Way> {
-        let probe = self.probes.probe(id)?;
-        Some(Way { trunk: probe.trunk, address: probe.asked? })
+    /// No answer to the question came in time; one that comes later still counts.
+    pub(super) fn probe_overdue(&mut self, now: Now, id: ProbeId, branch: Option<Branch>, out: &mut Outbox) {
+        if let Some(branch) = branch {
+            self.transactions.abandon(&branch, &Method::Options);
+        }
+        self.probe_found(now, id, Err(Cause::PeerSilent), Sign::Failed, out);
     }
 
     /// RFC 3261 21.5.4 holds for OPTIONS as for INVITE: a 503 says that no call is taken there now.
     pub(super) fn probe_answered(&mut self, now: Now, id: ProbeId, response: &Response, out: &mut Outbox) {
-        let way = self.way_of(id);
-        let health = &mut self.supply.health;
-        match (way, response.pause()) {
-            (None, _) => {}
-            (Some(way), Some(pause)) => health.told_to_wait(now.instant, way, pause, Evidence::Probe),
-            (Some(way), None) if response.status == Status::SERVICE_UNAVAILABLE => {
-                health.failed(now.instant, way, Evidence::Probe);
-            }
-            (Some(way), None) => health.works(way, Evidence::Probe),
-        }
-        self.probed(id, Ok(response.status), out);
+        let Some(probe) = self.probes.probe(id) else { return };
+        let Some(trunk) = self.snapshot.trunk(probe.trunk) else { return };
+        let sign = match response.pause() {
+            Some(pause) if response.status == Status::SERVICE_UNAVAILABLE => Sign::AskedToWait(pause),
+            Some(_) | None if trunk.options.liveness.is_alive(response.status) => Sign::Answered,
+            Some(_) | None => Sign::Failed,
+        };
+        self.probes.close(id);
+        self.probe_found(now, id, Ok(response.status), sign, out);
     }
 
     /// Nobody answered, or nobody could be asked. Our own table without room says nothing about the way.
     pub(super) fn probe_failed(&mut self, now: Now, id: ProbeId, cause: Cause, out: &mut Outbox) {
-        if let Some(way) = self.way_of(id).filter(|_| cause != Cause::TooManyCalls) {
-            self.supply.health.failed(now.instant, way, Evidence::Probe);
+        if self.probes.close(id) && cause != Cause::TooManyCalls {
+            self.probe_found(now, id, Err(cause), Sign::Failed, out);
         }
-        self.probed(id, Err(cause), out);
     }
 
-    /// Tells what a probe found. Any final response means that somebody is there.
-    pub(super) fn probed(&mut self, id: ProbeId, outcome: Result<Status, Cause>, out: &mut Outbox) {
-        let Some(probe) = self.probes.probe(id) else { return };
-        let Some(trunk) = self.snapshot.trunk(probe.trunk) else { return };
+    fn probe_found(&mut self, now: Now, id: ProbeId, outcome: Result<Status, Cause>, sign: Sign, out: &mut Outbox) {
+        let Some(probe) = self.probes.probe(id).cloned() else { return };
+        let Some(trunk) = self.snapshot.trunk(probe.trunk).cloned() else { return };
+        let (instant, target) = (now.instant, Some(probe.target));
+        // A name without an address has a state too; no address is blamed for it.
+        let nowhere = SocketAddr::new(std::net::Ipv4Addr::UNSPECIFIED.into(), 0);
+        let way = Way { trunk: probe.trunk, target, address: probe.asked.unwrap_or(nowhere) };
+        if probe.asked.is_some() {
+            match sign {
+                Sign::AskedToWait(pause) => self.supply.health.told_to_wait(instant, way, pause, Evidence::Probe),
+                Sign::Failed => self.supply.health.failed(instant, way, Evidence::Probe),
+                Sign::Answered | Sign::Heard | Sign::Unheard => self.supply.health.works(way, Evidence::Probe),
+            }
+        }
+        self.supply.targets.see(instant, way, sign);
+        let state = self.supply.targets.state(probe.trunk, target);
+        let until = self.supply.targets.until(probe.trunk, probe.target);
+        self.probes.found(id, state, until, instant, &mut *self.entropy);
         out.push(Output::Event(Event::Probed {
             trunk: probe.trunk,
             name: Arc::clone(&trunk.name),
-            target: Arc::clone(&probe.name),
+            target: probe.name,
             outcome,
         }));
     }
+
+    /// What a call that has ended shows of the target it went to: whether anything was heard there (MD-193).
+    pub(super) fn media_was_heard(&mut self, now: Now, record: &CallRecord) {
+        let (Some(_), Some(to), Some(sent)) = (record.answered, &record.to, &record.sent) else { return };
+        let Some(trunk) = self.snapshot.trunk_named(to) else { return };
+        let held = record.ended.0.saturating_sub(record.answered.map_or(0, |answered| answered.0));
+        let sign = match record.callee_media.received {
+            // Nobody says anything in the first seconds of every call.
+            0 if held < SHORTEST_PROOF_MS => return,
+            0 => Sign::Unheard,
+            _ => Sign::Heard,
+        };
+        let way = Way { trunk: trunk.id, address: sent.address, target: target_at(trunk, sent.address) };
+        self.supply.targets.see(now.instant, way, sign);
+    }
+
+    /// Tells of targets whose state has changed.
+    pub(super) fn tell_changes(&mut self, out: &mut Outbox) {
+        out.extend(self.supply.targets.changes().map(|changed| Output::Event(Event::Target(changed))));
+    }
+}
+
+/// An answered call must last this long, in milliseconds, before its silence says anything.
+const SHORTEST_PROOF_MS: u64 = 5_000;
+
+/// The target that is this address, or the only one there is.
+fn target_at(trunk: &Trunk, address: SocketAddr) -> Option<TargetId> {
+    let is_there = |spec: &TargetSpec| spec.address == Some(address.ip());
+    let place = match trunk.targets.len() {
+        1 => Some(0),
+        _ => trunk.targets.iter().position(is_there),
+    };
+    place.and_then(|place| u16::try_from(place).ok()).map(TargetId)
 }
 
 fn host_of(text: &str) -> Host {

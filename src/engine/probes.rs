@@ -8,7 +8,11 @@ use std::time::Duration;
 use crate::base::ids::{ResolveId, TrunkId};
 use crate::base::timers::WakeUps;
 use crate::base::{Entropy, Instant};
+use crate::route::health::TargetId;
+use crate::route::liveness::TargetState;
 use crate::route::snapshot::Snapshot;
+use crate::route::trunk::{ProbeSettings, TargetSpec, Trunk};
+use crate::transaction::Branch;
 
 /// One target of one trunk, counted over the whole snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,12 +22,24 @@ pub struct ProbeId(pub u32);
 #[derive(Clone, Debug)]
 pub struct Probe {
     pub trunk: TrunkId,
-    /// Place among the trunk's targets.
-    pub target: usize,
+    pub target: TargetId,
     pub name: Arc<str>,
-    pub interval: Duration,
+    settings: ProbeSettings,
     /// Where the last question went.
     pub asked: Option<SocketAddr>,
+    /// A question is out: until when its answer is waited for, and its transaction once it has one.
+    open: Option<(Instant, Option<Branch>)>,
+    /// When it is asked again.
+    next: Instant,
+}
+
+/// What a probe's deadline asks for.
+#[derive(Clone, Debug)]
+pub enum Due {
+    /// It is this target's turn.
+    Ask(Probe),
+    /// No answer came in time; the transaction that waited for it, if there is one.
+    Overdue(Option<Branch>),
 }
 
 /// When each target is asked next.
@@ -45,40 +61,80 @@ impl Probes {
         self.wake_ups = WakeUps::default();
         self.resolving.clear();
         for trunk in snapshot.trunks.iter().filter(|trunk| !trunk.options.interval.is_zero()) {
-            for (target, spec) in trunk.targets.iter().enumerate() {
+            for (place, spec) in (0_u16..).zip(&trunk.targets) {
                 let id = ProbeId(self.next_id);
                 self.next_id += 1;
-                let first = trunk.options.interval.min(FIRST_WITHIN);
-                self.wake_ups.set(id, Some(now + jitter(first, entropy)));
-                let probe = Probe {
-                    trunk: trunk.id,
-                    target,
-                    name: Arc::clone(&spec.host),
-                    interval: trunk.options.interval,
-                    asked: None,
-                };
-                self.probes.insert(id, probe);
+                let next = now + jitter(trunk.options.interval.min(FIRST_WITHIN), entropy);
+                self.wake_ups.set(id, Some(next));
+                let (target, name, settings) = (TargetId(place), Arc::clone(&spec.host), trunk.options.clone());
+                self.probes
+                    .insert(id, Probe { trunk: trunk.id, target, name, settings, asked: None, open: None, next });
             }
         }
     }
 
     /// The next target that is due; its next turn is set, up to a tenth earlier than the interval.
-    pub fn due(&mut self, now: Instant, entropy: &mut dyn Entropy) -> Option<(ProbeId, Probe)> {
+    pub fn due(&mut self, now: Instant, entropy: &mut dyn Entropy) -> Option<(ProbeId, Due)> {
         let id = self.wake_ups.pop_due(now)?;
-        let probe = self.probes.get(&id)?.clone();
-        let pause = probe.interval - jitter(probe.interval / 10, entropy);
-        self.wake_ups.set(id, Some(now + pause));
-        Some((id, probe))
+        let probe = self.probes.get_mut(&id)?;
+        if let Some((_, branch)) = probe.open.take_if(|(until, _)| *until <= now) {
+            self.wake_ups.set(id, Some(probe.next));
+            return Some((id, Due::Overdue(branch)));
+        }
+        probe.next = now + early(probe.settings.interval, entropy);
+        probe.open = Some((now + probe.settings.timeout, None));
+        let asked = probe.clone();
+        self.set_wake_up(id);
+        Some((id, Due::Ask(asked)))
+    }
+
+    fn set_wake_up(&mut self, id: ProbeId) {
+        let at = self
+            .probes
+            .get(&id)
+            .map(|probe| probe.open.as_ref().map_or(probe.next, |(until, _)| probe.next.min(*until)));
+        self.wake_ups.set(id, at);
+    }
+
+    /// True for what was learned while its question was open, which it now is no more; late news of an earlier question
+    /// are no news of this one.
+    pub fn close(&mut self, id: ProbeId) -> bool {
+        let open = self.probes.get_mut(&id).and_then(|probe| probe.open.take());
+        self.set_wake_up(id);
+        open.is_some()
+    }
+
+    /// What was found: a target that is not up is asked again soon (PF-155), but not before `until`.
+    pub fn found(
+        &mut self,
+        id: ProbeId,
+        state: TargetState,
+        until: Option<Instant>,
+        now: Instant,
+        entropy: &mut dyn Entropy,
+    ) {
+        let Some(probe) = self.probes.get_mut(&id) else { return };
+        match state {
+            TargetState::Up | TargetState::Unknown => {}
+            TargetState::Suspect | TargetState::Down => {
+                let soon = now + early(probe.settings.retry.min(probe.settings.interval), entropy);
+                probe.next = until.map_or(soon, |until| until.max(soon));
+            }
+        }
+        self.set_wake_up(id);
     }
 
     pub fn probe(&self, id: ProbeId) -> Option<&Probe> {
         self.probes.get(&id)
     }
 
-    /// The question went to this address.
-    pub fn asked(&mut self, id: ProbeId, address: SocketAddr) {
+    /// The question went to this address in this transaction.
+    pub fn asked(&mut self, id: ProbeId, address: SocketAddr, branch: Branch) {
         if let Some(probe) = self.probes.get_mut(&id) {
             probe.asked = Some(address);
+            if let Some((_, transaction)) = &mut probe.open {
+                *transaction = Some(branch);
+            }
         }
     }
 
@@ -107,8 +163,18 @@ fn jitter(within: Duration, entropy: &mut dyn Entropy) -> Duration {
     Duration::from_nanos(entropy.below(nanos.max(1)))
 }
 
+/// Up to a tenth earlier (PF-155).
+fn early(interval: Duration, entropy: &mut dyn Entropy) -> Duration {
+    interval - jitter(interval / 10, entropy)
+}
+
+/// A target of a trunk.
+pub fn spec(trunk: &Trunk, target: TargetId) -> Option<&TargetSpec> {
+    trunk.targets.get(usize::from(target.0))
+}
+
 /// Where a probe goes when the target is an address.
-pub fn literal(trunk: &crate::route::trunk::Trunk, target: usize) -> Option<SocketAddr> {
-    let spec = trunk.targets.get(target)?;
+pub fn literal(trunk: &Trunk, target: TargetId) -> Option<SocketAddr> {
+    let spec = spec(trunk, target)?;
     Some(SocketAddr::new(spec.address?, spec.port.unwrap_or(trunk.transport.default_port())))
 }

@@ -279,8 +279,8 @@ impl Transactions {
     }
 
     /// The user no longer waits for the answer: the transaction goes without news.
-    pub fn abandon(&mut self, branch: &Branch) {
-        let key = Key::from(ClientKey::new(branch.as_bytes(), &Method::Invite));
+    pub fn abandon(&mut self, branch: &Branch, method: &Method) {
+        let key = Key::from(ClientKey::new(branch.as_bytes(), method));
         if let Some(id) = self.table.id_of(&key) {
             self.table.remove(id);
             self.news.push_back(News::Gone { transaction: id });

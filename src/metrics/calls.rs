@@ -8,9 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::call::record::LegMediaCounts;
 use crate::call::{CallEvent, CallRecord};
 use crate::engine::io::{Detour, Dropped, Event};
+use crate::engine::targets::Changed;
 use crate::media::presence::Change;
 use crate::net::settings::SecondReader;
 use crate::registration::News;
+use crate::route::liveness::TargetState;
 use crate::sip::SipMessage;
 use crate::sip::cross_check::{Agreement, cross_check};
 
@@ -41,6 +43,7 @@ struct Labelled {
     refused: BTreeMap<&'static str, u64>,
     disagreements: BTreeMap<&'static str, u64>,
     targets: BTreeMap<(String, String), TargetState>,
+    target_changes: BTreeMap<&'static str, u64>,
     quality: BTreeMap<&'static str, Quality>,
     silences: BTreeMap<String, u64>,
     lost_digits: BTreeMap<String, u64>,
@@ -126,13 +129,6 @@ pub enum RegistrationState {
     Bound,
 }
 
-/// What the last probe of a target found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TargetState {
-    Down,
-    Up,
-}
-
 /// One family of counts: label value and count.
 pub type Counts = Vec<(String, u64)>;
 
@@ -146,9 +142,12 @@ impl CallCounters {
             Event::NoRoute { .. } => {}
             Event::Detoured { why, .. } => self.add(|held| held.detours.entry(why.label())),
             Event::Registration { trunk, news } => self.note_registration(trunk, news),
-            Event::Probed { name, target, outcome, .. } => {
-                let state = if outcome.is_ok() { TargetState::Up } else { TargetState::Down };
-                self.labelled().targets.insert((name.to_string(), target.to_string()), state);
+            // What it changes comes as news of the target.
+            Event::Probed { .. } => {}
+            Event::Target(Changed { trunk, target, change }) => {
+                let mut held = self.labelled();
+                held.targets.insert((trunk.to_string(), target.to_string()), change.to);
+                *held.target_changes.entry(change.why.label()).or_default() += 1;
             }
         }
     }
@@ -246,7 +245,12 @@ impl CallCounters {
         owned(&self.labelled().disagreements)
     }
 
-    /// Trunk and target with what the last probe found.
+    /// Changes of targets' states, by why.
+    pub fn target_changes(&self) -> Counts {
+        self.labelled().target_changes.iter().map(|(why, count)| ((*why).to_owned(), *count)).collect()
+    }
+
+    /// Trunk and target with its state.
     pub fn targets(&self) -> Vec<((String, String), TargetState)> {
         self.labelled().targets.iter().map(|(key, state)| (key.clone(), *state)).collect()
     }

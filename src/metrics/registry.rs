@@ -8,7 +8,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Registry;
 
-use super::calls::{CallCounters, Counts, Grade, Quality, RegistrationState, TargetState};
+use super::calls::{CallCounters, Counts, Grade, Quality, RegistrationState};
 use super::gauges::GaugeBoard;
 use super::records;
 use super::rows::{counter, counters, gauge, gauges};
@@ -16,6 +16,7 @@ use crate::cdr::Records;
 use crate::net::Counters;
 use crate::net::counters::{Direction, Tally};
 use crate::relay::{Relay, RelayCounters};
+use crate::route::liveness::TargetState;
 
 /// Where the values come from.
 pub struct Sources {
@@ -151,7 +152,18 @@ impl Sources {
         let rows = self.calls.targets().into_iter().map(|((trunk, target), state)| {
             ([("trunk", trunk), ("target", target)], usize::from(state == TargetState::Up))
         });
-        gauges(encoder, "target_up", "1: the last OPTIONS to this target was answered", rows)
+        gauges(encoder, "target_up", "1: this target is up", rows)?;
+        let states = "1 for the state of each target";
+        let rows = self.calls.targets().into_iter().flat_map(|((trunk, target), now)| {
+            TargetState::ALL.map(|state| {
+                let labels =
+                    [("trunk", trunk.clone()), ("target", target.clone()), ("state", state.label().to_owned())];
+                (labels, usize::from(state == now))
+            })
+        });
+        gauges(encoder, "target_state", states, rows)?;
+        let changes = "Changes of targets' states, by what showed them";
+        labelled(encoder, "target_changes", changes, "why", self.calls.target_changes())
     }
 }
 

@@ -195,7 +195,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener, rules:
         request_uri_port: trunk.request_uri_port,
         large_requests: trunk.large_requests,
         timers: trunk.behaviour.timers,
-        options: trunk.behaviour.options,
+        options: trunk.behaviour.options.clone(),
         provisional: trunk.behaviour.provisional,
         transfer: trunk.behaviour.transfer,
         session_timer: trunk.behaviour.session_timer,

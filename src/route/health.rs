@@ -23,12 +23,24 @@ const WAYS: usize = 4096;
 pub struct Way {
     pub trunk: TrunkId,
     pub address: SocketAddr,
+    /// The target whose address it is; `None`: of no target (a redirection, a registrar's route).
+    pub target: Option<TargetId>,
+}
+
+/// Place of a target in its trunk's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetId(pub u16);
+
+impl Way {
+    const fn key(self) -> (TrunkId, SocketAddr) {
+        (self.trunk, self.address)
+    }
 }
 
 /// See the module.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    penalties: BTreeMap<Way, Penalty>,
+    penalties: BTreeMap<(TrunkId, SocketAddr), Penalty>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,13 +63,13 @@ impl Health {
     /// No answer came on this way, or none that says that anybody can take a call there (503). A failure during a
     /// penalty is the same failure seen by another call: it changes nothing.
     pub fn failed(&mut self, now: Instant, way: Way, evidence: Evidence) {
-        let length = match self.penalties.get(&way) {
+        let length = match self.penalties.get(&way.key()) {
             Some(penalty) if now < penalty.until => return,
             Some(penalty) if now < penalty.until + FORGOTTEN => (penalty.length * 2).min(LONGEST),
             Some(_) | None => SHORTEST,
         };
         self.make_room(way);
-        self.penalties.insert(way, Penalty { length, until: now + length, evidence });
+        self.penalties.insert(way.key(), Penalty { length, until: now + length, evidence });
     }
 
     /// Who answers there asks to be left alone for `pause` (503 with Retry-After, RFC 3261 21.5.4). Asked for longer than
@@ -65,24 +77,28 @@ impl Health {
     pub fn told_to_wait(&mut self, now: Instant, way: Way, pause: Duration, evidence: Evidence) {
         let until = now + pause.min(LONGEST);
         self.make_room(way);
-        let known = self.penalties.entry(way).or_insert(Penalty { length: SHORTEST, until, evidence });
+        let known = self.penalties.entry(way.key()).or_insert(Penalty { length: SHORTEST, until, evidence });
         (known.until, known.evidence) = (until, evidence);
     }
 
     /// Somebody answered on this way.
     pub fn works(&mut self, way: Way, evidence: Evidence) {
-        if self.penalties.get(&way).is_some_and(|penalty| evidence == Evidence::Call || penalty.evidence == evidence) {
-            self.penalties.remove(&way);
+        if self
+            .penalties
+            .get(&way.key())
+            .is_some_and(|penalty| evidence == Evidence::Call || penalty.evidence == evidence)
+        {
+            self.penalties.remove(&way.key());
         }
     }
 
     /// True while this way is to be tried last.
     pub fn is_penalised(&self, now: Instant, way: Way) -> bool {
-        self.penalties.get(&way).is_some_and(|penalty| now < penalty.until)
+        self.penalties.get(&way.key()).is_some_and(|penalty| now < penalty.until)
     }
 
     fn make_room(&mut self, way: Way) {
-        if self.penalties.len() < WAYS || self.penalties.contains_key(&way) {
+        if self.penalties.len() < WAYS || self.penalties.contains_key(&way.key()) {
             return;
         }
         let first = self.penalties.iter().min_by_key(|(_, penalty)| penalty.until).map(|(way, _)| *way);
@@ -97,7 +113,7 @@ mod tests {
     use super::*;
 
     fn way(last: u8) -> Way {
-        Way { trunk: TrunkId(0), address: ([192, 0, 2, last], 5060).into() }
+        Way { trunk: TrunkId(0), address: ([192, 0, 2, last], 5060).into(), target: None }
     }
 
     fn at(seconds: u64) -> Instant {
@@ -121,7 +137,7 @@ mod tests {
         let mut lengths = Vec::new();
         for _ in 0..7 {
             health.failed(now, way(1), Evidence::Call);
-            let until = health.penalties[&way(1)].until;
+            let until = health.penalties[&way(1).key()].until;
             lengths.push(until.since(now).as_secs());
             now = until;
         }
@@ -159,7 +175,7 @@ mod tests {
         for port in 1..=5000 {
             health.failed(
                 at(u64::from(port)),
-                Way { trunk: TrunkId(0), address: ([192, 0, 2, 1], port).into() },
+                Way { trunk: TrunkId(0), address: ([192, 0, 2, 1], port).into(), target: None },
                 Evidence::Call,
             );
         }

@@ -14,6 +14,7 @@ pub mod health;
 pub mod hours;
 pub mod identify;
 pub mod mark;
+pub mod liveness;
 pub mod media;
 pub mod methods;
 pub mod number;

@@ -2,7 +2,6 @@
 //! binary; `config` reads them with the reader that reads an operator's file, and a trunk overrides single keys.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ipnet::IpNet;
 
@@ -59,7 +58,7 @@ impl Default for Behaviour {
                 silence: Default::default(),
                 sound: Default::default(),
             },
-            options: ProbeSettings { interval: Duration::ZERO },
+            options: ProbeSettings::default(),
             timers: SipTimers::default(),
             provisional: ProvisionalSettings::default(),
             presentation: Arc::default(),

@@ -10,6 +10,7 @@ use super::compile::server_name;
 use super::directory::{Account, Service, derived};
 use super::failover::FailoverSettings;
 use super::mark::CustomHeader;
+use super::liveness::LivenessRules;
 use super::media::MediaSettings;
 use super::methods::MethodSettings;
 use super::presence::Presence;
@@ -109,10 +110,39 @@ impl Default for SipTimers {
 }
 
 /// Our OPTIONS to this trunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProbeSettings {
     /// Zero: no probes.
     pub interval: Duration,
+    /// The same while a target does not answer, where that is shorter.
+    pub retry: Duration,
+    /// Without an answer for so long nobody is there.
+    pub timeout: Duration,
+    pub liveness: LivenessRules,
+    pub draining: WhileDraining,
+}
+
+impl Default for ProbeSettings {
+    /// PF-155, MD-53; no probes.
+    fn default() -> Self {
+        ProbeSettings {
+            interval: Duration::ZERO,
+            retry: Duration::from_secs(10),
+            timeout: Duration::from_secs(5),
+            liveness: LivenessRules::default(),
+            draining: WhileDraining::default(),
+        }
+    }
+}
+
+/// What the peer's OPTIONS are answered while the node is drained (DESIGN 8). Ours stop in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum WhileDraining {
+    /// 503: no call is taken (PF-153).
+    #[default]
+    Refuse,
+    /// Still 200: that ours stop is what the peer goes by (MD-52).
+    Answer,
 }
 
 /// `auth = { .. }`: the name and password that we and this peer share in one realm.

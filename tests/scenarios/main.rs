@@ -25,6 +25,7 @@ mod a_redirected_call;
 mod a_refer_that_crosses;
 mod a_refer_waits_its_turn;
 mod a_stable_call_is_written_and_read_back;
+mod a_target_is_watched;
 mod a_target_that_failed_is_tried_last_for_a_while;
 mod a_told_party_that_only_rings;
 mod a_transfer_that_fails_returns_the_parties;

@@ -1,0 +1,185 @@
+//! `route::liveness` over the wire: what OPTIONS, calls and their media show of a target, and where calls go by it.
+
+use std::time::Duration;
+
+use trunkline::engine::io::Event;
+use trunkline::route::liveness::{Alive, TargetState, Why};
+use trunkline::sip::Status;
+
+use crate::world::Name::{CarrierA, CarrierB, Platform};
+use crate::world::World;
+use crate::world::text::{invite, sdp, with_header};
+
+fn probing() -> World {
+    World::configured(|settings| settings.trunks[0].behaviour.options.interval = Duration::from_secs(60))
+}
+
+/// Every change so far: to which state, and why.
+fn changes(world: &World) -> Vec<(TargetState, Why)> {
+    let told = |event: &Event| match event {
+        Event::Target(changed) => Some((changed.change.to, changed.change.why)),
+        _ => None,
+    };
+    world.events.iter().filter_map(told).collect()
+}
+
+fn answers(world: &mut World, code: u16) {
+    let probe = world.expect(CarrierA, "OPTIONS");
+    world.send(CarrierA, probe.respond(code, CarrierA, ""));
+    world.pass(Duration::from_millis(100));
+}
+
+fn refused_at(world: &mut World, first: crate::world::Name) {
+    world.send(Platform, invite(Platform, "+49309123", &sdp(Platform, "sendrecv")));
+    let offered = world.expect(first, "INVITE");
+    world.send(first, offered.respond(486, first, ""));
+    world.expect(first, "ACK");
+    world.expect(Platform, "SIP/2.0 486");
+}
+
+/// PF-155: three failures, ten seconds apart while they last, one answer.
+#[test]
+fn silence_makes_it_suspect_then_down_and_one_answer_brings_it_back() {
+    let mut world = probing();
+    answers(&mut world, 200);
+    world.agent(CarrierA).is_unreachable = true;
+    world.pass(Duration::from_secs(90));
+    assert_eq!(
+        changes(&world),
+        [(TargetState::Up, Why::Answers), (TargetState::Suspect, Why::Silent), (TargetState::Down, Why::Silent)]
+    );
+    refused_at(&mut world, CarrierB);
+    world.agent(CarrierA).is_unreachable = false;
+    let before = world.heard(CarrierA).len();
+    world.pass(Duration::from_secs(10));
+    assert!(world.heard(CarrierA).len() > before, "asked again within ten seconds");
+    world.pass(Duration::from_secs(5));
+    world.agent(CarrierA).forget();
+    answers(&mut world, 200);
+    assert_eq!(changes(&world).last(), Some(&(TargetState::Up, Why::Answers)));
+    world.finish();
+}
+
+/// MD-53: five seconds are enough; the answer that comes later still counts.
+#[test]
+fn no_answer_for_five_seconds_is_a_failure_that_a_late_answer_takes_back() {
+    let mut world = probing();
+    let probe = world.expect(CarrierA, "OPTIONS");
+    world.pass(Duration::from_secs(6));
+    assert_eq!(changes(&world), [(TargetState::Suspect, Why::Silent)]);
+    let repeated = world.heard(CarrierA).iter().filter(|line| line.starts_with("OPTIONS")).count();
+    world.pass(Duration::from_secs(2));
+    let after = world.heard(CarrierA).iter().filter(|line| line.starts_with("OPTIONS")).count();
+    assert_eq!(after, repeated, "the question that is given up is not repeated");
+    drop(probe);
+    world.agent(CarrierA).forget();
+    answers(&mut world, 200);
+    assert_eq!(changes(&world).last(), Some(&(TargetState::Up, Why::Answers)));
+    world.finish();
+}
+
+/// PF-154: some peers answer OPTIONS with anything.
+#[test]
+fn a_404_shows_that_somebody_is_there_and_where_the_trunk_says_so_it_does_not() {
+    let mut world = probing();
+    answers(&mut world, 404);
+    assert_eq!(changes(&world), [(TargetState::Up, Why::Answers)]);
+    world.finish();
+    let mut world = World::configured(|settings| {
+        settings.trunks[0].behaviour.options.interval = Duration::from_secs(60);
+        settings.trunks[0].behaviour.options.liveness.alive = Alive::Success;
+    });
+    answers(&mut world, 403);
+    assert_eq!(changes(&world), [(TargetState::Suspect, Why::Silent)]);
+    world.finish();
+}
+
+/// MD-51: a 200 to OPTIONS without a To tag, its names in capitals.
+#[test]
+fn a_200_without_a_to_tag_is_an_answer() {
+    let mut world = probing();
+    let probe = world.expect(CarrierA, "OPTIONS");
+    let answer = probe.respond(200, CarrierA, "");
+    let bare: String = answer
+        .lines()
+        .map(|line| match line.split_once(": ") {
+            Some((name, value)) if name.eq_ignore_ascii_case("to") => {
+                format!("TO: {}\r\n", value.split(";tag=").next().unwrap_or_default())
+            }
+            Some((name, value)) => format!("{}: {value}\r\n", name.to_uppercase()),
+            None => format!("{line}\r\n"),
+        })
+        .collect();
+    assert!(!bare.contains("TO: <sip:198.51.100.7>;tag"), "{bare}");
+    world.send(CarrierA, bare);
+    world.pass(Duration::from_millis(100));
+    assert_eq!(changes(&world), [(TargetState::Up, Why::Answers)]);
+    let answered = |event: &&Event| matches!(event, Event::Probed { outcome: Ok(Status::OK), .. });
+    assert_eq!(world.events.iter().filter(answered).count(), 1);
+    world.finish();
+}
+
+#[test]
+fn a_pause_asked_for_in_answer_to_options_is_kept() {
+    let mut world = probing();
+    let probe = world.expect(CarrierA, "OPTIONS");
+    world.send(CarrierA, with_header(&probe.respond(503, CarrierA, ""), "Retry-After: 120"));
+    world.pass(Duration::from_secs(100));
+    assert!(world.is_quiet(CarrierA), "it wants to be left alone");
+    assert_eq!(changes(&world), [(TargetState::Down, Why::AskedToWait)]);
+    answers(&mut world, 200);
+    assert_eq!(changes(&world).last(), Some(&(TargetState::Up, Why::Answers)));
+    world.finish();
+}
+
+/// PF-47: a peer that answers no OPTIONS is known by its calls.
+#[test]
+fn without_options_calls_show_whether_it_is_there() {
+    let mut world = World::new();
+    world.agent(CarrierA).is_unreachable = true;
+    refused_at(&mut world, CarrierB);
+    world.pass(Duration::from_millis(10));
+    let found = changes(&world);
+    assert!(found.contains(&(TargetState::Suspect, Why::Silent)), "{found:?}");
+    assert!(found.contains(&(TargetState::Up, Why::Answers)), "{found:?}");
+    world.agent(CarrierA).is_unreachable = false;
+    world.pass(Duration::from_secs(31));
+    assert_eq!(changes(&world).last(), Some(&(TargetState::Unknown, Why::TimePassed)));
+    refused_at(&mut world, CarrierA);
+    world.finish();
+}
+
+/// A target that answers every INVITE and gives no media is tried last.
+#[test]
+fn answered_calls_without_media_make_it_suspect() {
+    let mut world = World::configured(|settings| {
+        settings.trunks[0].behaviour.options.liveness.silent_calls = 2;
+        settings.trunks[0].behaviour.media.silence.after = Duration::ZERO;
+    });
+    for _ in 0..2 {
+        let mut talk = world.talk(Platform, CarrierA);
+        world.pass(Duration::from_secs(10));
+        world.caller_hangs_up(&mut talk);
+        world.pass(Duration::from_secs(1));
+    }
+    assert_eq!(changes(&world).last(), Some(&(TargetState::Suspect, Why::NoMedia)));
+    refused_at(&mut world, CarrierB);
+    world.finish();
+}
+
+/// DESIGN 8, MD-52.
+#[test]
+fn a_drained_node_answers_options_where_the_trunk_says_so() {
+    use trunkline::engine::io::Command;
+    use trunkline::route::trunk::WhileDraining;
+    let mut world = World::configured(|settings| {
+        settings.trunks[0].behaviour.options.draining = WhileDraining::Answer;
+    });
+    world.order(Command::Drain);
+    let ask = |at| crate::world::text::request(at, "OPTIONS", "sip:sbc.example.com", "");
+    world.send(CarrierA, ask(CarrierA));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(CarrierB, ask(CarrierB));
+    world.expect(CarrierB, "SIP/2.0 503");
+    world.finish();
+}
