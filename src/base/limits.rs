@@ -18,6 +18,12 @@ pub const LINE_OCTETS: usize = 8 * 1024;
 pub const FOLDS: usize = 64;
 /// Octets of a Request-URI. Answer: 414. Transfer tokens of Microsoft reach 1.5 kB (MD-145).
 pub const URI_OCTETS: usize = 4 * 1024;
+/// Digits of a number with its country code (ITU-T E.164 6.1). More behind a plus: 484.
+pub const E164_DIGITS: usize = 15;
+/// Digits of a number without plus: an international prefix and an outside line may stand before it. More: 484.
+pub const DIALLED_DIGITS: usize = 24;
+/// Octets of the user part that a call or OPTIONS is for (PF-52). More: 484.
+pub const USER_OCTETS: usize = 256;
 /// Via values of one message. Answer: 513. RFC 3261 allows 70 hops.
 pub const VIA_COUNT: usize = 70;
 /// Hops in the route set of one dialog (Record-Route values). Answer: 400. As many as Vias: who records is also in the Vias.

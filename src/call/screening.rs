@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compose;
 use super::record::Side;
+use crate::base::limits::{DIALLED_DIGITS, E164_DIGITS, USER_OCTETS};
 use crate::dialog::session_timer::{Said, SessionTimer, TIMER, TimerMode, TooSmall};
 use crate::route::diverting::DIVERSIONS;
 use crate::route::provisional::Reliability;
@@ -36,6 +37,8 @@ pub enum Refusal {
     NotAcceptable,
     /// 404: a called party that no number and no user name can be.
     BadNumber,
+    /// 484: more digits than a number may have.
+    TooManyDigits,
     /// 404 or 484: what no number of this trunk can be; the text names the rule.
     Unroutable { status: Status, text: String },
     /// 404: an OPTIONS for a name below ours that is no account's (MD-62).
@@ -72,6 +75,7 @@ impl Refusal {
             Refusal::EmptyDescription => 400,
             Refusal::NotAcceptable => 406,
             Refusal::BadNumber | Refusal::UnknownName => 404,
+            Refusal::TooManyDigits => 484,
             Refusal::Merged => 482,
             Refusal::Loop => 482,
             Refusal::TooManyDiversions => 483,
@@ -97,6 +101,7 @@ impl Refusal {
             Refusal::EmptyDescription => "empty_description",
             Refusal::NotAcceptable => "not_acceptable",
             Refusal::BadNumber => "bad_number",
+            Refusal::TooManyDigits => "too_many_digits",
             Refusal::UnknownName => "host_unknown",
             Refusal::Unroutable { .. } => "unroutable_number",
             Refusal::Merged => "merged_request",
@@ -125,6 +130,7 @@ impl Refusal {
             | Refusal::NotAcceptable
             | Refusal::EmptyDescription
             | Refusal::BadNumber
+            | Refusal::TooManyDigits
             | Refusal::UnknownName
             | Refusal::Merged
             | Refusal::Loop
@@ -164,11 +170,30 @@ pub fn screen(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
     extensions(request, trunk)?;
     demanded(request, trunk)?;
     circles(request)?;
+    if matches!(request.method, Method::Invite | Method::Options) {
+        length(&request.uri)?;
+    }
     // RFC 3261 11.2: OPTIONS are answered as an INVITE to that party would be.
     if request.method == Method::Options {
         called(&request.uri)?;
     }
     body(request)
+}
+
+/// A number behind a plus is E.164 whatever its trunk reads; other dialled digits may have an international prefix and an
+/// outside line before them; and no user part is endless (PF-52).
+fn length(uri: &Uri) -> Result<(), Refusal> {
+    let dialled = digits(&decoded(uri));
+    let is_global = dialled.starts_with(b"+");
+    let rest = dialled.strip_prefix(b"+").unwrap_or(&dialled);
+    let is_number = !rest.is_empty() && rest.iter().all(u8::is_ascii_digit);
+    match (is_number, is_global) {
+        (true, true) if rest.len() > E164_DIGITS => Err(Refusal::TooManyDigits),
+        (true, true) if rest.starts_with(b"0") => Err(Refusal::BadNumber),
+        (true, false) if rest.len() > DIALLED_DIGITS => Err(Refusal::TooManyDigits),
+        _ if dialled.len() > USER_OCTETS => Err(Refusal::TooManyDigits),
+        _ => Ok(()),
+    }
 }
 
 /// RFC 5806 and RFC 7044 as they bound a forwarded call (MD-100): so many diversions, and the called number not twice

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::config::{Loaded, load};
+use crate::config::{Loaded, load_overridden};
 
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,15 @@ impl Checked {
 /// # Errors
 /// `out` cannot be written.
 pub fn run(path: &Path, out: &mut dyn Write) -> io::Result<Checked> {
-    match load(path) {
+    run_overridden(path, None, out)
+}
+
+/// The same with a second file laid over the first.
+///
+/// # Errors
+/// `out` cannot be written.
+pub fn run_overridden(path: &Path, overriding: Option<&Path>, out: &mut dyn Write) -> io::Result<Checked> {
+    match load_overridden(path, overriding) {
         Ok(loaded) => {
             write!(out, "{}", loaded.report)?;
             writeln!(out, "configuration OK: {}", summary(&loaded))?;

@@ -11,6 +11,8 @@ pub mod check;
 pub mod demo;
 pub mod exit;
 pub mod import;
+#[cfg(feature = "lab")]
+pub mod lab;
 pub mod nsg;
 pub mod profiles;
 pub mod run;
@@ -38,6 +40,9 @@ enum Command {
     /// Place calls through a daemon on this machine's loopback, against a lab platform and a lab carrier.
     #[cfg(feature = "lab")]
     Demo(DemoArguments),
+    /// Play a platform and a carrier against any SBC, and print what of the platform's statements it keeps. No certification.
+    #[cfg(feature = "lab")]
+    Lab(Box<lab::LabArguments>),
     /// Import phone numbers from a CSV file into the store: PhoneNumber.csv, a single column Numbers, or our own layout.
     Import(ImportArguments),
     /// Print the rules that an Azure network security group needs for this configuration.
@@ -54,6 +59,9 @@ struct ConfigFile {
     /// The configuration file.
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
     config: PathBuf,
+    /// Keys of this file stand above those of the configuration file: tables are merged, anything else is replaced.
+    #[arg(long = "override", value_name = "FILE")]
+    overriding: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -203,13 +211,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn execute(command: Command) -> Exit {
     match command {
-        Command::Run(file) => run::run(&file.config),
-        Command::Check(file) => shown(check::run(&file.config, &mut io::stdout()), |checked| match checked {
-            check::Checked::Accepted => Exit::Ok,
-            check::Checked::Refused => Exit::Configuration,
-        }),
+        Command::Run(file) => run::run(&file.config, file.overriding.as_deref()),
+        Command::Check(file) => {
+            let checked = check::run_overridden(&file.config, file.overriding.as_deref(), &mut io::stdout());
+            shown(checked, |checked| match checked {
+                check::Checked::Accepted => Exit::Ok,
+                check::Checked::Refused => Exit::Configuration,
+            })
+        }
         #[cfg(feature = "lab")]
         Command::Demo(arguments) => demo::run(arguments.options()),
+        #[cfg(feature = "lab")]
+        Command::Lab(arguments) => lab::run(&arguments),
         Command::Import(arguments) => import::run(&arguments.import()),
         Command::Nsg(arguments) => arguments.show(),
         Command::Profiles { name } => shown(profiles::run(name.as_deref(), &mut io::stdout()), |found| match found {

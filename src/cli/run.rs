@@ -6,9 +6,9 @@ use super::exit::Exit;
 use crate::config;
 use crate::daemon::{Daemon, Fault, logging, panic};
 
-/// Runs until a signal ends it.
-pub fn run(file: &Path) -> Exit {
-    let loaded = match config::load(file) {
+/// Runs until a signal ends it. `overriding`: a second file laid over the first.
+pub fn run(file: &Path, overriding: Option<&Path>) -> Exit {
+    let loaded = match config::load_overridden(file, overriding) {
         Ok(loaded) => loaded,
         Err(report) => {
             eprint!("{report}");

@@ -12,6 +12,8 @@ use super::report::{Finding, Level, Report, shown};
 #[derive(Debug)]
 pub(super) struct Document {
     name: String,
+    /// A second file, whose keys stand above those of the first; its lines count on from the last of the first.
+    overriding: Option<Overriding>,
     /// Offsets of the first octet of each line.
     lines: Vec<usize>,
     /// Path -> line, for every key and element of the file.
@@ -21,13 +23,63 @@ pub(super) struct Document {
     findings: RefCell<Vec<Finding>>,
 }
 
+#[derive(Debug)]
+struct Overriding {
+    name: String,
+    /// Lines of the first file.
+    after: usize,
+}
+
 impl Document {
+    /// Parses a file and the one that overrides keys of it: tables are merged, anything else is replaced whole.
+    pub(super) fn parse_overridden<'t>(
+        first: (&str, &'t str),
+        second: Option<(&str, &'t str)>,
+    ) -> (Document, DeTable<'t>) {
+        let (mut document, mut root) = Document::parse(first.0, first.1);
+        if let Some((name, text)) = second {
+            let (over, entries) = Document::parse(name, text);
+            document.take_over(over);
+            document.merge("", &mut root, entries);
+        }
+        (document, root)
+    }
+
+    /// Takes the places and findings of the file that overrides this one.
+    fn take_over(&mut self, over: Document) {
+        let after = self.lines.len();
+        self.places.extend(over.places.into_iter().map(|(path, line)| (path, line + after)));
+        self.broken.extend(over.broken.into_iter().map(|(line, complaint)| (line + after, complaint)));
+        self.findings.borrow_mut().extend(over.findings.into_inner());
+        self.overriding = Some(Overriding { name: over.name, after });
+    }
+
+    /// Lays `entries` over `table`. What is replaced no longer stands anywhere.
+    fn merge<'t>(&mut self, path: &str, table: &mut DeTable<'t>, entries: DeTable<'t>) {
+        for (key, value) in entries {
+            let path = joined(path, key.get_ref());
+            match (table.get_mut(key.get_ref().as_ref()).map(toml::Spanned::get_mut), value.into_inner()) {
+                (Some(DeValue::Table(below)), DeValue::Table(above)) => self.merge(&path, below, above),
+                (Some(known), value) => {
+                    let after = self.overriding.as_ref().map_or(0, |over| over.after);
+                    let below = |place: &str| {
+                        place.strip_prefix(path.as_str()).is_some_and(|rest| rest.starts_with(['.', '[']))
+                    };
+                    self.places.retain(|place, line| *line > after || !below(place));
+                    *known = value;
+                }
+                (None, value) => drop(table.insert(key, toml::Spanned::new(0..0, value))),
+            }
+        }
+    }
+
     /// Parses as far as the text goes; what is no TOML becomes findings.
     pub(super) fn parse<'t>(name: &str, text: &'t str) -> (Document, DeTable<'t>) {
         let (root, faults) = DeTable::parse_recoverable(text);
         let starts = text.bytes().enumerate().filter(|(_, octet)| *octet == b'\n').map(|(at, _)| at + 1);
         let mut document = Document {
             name: name.to_owned(),
+            overriding: None,
             lines: std::iter::once(0).chain(starts).collect(),
             places: BTreeMap::new(),
             broken: BTreeMap::new(),
@@ -127,7 +179,11 @@ impl Document {
         if !path.is_empty() && unsure {
             return;
         }
-        let (file, path) = (self.name.clone(), path.to_owned());
+        let (file, line) = match &self.overriding {
+            Some(over) if line > over.after => (over.name.clone(), line - over.after),
+            Some(_) | None => (self.name.clone(), line),
+        };
+        let path = path.to_owned();
         self.findings.borrow_mut().push(Finding { file, line, path, text, level });
     }
 

@@ -70,11 +70,26 @@ impl Loaded {
 /// # Errors
 /// Everything that is wrong with it, at once.
 pub fn load(path: &Path) -> Result<Loaded, Report> {
-    let name = path.display().to_string();
-    let text = read_file(path).map_err(|reason| Report::unreadable(&name, reason))?;
+    load_overridden(path, None)
+}
+
+/// Reads and checks a file with the keys of another laid over it: tables are merged, anything else is replaced whole.
+/// Relative paths of both start where the first file is.
+///
+/// # Errors
+/// Everything that is wrong with them, at once.
+pub fn load_overridden(path: &Path, overriding: Option<&Path>) -> Result<Loaded, Report> {
+    let named = |path: &Path| {
+        let name = path.display().to_string();
+        let text = read_file(path).map_err(|reason| Report::unreadable(&name, reason))?;
+        Ok((name, text))
+    };
+    let (name, text) = named(path)?;
+    let over = overriding.map(named).transpose()?;
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let base = absolute.parent().map_or_else(PathBuf::new, Path::to_owned);
-    parse(&name, &text, &base, Files::Checked)
+    let over = over.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
+    parse_overridden((&name, &text), over, &base, Files::Checked)
 }
 
 fn read_file(path: &Path) -> Result<String, String> {
@@ -97,7 +112,16 @@ fn read_file(path: &Path) -> Result<String, String> {
 /// # Errors
 /// Everything that is wrong with it, at once.
 pub fn parse(name: &str, text: &str, base: &Path, files: Files) -> Result<Loaded, Report> {
-    let (doc, entries) = Document::parse(name, text);
+    parse_overridden((name, text), None, base, files)
+}
+
+fn parse_overridden(
+    first: (&str, &str),
+    second: Option<(&str, &str)>,
+    base: &Path,
+    files: Files,
+) -> Result<Loaded, Report> {
+    let (doc, entries) = Document::parse_overridden(first, second);
     let root = Table::root(&doc, &entries);
     let (settings, directory) = read_settings(root, Declared::new(&entries), base, files);
     cross::check(&doc, &settings);

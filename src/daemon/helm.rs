@@ -164,11 +164,12 @@ impl Ship {
     }
 
     /// When the engine's thread must look: at the engine's timers, and at once (which is never quite at once) when the
-    /// relay has something to hear.
+    /// relay has something to hear, or soon will: while there are calls the thread wakes by its own beat, so that
+    /// nobody has to wake it to move its alarm.
     fn next_timeout(&self) -> Option<Instant> {
         match self.unheard {
-            Unheard::Nothing => self.cargo.engine.next_timeout(),
-            Unheard::Quiet | Unheard::Pressing => Some(self.cargo.clock.instant()),
+            Unheard::Nothing if self.cargo.engine.is_idle() => self.cargo.engine.next_timeout(),
+            Unheard::Nothing | Unheard::Quiet | Unheard::Pressing => Some(self.cargo.clock.instant()),
         }
     }
 

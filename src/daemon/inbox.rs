@@ -24,7 +24,7 @@ const NEW_AT_ONCE: usize = 64;
 /// How much later than due a timer may fire when nothing else happens, and how long what is in no hurry may wait.
 /// Everyone who takes the helm meanwhile does both, so under load the engine's thread hardly wakes. The shortest
 /// timer of the core is T1 (RFC 3261: 500 ms).
-const GRAIN: Duration = Duration::from_millis(40);
+const GRAIN: Duration = Duration::from_millis(80);
 
 /// Everything that waits for the engine.
 #[derive(Debug)]
@@ -115,7 +115,7 @@ impl Inbox {
     }
 
     /// Like [`Inbox::put`] for what may wait a moment: whoever takes the helm next does it, at the latest the engine's
-    /// thread 40 ms from now.
+    /// thread 80 ms from now.
     pub fn put_by(&self, input: Input) {
         let mut queues = self.lock();
         queues.established.push_back(input);

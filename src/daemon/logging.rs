@@ -2,6 +2,7 @@
 
 use tracing_subscriber::EnvFilter;
 
+use super::log_line::JsonLine;
 use crate::config::settings::{LogFormat, LogSettings};
 
 /// The variable that overrides `log.level` (a filter of `tracing`: `debug`, `trunkline::net=trace,info`).
@@ -16,7 +17,7 @@ pub fn start(settings: LogSettings) {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber in one process (tests, demo) is refused; the first goes on.
     let _ = match settings.format {
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+        LogFormat::Json => builder.event_format(JsonLine).try_init(),
         LogFormat::Text => builder.with_ansi(false).try_init(),
     };
 }

@@ -8,6 +8,7 @@ pub mod entropy;
 pub mod first_ports;
 pub mod helm;
 pub mod inbox;
+mod log_line;
 pub mod logging;
 pub mod materials;
 pub mod orders;

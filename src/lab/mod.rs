@@ -16,6 +16,7 @@ pub mod framing;
 pub mod ladder;
 pub mod link;
 pub mod message;
+pub mod platform;
 pub mod quality;
 pub mod repeat;
 pub mod rtp;

@@ -38,6 +38,15 @@ pub enum AnswerKind {
     Final,
 }
 
+/// What becomes of the roll-over counter with a new key of ours (MD-173).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rollover {
+    /// It begins again at 0.
+    Reset,
+    /// It goes on.
+    Kept,
+}
+
 /// One end's view of a call's media.
 pub struct Session {
     endpoint: Arc<Endpoint>,
@@ -84,6 +93,18 @@ impl Session {
         }
         let codecs = self.settings.codecs.clone();
         self.describe(codecs, Some(self.settings.event_type), self.crypto_tag)
+    }
+
+    /// Goes on where another session of the same dialog stood: its description is the next version.
+    pub fn follow(&mut self, before: &Session) {
+        self.version = before.version;
+        self.crypto_tag = before.crypto_tag;
+    }
+
+    /// Takes a new key of ours, in use from the next offer or answer on. The SSRC and the sequence stay.
+    pub fn rekey(&mut self, rollover: Rollover) {
+        self.own_key = MasterKey::new(random::<KEY_AND_SALT>());
+        self.endpoint.stream().keep_rollover(rollover == Rollover::Kept);
     }
 
     fn describe(&mut self, codecs: Vec<Codec>, event_type: Option<u8>, crypto_tag: u32) -> String {

@@ -53,6 +53,34 @@ impl Protector {
         Ok(Protector { context: key.context()? })
     }
 
+    /// For a stream that goes on under a new key with its counter of wraps at `rollover`; `sequence` comes next.
+    ///
+    /// # Errors
+    /// What webrtc-srtp says about the key.
+    pub fn resumed(key: &MasterKey, ssrc: u32, rollover: u32, sequence: u16) -> Result<Protector, String> {
+        let mut protector = Protector::new(key)?;
+        if rollover == 0 {
+            return Ok(protector);
+        }
+        // The library has no way to set its counter: it is led there by packets that nobody gets, half a round at a time
+        // (RFC 3711 3.3.1), up to the one before the next.
+        let halves = [0x4000, 0xC000].repeat(rollover as usize);
+        for passed in halves.into_iter().chain([sequence.wrapping_sub(1) & 0x7FFF]) {
+            protector.protect(
+                &super::rtp::Packet {
+                    marker: false,
+                    payload_type: 0,
+                    sequence: passed,
+                    timestamp: 0,
+                    ssrc,
+                    payload: vec![0],
+                }
+                .write(),
+            )?;
+        }
+        Ok(protector)
+    }
+
     /// # Errors
     /// Not an RTP packet, or the library's refusal.
     pub fn protect(&mut self, packet: &[u8]) -> Result<Vec<u8>, String> {

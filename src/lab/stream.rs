@@ -120,6 +120,9 @@ pub struct Stream {
     pressed: Option<PressedKey>,
     ssrc: u32,
     sequence: u16,
+    /// Wraps of the sequence under the key in use, and whether a new key takes them over.
+    rollover: u32,
+    keeps_rollover: bool,
     timestamp: u32,
     tick: u32,
     octets_sent: u32,
@@ -144,6 +147,8 @@ impl Stream {
             ssrc: u32::from_be_bytes([s0, s1, s2, s3]),
             // Below 2^15, so that an early loss cannot be taken for a wrap (RFC 3711 3.3.1, crates-measured 2.2).
             sequence: u16::from_be_bytes([q0 & 0x3F, q1]),
+            rollover: 0,
+            keeps_rollover: false,
             timestamp: u32::from_be_bytes([t0, t1, t2, t3]),
             tick: 0,
             octets_sent: 0,
@@ -160,7 +165,7 @@ impl Stream {
         let keys_before = self.remote.as_ref().and_then(|before| before.keys);
         if let Some((own, far)) = remote.keys {
             if keys_before.is_none_or(|(before, _)| before != own) {
-                self.protector = Some(Protector::new(&own)?);
+                self.protector = Some(self.new_protector(&own)?);
             }
             if keys_before.is_none_or(|(_, before)| before != far) {
                 self.opener = Some(Opener::new(&far)?);
@@ -171,6 +176,34 @@ impl Stream {
         }
         self.remote = Some(remote);
         Ok(())
+    }
+
+    fn new_protector(&mut self, own: &MasterKey) -> Result<Protector, String> {
+        if !self.keeps_rollover {
+            self.rollover = 0;
+        }
+        Protector::resumed(own, self.ssrc, self.rollover, self.sequence)
+    }
+
+    /// Whether the roll-over counter goes on when our key changes (MD-173).
+    pub fn keep_rollover(&mut self, keeps: bool) {
+        self.keeps_rollover = keeps;
+    }
+
+    /// Begins at this sequence number: near its end, the roll-over counter moves soon. Only before the first packet.
+    pub fn begin_at(&mut self, sequence: u16) {
+        self.sequence = sequence;
+    }
+
+    /// Changes the SSRC without a word of signalling, as a switch of source does (MD-175).
+    pub fn change_source(&mut self, ssrc: u32) {
+        self.ssrc = ssrc;
+    }
+
+    /// From now on the far side is expected to play this.
+    pub fn set_far(&mut self, far: Signal) {
+        self.signals.far = Some(far);
+        self.verifier = self.remote.as_ref().map(|remote| Verifier::new(far, remote.codec));
     }
 
     /// Starts or stops sending; time goes on while nothing is sent.
@@ -201,6 +234,7 @@ impl Stream {
         self.timestamp = self.timestamp.wrapping_add(u32::from(TICK_SAMPLES));
         let (packet, address) = packet?;
         self.sequence = self.sequence.wrapping_add(1);
+        self.rollover += u32::from(self.sequence == 0);
         let plain = packet.write();
         let sealed = match &mut self.protector {
             Some(protector) => protector.protect(&plain).ok()?,

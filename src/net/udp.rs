@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::io::Interest;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::sync::Notify;
 
 use super::deliver::deliver_or_drop;
@@ -102,6 +103,29 @@ impl UdpPort {
         Ok(())
     }
 
+    /// Sends what waits as the socket takes it. Watched only then: a socket watched for room all the time wakes us
+    /// for every datagram that has left.
+    async fn send_rest(&self) {
+        let Ok(watched) = self.watched(Interest::WRITABLE) else {
+            // As if they were lost on the way: the transactions repeat them.
+            self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            return tracing::warn!(local = %self.local, "the socket cannot be watched; the datagrams that waited are lost");
+        };
+        while let Ok(mut ready) = watched.writable().await {
+            if ready.try_io(|_| self.send_waiting()).is_ok() {
+                return;
+            }
+        }
+    }
+
+    #[expect(
+        deprecated,
+        reason = "deprecated for types whose descriptor may change; std's socket keeps its own, and the successor is unsafe"
+    )]
+    fn watched(&self, interest: Interest) -> io::Result<AsyncFd<UdpSocket>> {
+        AsyncFd::with_interest(self.socket.try_clone()?, interest)
+    }
+
     fn has_waiting(&self) -> bool {
         !self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
@@ -109,34 +133,31 @@ impl UdpPort {
 
 /// Reads one listener until the process ends.
 pub async fn serve(shared: Arc<Shared>, port: Arc<UdpPort>) {
-    let watched = port.socket.try_clone().and_then(tokio::net::UdpSocket::from_std);
-    let Ok(watched) = watched else {
+    let Ok(watched) = port.watched(Interest::READABLE) else {
         tracing::error!(local = %port.local, "the socket cannot be watched; this listener is deaf");
         return;
     };
     let mut buffer = vec![0u8; DATAGRAM_OCTETS];
     loop {
-        let interest = if port.has_waiting() { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         tokio::select! {
             () = port.wake.notified() => {}
-            ready = watched.ready(interest) => {
-                if ready.is_ok_and(|ready| ready.is_writable()) {
-                    // What is left waits for the next readiness.
-                    let _ = watched.try_io(Interest::WRITABLE, || port.send_waiting());
+            () = port.send_rest(), if port.has_waiting() => {}
+            ready = watched.readable() => {
+                if let Ok(mut ready) = ready {
+                    read_batch(&shared, &port, &mut ready, &mut buffer);
+                    shared.sink.settle();
                 }
-                read_batch(&shared, &port, &watched, &mut buffer);
-                shared.sink.settle();
             }
         }
         tokio::task::consume_budget().await;
     }
 }
 
-fn read_batch(shared: &Shared, port: &UdpPort, watched: &tokio::net::UdpSocket, buffer: &mut [u8]) {
+fn read_batch(shared: &Shared, port: &UdpPort, ready: &mut AsyncFdReadyGuard<'_, UdpSocket>, buffer: &mut [u8]) {
     for _ in 0..BATCH {
-        match watched.try_recv_from(buffer) {
+        match port.socket.recv_from(buffer) {
             Ok((length, remote)) => take(shared, port, remote, buffer.get(..length).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return ready.clear_ready(),
             // An ICMP error of something we sent: says nothing about what waits to be read.
             Err(_) => {}
         }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::event::{EventfdFlags, eventfd};
@@ -57,12 +57,24 @@ impl Order {
         }
     }
 
+    /// What is about packets that come waits for them: a worker takes its orders before it reads a packet. What makes
+    /// the worker speak by itself, or others wait, is pressing.
     const fn urgency(&self) -> Unheard {
         match self {
-            Order::Media(MediaCommand::Close { .. } | MediaCommand::Return { .. }) => Unheard::Quiet,
-            Order::Media(_) | Order::Refill { .. } | Order::Expect { .. } | Order::Adopt { .. } | Order::Stop => {
-                Unheard::Pressing
-            }
+            Order::Media(command) => match command {
+                MediaCommand::Open { .. }
+                | MediaCommand::Configure { .. }
+                | MediaCommand::Attach { .. }
+                | MediaCommand::Detach { .. }
+                | MediaCommand::StopTone { .. }
+                | MediaCommand::Close { .. }
+                | MediaCommand::Return { .. } => Unheard::Quiet,
+                MediaCommand::PlayDigit { .. }
+                | MediaCommand::PlayTone { .. }
+                | MediaCommand::Refill { .. }
+                | MediaCommand::Move { .. } => Unheard::Pressing,
+            },
+            Order::Refill { .. } | Order::Expect { .. } | Order::Adopt { .. } | Order::Stop => Unheard::Pressing,
         }
     }
 }
@@ -79,7 +91,7 @@ struct List {
 pub enum Unheard {
     #[default]
     Nothing,
-    /// Only what ends something: it may wait until the worker is woken for another reason, or for some milliseconds.
+    /// It may wait until the worker is woken by a packet or for another reason, or for some milliseconds.
     Quiet,
     Pressing,
 }
@@ -87,6 +99,8 @@ pub enum Unheard {
 /// The queue, shared by whoever commands and the worker.
 pub struct CommandQueue {
     list: Mutex<List>,
+    /// Whether the list has orders: the worker asks each time it wakes, mostly for nothing.
+    filled: AtomicBool,
     wake: OwnedFd,
     refused: AtomicU64,
 }
@@ -96,7 +110,12 @@ impl CommandQueue {
     /// When the system has no descriptor left.
     pub fn new() -> io::Result<CommandQueue> {
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        Ok(CommandQueue { list: Mutex::new(List::default()), wake, refused: AtomicU64::new(0) })
+        Ok(CommandQueue {
+            list: Mutex::new(List::default()),
+            filled: AtomicBool::new(false),
+            wake,
+            refused: AtomicU64::new(0),
+        })
     }
 
     /// Appends an order. The worker hears of it with [`CommandQueue::call`], or when it takes others.
@@ -108,6 +127,7 @@ impl CommandQueue {
         }
         list.unheard = list.unheard.max(order.urgency());
         list.orders.push(order);
+        self.filled.store(true, Ordering::SeqCst);
     }
 
     /// Wakes the worker if something of at least this urgency is new to it. Gives what it is still not told of.
@@ -123,11 +143,19 @@ impl CommandQueue {
         Unheard::Nothing
     }
 
-    /// Exchanges the waiting orders for `taken`, which is empty.
-    pub fn take(&self, taken: &mut Vec<Order>) {
-        // Cleared before the exchange: an order that comes in between is in the batch or wakes again.
+    /// Takes note of a wake-up. Before [`CommandQueue::take`]: an order that comes in between is taken then, or wakes
+    /// again.
+    pub fn heard(&self) {
         let _ = rustix::io::read(&self.wake, &mut [0u8; 8]);
+    }
+
+    /// Exchanges the waiting orders for `taken`, which is empty. Costs next to nothing when there are none.
+    pub fn take(&self, taken: &mut Vec<Order>) {
+        if !self.filled.load(Ordering::SeqCst) {
+            return;
+        }
         let mut list = self.lock();
+        self.filled.store(false, Ordering::SeqCst);
         list.unheard = Unheard::Nothing;
         std::mem::swap(&mut list.orders, taken);
     }
@@ -172,13 +200,26 @@ mod tests {
     #[test]
     fn a_batch_wakes_once() {
         let queue = CommandQueue::new().unwrap();
-        queue.push(detach());
-        queue.push(detach());
+        queue.push(Order::Stop);
+        queue.push(Order::Stop);
         queue.call(Unheard::Pressing);
         queue.call(Unheard::Pressing);
         let mut count = [0u8; 8];
         rustix::io::read(&queue.wake, &mut count).unwrap();
         assert_eq!(u64::from_ne_bytes(count), 1);
+    }
+
+    #[test]
+    fn a_worker_that_wakes_for_a_packet_finds_what_nobody_called_it_for() {
+        let queue = CommandQueue::new().unwrap();
+        queue.push(detach());
+        assert_eq!(queue.call(Unheard::Pressing), Unheard::Quiet);
+        let mut taken = Vec::new();
+        queue.take(&mut taken);
+        assert_eq!((taken.len(), queue.call(Unheard::Quiet)), (1, Unheard::Nothing));
+        taken.clear();
+        queue.take(&mut taken);
+        assert!(taken.is_empty());
     }
 
     #[test]

@@ -120,16 +120,18 @@ impl Worker {
             // An interrupted wait reports nothing; the list is empty then and the next wait goes on.
             let _ = epoll::wait(&self.epoll, spare_capacity(&mut ready), patience.as_ref());
             let now = clock();
-            for event in &ready {
-                match event.data.u64() {
-                    WAKE => self.queues.own.take(&mut orders),
-                    socket => self.receive(now, socket),
-                }
+            if ready.iter().any(|event| event.data.u64() == WAKE) {
+                self.queues.own.heard();
             }
+            // Orders first: one that a packet needs may wait for the packet to wake us.
+            self.queues.own.take(&mut orders);
             for order in orders.drain(..) {
                 if self.obey(now, order) == Course::Stop {
                     return;
                 }
+            }
+            for socket in ready.iter().map(|event| event.data.u64()).filter(|mark| *mark != WAKE) {
+                self.receive(now, socket);
             }
             self.play(now);
             self.report(now);

@@ -56,6 +56,11 @@ const VIA_PORTS: [u16; 4] = [5060, 5061, 5070, 15_070];
 impl Court {
     /// `security` is what the callers' trunks ask of media.
     pub fn new(transport: &'static str, security: &str) -> Court {
+        Court::with(transport, security, "")
+    }
+
+    /// The same with tables of the configuration besides.
+    pub fn with(transport: &'static str, security: &str, tables: &str) -> Court {
         let pairs = [
             ("allow_media = [\"127.0.0.0/8\"]", ALLOWED.to_owned()),
             ("from = \"caller-tcp\"\nto = [\"callee-tcp\"]", "from = \"caller-tcp\"\nto = [\"callee-udp\"]".to_owned()),
@@ -65,7 +70,7 @@ impl Court {
             let head = format!("[trunks.{trunk}]\n");
             changes.push((head.clone(), format!("{head}media = {{ security = \"{security}\" }}\n")));
         }
-        changes.push(("[metrics]\n".to_owned(), "[limits]\nmessage_s = 1\n[metrics]\n".to_owned()));
+        changes.push(("[metrics]\n".to_owned(), format!("[limits]\nmessage_s = 1\n{tables}[metrics]\n")));
         let ground = Ground::new(Rules { timers: "timers = { t1_ms = 50 }", changes, ..Rules::default() });
         let running = ground.start();
         let victim = victim(ground.callee());

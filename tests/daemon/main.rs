@@ -4,6 +4,7 @@
 
 mod calls;
 mod ends;
+mod fraud;
 mod ground;
 mod hostile;
 mod judge;

@@ -7,7 +7,7 @@ use crate::judge::Then::{self, Answer, AnswerAndClose, Call, Close, Nothing, Wai
 use crate::judge::{Case, Court};
 
 /// One message: a start line, fields by name, a body.
-struct Made {
+pub struct Made {
     start: String,
     fields: Vec<String>,
     body: Vec<u8>,
@@ -27,29 +27,29 @@ impl Made {
         Made { start: format!("{method} sip:+4930123@sbc.example SIP/2.0"), fields: fields.to_vec(), body: Vec::new() }
     }
 
-    fn without(mut self, name: &str) -> Made {
+    pub fn without(mut self, name: &str) -> Made {
         self.fields.retain(|field| field.split(':').next() != Some(name));
         self
     }
 
     /// Replaces the field of that name in its place.
-    fn with(mut self, name: &str, line: &str) -> Made {
+    pub fn with(mut self, name: &str, line: &str) -> Made {
         let at = self.fields.iter().position(|field| field.split(':').next() == Some(name)).unwrap();
         self.fields[at] = line.to_owned();
         self
     }
 
-    fn and(mut self, line: impl Into<String>) -> Made {
+    pub fn and(mut self, line: impl Into<String>) -> Made {
         self.fields.push(line.into());
         self
     }
 
-    fn start(mut self, line: &str) -> Made {
+    pub fn start(mut self, line: &str) -> Made {
         self.start = line.to_owned();
         self
     }
 
-    fn body(mut self, kind: &str, body: impl Into<Vec<u8>>) -> Made {
+    pub fn body(mut self, kind: &str, body: impl Into<Vec<u8>>) -> Made {
         self.body = body.into();
         self.and(format!("Content-Type: {kind}"))
     }
@@ -68,13 +68,13 @@ impl Made {
 }
 
 /// Collects cases; each message gets its own number.
-struct Cases {
+pub struct Cases {
     transport: &'static str,
-    cases: Vec<Case>,
+    pub cases: Vec<Case>,
 }
 
 impl Cases {
-    fn new(transport: &'static str) -> Cases {
+    pub fn new(transport: &'static str) -> Cases {
         Cases { transport, cases: Vec::new() }
     }
 
@@ -86,7 +86,7 @@ impl Cases {
         Made::new(method, self.transport, self.cases.len())
     }
 
-    fn options(&mut self, name: &str, then: Then, change: impl FnOnce(Made) -> Made) {
+    pub fn options(&mut self, name: &str, then: Then, change: impl FnOnce(Made) -> Made) {
         let octets = change(self.made("OPTIONS")).octets();
         self.octets(name, then, then, octets);
     }
@@ -98,12 +98,12 @@ impl Cases {
         self.octets(name, datagram, stream, made.raw());
     }
 
-    fn invite(&mut self, name: &str, then: Then, change: impl FnOnce(Made) -> Made) {
+    pub fn invite(&mut self, name: &str, then: Then, change: impl FnOnce(Made) -> Made) {
         let octets = change(self.made("INVITE")).octets();
         self.octets(name, then, then, octets);
     }
 
-    fn other(&mut self, method: &str, name: &str, then: Then, change: impl FnOnce(Made) -> Made) {
+    pub fn other(&mut self, method: &str, name: &str, then: Then, change: impl FnOnce(Made) -> Made) {
         let octets = change(self.made(method)).octets();
         self.octets(name, then, then, octets);
     }

@@ -1,6 +1,8 @@
 //! What a called party would be to a carrier that dials it: a route may hand on a text that was never read as a number,
 //! and the guard must not be passed by `00` for `+`.
 
+use std::borrow::Cow;
+
 use crate::route::number::{Country, E164};
 
 /// Digits from which a text is a telephone number, whatever stands around them: shorter ones are service codes.
@@ -24,10 +26,13 @@ pub(super) enum Dialled {
 
 /// Reads a called party as routes know it. `country`: where it was dialled.
 pub(super) fn dialled(called: &str, country: Option<&Country>) -> Dialled {
+    let called = &*unescaped(called);
     if let Ok(number) = E164::parse(called.split(';').next().unwrap_or_default()) {
         return Dialled::Number(number.digits().to_owned());
     }
-    let (digits, has_plus) = leading_digits(called);
+    // A service code before a number (`*31#` withholds the caller's) ends with its last star or hash.
+    let piece = called.split(['*', '#']).max_by_key(|piece| piece.len()).unwrap_or_default();
+    let (digits, has_plus) = leading_digits(piece);
     if digits.len() < NUMBER_DIGITS {
         return Dialled::Code;
     }
@@ -38,11 +43,33 @@ pub(super) fn dialled(called: &str, country: Option<&Country>) -> Dialled {
     if read.len() > E164_DIGITS || read.starts_with('0') { Dialled::Nonsense } else { Dialled::Number(read) }
 }
 
-/// Digits up to the first character that no dialled number has, visual separators and escapes of the plus left out.
+/// A trunk that reads numbers as they are written keeps escapes (RFC 3261 19.1.2); whoever gets them reads through them.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let mut pieces = text.split('%');
+    let mut out = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let octet = piece.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()).filter(u8::is_ascii);
+        match (octet, piece.get(2..)) {
+            (Some(octet), Some(rest)) => {
+                out.push(char::from(octet));
+                out.push_str(rest);
+            }
+            (None, _) | (_, None) => {
+                out.push('%');
+                out.push_str(piece);
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Digits up to the first character that no dialled number has, visual separators left out.
 fn leading_digits(text: &str) -> (String, bool) {
-    let text = text.strip_prefix("%2B").or_else(|| text.strip_prefix("%2b")).unwrap_or(text);
     let has_plus = text.starts_with('+');
-    let is_separator = |c: char| matches!(c, '-' | '.' | '(' | ')' | ' ' | '/' | '*' | '#');
+    let is_separator = |c: char| matches!(c, '-' | '.' | '(' | ')' | ' ' | '/');
     let rest = text.trim_start_matches('+');
     let run = rest.chars().take_while(|&c| c.is_ascii_digit() || is_separator(c));
     (run.filter(char::is_ascii_digit).collect(), has_plus)
@@ -102,6 +129,12 @@ mod tests {
         assert_eq!(number("4155551234", "US").as_deref(), Some("14155551234"));
         assert_eq!(number("0612345678", "IT").as_deref(), Some("390612345678"));
         assert_eq!(number("4930123456", "DE").as_deref(), Some("4930123456"));
+    }
+
+    #[test]
+    fn a_service_code_before_a_number_hides_nothing() {
+        assert_eq!(number("*31#0088234567890", "DE").as_deref(), Some("88234567890"));
+        assert_eq!(number("*21*+88234567890#", "DE").as_deref(), Some("88234567890"));
     }
 
     #[test]

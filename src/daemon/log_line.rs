@@ -1,0 +1,184 @@
+//! A log line as JSON, written straight into the line: a call writes one at its end, and building a map of values
+//! first cost a tenth of all instructions of a call.
+//!
+//! `{"timestamp":"2026-11-21T08:51:18.449375Z","level":"INFO","message":"call ended",...,"target":"trunkline::..."}`
+
+use std::fmt::{self, Write};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+/// See the module.
+pub struct JsonLine;
+
+impl<S, N> FormatEvent<S, N> for JsonLine
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        writer.write_str("{\"timestamp\":\"")?;
+        SystemTime.format_time(&mut writer)?;
+        writer.write_str("\",\"level\":\"")?;
+        writer.write_str(event.metadata().level().as_str())?;
+        writer.write_char('"')?;
+        let mut fields = Fields { out: &mut writer, outcome: Ok(()) };
+        event.record(&mut fields);
+        fields.outcome?;
+        writer.write_str(",\"target\":")?;
+        quote(&mut writer, event.metadata().target())?;
+        writer.write_str("}\n")
+    }
+}
+
+/// Writes each field as it comes.
+struct Fields<'w, W> {
+    out: &'w mut W,
+    /// The first failure; nothing is written after it.
+    outcome: fmt::Result,
+}
+
+impl<W: Write> Fields<'_, W> {
+    fn field(&mut self, field: &Field, value: impl FnOnce(&mut W) -> fmt::Result) {
+        if self.outcome.is_ok() {
+            self.outcome = self.name(field.name()).and_then(|()| value(self.out));
+        }
+    }
+
+    fn name(&mut self, name: &str) -> fmt::Result {
+        self.out.write_char(',')?;
+        quote(self.out, name)?;
+        self.out.write_char(':')
+    }
+}
+
+impl<W: Write> Visit for Fields<'_, W> {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        // JSON has no other numbers.
+        self.field(field, |out| if value.is_finite() { write!(out, "{value}") } else { out.write_str("null") });
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.field(field, |out| write!(out, "{value}"));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.field(field, |out| write!(out, "{value}"));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.field(field, |out| out.write_str(if value { "true" } else { "false" }));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.field(field, |out| quote(out, value));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.field(field, |out| {
+            out.write_char('"')?;
+            write!(Escaped(out), "{value:?}")?;
+            out.write_char('"')
+        });
+    }
+}
+
+fn quote(out: &mut impl Write, text: &str) -> fmt::Result {
+    out.write_char('"')?;
+    Escaped(out).write_str(text)?;
+    out.write_char('"')
+}
+
+/// The inside of a JSON string (RFC 8259 section 7): no quote, backslash or control character goes through, so no
+/// text of the network ends a string or a line.
+struct Escaped<'w, W>(&'w mut W);
+
+impl<W: Write> Write for Escaped<'_, W> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        while let Some(place) = rest.find(|c: char| matches!(c, '"' | '\\') || c.is_control()) {
+            let (plain, tail) = rest.split_at(place);
+            self.0.write_str(plain)?;
+            let mut left = tail.chars();
+            left.next().map_or(Ok(()), |special| self.special(special))?;
+            rest = left.as_str();
+        }
+        self.0.write_str(rest)
+    }
+}
+
+impl<W: Write> Escaped<'_, W> {
+    fn special(&mut self, special: char) -> fmt::Result {
+        match special {
+            '"' => self.0.write_str("\\\""),
+            '\\' => self.0.write_str("\\\\"),
+            '\n' => self.0.write_str("\\n"),
+            '\r' => self.0.write_str("\\r"),
+            '\t' => self.0.write_str("\\t"),
+            control => write!(self.0, "\\u{:04x}", u32::from(control)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// Where a test's lines go.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(octets);
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn line_of(log: impl FnOnce()) -> serde_json::Map<String, serde_json::Value> {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).event_format(JsonLine).finish();
+        tracing::subscriber::with_default(subscriber, log);
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.matches('\n').count(), 1, "{text}");
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_line_is_one_object_with_its_fields_in_it() {
+        let line =
+            line_of(|| tracing::info!(call = 7, from = %"carrier", talked_ms = Some(5u64), far = -1, "call ended"));
+        assert_eq!(
+            (&line["level"], &line["message"], &line["call"]),
+            (&"INFO".into(), &"call ended".into(), &7.into())
+        );
+        assert_eq!((&line["from"], &line["talked_ms"], &line["far"]), (&"carrier".into(), &5.into(), &(-1).into()));
+        assert_eq!(line["target"], module_path!());
+        assert!(line["timestamp"].as_str().unwrap().ends_with('Z'));
+    }
+
+    #[test]
+    fn hostile_text_stays_inside_its_string() {
+        let hostile = "a\"b\\c\r\nd\u{1b}[2J\u{85}\u{7f}\t\u{0}é";
+        let line = line_of(|| tracing::warn!(by = hostile, shown = %hostile, "x"));
+        assert_eq!((&line["by"], &line["shown"]), (&hostile.into(), &hostile.into()));
+    }
+
+    #[test]
+    fn numbers_that_json_has_not_are_null() {
+        let line = line_of(|| tracing::info!(share = f64::NAN, load = 0.5, full = true, "x"));
+        assert_eq!((&line["share"], &line["load"], &line["full"]), (&().into(), &0.5.into(), &true.into()));
+    }
+}

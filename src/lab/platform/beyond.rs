@@ -1,0 +1,72 @@
+//! Statements of the Microsoft sheet that this lab does not look at, and why: the report hides none of them.
+
+/// First and last number, and why.
+pub type Beyond = (u16, u16, &'static str);
+
+const OWN_NETWORK: &str = "about the SBC's own network, DNS or tenant, which no peer on one machine can see";
+const THEIR_SIDE: &str = "tells how Microsoft behaves or is set up; nothing for an SBC to get wrong on the wire";
+const BYPASS: &str = "media bypass (ICE-lite towards clients) is not emulated";
+const READING: &str = "for reading and logging on the SBC's side; a peer does not see it";
+
+/// See the module. What is named here and has a statement all the same is shown as a statement only.
+pub const MICROSOFT: &[Beyond] = &[
+    (1, 1, THEIR_SIDE),
+    (2, 17, OWN_NETWORK),
+    (26, 27, "the lab has an authority of its own: no public CA can be judged"),
+    (30, 32, "the roots trusted in production are replaced by those of the lab"),
+    (34, 34, "needs a certificate with a wrong name: an SBC may check chain, name or both"),
+    (37, 37, "allowed, never demanded"),
+    (39, 39, OWN_NETWORK),
+    (40, 40, "needs a certificate that is renewed during the run"),
+    (41, 41, READING),
+    (46, 47, THEIR_SIDE),
+    (53, 55, THEIR_SIDE),
+    (58, 61, OWN_NETWORK),
+    (65, 68, OWN_NETWORK),
+    (82, 82, "typing errors of the documents"),
+    (90, 90, "either way is allowed"),
+    (94, 94, READING),
+    (97, 97, THEIR_SIDE),
+    (100, 101, "depends on what the carrier accepts"),
+    (103, 103, THEIR_SIDE),
+    (107, 109, THEIR_SIDE),
+    (111, 113, "how forks and early media look at the carrier is a choice of the operator"),
+    (116, 116, THEIR_SIDE),
+    (118, 118, THEIR_SIDE),
+    (123, 124, THEIR_SIDE),
+    (128, 128, "an option of the SBC"),
+    (138, 138, THEIR_SIDE),
+    (141, 142, "long and case-sensitive parameters are in every REFER of the lab: see MD-145"),
+    (154, 154, "an SBC without REFER in Allow: transfers are then the platform's own"),
+    (156, 160, THEIR_SIDE),
+    (163, 165, "location services and ELIN are outside of this lab"),
+    (174, 174, "vendor terms"),
+    (182, 183, THEIR_SIDE),
+    (185, 187, "the lab speaks G.711 only; other codecs are offered and must be left alone"),
+    (192, 192, THEIR_SIDE),
+    (194, 194, "needs a packet from a foreign address: see the reliability tests of the SBC"),
+    (195, 202, BYPASS),
+    (204, 205, BYPASS),
+    (206, 210, "Local Media Optimization is not emulated"),
+    (211, 218, "Azure Communication Services: see `trunkline lab acs`"),
+    (219, 227, "Dynamics 365 rides on Azure Communication Services"),
+    (228, 229, "what the lab itself does"),
+    (230, 236, READING),
+    (237, 240, "certification is Microsoft's"),
+];
+
+/// The numbers as people write them, without those that `known` has a statement for.
+#[must_use]
+pub fn listed(beyond: &[Beyond], sheet: &str, known: &[&str]) -> Vec<(String, &'static str)> {
+    let mut listed = Vec::new();
+    for (first, last, why) in beyond {
+        let open = (*first..=*last).filter(|number| !known.contains(&format!("{sheet}-{number}").as_str()));
+        let numbers: Vec<u16> = open.collect();
+        match (numbers.first(), numbers.last()) {
+            (Some(one), Some(other)) if one == other => listed.push((format!("{sheet}-{one}"), *why)),
+            (Some(one), Some(other)) => listed.push((format!("{sheet}-{one}..{other}"), *why)),
+            (None, _) | (_, None) => {}
+        }
+    }
+    listed
+}

@@ -1,0 +1,9 @@
+//! The statements the lab looks at, by subject.
+
+pub mod certificate;
+pub mod description;
+pub mod dialog;
+pub mod header;
+pub mod identity;
+pub mod microsoft;
+pub mod options;

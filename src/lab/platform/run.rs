@@ -1,0 +1,168 @@
+//! One run of a lab: prepares certificates, binds the stations, plays the scenarios, judges.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::authority::Authority;
+use super::posture::Posture;
+use super::report::Report;
+use super::scenario::{self, Scenario};
+use super::setting::{Platform, Setting, carrier};
+use super::stage::{Numbers, Patience, Stage};
+use super::station::{Station, StationSettings};
+use super::transcript::{Ending, Side, Transcript};
+use super::wire::Wire;
+use crate::lab::certificates::Identity;
+use crate::lab::session::{MediaSettings, Security};
+use crate::lab::signal::Codec;
+
+/// What a run is asked for.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub platform: Platform,
+    /// Where the SBC takes TLS.
+    pub sbc: SocketAddr,
+    /// The FQDN it is tested under.
+    pub name: String,
+    /// Addresses of the platform: one per name, one more to call from elsewhere.
+    pub bind: Vec<SocketAddr>,
+    /// The lab's own files: authority and leaves.
+    pub directory: PathBuf,
+    /// Instead of the lab's authority: roots to trust, and the platform's identity.
+    pub own: Option<(PathBuf, Identity)>,
+    /// The carrier: where it is, and where the SBC takes its calls.
+    pub carrier: Option<(SocketAddr, SocketAddr)>,
+    pub numbers: Numbers,
+    pub patience: Patience,
+    /// Statements (`MD-56`) and scenarios to keep to; empty: all.
+    pub only: Vec<String>,
+}
+
+/// How a run tells what it does.
+pub type Progress<'p> = &'p mut (dyn FnMut(&str) + Send);
+
+/// Makes or finds the lab's certificates for this wish.
+///
+/// # Errors
+/// What could not be made.
+pub fn prepare(wish: &Wish) -> Result<Authority, String> {
+    let setting = wish.platform.setting();
+    let parent = wish.name.split_once('.').map_or("", |(_, parent)| parent);
+    let wildcard = format!("*.{}", wish.name);
+    let names = [wish.name.as_str(), wildcard.as_str()];
+    // A name without a domain has no wildcard below it.
+    let names = if parent.is_empty() { names.get(..1).unwrap_or_default() } else { &names };
+    Authority::prepare(&wish.directory, setting.names, names)
+}
+
+/// Plays and judges.
+///
+/// # Errors
+/// An address is taken, or a certificate is no good.
+pub async fn run(wish: &Wish, progress: Progress<'_>) -> Result<Report, String> {
+    let setting = wish.platform.setting();
+    let stage = set(wish, setting).await?;
+    for scenario in chosen(setting, &wish.only) {
+        let ending = scenario::play(&stage, scenario).await;
+        let words = match ending {
+            Ending::Played => String::new(),
+            Ending::Broken(why) => format!(" - stopped: {why}"),
+            Ending::Skipped(why) => format!(" - skipped: {why}"),
+        };
+        let at = stage.transcript.elapsed().as_secs_f64();
+        progress(&format!("{at:7.1} s  {:<22} {}{words}", scenario.name, scenario.title));
+    }
+    let evidence = stage.transcript.evidence(&wish.name);
+    let numbers: Vec<String> = wish.only.iter().filter(|word| word.contains('-') && is_number(word)).cloned().collect();
+    let mut report =
+        Report::new(setting.title, &setting.all_statements(), setting.not_looked_at(), &evidence, &numbers);
+    report.remarks.extend(second_reader(&stage));
+    Ok(report)
+}
+
+fn is_number(word: &str) -> bool {
+    word.split_once('-').is_some_and(|(sheet, digits)| {
+        sheet.bytes().all(|octet| octet.is_ascii_uppercase())
+            && !digits.is_empty()
+            && digits.bytes().all(|octet| octet.is_ascii_digit())
+    })
+}
+
+/// The scenarios asked for by name, and those that the statements asked for are seen in.
+fn chosen(setting: &Setting, only: &[String]) -> Vec<&'static Scenario> {
+    let statements = setting.all_statements();
+    let needed = |scenario: &Scenario| {
+        only.is_empty()
+            || only.iter().any(|word| {
+                word == scenario.name
+                    || statements
+                        .iter()
+                        .any(|statement| statement.number == word && statement.seen_in.contains(&scenario.name))
+            })
+    };
+    setting.all_scenarios().into_iter().filter(|scenario| needed(scenario)).collect()
+}
+
+/// What rsip made of the SBC's messages: how many it read otherwise, and one of them.
+fn second_reader(stage: &Stage) -> Option<String> {
+    let mut odd = stage.platform.second_reader();
+    odd.extend(stage.carrier.iter().flat_map(Station::second_reader));
+    let first = odd.first()?;
+    Some(format!("rsip, the second reader, could not read {} messages as the lab did, such as: {first}", odd.len()))
+}
+
+/// Binds both ends.
+///
+/// # Errors
+/// An address is taken, or a certificate is no good.
+pub async fn set(wish: &Wish, setting: &'static Setting) -> Result<Stage, String> {
+    let (roots, identities) = match &wish.own {
+        Some((roots, identity)) => (roots.clone(), vec![identity.clone()]),
+        None => {
+            let authority = prepare(wish)?;
+            (authority.roots, vec![authority.rsa, authority.elliptic])
+        }
+    };
+    let transcript = Transcript::default();
+    let posture = Posture::new(&roots, &identities, setting.role)?;
+    let (wire, arrivals) = Wire::tls(&wish.bind, posture, transcript.clone()).await?;
+    let address = *wish.bind.first().ok_or("no address for the platform")?;
+    let platform = StationSettings {
+        side: Side::Platform,
+        manner: (setting.manner)(address),
+        sbc: wish.sbc,
+        sbc_name: wish.name.clone(),
+        media: media(address, Security::Sdes, vec![Codec::Pcmu, Codec::Pcma], 101),
+        transcript: transcript.clone(),
+    };
+    Ok(Stage {
+        platform: Station::new(platform, wire, arrivals),
+        carrier: match wish.carrier {
+            Some((own, sbc)) => Some(carrier_station(own, sbc, &transcript).await?),
+            None => None,
+        },
+        transcript,
+        wish: wish.numbers.clone(),
+        names: setting.names.iter().map(|name| (*name).to_owned()).collect(),
+        addresses: wish.bind.len().min(setting.names.len()),
+        patience: wish.patience,
+    })
+}
+
+async fn carrier_station(own: SocketAddr, sbc: SocketAddr, transcript: &Transcript) -> Result<Station, String> {
+    let (wire, arrivals) = Wire::udp(own).await?;
+    let settings = StationSettings {
+        side: Side::Carrier,
+        manner: carrier(own),
+        sbc,
+        sbc_name: sbc.ip().to_string(),
+        // Another number for events than the platform's, as carriers have.
+        media: media(own, Security::Plain, vec![Codec::Pcma, Codec::Pcmu], 96),
+        transcript: transcript.clone(),
+    };
+    Ok(Station::new(settings, wire, arrivals))
+}
+
+fn media(address: SocketAddr, security: Security, codecs: Vec<Codec>, event_type: u8) -> MediaSettings {
+    MediaSettings { address: address.ip(), security, codecs, event_type }
+}

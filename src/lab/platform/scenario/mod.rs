@@ -1,0 +1,78 @@
+//! What a run plays: each scenario is a script over the two stations. It judges nothing but what messages cannot show;
+//! that is written down as a fact under its statement's number.
+
+pub mod carrier_calls;
+pub mod changes;
+pub mod first_contact;
+pub mod platform_calls;
+pub mod refusals;
+pub mod transfers;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use super::stage::{Patience, Stage};
+use super::transcript::Ending;
+
+/// A script at work.
+pub type Playing<'s> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 's>>;
+
+/// What a scenario cannot do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    PlatformOnly,
+    Carrier,
+    /// The carrier and minutes.
+    CarrierAndTime,
+    /// The carrier and addresses for two names at least.
+    CarrierAndNames,
+}
+
+/// One script.
+pub struct Scenario {
+    pub name: &'static str,
+    pub title: &'static str,
+    pub needs: Needs,
+    pub play: for<'s> fn(&'s Stage) -> Playing<'s>,
+}
+
+/// Boxes a script.
+#[macro_export]
+macro_rules! scenario {
+    ($name:literal, $title:literal, $needs:expr, $play:path) => {
+        $crate::lab::platform::scenario::Scenario {
+            name: $name,
+            title: $title,
+            needs: $needs,
+            play: |stage| Box::pin($play(stage)),
+        }
+    };
+}
+
+/// Plays one scenario and writes down how it ended.
+pub async fn play(stage: &Stage, scenario: &Scenario) -> Ending {
+    if let Some(why) = hindrance(stage, scenario.needs) {
+        stage.transcript.skip(scenario.name, why);
+        return Ending::Skipped(why.to_owned());
+    }
+    stage.transcript.begin(scenario.name);
+    let ending = match (scenario.play)(stage).await {
+        Ok(()) => Ending::Played,
+        Err(words) => Ending::Broken(words),
+    };
+    stage.transcript.end(ending.clone());
+    ending
+}
+
+fn hindrance(stage: &Stage, needs: Needs) -> Option<&'static str> {
+    let no_carrier = || stage.carrier.is_none().then_some("no carrier is played: give --carrier and --sbc-carrier");
+    match needs {
+        Needs::PlatformOnly => None,
+        Needs::Carrier => no_carrier(),
+        Needs::CarrierAndTime => {
+            no_carrier().or((stage.patience == Patience::Usual).then_some("it takes minutes: give --long"))
+        }
+        Needs::CarrierAndNames => no_carrier()
+            .or((stage.addresses < 2).then_some("one address cannot be two names: give --bind twice or more")),
+    }
+}

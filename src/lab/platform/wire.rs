@@ -1,0 +1,309 @@
+//! Octets of a station: TLS listeners and as many connections as one likes, from any of its addresses (MD-36), or one
+//! datagram socket.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+use tokio::sync::mpsc;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use super::posture::{Posture, Versions};
+use super::transcript::{Author, Connected, Shown, Transcript};
+use crate::lab::framing::StreamCutter;
+
+/// Messages that wait for the station; beyond it datagrams are dropped and streams wait.
+const INBOX: usize = 1_024;
+/// Messages that wait for a connection's writer.
+const OUTBOX: usize = 256;
+const DATAGRAM_LIMIT: usize = 65_535;
+/// For a connection and its handshake.
+const DIAL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Where a message came from; a response goes back there (RFC 3261 18.2.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Datagram(SocketAddr),
+    Connection(u64),
+}
+
+impl Origin {
+    /// The connection, if it was one.
+    #[must_use]
+    pub const fn connection(self) -> Option<u64> {
+        match self {
+            Origin::Connection(id) => Some(id),
+            Origin::Datagram(_) => None,
+        }
+    }
+}
+
+/// One framed message.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    pub octets: Bytes,
+    pub origin: Origin,
+}
+
+/// What carries a station's messages. Cloning shares.
+#[derive(Clone)]
+pub enum Wire {
+    Udp(Arc<UdpSocket>),
+    Tls(Arc<TlsWire>),
+}
+
+/// The listeners and connections of a platform.
+pub struct TlsWire {
+    posture: Posture,
+    sources: Vec<IpAddr>,
+    transcript: Transcript,
+    writers: Mutex<HashMap<u64, mpsc::Sender<Bytes>>>,
+    next: AtomicU64,
+    dialled: AtomicUsize,
+    inbox: mpsc::Sender<Arrived>,
+}
+
+/// From which address a connection leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The next in turn.
+    AnyAddress,
+    /// The one of that place in the list of addresses, round.
+    Address(usize),
+}
+
+impl Wire {
+    /// Binds a datagram socket and begins to read.
+    ///
+    /// # Errors
+    /// The address is taken.
+    pub async fn udp(address: SocketAddr) -> Result<(Wire, mpsc::Receiver<Arrived>), String> {
+        let socket = Arc::new(UdpSocket::bind(address).await.map_err(|error| format!("{address}/udp: {error}"))?);
+        let (inbox, arrivals) = mpsc::channel(INBOX);
+        tokio::spawn(read_datagrams(socket.clone(), inbox));
+        Ok((Wire::Udp(socket), arrivals))
+    }
+
+    /// Listens on each address; connections of ours leave from them in turn.
+    ///
+    /// # Errors
+    /// An address is taken.
+    pub async fn tls(
+        addresses: &[SocketAddr],
+        posture: Posture,
+        transcript: Transcript,
+    ) -> Result<(Wire, mpsc::Receiver<Arrived>), String> {
+        let (inbox, arrivals) = mpsc::channel(INBOX);
+        let wire = Arc::new(TlsWire {
+            posture,
+            sources: addresses.iter().map(SocketAddr::ip).collect(),
+            transcript,
+            writers: Mutex::default(),
+            next: AtomicU64::new(1),
+            dialled: AtomicUsize::new(0),
+            inbox,
+        });
+        for (place, address) in addresses.iter().enumerate() {
+            let listener = TcpListener::bind(address).await.map_err(|error| format!("{address}/tcp: {error}"))?;
+            tokio::spawn(accept(listener, place, wire.clone()));
+        }
+        Ok((Wire::Tls(wire), arrivals))
+    }
+
+    /// The Via token: `UDP` or `TLS`.
+    #[must_use]
+    pub fn token(&self) -> &'static str {
+        match self {
+            Wire::Udp(_) => "UDP",
+            Wire::Tls(_) => "TLS",
+        }
+    }
+
+    /// Sends where a request came from, or on a connection that is open.
+    ///
+    /// # Errors
+    /// The connection is closed, or the transport is another.
+    pub async fn write(&self, origin: Origin, octets: Bytes) -> Result<(), String> {
+        match (self, origin) {
+            (Wire::Udp(socket), Origin::Datagram(address)) => {
+                socket.send_to(&octets, address).await.map(|_| ()).map_err(|error| format!("UDP to {address}: {error}"))
+            }
+            (Wire::Tls(wire), Origin::Connection(id)) => wire.write(id, octets).await,
+            (Wire::Udp(_), Origin::Connection(_)) | (Wire::Tls(_), Origin::Datagram(_)) => {
+                Err("a reply to another transport".to_owned())
+            }
+        }
+    }
+}
+
+impl TlsWire {
+    fn writers(&self) -> MutexGuard<'_, HashMap<u64, mpsc::Sender<Bytes>>> {
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn write(&self, id: u64, octets: Bytes) -> Result<(), String> {
+        let writer = self.writers().get(&id).cloned().ok_or("the connection is closed")?;
+        writer.send(octets).await.map_err(|_| "the connection is closed".to_owned())
+    }
+
+    /// Opens a connection to the SBC and gives its number and the address it left from.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    pub async fn dial(
+        self: &Arc<Self>,
+        peer: SocketAddr,
+        name: &str,
+        from: From,
+        versions: Versions,
+    ) -> Result<(u64, IpAddr), String> {
+        let number = self.dialled.fetch_add(1, Ordering::Relaxed);
+        let place = match from {
+            From::AnyAddress => number,
+            From::Address(place) => place,
+        };
+        let source = place.checked_rem(self.sources.len()).and_then(|place| self.sources.get(place)).copied();
+        let source = source.ok_or("no address of ours")?;
+        let connector = self.posture.connector(number, versions).ok_or("no identity of ours")?;
+        let dialling = async {
+            let socket = if peer.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            socket.bind(SocketAddr::new(source, 0))?;
+            let stream = socket.connect(peer).await?;
+            stream.set_nodelay(true)?;
+            let name = ServerName::try_from(name.to_owned()).map_err(std::io::Error::other)?;
+            connector.connect(name, stream).await
+        };
+        let dialled = tokio::time::timeout(DIAL_LIMIT, dialling).await;
+        let secured = dialled.map_err(|_| format!("TLS to {peer} from {source}: no handshake in 5 s"))?;
+        let secured = secured.map_err(|error| {
+            let words = format!("TLS to {peer} from {source}: {error}");
+            self.transcript.trouble(words.clone());
+            words
+        })?;
+        let (stream, session) = secured.get_ref();
+        let shown = self.posture.judge(session.peer_certificates());
+        let ends = stream.local_addr().ok().zip(stream.peer_addr().ok());
+        let (version, suite) = spoken(session.protocol_version(), session.negotiated_cipher_suite());
+        let seen = Handshake { author: Author::Lab, ends, version, suite, asked_name: None, shown };
+        Ok((self.serve(secured, seen), source))
+    }
+
+    /// Gives a connection its number, reader and writer.
+    fn serve<S>(self: &Arc<Self>, stream: S, seen: Handshake) -> u64
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        if let Some((local, remote)) = seen.ends {
+            self.transcript.connected(Connected {
+                id,
+                at: self.transcript.elapsed(),
+                dialled_by: seen.author,
+                local,
+                remote,
+                version: seen.version,
+                suite: seen.suite,
+                asked_name: seen.asked_name,
+                shown: seen.shown,
+            });
+        }
+        let (reader, writer) = tokio::io::split(stream);
+        let (queue, outbox) = mpsc::channel(OUTBOX);
+        self.writers().insert(id, queue);
+        tokio::spawn(write_stream(writer, outbox));
+        tokio::spawn(read_stream(self.clone(), id, reader));
+        id
+    }
+
+    async fn take(self: Arc<Self>, stream: TcpStream, source: SocketAddr, place: usize) {
+        let Some(acceptor) = self.posture.acceptor(place) else { return };
+        match acceptor.accept(stream).await {
+            Ok(secured) => {
+                let (stream, session) = secured.get_ref();
+                let ends = stream.local_addr().ok().zip(stream.peer_addr().ok());
+                let shown = self.posture.judge(session.peer_certificates());
+                let (version, suite) = spoken(session.protocol_version(), session.negotiated_cipher_suite());
+                let asked_name = session.server_name().map(str::to_owned);
+                self.serve(secured, Handshake { author: Author::Sbc, ends, version, suite, asked_name, shown });
+            }
+            Err(error) => self.transcript.trouble(format!("TLS from {source}: {error}")),
+        }
+    }
+}
+
+struct Handshake {
+    author: Author,
+    ends: Option<(SocketAddr, SocketAddr)>,
+    version: String,
+    suite: String,
+    asked_name: Option<String>,
+    shown: Shown,
+}
+
+fn spoken(
+    version: Option<tokio_rustls::rustls::ProtocolVersion>,
+    suite: Option<tokio_rustls::rustls::SupportedCipherSuite>,
+) -> (String, String) {
+    let suite = suite.map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
+    (version.map(|version| format!("{version:?}")).unwrap_or_default(), suite)
+}
+
+async fn read_datagrams(socket: Arc<UdpSocket>, inbox: mpsc::Sender<Arrived>) {
+    let mut buffer = vec![0; DATAGRAM_LIMIT];
+    while !inbox.is_closed() {
+        // An error here is an ICMP answer to something sent before.
+        let Ok((length, source)) = socket.recv_from(&mut buffer).await else { continue };
+        let octets = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
+        if octets.iter().any(|octet| !octet.is_ascii_whitespace()) {
+            let _ = inbox.try_send(Arrived { octets, origin: Origin::Datagram(source) });
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, place: usize, wire: Arc<TlsWire>) {
+    while !wire.inbox.is_closed() {
+        if let Ok((stream, source)) = listener.accept().await
+            && stream.set_nodelay(true).is_ok()
+        {
+            tokio::spawn(wire.clone().take(stream, source, place));
+        }
+    }
+}
+
+async fn write_stream(mut writer: impl AsyncWrite + Unpin, mut outbox: mpsc::Receiver<Bytes>) {
+    while let Some(octets) = outbox.recv().await {
+        if writer.write_all(&octets).await.is_err() || writer.flush().await.is_err() {
+            return;
+        }
+    }
+    let _ = writer.shutdown().await;
+}
+
+async fn read_stream(wire: Arc<TlsWire>, id: u64, mut reader: impl AsyncRead + Unpin) {
+    let mut cutter = StreamCutter::default();
+    let mut buffer = vec![0; 8_192];
+    while let Ok(length) = reader.read(&mut buffer).await {
+        if length == 0 {
+            break;
+        }
+        cutter.push(buffer.get(..length).unwrap_or_default());
+        if let Err(words) = deliver(&wire, id, &mut cutter).await {
+            wire.transcript.trouble(format!("stream {id}: {words}"));
+            break;
+        }
+    }
+    wire.writers().remove(&id);
+}
+
+async fn deliver(wire: &TlsWire, id: u64, cutter: &mut StreamCutter) -> Result<(), String> {
+    while let Some(octets) = cutter.next_message()? {
+        let arrived = Arrived { octets, origin: Origin::Connection(id) };
+        wire.inbox.send(arrived).await.map_err(|_| "the station is gone")?;
+    }
+    Ok(())
+}
