@@ -10,6 +10,7 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use crate::config::settings::{CertificateFiles, Settings, TrustRoots};
 use crate::net::NetSettings;
 use crate::net::identity::{Identity, IdentityError};
+use crate::net::inherited::Inherited;
 use crate::net::pem::PemError;
 use crate::net::settings::{ClientCertificate, DnsSettings, ListenerSettings, TlsListener};
 use crate::net::tls::{TlsError, TlsMaterial, TlsServer, roots_of_pem, roots_of_system};
@@ -52,6 +53,7 @@ pub fn net_settings(settings: &Settings, snapshot: &Snapshot) -> Result<NetSetti
         limits: snapshot.limits.clone(),
         second_reader: None,
         known: None,
+        inherited: Inherited::default(),
     })
 }
 

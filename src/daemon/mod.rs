@@ -17,5 +17,6 @@ pub mod phase;
 pub mod provisioning;
 pub mod signals;
 pub mod start;
+pub mod watchdog;
 
 pub use start::{Daemon, Fault, StartFailure};

@@ -24,6 +24,7 @@ use super::orders::Orders;
 use super::phase::{Phase, PhaseBoard};
 use super::provisioning::Provisioned;
 use super::signals::{Signals, Stop};
+use super::watchdog::Watchdog;
 use crate::api::server as api_server;
 use crate::base::ids::CommandId;
 use crate::cdr::lines::Origin;
@@ -38,6 +39,7 @@ use crate::metrics::calls::CallCounters;
 use crate::metrics::gauges::GaugeBoard;
 use crate::metrics::registry::Sources;
 use crate::metrics::server;
+use crate::net::inherited::Inherited;
 use crate::net::settings::Known;
 use crate::net::{Signalling, StartError};
 use crate::relay::Relay;
@@ -135,6 +137,7 @@ pub struct Daemon {
     drain_patience: Duration,
     provisioned: Provisioned,
     records: Started,
+    orders: Arc<Orders>,
 }
 
 impl Daemon {
@@ -148,11 +151,12 @@ impl Daemon {
         let Loaded { settings, snapshot, directory, .. } = loaded;
         let runtime = runtime().map_err(StartFailure::System)?;
         let inside = runtime.enter();
+        let inherited = Inherited::from_environment();
         let clock = Clock::start();
         let inbox = Arc::new(Inbox::new(&snapshot.limits, clock));
         let helm = Helm::new(inbox.clone());
         let calls = Arc::new(CallCounters::default());
-        let mut signalling = signalling(&settings, &snapshot, &helm, &calls, &runtime)?;
+        let mut signalling = signalling(&settings, &snapshot, &helm, &calls, &inherited, &runtime)?;
         let (ports, announcer) = FirstPorts::of(snapshot.networks.iter().map(|network| network.id));
         let relay = relay(&settings, &snapshot, &inbox, announcer)?;
         let gauges = Arc::new(GaugeBoard::default());
@@ -165,10 +169,11 @@ impl Daemon {
             records: records.records.clone(),
             waiting: waiting_of(&inbox),
         };
-        metrics(&settings, sources, &phase, &runtime)?;
+        metrics(&settings, sources, &phase, &inherited, &runtime)?;
         let orders = Orders::new(inbox.clone());
         let provisioned = Provisioned::start(&settings, directory, &orders, &inbox);
-        api(&settings, &provisioned, &orders, &runtime)?;
+        api(&settings, &provisioned, &orders, &inherited, &runtime)?;
+        tell_unwanted(&inherited);
         let (load, watched) = watch::channel(Load::Idle);
         let cargo = Cargo {
             engine: Engine::new(snapshot, Box::new(OsEntropy::new())),
@@ -179,7 +184,7 @@ impl Daemon {
             calls,
             records: records.records.clone(),
             load,
-            orders,
+            orders: orders.clone(),
         };
         let engine = helm.launch(cargo).map_err(StartFailure::System)?;
         phase.enter(Phase::Restoring);
@@ -199,6 +204,7 @@ impl Daemon {
             drain_patience,
             provisioned,
             records,
+            orders,
         })
     }
 
@@ -211,6 +217,8 @@ impl Daemon {
             let _inside = self.runtime.enter();
             Signals::listen().map_err(StartFailure::System)?
         };
+        let watchdog = Watchdog::start(self.orders.clone(), self.runtime.handle().clone());
+        let watchdog = watchdog.map_err(StartFailure::System)?;
         notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status("serving")]);
         let mut drain = self.drain();
         self.runtime.block_on(async {
@@ -221,6 +229,7 @@ impl Daemon {
             }
             drain.stop().await;
         });
+        drop(watchdog);
         self.end();
         Ok(())
     }
@@ -275,11 +284,13 @@ fn signalling(
     snapshot: &Arc<Snapshot>,
     helm: &Arc<Helm>,
     calls: &Arc<CallCounters>,
+    inherited: &Inherited,
     runtime: &Runtime,
 ) -> Result<Signalling, StartFailure> {
     let mut net = net_settings(settings, snapshot).map_err(StartFailure::Files)?;
     net.second_reader = snapshot.cross_check.then(|| calls.clone().second_reader());
     net.known = Some(known(snapshot.clone()));
+    net.inherited = inherited.clone();
     Signalling::bind(net, helm.clone(), Box::new(OsEntropy::new()), runtime.handle().clone())
         .map_err(StartFailure::Signalling)
 }
@@ -338,12 +349,16 @@ fn waiting_of(inbox: &Arc<Inbox>) -> Box<dyn Fn() -> (usize, usize) + Send + Syn
     Box::new(move || inbox.waiting())
 }
 
-fn metrics(settings: &Settings, sources: Sources, phase: &PhaseBoard, runtime: &Runtime) -> Result<(), StartFailure> {
+fn metrics(
+    settings: &Settings,
+    sources: Sources,
+    phase: &PhaseBoard,
+    inherited: &Inherited,
+    runtime: &Runtime,
+) -> Result<(), StartFailure> {
     let Some(address) = settings.metrics else { return Ok(()) };
     let failed = |error| StartFailure::Metrics(address, error);
-    let socket = TcpListener::bind(address).map_err(failed)?;
-    socket.set_nonblocking(true).map_err(failed)?;
-    let socket = tokio::net::TcpListener::from_std(socket).map_err(failed)?;
+    let socket = of_http(address, inherited).map_err(failed)?;
     let phase = phase.clone();
     let readiness = server::Readiness(Box::new(move || {
         let current = phase.current();
@@ -357,18 +372,29 @@ fn api(
     settings: &Settings,
     provisioned: &Provisioned,
     orders: &Arc<Orders>,
+    inherited: &Inherited,
     runtime: &Runtime,
 ) -> Result<(), StartFailure> {
     let (Some(api), Some(served)) = (&settings.api, provisioned.served(settings, orders)) else { return Ok(()) };
     let tls = api_tls(settings).map_err(|bad| StartFailure::Files(vec![bad]))?;
     let failed = |error| StartFailure::Api(api.bind, error);
-    let socket = TcpListener::bind(api.bind).map_err(failed)?;
-    socket.set_nonblocking(true).map_err(failed)?;
-    let socket = tokio::net::TcpListener::from_std(socket).map_err(failed)?;
+    let socket = of_http(api.bind, inherited).map_err(failed)?;
     let local = socket.local_addr().map_err(failed)?;
     tracing::info!(url = %api_server::url(local, tls.is_some()), "API");
     runtime.spawn(api_server::serve(socket, tls, served));
     Ok(())
+}
+
+fn of_http(address: SocketAddr, inherited: &Inherited) -> io::Result<tokio::net::TcpListener> {
+    let socket = inherited.stream(address).map_or_else(|| TcpListener::bind(address), Ok)?;
+    socket.set_nonblocking(true)?;
+    tokio::net::TcpListener::from_std(socket)
+}
+
+fn tell_unwanted(inherited: &Inherited) {
+    for socket in inherited.unwanted() {
+        tracing::warn!(%socket, "the service manager passed a socket that no listener of the configuration has");
+    }
 }
 
 fn notify(states: &[sd_notify::NotifyState<'_>]) {

@@ -15,6 +15,7 @@ mod dial;
 mod dns;
 pub mod flows;
 pub mod identity;
+pub mod inherited;
 mod listener;
 pub mod names;
 pub mod naptr;

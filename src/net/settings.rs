@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio_rustls::rustls::RootCertStore;
 
 use super::identity::Identity;
+use super::inherited::Inherited;
 use crate::base::ids::ListenerId;
 use crate::base::limits::Limits;
 use crate::sip::SipMessage;
@@ -29,6 +30,8 @@ pub struct NetSettings {
     pub second_reader: Option<SecondReader>,
     /// Who gets an answer of the shell's own (400, 503): a stranger gets nothing. `None`: everybody.
     pub known: Option<Known>,
+    /// Sockets that are bound already.
+    pub inherited: Inherited,
 }
 
 /// One place where SIP arrives (`[listeners.NAME]`).

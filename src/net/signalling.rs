@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use super::arrival::Sink;
 use super::counters::{ConnectionOutcome, Counters};
 use super::flows::Flows;
+use super::inherited::Inherited;
 use super::listener;
 use super::outgoing::Outgoing;
 use super::resolver::Resolver;
@@ -89,8 +90,8 @@ impl Signalling {
         let mut ports = Vec::new();
         for listener in &settings.listeners {
             match listener.transport {
-                Transport::Udp => ports.push(Arc::new(bind_port(listener)?)),
-                Transport::Tcp | Transport::Tls => streams.push(bind_stream(listener, &material)?),
+                Transport::Udp => ports.push(Arc::new(bind_port(listener, &settings.inherited)?)),
+                Transport::Tcp | Transport::Tls => streams.push(bind_stream(listener, &material, &settings.inherited)?),
             }
         }
         let shared = Shared {
@@ -160,11 +161,19 @@ impl Signalling {
     }
 }
 
-fn bind_port(listener: &ListenerSettings) -> Result<UdpPort, StartError> {
-    UdpPort::bind(listener.id, listener.bind).map_err(|error| not_bound(listener, error))
+fn bind_port(listener: &ListenerSettings, inherited: &Inherited) -> Result<UdpPort, StartError> {
+    let bound = match inherited.datagrams(listener.bind) {
+        Some(socket) => UdpPort::of(listener.id, socket),
+        None => UdpPort::bind(listener.id, listener.bind),
+    };
+    bound.map_err(|error| not_bound(listener, error))
 }
 
-fn bind_stream(listener: &ListenerSettings, material: &TlsMaterial) -> Result<BoundStream, StartError> {
+fn bind_stream(
+    listener: &ListenerSettings,
+    material: &TlsMaterial,
+    inherited: &Inherited,
+) -> Result<BoundStream, StartError> {
     let tls = match &listener.tls {
         Some(tls) => Some(
             TlsServer::new(tls, material)
@@ -172,7 +181,11 @@ fn bind_stream(listener: &ListenerSettings, material: &TlsMaterial) -> Result<Bo
         ),
         None => None,
     };
-    let socket = listener::bind(listener.bind).map_err(|error| not_bound(listener, error))?;
+    let bound = match inherited.stream(listener.bind) {
+        Some(socket) => socket.set_nonblocking(true).map(|()| socket),
+        None => listener::bind(listener.bind),
+    };
+    let socket = bound.map_err(|error| not_bound(listener, error))?;
     let local = socket.local_addr().map_err(|error| not_bound(listener, error))?;
     Ok(BoundStream { listener: listener.id, local, socket: Some(socket), tls })
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::sync::Notify;
@@ -47,12 +47,19 @@ impl UdpPort {
         if address.is_ipv6() {
             socket.set_only_v6(true)?;
         }
-        // A smaller buffer than asked for is no reason not to start.
-        let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-        let _ = socket.set_send_buffer_size(RECEIVE_BUFFER);
-        socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
-        let socket = UdpSocket::from(socket);
+        UdpPort::of(listener, socket.into())
+    }
+
+    /// A port whose socket is bound already.
+    ///
+    /// # Errors
+    /// What the system says of the socket.
+    pub fn of(listener: ListenerId, socket: UdpSocket) -> io::Result<UdpPort> {
+        // A smaller buffer than asked for is no reason not to start.
+        let _ = SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER);
+        let _ = SockRef::from(&socket).set_send_buffer_size(RECEIVE_BUFFER);
+        socket.set_nonblocking(true)?;
         let local = socket.local_addr()?;
         Ok(UdpPort { listener, local, socket, waiting: Mutex::new(VecDeque::new()), wake: Notify::new() })
     }
