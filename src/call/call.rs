@@ -309,7 +309,7 @@ impl Call {
         let established = match &self.state {
             State::Established(established) => established,
             State::Hunting(_) => return Err(self.unanswered(key, trunk)),
-            State::Releasing(_) | State::Ended => return Err(Unjoined::NotTalking),
+            State::Releasing(_) | State::Ended => return Err(self.over(key, trunk)),
         };
         let side = established.may_yield(&self.common, key, trunk)?;
         match std::mem::replace(&mut self.state, State::Ended) {
@@ -323,6 +323,16 @@ impl Call {
                 self.state = state;
                 Err(Unjoined::NotTalking)
             }
+        }
+    }
+
+    /// Why nobody can leave this call any more: its caller may wait for an answer that will not come.
+    fn over(&self, key: &DialogKey, trunk: TrunkId) -> Unjoined {
+        let record = self.common.ledger.so_far();
+        let is_caller = self.common.caller.trunk.id == trunk && self.common.caller.key() == *key;
+        match record.answered {
+            None if is_caller => Unjoined::Unanswered(record.cause),
+            None | Some(_) => Unjoined::NotTalking,
         }
     }
 

@@ -70,6 +70,8 @@ pub struct Engine {
     /// Looked up, never walked: the order of a hash map is never seen.
     dialogs: HashMap<DialogKey, (CallId, Side)>,
     merging: Merging,
+    /// Calls that ring, and those whose transfer waits for their called party.
+    awaited: BTreeMap<CallId, CallId>,
     identities: HashMap<FlowId, PeerIdentity>,
     hops: Hops,
     supply: ProcessSupply,
@@ -229,6 +231,7 @@ impl Engine {
             wake_ups: WakeUps::default(),
             dialogs: HashMap::new(),
             merging: Merging::default(),
+            awaited: BTreeMap::new(),
             identities: HashMap::new(),
             hops: Hops::default(),
             probes: Probes::default(),
@@ -461,6 +464,7 @@ impl Engine {
             self.supply.admission.ended(record.id);
             self.supply.forget(record.id);
             self.media_was_heard(now, record);
+            self.no_longer_awaited(now, record, out);
         }
         out.push(Output::Event(Event::Call(event)));
     }

@@ -7,7 +7,7 @@ use crate::base::Now;
 use crate::base::ids::{CallId, TrunkId};
 use crate::call::own_address::OwnAddress;
 use crate::call::screening::Refusal;
-use crate::call::{CallInput, Leg, Replacement, Side, Unjoined, compose};
+use crate::call::{CallInput, CallRecord, Leg, Replacement, Side, Unjoined, compose};
 use crate::dialog::DialogKey;
 use crate::route::transfer::ReplacesPolicy;
 use crate::route::trunk::Trunk;
@@ -45,12 +45,24 @@ impl Engine {
         }
         let mut yielded = Err(Unjoined::NotTalking);
         self.with_call(now, from, out, |call, work| yielded = call.yield_party(key, trunk, work));
+        match yielded {
+            // Its end is told at once, with its cause.
+            Err(Unjoined::Ringing) => self.awaited.insert(from, call),
+            Err(_) | Ok(_) => self.awaited.remove(&from),
+        };
         let mut leg = yielded?;
         leg.side = side;
         self.dialogs.insert(leg.key(), (call, side));
         self.supply.endpoints.insert(leg.media.endpoint(), call);
         self.supply.admission.moved(&leg.trunk, from, call);
         Ok(leg)
+    }
+
+    /// A call is over. The one that waits for its called party to answer hears why it never will.
+    pub(super) fn no_longer_awaited(&mut self, now: Now, record: &CallRecord, out: &mut Outbox) {
+        let Some(waiting) = self.awaited.remove(&record.id).filter(|_| record.answered.is_none()) else { return };
+        let input = CallInput::Joined(Err(Unjoined::Unanswered(record.cause)));
+        self.with_call(now, waiting, out, |call, work| call.handle(input, work));
     }
 
     /// INVITE with Replaces: refused, or handed to the call it names. An INVITE without one comes back.

@@ -30,6 +30,8 @@ SLACK_KB = 4096
 # Longer than every timer of a call whose parties fall silent: 64*T1 for an ACK, then for the BYE; 180 s for an answer,
 # when the refusal was on a connection that was cut.
 SETTLE = 240
+# Seconds of rest at most before memory is looked at, and for a third of that it must not have fallen.
+REST = 180
 # Seconds of the first round at least: longer than a transaction stands after its call.
 WARM_UP = 40
 # How a call ends, and how often in a hundred.
@@ -359,14 +361,24 @@ def round_of(seed, calls, rate):
     return asyncio.run(play())
 
 
+def rested_kb(process):
+    """What stays resident: the allocator gives back what it has no use for in the minutes after a burst, not at once."""
+    lowest, since = resident_kb(process.pid), time.monotonic()
+    end = since + REST
+    while time.monotonic() < end and time.monotonic() - since < REST / 3:
+        time.sleep(1)
+        now = resident_kb(process.pid)
+        if now < lowest - 256:
+            lowest, since = now, time.monotonic()
+    return min(lowest, resident_kb(process.pid))
+
+
 def settled(process, what):
     began = time.monotonic()
     wait_until(lambda: not busy(), SETTLE, 1)
     left = busy()
     REPORT.check(f"gauges after {what}", f"{left or 'all zero'} after {time.monotonic() - began:.0f} s", f"all zero within {SETTLE} s", not left)
-    # The allocator's own housekeeping.
-    time.sleep(3)
-    return resident_kb(process.pid)
+    return rested_kb(process)
 
 
 def main(options):

@@ -176,11 +176,56 @@ fn a_party_that_rings_and_declines_leaves_the_others_talking() {
     world.send(CarrierB, offered.respond(486, CarrierB, ""));
     world.expect(CarrierB, "ACK");
     assert_eq!(world.refusal(Platform).status(), Some(486));
-    world.is_told(Platform, "SIP/2.0 481 Call/Transaction Does Not Exist");
+    // Why its call ended, not that its dialog is no more.
+    world.is_told(Platform, "SIP/2.0 486 Busy Here");
     assert!(world.is_quiet(CarrierB), "it is not called again");
     assert_eq!(world.hears(CarrierA), [Platform]);
     world.caller_hangs_up(&mut first);
     world.finish();
+}
+
+#[test]
+fn a_party_that_rings_and_never_answers_is_told_as_such() {
+    let mut world = World::moving(|settings| settings.trunks[1].behaviour.timers.no_answer = Duration::from_secs(20));
+    let (mut first, offered, _) = transferred_while_ringing(&mut world);
+    world.hears_cancel(CarrierB, &offered);
+    assert_eq!(world.refusal(Platform).status(), Some(480));
+    world.is_told(Platform, "SIP/2.0 480 Temporarily Unavailable");
+    assert_eq!(world.hears(CarrierA), [Platform]);
+    world.caller_hangs_up(&mut first);
+    world.finish();
+}
+
+/// Neither takes what the other one speaks: the call would stay up in silence.
+#[test]
+fn parties_that_share_no_codec_are_parted() {
+    let mut world = World::moving(|_| {});
+    let (offered, _) = world.dial(Platform, CarrierA);
+    let answer = offered.respond(200, CarrierA, &sdp_with(CarrierA, "sendrecv", "0 101", 1));
+    world.send(CarrierA, answer);
+    world.expect(CarrierA, "ACK");
+    let mut first = Dialog::of_caller(Platform, &world.expect(Platform, "SIP/2.0 200"));
+    world.send(Platform, first.ack(""));
+    let offered = dial(&mut world, "+4931555");
+    let answer = offered.respond(200, CarrierB, &sdp_with(CarrierB, "sendrecv", "8 101", 1));
+    world.send(CarrierB, answer);
+    world.expect(CarrierB, "ACK");
+    let second = Dialog::of_caller(Platform, &world.expect(Platform, "SIP/2.0 200"));
+    world.send(Platform, second.ack(""));
+    world.refers(Platform, &mut first, &format!("<sip:+4931555@sbc.example.com?{}>", second.replaces()));
+    world.hears_bye(Platform);
+    world.is_told(Platform, "SIP/2.0 200 OK");
+    world.leaves(Platform, &mut first);
+    for at in [CarrierA, CarrierB] {
+        let asked = world.expect(at, "INVITE");
+        world.send(at, asked.respond(488, at, ""));
+        world.expect(at, "ACK");
+    }
+    for at in [CarrierA, CarrierB] {
+        let bye = world.hears_bye(at);
+        assert!(bye.header("Reason").contains("cause=65"), "{}", bye.header("Reason"));
+    }
+    assert_eq!(world.finish()[1].cause, Cause::MediaRefused);
 }
 
 /// What is being agreed in the other call is waited for.

@@ -28,6 +28,14 @@ impl LegMedia {
         Some(AudioPlan { codecs, direction, ptime_ms: said.ptime_ms })
     }
 
+    /// Whether this peer and the other one have agreed, each on its own leg, on a codec that both speak.
+    pub fn speaks_with(&self, other: &LegMedia) -> bool {
+        let (Some(here), Some(there)) = (&self.settled, &other.settled) else { return false };
+        let there = agreed(there);
+        let speech = agreed(here).into_iter().filter(|codec| codec.role() == CodecRole::Speech);
+        speech.into_iter().any(|codec| there.iter().any(|other| other.is_same_encoding(&codec)))
+    }
+
     /// Whether this peer needs a new description to talk to a party of which `plan` holds (MD-150): it was told to hold,
     /// or has not agreed on the codec. A peer that need not be told hears of the exchange by its ears alone.
     pub fn must_hear(&self, plan: &AudioPlan) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::reports::Reports;
-use super::{Stage, note_end};
+use super::{Fit, Stage, note_end};
 use crate::base::limits::TRANSFEROR_LEAVES;
 use crate::call::call::{CallTimer, Common, State};
 use crate::call::cause::Cause;
@@ -13,7 +13,7 @@ use crate::call::exchange::Exchange;
 use crate::call::leg::Leg;
 use crate::call::media_end;
 use crate::call::negotiate::AudioPlan;
-use crate::call::record::Side;
+use crate::call::record::{EndedBy, Side};
 use crate::call::screening;
 use crate::sip::Status;
 
@@ -33,7 +33,7 @@ impl Established {
             common.numbers.renamed(side, called, user);
         }
         self.take_place(common, side, *leg, reports, Cause::Transferred, work);
-        self.moves.unsettled = vec![side.other(), side];
+        self.must_settle(side);
         self.settle_parties(common, work)
     }
 
@@ -64,8 +64,14 @@ impl Established {
         common.departing.add(old, reports, until, cause, &mut common.ledger, work);
     }
 
+    /// The newcomer on `side` and the party that stays may have to be asked to take each other's description.
+    pub(super) fn must_settle(&mut self, side: Side) {
+        self.moves.unsettled = vec![side.other(), side];
+        self.moves.fit = Fit::Open;
+    }
+
     /// Parties that were joined anew are asked, one after the other, to take what the other one says, where they must
-    /// (MD-150).
+    /// (MD-150). When both have been asked and speak no common codec the call ends: it would stay up in silence.
     pub(super) fn settle_parties(mut self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
         while let Some(&side) = self.moves.unsettled.first() {
             let (leg, other) = self.legs(common, side);
@@ -80,7 +86,19 @@ impl Established {
                 break;
             }
         }
-        State::Established(self)
+        self.prove_fit(common, work)
+    }
+
+    fn prove_fit(mut self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
+        let is_open = self.moves.fit == Fit::Open && self.moves.unsettled.is_empty() && self.untold.is_none();
+        if !is_open || !matches!(self.exchange, Exchange::Idle) {
+            return State::Established(self);
+        }
+        self.moves.fit = Fit::Proven;
+        if common.caller.media.media.speaks_with(&self.callee.media.media) {
+            return State::Established(self);
+        }
+        self.hang_up(common, Cause::MediaRefused, EndedBy::Node, work)
     }
 
     /// True when a re-INVITE went out.

@@ -1,7 +1,8 @@
 //! REFER with Replaces that names a dialog of ours: the party behind it is taken out of its call and joined with the
 //! transferee here, with no INVITE sent to anybody (PF-150, RFC 5589 7). A party that only rings is waited for until it
-//! answers or its call ends; that call's own `no_answer_s` bounds the wait. Assumed: a transferor that takes its ringing
-//! call back wants no third one placed for it; it hears 481, and the parties talk on.
+//! answers or its call ends; that call's own `no_answer_s` bounds the wait, and its cause is what the transferor hears.
+//! Assumed: a transferor that takes its ringing call back wants no third one placed for it; it hears 487, and the parties
+//! talk on.
 
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub enum Unjoined {
     NotTalking,
     /// It is not answered yet.
     Ringing,
+    /// It rang, and its call is over without an answer.
+    Unanswered(Cause),
     /// Something is being agreed in it.
     Busy,
 }
@@ -79,6 +82,8 @@ impl Established {
             (Err(Unjoined::Foreign), _) if transfer.rings.is_some() => {
                 self.transfer_failed(common, Cause::NoSuchDialog, work)
             }
+            (Err(Unjoined::Unanswered(cause)), Stage::Joining { .. }) => self.transfer_failed(common, cause, work),
+            (Err(Unjoined::Unanswered(_)), Stage::Seeking(_) | Stage::Arrived(_)) => State::Established(self),
             (Err(Unjoined::Foreign), _) => self.seek(common, work),
             (Err(Unjoined::Busy), _) => self.transfer_failed(common, Cause::Pending, work),
             (Err(Unjoined::Itself), _) => self.transfer_failed(common, Cause::Loop, work),

@@ -54,6 +54,7 @@ pub(super) struct Moves {
     entering: Option<Box<Replacement>>,
     /// Who must still be asked, by a re-INVITE, to talk to its new partner.
     unsettled: Vec<Side>,
+    fit: Fit,
     /// What transferors are still told.
     reports: Vec<(Side, Reports)>,
     passing: Passing,
@@ -61,6 +62,15 @@ pub(super) struct Moves {
     count: u32,
     /// Sides that have sent REFER before: further ones are told apart by their number.
     referred: Vec<Side>,
+}
+
+/// Whether parties that were joined are known to speak a common codec.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Fit {
+    #[default]
+    Proven,
+    /// They were joined, and are still being asked.
+    Open,
 }
 
 /// What a checkpoint keeps of the exchanges of parties: those that are over.
@@ -75,7 +85,8 @@ impl Moves {
     /// `None` while one is in hand.
     pub fn kept(&self) -> Option<KeptMoves> {
         let waits = self.transfer.is_some() || self.entering.is_some();
-        let is_idle = !waits && self.unsettled.is_empty() && self.reports.is_empty();
+        let is_settled = self.unsettled.is_empty() && self.fit == Fit::Proven;
+        let is_idle = !waits && is_settled && self.reports.is_empty();
         let subscriptions = self.passing.kept().filter(|_| is_idle)?;
         Some(KeptMoves { count: self.count, referred: self.referred.clone(), subscriptions })
     }

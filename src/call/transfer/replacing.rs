@@ -160,7 +160,7 @@ impl Established {
                 }
                 self.take_place(common, side, leg, None, Cause::Replaced, work);
                 self.exchange = exchange;
-                self.moves.unsettled = vec![side.other(), side];
+                self.must_settle(side);
                 self.proceed(common, work)
             }
             Err(misfit) => {
