@@ -42,7 +42,7 @@ impl Hunting {
     ) -> State {
         self.forget_losers_update(common, response.to_tag().unwrap_or_default(), work);
         let settled = inviting.settle(response, work);
-        let Inviting { invite, media, candidate, .. } = inviting;
+        let Inviting { invite, media, candidate, digits, .. } = inviting;
         let Some(Settled { dialog, read, standing }) = settled else {
             invite.end_unwanted(response, flow, Cause::BadAnswer, work);
             return self.unusable(common, media, work);
@@ -52,6 +52,7 @@ impl Hunting {
         callee.begins(invite.session.clone(), response, work);
         work.out.push(Effect::DialogOpened { key: callee.key(), side: Side::Callee });
         callee.acknowledge(&invite.branch, invite.cseq(), work);
+        callee.take_digits(digits, work);
         common.timers.stop_all();
         if standing == Standing::Left {
             callee.is_over_now();

@@ -8,7 +8,9 @@ use bytes::Bytes;
 
 use super::call::Common;
 use super::cause::Cause;
+use super::digits::DigitLine;
 use super::effect::{Branch, Effect, Work};
+use super::event::CallEvent;
 use super::fork::{Agreement, Fork, Standing, reliable_number};
 use super::hunting::description;
 use super::leg::Leg;
@@ -23,6 +25,9 @@ use crate::base::ids::ResolveId;
 use crate::base::limits::EARLY_DIALOGS;
 use crate::dialog::Dialog;
 use crate::route::health::{TargetId, Way};
+use crate::media::dtmf::HeardDigit;
+use crate::route::health::Way;
+use crate::route::media::TrunkDtmf;
 use crate::route::number::Field;
 use crate::route::presence::UriForm;
 use crate::route::snapshot::{RoutePlan, Snapshot};
@@ -230,6 +235,8 @@ pub(super) struct Inviting {
     pub addresses: VecDeque<SocketAddr>,
     pub early_requests: EarlyRequests,
     pub word: Word,
+    /// Digits for the called side, where its trunk takes them as INFO.
+    pub digits: DigitLine,
     /// Early dialogs by To tag (MD-110).
     pub forks: BTreeMap<Bytes, Fork>,
     /// To tags of those that have described themselves, the latest last: whose media the caller hears.
@@ -264,7 +271,12 @@ impl Inviting {
     }
 
     fn keep_fork(&mut self, tag: &Bytes, response: &Response, flow: Flow, work: &mut Work<'_>) {
-        if self.forks.contains_key(tag) || self.forks.len() >= EARLY_DIALOGS {
+        if self.forks.contains_key(tag) {
+            return;
+        }
+        if self.forks.len() >= EARLY_DIALOGS {
+            let trunk = Arc::clone(&self.candidate.trunk.name);
+            work.out.push(Effect::Event(CallEvent::ForkUnheard { trunk }));
             return;
         }
         if let Some(fork) = Fork::of(&self.invite, response, flow) {
@@ -320,6 +332,39 @@ impl Inviting {
         self.described.retain(|known| known != tag);
         let next = self.described.last().filter(|_| was_heard).cloned()?;
         self.follow(&next)
+    }
+
+    /// A digit for whoever is heard (MD-190): by INFO or in the media, as the trunk takes it.
+    pub fn tell_digit(&mut self, digit: HeardDigit, work: &mut Work<'_>) {
+        match self.media.media.dtmf() {
+            TrunkDtmf::Info => {
+                if !self.digits.push(digit) {
+                    let trunk = Arc::clone(&self.candidate.trunk.name);
+                    work.out.push(Effect::Event(CallEvent::DigitLost { trunk }));
+                }
+                self.send_digit(work);
+            }
+            TrunkDtmf::Rfc4733 | TrunkDtmf::Inband if self.media.is_open() => self.media.play_digit(digit, work),
+            TrunkDtmf::Rfc4733 | TrunkDtmf::Inband => {}
+        }
+    }
+
+    /// Our INFO has its final answer, or will never have one: the next digit goes.
+    pub fn digit_told(&mut self, branch: &Branch, work: &mut Work<'_>) {
+        if self.digits.answered(branch) {
+            self.send_digit(work);
+        }
+    }
+
+    /// RFC 6086 4.2.2: in the early dialog of whoever is heard, when its Allow has INFO; else the digit waits for the answer.
+    fn send_digit(&mut self, work: &mut Work<'_>) {
+        let only = self.forks.keys().next().filter(|_| self.forks.len() == 1);
+        let Some(heard) = self.described.last().or(only).cloned() else { return };
+        let Some(fork) = self.forks.get_mut(&heard).filter(|fork| fork.takes_info()) else { return };
+        if let Some(digit) = self.digits.next() {
+            let branch = fork.tell_digit(&self.invite, digit, work);
+            self.digits.sent(branch, digit);
+        }
     }
 
     /// True when every fork that was heard of has ended.

@@ -32,6 +32,8 @@ pub enum CallEvent {
     Guarded { call: CallId, trunk: Arc<str>, stopped: Box<Guarded> },
     /// A digit for this trunk's peer was dropped: too many wait for its answers to INFO.
     DigitLost { trunk: Arc<str> },
+    /// An early dialog more than are kept of one INVITE (`limits::EARLY_DIALOGS`): it is not heard until its answer.
+    ForkUnheard { trunk: Arc<str> },
     /// Why it goes as it does; only where that was asked for.
     Step(Box<Step>),
     /// The call is over; exactly one per `Started`.

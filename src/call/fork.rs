@@ -14,6 +14,7 @@ use super::taken::Taken;
 use crate::base::limits::EARLY_REQUESTS;
 use crate::dialog::Dialog;
 use crate::dialog::reliable::{Place, Receiver};
+use crate::media::dtmf::HeardDigit;
 use crate::sip::flow::Flow;
 use crate::sip::{Method, Name, RAck, RSeq, Response};
 
@@ -165,6 +166,18 @@ impl Fork {
             timers: timer_values(&invite.trunk),
             opens: None,
         })));
+    }
+
+    /// An INFO reaches its party before the answer: its Allow names it, and it has not had too many requests of ours.
+    pub fn takes_info(&self) -> bool {
+        self.standing == Standing::Here && self.sent < EARLY_REQUESTS && self.taken.takes(&Method::Info) == Some(true)
+    }
+
+    /// Sends a digit as INFO; its branch is returned.
+    pub fn tell_digit(&mut self, invite: &OutgoingInvite, digit: HeardDigit, work: &mut Work<'_>) -> Branch {
+        let branch = work.branch();
+        self.request(invite, Method::Info, branch.clone(), &Inside::Digit(digit, &Credentials::new()), work);
+        branch
     }
 
     /// True when this PRACK of ours waits for its answer here.

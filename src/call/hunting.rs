@@ -24,9 +24,10 @@ use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
 use super::ringback::Ringback;
 use super::treatment::{Treatment, treatment};
-use crate::base::ids::TransactionId;
+use crate::base::ids::{EndpointId, TransactionId};
 use crate::dialog::Dialog;
 use crate::route::failover::After503;
+use crate::media::dtmf::HeardDigit;
 use crate::route::media::TrunkDtmf;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
@@ -103,6 +104,7 @@ impl Hunting {
         match input {
             CallInput::Response { branch, response, flow, .. } => self.response(common, &branch, &response, flow, work),
             CallInput::Failed { branch, cause, .. } => self.failed(common, &branch, cause, work),
+            CallInput::Digit { endpoint, digit } => self.digit_pressed(common, endpoint, digit, work),
             CallInput::WayLost { branch } => self.way_lost(common, &branch, work),
             CallInput::Resolved(resolution) => self.resolved(common, resolution, work),
             CallInput::Cancelled { transaction, cancel, .. } if transaction == self.invite.transaction => {
@@ -118,8 +120,7 @@ impl Hunting {
             | CallInput::MediaClosed { .. }
             | CallInput::Presence { .. }
             | CallInput::Joined(_)
-            | CallInput::Replacing(_)
-            | CallInput::Digit { .. } => State::Hunting(Box::new(self)),
+            | CallInput::Replacing(_) => State::Hunting(Box::new(self)),
         }
     }
 
@@ -217,11 +218,23 @@ impl Hunting {
         }
     }
 
-    /// INFO before the answer: a digit for early media (MD-190). Towards a trunk that takes INFO there is no dialog yet.
-    fn early_digit(&self, common: &Common, request: &Request, work: &mut Work<'_>) -> Status {
-        match (&self.attempt, common.caller.media.media.dtmf(), read_info(request)) {
+    /// The caller presses a digit into early media, and the called side's trunk takes digits as INFO.
+    fn digit_pressed(mut self, common: &Common, endpoint: EndpointId, digit: HeardDigit, work: &mut Work<'_>) -> State {
+        if common.caller.media.endpoint() == endpoint {
+            match &mut self.attempt {
+                Attempt::Inviting(inviting) => inviting.tell_digit(digit, work),
+                Attempt::Answered(answered) => answered.callee.tell_digit(digit, work),
+                Attempt::None | Attempt::Resolving { .. } => {}
+            }
+        }
+        State::Hunting(Box::new(self))
+    }
+
+    /// INFO before the answer: a digit for early media (MD-190).
+    fn early_digit(&mut self, common: &Common, request: &Request, work: &mut Work<'_>) -> Status {
+        match (&mut self.attempt, common.caller.media.media.dtmf(), read_info(request)) {
             (Attempt::Inviting(inviting), TrunkDtmf::Info, InfoBody::Digit(digit)) if inviting.media.is_open() => {
-                inviting.media.play_digit(digit, work);
+                inviting.tell_digit(digit, work);
                 Status::OK
             }
             (_, TrunkDtmf::Info, InfoBody::Nothing) => Status::OK,
@@ -239,6 +252,11 @@ impl Hunting {
     ) -> State {
         if let (Method::Prack, Attempt::Inviting(inviting)) = (&response.cseq.method, &mut self.attempt) {
             inviting.prack_answered(branch, response, flow, work);
+        }
+        if let (Method::Info, Attempt::Inviting(inviting)) = (&response.cseq.method, &mut self.attempt)
+            && response.status.is_final()
+        {
+            inviting.digit_told(branch, work);
         }
         if response.cseq.method == Method::Update {
             return self.update_answered(common, branch, response, flow, work);
@@ -315,6 +333,7 @@ impl Hunting {
             }
             Attempt::Inviting(mut inviting) => {
                 inviting.prack_failed(branch);
+                inviting.digit_told(branch, work);
                 self.attempt = Attempt::Inviting(inviting);
                 State::Hunting(Box::new(self))
             }

@@ -250,6 +250,12 @@ impl Leg {
         }
     }
 
+    /// Digits that were pressed before the answer.
+    pub fn take_digits(&mut self, digits: DigitLine, work: &mut Work<'_>) {
+        self.digits = digits;
+        self.send_digit(work);
+    }
+
     fn send_digit(&mut self, work: &mut Work<'_>) {
         if let Some(digit) = self.digits.next() {
             self.proof.begin();

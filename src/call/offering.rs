@@ -11,6 +11,7 @@ use super::attempt::{Attempt, Candidate, EarlyRequests, Inviting, Word};
 use super::call::{CallTimer, Common, State, leg_media};
 use super::cause::Cause;
 use super::compose::NewRequest;
+use super::digits::DigitLine;
 use super::effect::{Effect, Work};
 use super::event::CallEvent;
 use super::hunting::Hunting;
@@ -136,6 +137,7 @@ impl Hunting {
             addresses,
             early_requests: EarlyRequests::Taken,
             word: Word::Unsaid,
+            digits: DigitLine::default(),
             forks: BTreeMap::new(),
             described: Vec::new(),
             unmoved: None,

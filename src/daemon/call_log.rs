@@ -89,6 +89,7 @@ fn call(event: &CallEvent) {
         CallEvent::Guarded { call, trunk, stopped } => {
             warn!(call = call.0, trunk = %trunk, class = stopped.class().name(), why = %stopped, "the fraud guard stopped a call");
         }
+        CallEvent::ForkUnheard { trunk } => debug!(trunk = %trunk, "an early dialog more than are kept of one INVITE"),
         CallEvent::DigitLost { trunk } => warn!(trunk = %trunk, "a digit was dropped: the peer does not answer INFO"),
         // An engine that serves tells no steps.
         CallEvent::Step(_) => {}

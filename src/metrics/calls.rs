@@ -47,6 +47,7 @@ struct Labelled {
     quality: BTreeMap<&'static str, Quality>,
     silences: BTreeMap<String, u64>,
     lost_digits: BTreeMap<String, u64>,
+    unheard_forks: BTreeMap<String, u64>,
     registrations: BTreeMap<String, RegistrationState>,
     failed_registrations: BTreeMap<&'static str, u64>,
     guarded: BTreeMap<(&'static str, &'static str), u64>,
@@ -180,6 +181,9 @@ impl CallCounters {
                 let row = (stopped.class().name(), stopped.label());
                 *self.labelled().guarded.entry(row).or_default() += 1;
             }
+            CallEvent::ForkUnheard { trunk } => {
+                *self.labelled().unheard_forks.entry(trunk.to_string()).or_default() += 1;
+            }
             CallEvent::DigitLost { trunk } => {
                 *self.labelled().lost_digits.entry(trunk.to_string()).or_default() += 1;
             }
@@ -268,6 +272,11 @@ impl CallCounters {
     /// Calls the fraud guard stopped, by class of the destination and the key that did it.
     pub fn guarded(&self) -> Vec<((&'static str, &'static str), u64)> {
         self.labelled().guarded.iter().map(|(row, count)| (*row, *count)).collect()
+    }
+
+    /// Provisional responses of early dialogs beyond those that are kept of one INVITE, by trunk.
+    pub fn unheard_forks(&self) -> Counts {
+        self.labelled().unheard_forks.iter().map(|(trunk, count)| (trunk.clone(), *count)).collect()
     }
 
     /// How often a far end fell silent in an answered call, by trunk.

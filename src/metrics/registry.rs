@@ -53,6 +53,8 @@ impl Collector for Sources {
         labelled(&mut encoder, "far_end_silences", silent, "trunk", self.calls.silences())?;
         let lost = "Digits dropped because too many waited for a peer's answers to INFO";
         labelled(&mut encoder, "lost_digits", lost, "trunk", self.calls.lost_digits())?;
+        let unheard = "Provisional responses of early dialogs beyond the 16 that are kept of one INVITE";
+        labelled(&mut encoder, "unheard_forks", unheard, "trunk", self.calls.unheard_forks())?;
         records::rows(&mut encoder, &self.records)?;
         let rows = self
             .calls

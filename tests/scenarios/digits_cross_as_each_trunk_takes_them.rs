@@ -10,7 +10,7 @@ use trunkline::route::methods::Rule;
 
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
-use crate::world::text::{Dialog, sdp, sdp_with};
+use crate::world::text::{Dialog, Text, sdp, sdp_with, with_header};
 
 const RELAY: &str = "application/dtmf-relay";
 
@@ -146,5 +146,78 @@ fn tones_of_one_trunk_are_events_for_the_other() {
     assert!(
         world.relay.plans.values().any(|plan| plan.dtmf.speak == SpeakDigits::Inband && plan.sound.voice.is_some())
     );
+    end(world, caller);
+}
+
+/// The carrier speaks before its answer, with these lines more in its 183; the INVITE as it got it.
+fn early(world: &mut World, lines: &str) -> Text {
+    let (offered, _) = world.dial(Platform, CarrierA);
+    world.send(CarrierA, with_header(&offered.respond(183, CarrierA, &carrier_sdp()), lines));
+    world.expect(Platform, "SIP/2.0 183");
+    offered
+}
+
+/// The platform presses a key in its media.
+fn presses(world: &mut World, key: char) {
+    let hearing = world.relay.plans.iter().find(|(_, plan)| plan.dtmf.hear != HearDigits::Carried);
+    let (&endpoint, _) = hearing.expect("the platform's events are listened to");
+    let digit = Digit::from_char(key).unwrap();
+    world.feed(Input::Media(MediaEvent::Digit { endpoint, digit, duration: Duration::from_millis(120) }));
+}
+
+fn is_told_digit(world: &mut World, key: char) -> Text {
+    let info = world.expect(CarrierA, "INFO");
+    assert!(info.body().starts_with(&format!("Signal={key}\r\n")), "{}", info.body());
+    world.send(CarrierA, info.respond(200, CarrierA, ""));
+    info
+}
+
+fn answered(mut world: World, offered: &Text, rest: &[char]) {
+    world.send(CarrierA, offered.respond(200, CarrierA, &carrier_sdp()));
+    world.expect(CarrierA, "ACK");
+    for &key in rest {
+        is_told_digit(&mut world, key);
+    }
+    let caller = Dialog::of_caller(Platform, &world.expect(Platform, "SIP/2.0 200"));
+    world.send(Platform, caller.ack(""));
+    end(world, caller);
+}
+
+/// RFC 6086 4.2.2: whoever allows INFO is told before its answer, one digit after the other.
+#[test]
+fn before_the_answer_in_the_early_dialog() {
+    let mut world = info_world();
+    let offered = early(&mut world, "Allow: INVITE, ACK, BYE, CANCEL, INFO");
+    ['4', '2'].into_iter().for_each(|key| presses(&mut world, key));
+    let info = is_told_digit(&mut world, '4');
+    assert_eq!(info.tag("To"), Text::of(offered.respond(183, CarrierA, "")).tag("To"));
+    is_told_digit(&mut world, '2');
+    answered(world, &offered, &[]);
+}
+
+/// Whoever does not say so is told after its answer: nothing is lost.
+#[test]
+fn before_the_answer_they_wait_for_it() {
+    let mut world = info_world();
+    let offered = early(&mut world, "Allow: INVITE, ACK, BYE, CANCEL");
+    ['4', '2'].into_iter().for_each(|key| presses(&mut world, key));
+    world.pass(Duration::from_secs(2));
+    assert!(world.is_quiet(CarrierA));
+    answered(world, &offered, &['4', '2']);
+}
+
+/// The answer comes while an INFO of the early dialog is out.
+#[test]
+fn before_the_answer_and_across_it() {
+    let mut world = info_world();
+    let offered = early(&mut world, "Allow: INVITE, ACK, BYE, CANCEL, INFO");
+    ['4', '2'].into_iter().for_each(|key| presses(&mut world, key));
+    let first = world.expect(CarrierA, "INFO");
+    world.send(CarrierA, offered.respond(200, CarrierA, &carrier_sdp()));
+    world.expect(CarrierA, "ACK");
+    world.send(CarrierA, first.respond(200, CarrierA, ""));
+    is_told_digit(&mut world, '2');
+    let caller = Dialog::of_caller(Platform, &world.expect(Platform, "SIP/2.0 200"));
+    world.send(Platform, caller.ack(""));
     end(world, caller);
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use trunkline::call::CallEvent;
+use trunkline::engine::io::Event;
+
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
 use crate::world::text::{Dialog, sdp, sdp_with, with_tag};
@@ -87,5 +90,34 @@ fn forks_without_end_are_not_followed() {
         assert!(world.is_quiet(CarrierA));
     }
     world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+/// MD-110 asks for ten; of more than sixteen the rest is counted, and may answer all the same.
+#[test]
+fn more_forks_than_are_kept_are_counted() {
+    let mut world = World::new();
+    let (offered, _) = world.dial(Platform, CarrierA);
+    for fork in 0..19 {
+        world.send(CarrierA, with_tag(&offered.respond(180, CarrierA, ""), &format!("fork{fork}")));
+        world.pass(Duration::from_millis(10));
+    }
+    let unheard =
+        |event: &&Event| matches!(event, Event::Call(CallEvent::ForkUnheard { trunk }) if **trunk == *"carrier-a");
+    assert_eq!(world.events.iter().filter(unheard).count(), 3);
+    let answer = with_tag(&offered.respond(200, CarrierA, &sdp(CarrierA, "sendrecv")), "fork18");
+    world.send(CarrierA, answer);
+    assert_eq!(world.expect(CarrierA, "ACK").tag("To").as_deref(), Some("fork18"));
+    let accepted = loop {
+        let said = world.expect(Platform, "SIP/2.0");
+        if said.status() == Some(200) {
+            break said;
+        }
+    };
+    let mut caller = Dialog::of_caller(Platform, &accepted);
+    world.send(Platform, caller.ack(""));
+    world.send(Platform, caller.request("BYE", ""));
+    world.expect(Platform, "SIP/2.0 200");
+    world.hears_bye(CarrierA);
     world.finish();
 }

@@ -13,6 +13,7 @@ use crate::call::attempt::{Attempt, Candidate, EarlyRequests, Heard, Inviting, S
 use crate::call::call::{CallTimer, Common, leg_media};
 use crate::call::cause::{Cause, Retry};
 use crate::call::compose::NewRequest;
+use crate::call::digits::DigitLine;
 use crate::call::effect::{Branch, Effect, Work};
 use crate::call::event::CallEvent;
 use crate::call::leg::Leg;
@@ -168,6 +169,7 @@ impl Seeking {
                     addresses,
                     early_requests,
                     word: Word::Unsaid,
+                    digits: DigitLine::default(),
                     forks,
                     described,
                     unmoved,
