@@ -55,6 +55,8 @@ pub const CALL_TRANSFERS: u32 = 32;
 pub const REDIRECT_CONTACTS: usize = 8;
 /// 3xx that one call follows (RFC 3261 8.1.3.4: no target twice). At the limit: 482.
 pub const CALL_REDIRECTS: u32 = 5;
+/// Times one call may have been sent on, by Diversion (counters included) or History-Info (MD-100, S-F). More: 483.
+pub const DIVERSIONS: u16 = 10;
 /// How long a transferor may take to end its own leg once it knows that the transfer succeeded (MD-147).
 pub const TRANSFEROR_LEAVES: Duration = Duration::from_secs(10);
 /// Hops a request may take from us on (RFC 7332, RFC 3261 8.1.1.6).

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::compose;
 use super::record::Side;
 use crate::base::limits::{DIALLED_DIGITS, E164_DIGITS, USER_OCTETS};
+use crate::base::limits::DIVERSIONS;
 use crate::dialog::session_timer::{Said, SessionTimer, TIMER, TimerMode, TooSmall};
-use crate::route::diverting::DIVERSIONS;
 use crate::route::provisional::Reliability;
 use crate::route::trunk::Trunk;
 use crate::sip::{Method, Name, NameAddr, Request, Status, Uri};
@@ -207,7 +207,8 @@ fn circles(request: &Request) -> Result<(), Refusal> {
     // The last entry is where the call goes now.
     history.pop();
     let counted: usize = diversions.iter().map(diversion_count).fold(0, usize::saturating_add);
-    if counted > DIVERSIONS || history.len() > DIVERSIONS {
+    let most = usize::from(DIVERSIONS);
+    if counted > most || history.len() > most {
         return Err(Refusal::TooManyDiversions);
     }
     let called = decoded(&request.uri);

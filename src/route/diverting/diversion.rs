@@ -2,16 +2,16 @@
 
 use bytes::Bytes;
 
-use super::{DIVERSIONS, DiversionReason, Diversions, Diverted, DivertingPrivacy};
+use super::{DiversionReason, Diversions, Diverted, DivertingPrivacy};
+use crate::base::limits::DIVERSIONS;
 use crate::route::number::{Field, NumberPlan};
 use crate::sip::grammar::{number_as, unquoted};
 use crate::sip::{Message, Name, NameAddr, SipUri};
 
-/// Reads the Diversion fields of a message. An entry that cannot be read is left out; one more than may be kept is
-/// counted, so that [`Diversions::check`] sees it.
+/// Reads the Diversion fields of a message. An entry that cannot be read is left out, and so are those beyond the limit.
 pub fn read_diversions(message: &Message, plan: &NumberPlan) -> Diversions {
     let newest_first = message.list(Name::Diversion);
-    let entries = newest_first.iter().take(DIVERSIONS + 1).filter_map(|value| read(value, plan));
+    let entries = newest_first.iter().take(usize::from(DIVERSIONS)).filter_map(|value| read(value, plan));
     let mut entries: Vec<Diverted> = entries.collect();
     entries.reverse();
     Diversions::new(entries)

@@ -5,14 +5,15 @@
 
 use bytes::Bytes;
 
-use super::{DIVERSIONS, DiversionReason, Diversions, Diverted, DivertingPrivacy};
+use super::{DiversionReason, Diversions, Diverted, DivertingPrivacy};
+use crate::base::limits::DIVERSIONS;
 use crate::route::number::{Field, NumberPlan, Party};
 use crate::sip::grammar::{number_as, percent_decoded, unquoted};
 use crate::sip::header::Reason;
 use crate::sip::{Message, Name, NameAddr, SipUri, Uri};
 
 /// Entries of one message that are looked at: a diversion may stand for several.
-const ENTRIES: usize = 4 * DIVERSIONS;
+const ENTRIES: usize = 4 * DIVERSIONS as usize;
 
 /// Which of the two RFCs a peer reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -109,15 +110,12 @@ pub fn write_history(
         let address = target(&diverted.by, before.as_ref(), plan, host, style);
         written.push(private(address, diverted, &index, before.as_ref(), style));
         before = Some((diverted, index.clone()));
-        index.push_str(&".1".repeat(usize::from(diverted.counter.clamp(1, DIVERSIONS_U16))));
+        index.push_str(&".1".repeat(usize::from(diverted.counter.clamp(1, DIVERSIONS))));
     }
     let last = target(called, before.as_ref(), plan, host, style);
     written.push(indexed(NameAddr::new(Uri::Sip(last)), &index, before.as_ref(), style));
     written
 }
-
-/// The same as [`DIVERSIONS`], for counters.
-const DIVERSIONS_U16: u16 = 10;
 
 /// The URI of one address; by RFC 7044 with the cause for which it was reached.
 fn target(

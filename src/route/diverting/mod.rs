@@ -1,5 +1,5 @@
 //! Who sent a call on before it came to us: one list inside, Diversion (RFC 5806) and History-Info (RFC 7044, RFC 4244)
-//! on the wire, converted by RFC 7544.
+//! on the wire, converted by RFC 7544. Whether a call goes in a circle is judged before it is read here: `call::screening`.
 //!
 //! [`Diversions`] stands oldest first. Diversion is written newest first, History-Info oldest first (PF-139).
 
@@ -14,9 +14,6 @@ pub use reason::DiversionReason;
 use bytes::Bytes;
 
 use super::number::Party;
-
-/// Diversions of one call that are kept. A call that was sent on more often goes in a circle; it is refused (S-F).
-pub const DIVERSIONS: usize = 10;
 
 /// Whether a diverting party may be shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -52,15 +49,6 @@ impl Diverted {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diversions(Vec<Diverted>);
 
-/// Why a call's diversions end it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DivertingLoop {
-    /// It was sent on more than [`DIVERSIONS`] times, counters included. Answer: 483.
-    TooMany,
-    /// Whom it is for now has sent it on before. Answer: 482.
-    ComesBack,
-}
-
 impl Diversions {
     /// Oldest first.
     pub const fn new(oldest_first: Vec<Diverted>) -> Diversions {
@@ -89,26 +77,6 @@ impl Diversions {
     /// The call is sent on once more.
     pub fn push(&mut self, diverted: Diverted) {
         self.0.push(diverted);
-    }
-
-    /// How often the call was sent on, counters included.
-    pub fn count(&self) -> usize {
-        self.0.iter().map(|diverted| usize::from(diverted.counter.max(1))).sum()
-    }
-
-    /// Whether a call for `called` goes in a circle.
-    ///
-    /// # Errors
-    /// How it does.
-    pub fn check(&self, called: &Party) -> Result<(), DivertingLoop> {
-        if self.count() > DIVERSIONS {
-            return Err(DivertingLoop::TooMany);
-        }
-        // The newest may name the called number itself: a user's own forwarding to another of his devices.
-        let older = self.0.split_last().map_or(&[][..], |(_, older)| older);
-        let came_back =
-            called.number().is_some_and(|number| older.iter().any(|diverted| diverted.by.number() == Some(number)));
-        if came_back { Err(DivertingLoop::ComesBack) } else { Ok(()) }
     }
 }
 
