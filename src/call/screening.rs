@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compose;
 use super::record::Side;
-use crate::base::limits::{DIALLED_DIGITS, E164_DIGITS, USER_OCTETS};
-use crate::base::limits::DIVERSIONS;
+use crate::base::limits::{DIALLED_DIGITS, DIVERSIONS, E164_DIGITS, USER_OCTETS};
 use crate::dialog::session_timer::{Said, SessionTimer, TIMER, TimerMode, TooSmall};
 use crate::route::provisional::Reliability;
 use crate::route::trunk::Trunk;
