@@ -13,9 +13,10 @@ use crate::route::diverting::{
     write_history,
 };
 use crate::route::number::{Conversion, E164, Field, Party};
-use crate::route::policy::{Facts, Line};
+use crate::route::policy::{Facts, HeaderPolicy, Line, NamePattern};
 use crate::route::presentation::{DivertingHeaders, Presentation, RouteKey, Unroutable};
 use crate::route::trunk::Trunk;
+use crate::sip::bodies::{Bodies, OtherBody};
 use crate::sip::{Message, Name, NameAddr, Request, SipUri, Status, Uri};
 
 /// See the module.
@@ -30,6 +31,8 @@ pub struct Asked {
     message: Option<Message>,
     /// What we say ourselves besides.
     lines: Vec<Line>,
+    /// What stands beside the caller's description.
+    others: Vec<OtherBody>,
     /// Who sent the call on last, else who referred to it (PF-25).
     sent_on_by: Option<E164>,
 }
@@ -40,7 +43,23 @@ pub struct Told {
     /// Without tag.
     pub from: NameAddr,
     pub lines: Vec<Line>,
+    /// Parts beside the description, octet for octet.
+    pub parts: Vec<Bytes>,
+    pub location: Location,
 }
+
+/// What became of the place where the caller is (RFC 6442).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// It was not said, or goes along.
+    Kept,
+    /// The peer takes none (PF-162: that must be known).
+    Dropped,
+}
+
+/// Media type of a location (RFC 4119), and the headers that point to it (RFC 6442 4).
+const PIDF: &str = "application/pidf+xml";
+const LOCATION_HEADERS: [&str; 2] = ["Geolocation", "Geolocation-Routing"];
 
 impl Asked {
     /// Reads an INVITE of this trunk's peer.
@@ -63,7 +82,8 @@ impl Asked {
             calling_user: user(&caller.identity().party),
             called_user: user(&called),
         };
-        Ok((numbers, Asked { caller, diversions, came_in, called, message, lines: Vec::new(), sent_on_by }))
+        let others = Bodies::of(&request.message).map(|bodies| bodies.others).unwrap_or_default();
+        Ok((numbers, Asked { caller, diversions, came_in, called, message, lines: Vec::new(), others, sent_on_by }))
     }
 
     /// How the fields of an INVITE that name somebody are read.
@@ -103,7 +123,8 @@ impl Asked {
     pub fn transferred(caller: Caller, called: Option<&Bytes>, lines: Vec<Line>) -> Asked {
         let (diversions, came_in) = (Diversions::new(Vec::new()), DivertingHeaders::Diversion);
         let called = Presentation::party(called);
-        Asked { caller, diversions, came_in, called, message: None, lines, sent_on_by: None }
+        let others = Vec::new();
+        Asked { caller, diversions, came_in, called, message: None, lines, others, sent_on_by: None }
     }
 
     /// The caller is shown as this number and nothing else: what it said of itself is not its own (PF-25).
@@ -137,8 +158,29 @@ impl Asked {
         let shows = shown.headers.into_iter().map(|(name, value)| Line::core(name.as_str(), value));
         let mut core: Vec<Line> = self.lines.iter().cloned().chain(shows).collect();
         core.extend(self.diverting_lines(presentation, &list, us));
-        let lines = presentation.headers.outgoing(core, self.message.as_ref(), facts);
-        Told { from: shown.from, lines }
+        let mut lines = presentation.headers.outgoing(core, self.message.as_ref(), facts);
+        let location = self.locate(presentation, &mut lines);
+        let passing = self.others.iter().filter(|other| presentation.bodies.passes(&other.kind));
+        Told { from: shown.from, lines, parts: passing.map(|other| other.raw.clone()).collect(), location }
+    }
+
+    /// MD-162: a location and the header that points into it go together or not at all.
+    fn locate(&self, presentation: &Presentation, lines: &mut Vec<Line>) -> Location {
+        let Some(place) = self.others.iter().find(|other| other.kind.is(PIDF)) else { return Location::Kept };
+        let points = |line: &Line| LOCATION_HEADERS.iter().any(|name| line.is(name));
+        if !presentation.bodies.passes(&place.kind) {
+            lines.retain(|line| !(points(line) && memchr::memmem::find(&line.value, b"cid:").is_some()));
+            return Location::Dropped;
+        }
+        if !lines.iter().any(points)
+            && let Some(message) = &self.message
+        {
+            let names = LOCATION_HEADERS.map(|name| NamePattern::parse(name).ok());
+            let pass = names.into_iter().flatten().collect();
+            let own = HeaderPolicy { pass, ..HeaderPolicy::default() };
+            lines.extend(own.passed(message));
+        }
+        Location::Kept
     }
 
     /// Who was called first of all.

@@ -21,7 +21,7 @@ use super::own_address::OwnAddress;
 use super::progress::{self, early_end};
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
-use super::screening::Numbers;
+use super::screening::{self, Numbers};
 use super::transfer::{Departing, Replacement, Unjoined};
 use crate::base::Instant;
 use crate::base::ids::{CallId, EndpointId, TransactionId, TrunkId, WorkerId};
@@ -229,7 +229,7 @@ impl Call {
             return Err(refuse(Cause::Malformed, Told::Cause));
         };
         let media = leg_media(&snapshot, &trunk, None, work).map_err(|cause| refuse(cause, Told::Cause))?;
-        let body = request.message.body();
+        let body = screening::described(&request.message).unwrap_or_default();
         let offer = if body.is_empty() {
             None
         } else {

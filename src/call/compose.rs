@@ -14,7 +14,7 @@ use crate::dialog::{Dialog, Role};
 use crate::media::dtmf::HeardDigit;
 use crate::route::mark::Marked;
 use crate::route::policy::Line;
-use crate::sip::{Method, Name, RAck, RSeq, Response, ResponseHead, SipMessage, Status, Uri, Writer, frame};
+use crate::sip::{Method, Name, RAck, RSeq, Response, ResponseHead, SipMessage, Status, Uri, Writer, bodies, frame};
 
 /// Methods we take (RFC 3261 20.5).
 pub use crate::route::presence::ALLOW;
@@ -40,6 +40,15 @@ pub struct NewRequest {
     pub routes: Vec<Bytes>,
     /// Fields of the INVITE alone: Referred-By, Replaces, Diversion and the like.
     pub extra: Vec<Line>,
+    /// Of the INVITE alone: what stands beside its description.
+    pub beside: Beside,
+}
+
+/// Parts beside a description, and the boundary between them all. Without parts there is no boundary.
+#[derive(Clone, Debug, Default)]
+pub struct Beside {
+    pub boundary: String,
+    pub parts: Vec<Bytes>,
 }
 
 impl NewRequest {
@@ -68,7 +77,13 @@ impl NewRequest {
             .fold(writer, with_extra)
             .header(Name::Contact, own.contact())
             .header(Name::Allow, own.allow());
-        supported(writer, own).body(SDP, offer)
+        let writer = supported(writer, own);
+        let Beside { boundary, parts } = &self.beside;
+        if parts.is_empty() {
+            return writer.body(SDP, offer);
+        }
+        let mixed = bodies::mixed(boundary, offer, parts);
+        writer.raw(b"MIME-Version", b"1.0").body(&bodies::mixed_type(boundary), &mixed)
     }
 
     /// CANCEL of that INVITE: same Via, same CSeq number (RFC 3261 9.1).

@@ -47,13 +47,16 @@ impl Hunting {
         work: &mut Work<'_>,
     ) -> State {
         let tag = request.from_tag().unwrap_or_default();
-        let status =
-            if screening::is_sdp(request) { self.refusal(side, tag) } else { Some(Status::UNSUPPORTED_MEDIA_TYPE) };
-        if let Some(status) = status {
-            self.refuse_early(common, side, &asked, status, work);
-            return State::Hunting(Box::new(self));
-        }
-        let offer = self.media(common, side, tag).map(|end| end.media.read_offer(&request.message.body()));
+        let description = screening::described(&request.message).ok().filter(|body| !body.is_empty());
+        let body = match (description, self.refusal(side, tag)) {
+            (Some(body), None) => body,
+            (described, refusal) => {
+                let status = described.and(refusal).unwrap_or(Status::UNSUPPORTED_MEDIA_TYPE);
+                self.refuse_early(common, side, &asked, status, work);
+                return State::Hunting(Box::new(self));
+            }
+        };
+        let offer = self.media(common, side, tag).map(|end| end.media.read_offer(&body));
         match offer {
             Some(Ok(offer)) => self.take_offer(common, side, asked, offer, work),
             Some(Err(refusal)) => {
@@ -223,7 +226,8 @@ impl Hunting {
         let ours = |updating: &mut Updating| updating.branch == *branch && response.status.is_final();
         let Some(updating) = self.updating.take_if(ours) else { return State::Hunting(Box::new(self)) };
         if response.status.is_success() {
-            self.updated(common, &updating, &response.message.body(), work);
+            let body = screening::described(&response.message).unwrap_or_default();
+            self.updated(common, &updating, &body, work);
         } else {
             self.not_updated(common, &updating, response.status, work);
         }

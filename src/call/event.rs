@@ -30,6 +30,8 @@ pub enum CallEvent {
     Redirected { call: CallId, from: Arc<str>, contacts: usize },
     /// The fraud guard stopped it, or one of its ways; `trunk`: who would pay.
     Guarded { call: CallId, trunk: Arc<str>, stopped: Box<Guarded> },
+    /// The caller said where it is, and this trunk takes no location (PF-162).
+    LocationDropped { call: CallId, to: Arc<str> },
     /// A digit for this trunk's peer was dropped: too many wait for its answers to INFO.
     DigitLost { trunk: Arc<str> },
     /// An early dialog more than are kept of one INVITE (`limits::EARLY_DIALOGS`): it is not heard until its answer.

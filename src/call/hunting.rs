@@ -23,6 +23,7 @@ use super::provisional::{EarlyEnd, LastHeard};
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
 use super::ringback::Ringback;
+use super::screening;
 use super::treatment::{Treatment, treatment};
 use crate::base::ids::{EndpointId, TransactionId};
 use crate::dialog::Dialog;
@@ -493,7 +494,5 @@ impl Hunting {
 
 /// The session description of a response, if it has one.
 pub(super) fn description(response: &Response) -> Option<Bytes> {
-    let body = response.message.body();
-    let content_type = response.message.header(crate::sip::Name::ContentType);
-    (!body.is_empty() && super::screening::is_sdp_type(content_type.as_deref())).then_some(body)
+    screening::described(&response.message).ok().filter(|body| !body.is_empty())
 }

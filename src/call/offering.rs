@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::asked::Told;
+use super::asked::{Location, Told};
 use super::attempt::{Attempt, Candidate, EarlyRequests, Inviting, Word};
 use super::call::{CallTimer, Common, State, leg_media};
 use super::cause::Cause;
-use super::compose::NewRequest;
+use super::compose::{Beside, NewRequest};
 use super::digits::DigitLine;
 use super::effect::{Effect, Work};
 use super::event::CallEvent;
@@ -179,6 +179,10 @@ impl Hunting {
     ) -> NewRequest {
         let user = candidate.called_user(common);
         let told = self.told(common, candidate, &us(own));
+        if told.location == Location::Dropped {
+            let (call, to) = (common.ledger.id(), Arc::clone(&candidate.trunk.name));
+            work.out.push(Effect::Event(CallEvent::LocationDropped { call, to }));
+        }
         let (to, uri) = (candidate.uri_of(Field::To, user), candidate.uri_of(Field::Called, user));
         NewRequest { max_forwards: self.max_forwards, ..first_request((candidate, own), told, (to, uri), tag, work) }
     }
@@ -235,7 +239,17 @@ pub(super) fn first_request(
         max_forwards: MAX_FORWARDS,
         routes: work.supply.service_route(&candidate.trunk),
         extra: told.lines,
+        beside: beside(told.parts, work),
     }
+}
+
+/// A boundary that no peer could know beforehand, so that none can have written it into a part (RFC 2046 5.1.1).
+fn beside(parts: Vec<Bytes>, work: &mut Work<'_>) -> Beside {
+    if parts.is_empty() {
+        return Beside::default();
+    }
+    let token = work.token(16);
+    Beside { boundary: format!("part-{}", String::from_utf8_lossy(&token)), parts }
 }
 
 /// What the record says of this INVITE. Octets are shared, not copied.

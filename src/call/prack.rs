@@ -61,10 +61,7 @@ impl Hunting {
         request: &Request,
         work: &mut Work<'_>,
     ) -> Result<Reading, Status> {
-        let body = request.message.body();
-        if !body.is_empty() && !screening::is_sdp(request) {
-            return Err(Status::UNSUPPORTED_MEDIA_TYPE);
-        }
+        let body = screening::described(&request.message).map_err(|_| Status::UNSUPPORTED_MEDIA_TYPE)?;
         let reading = match (self.session, body.is_empty()) {
             (Session::Offered, true) if common.caller.withholds_answer() => return Err(Status::BAD_REQUEST),
             (Session::Offered, false) => {

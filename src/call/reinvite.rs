@@ -34,11 +34,10 @@ impl Established {
     ) -> State {
         let room = self.room_for(common, side);
         let (leg, _) = self.legs(common, side);
-        let body = request.message.body();
-        if !body.is_empty() && !screening::is_sdp(request) {
+        let Ok(body) = screening::described(&request.message) else {
             refuse(&asked, Status::UNSUPPORTED_MEDIA_TYPE, leg, None, work);
             return State::Established(self);
-        }
+        };
         match room {
             Room::Free => {}
             Room::Later => {
@@ -141,7 +140,7 @@ impl Established {
         self.exchange = Exchange::Idle;
         let (leg, other) = self.legs(common, side);
         let before = direction(leg);
-        let body = Some(request.message.body()).filter(|_| screening::is_sdp(request)).unwrap_or_default();
+        let body = screening::described(&request.message).unwrap_or_default();
         if leg.media.media.read_answer(&body).is_err() {
             leg.media.media.withdraw_offer();
             return self.hang_up(common, Cause::BadAnswer, by(side), work);

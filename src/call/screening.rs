@@ -1,6 +1,7 @@
 //! What a request must be before anything is done for it (RFC 3261 8.2), in the RFC's order. Pure: a request in,
 //! a refusal or the call's numbers out.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::compose;
@@ -9,7 +10,8 @@ use crate::base::limits::{DIALLED_DIGITS, DIVERSIONS, E164_DIGITS, USER_OCTETS};
 use crate::dialog::session_timer::{Said, SessionTimer, TIMER, TimerMode, TooSmall};
 use crate::route::provisional::Reliability;
 use crate::route::trunk::Trunk;
-use crate::sip::{Method, Name, NameAddr, Request, Status, Uri};
+use crate::sip::bodies::{BadBody, Bodies};
+use crate::sip::{Message, Method, Name, NameAddr, Request, Status, Uri};
 
 /// Why a request out of a dialog is refused. The variant's name is the metric label.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub enum Refusal {
     MediaType,
     /// 400: a body is promised to be a description, and there is none.
     EmptyDescription,
+    /// 400: a body of several parts that does not keep to its boundary.
+    BrokenBody,
     /// 406.
     NotAcceptable,
     /// 404: a called party that no number and no user name can be.
@@ -72,6 +76,7 @@ impl Refusal {
             Refusal::IntervalTooSmall(_) => 422,
             Refusal::MediaType => 415,
             Refusal::EmptyDescription => 400,
+            Refusal::BrokenBody => 400,
             Refusal::NotAcceptable => 406,
             Refusal::BadNumber | Refusal::UnknownName => 404,
             Refusal::TooManyDigits => 484,
@@ -98,6 +103,7 @@ impl Refusal {
             Refusal::IntervalTooSmall(_) => "interval_too_small",
             Refusal::MediaType => "media_type",
             Refusal::EmptyDescription => "empty_description",
+            Refusal::BrokenBody => "broken_body",
             Refusal::NotAcceptable => "not_acceptable",
             Refusal::BadNumber => "bad_number",
             Refusal::TooManyDigits => "too_many_digits",
@@ -128,6 +134,7 @@ impl Refusal {
             | Refusal::TooManyHops
             | Refusal::NotAcceptable
             | Refusal::EmptyDescription
+            | Refusal::BrokenBody
             | Refusal::BadNumber
             | Refusal::TooManyDigits
             | Refusal::UnknownName
@@ -148,8 +155,8 @@ pub struct Numbers {
     pub calling: String,
     pub called: String,
     /// Octets of the user parts, escapes kept: for the outgoing request.
-    pub calling_user: Option<bytes::Bytes>,
-    pub called_user: Option<bytes::Bytes>,
+    pub calling_user: Option<Bytes>,
+    pub called_user: Option<Bytes>,
 }
 
 /// Checks every request out of a dialog must pass (RFC 3261 8.2.1 to 8.2.3). OPTIONS and INVITE go on from here.
@@ -300,13 +307,14 @@ fn body(request: &Request) -> Result<(), Refusal> {
     if request.method != Method::Invite {
         return Ok(());
     }
-    match (request.message.body().is_empty(), is_sdp(request)) {
-        (false, false) => return Err(Refusal::MediaType),
-        (true, true) => return Err(Refusal::EmptyDescription),
-        (false, true) | (true, false) => {}
+    match Bodies::of(&request.message) {
+        Ok(Bodies { description: Some(text), .. }) if text.is_empty() => return Err(Refusal::EmptyDescription),
+        Ok(_) => {}
+        Err(BadBody::MediaType) => return Err(Refusal::MediaType),
+        Err(BadBody::Malformed) => return Err(Refusal::BrokenBody),
     }
     let accepts = request.message.list(Name::Accept);
-    let sdp_accepted = |entry: &bytes::Bytes| {
+    let sdp_accepted = |entry: &Bytes| {
         let kind = entry.split(|&octet| octet == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
         matches!(kind.as_slice(), b"application/sdp" | b"application/*" | b"*/*")
     };
@@ -317,31 +325,29 @@ fn body(request: &Request) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// True when the body is labelled `application/sdp` and carries no content coding.
-pub fn is_sdp(request: &Request) -> bool {
-    is_sdp_type(request.message.header(Name::ContentType).as_deref())
-        && request.message.header(Name::ContentEncoding).is_none_or(|coding| coding.eq_ignore_ascii_case(b"identity"))
-}
-
-/// True for the octets of a Content-Type of `application/sdp`, parameters aside.
-pub fn is_sdp_type(content_type: Option<&[u8]>) -> bool {
-    content_type
-        .and_then(|value| value.split(|&octet| octet == b';').next())
-        .is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"application/sdp"))
+/// The session description of a message, alone or among other parts; empty when it has none.
+///
+/// # Errors
+/// A body that cannot be read.
+pub fn described(message: &Message) -> Result<Bytes, BadBody> {
+    if message.body().is_empty() {
+        return Ok(Bytes::new());
+    }
+    Bodies::of(message).map(|bodies| bodies.description.unwrap_or_default())
 }
 
 /// The number a URI names, decoded for routes and records, and its user part for an outgoing URI.
 ///
 /// # Errors
 /// Octets that no number and no user name has.
-pub fn called(uri: &Uri) -> Result<(String, Option<bytes::Bytes>), Refusal> {
+pub fn called(uri: &Uri) -> Result<(String, Option<Bytes>), Refusal> {
     let called = decoded(uri);
     if called.iter().all(|&octet| is_fit(octet)) { Ok((text(called), user(uri))) } else { Err(Refusal::BadNumber) }
 }
 
 impl Numbers {
     /// Another party stands on `side`.
-    pub fn renamed(&mut self, side: Side, number: String, user: Option<bytes::Bytes>) {
+    pub fn renamed(&mut self, side: Side, number: String, user: Option<Bytes>) {
         match side {
             Side::Caller => (self.calling, self.calling_user) = (number, user),
             Side::Callee => (self.called, self.called_user) = (number, user),
@@ -359,10 +365,10 @@ fn text(octets: Vec<u8>) -> String {
 }
 
 /// The user part for the outgoing URI: a tel number without its visual separators, a sip user as it is.
-fn user(uri: &Uri) -> Option<bytes::Bytes> {
+fn user(uri: &Uri) -> Option<Bytes> {
     match uri {
         // Octets of its own: a part of a message keeps the whole message in memory.
-        Uri::Sip(sip) => sip.user.as_deref().map(bytes::Bytes::copy_from_slice),
+        Uri::Sip(sip) => sip.user.as_deref().map(Bytes::copy_from_slice),
         Uri::Tel(tel) => Some(digits(&tel.number).into()),
         Uri::Other { .. } => None,
     }

@@ -24,16 +24,16 @@ impl Established {
         flow: Flow,
         work: &mut Work<'_>,
     ) -> State {
-        let body = request.message.body();
+        let description = screening::described(&request.message);
         let room = self.room_for(common, side);
         let (leg, _) = self.legs(common, side);
+        let Ok(body) = description else {
+            refuse(&asked, Status::UNSUPPORTED_MEDIA_TYPE, leg, None, work);
+            return State::Established(self);
+        };
         if body.is_empty() {
             leg.follow(&Method::Update, &request.message, flow);
             leg.accept_with(&asked, None, work);
-            return State::Established(self);
-        }
-        if !screening::is_sdp(request) {
-            refuse(&asked, Status::UNSUPPORTED_MEDIA_TYPE, leg, None, work);
             return State::Established(self);
         }
         match room {

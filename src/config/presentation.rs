@@ -11,7 +11,7 @@ use crate::route::number::{
     RuleList, UriStyle, country,
 };
 use crate::route::policy::{Edit, HeaderName, HeaderPolicy, NamePattern, Template};
-use crate::route::presentation::{DivertingHeaders, DivertingSettings, Presentation, RouteKey, Unroutable};
+use crate::route::presentation::{BodyPolicy, DivertingHeaders, DivertingSettings, Presentation, RouteKey, Unroutable};
 use crate::sip::Method;
 
 const INCOMING: [(&str, IncomingForm); 4] = [
@@ -44,6 +44,7 @@ pub(super) fn presentation(parent: &Table<'_>, base: &Presentation) -> Presentat
         showing: showing(&identity, &base.showing, plan.country),
         diverting: diverting(parent, base.diverting),
         headers: headers(parent, &base.headers),
+        bodies: bodies(parent, &base.bodies),
         numbers: plan,
     };
     identity.close();
@@ -244,6 +245,28 @@ fn headers(parent: &Table<'_>, base: &HeaderPolicy) -> HeaderPolicy {
     };
     table.close();
     policy
+}
+
+fn bodies(parent: &Table<'_>, base: &BodyPolicy) -> BodyPolicy {
+    let table = parent.table("bodies", "{ pass = [\"application/pidf+xml\"] }");
+    let pass = table.field("pass", "[\"application/pidf+xml\"]").and_then(|field| field.all(media_type));
+    table.close();
+    BodyPolicy { pass: pass.unwrap_or_else(|| base.pass.clone()) }
+}
+
+/// A type that may stand beside a description. The description is always written, and multiparts are taken apart.
+fn media_type(text: &str) -> Result<Box<str>, String> {
+    let (kind, subtype) = text.split_once('/').ok_or("is no media type: type/subtype")?;
+    let subtype_fits = subtype == "*" || grammar::token(subtype).is_ok() && !subtype.contains('*');
+    if grammar::token(kind).is_err() || kind.contains('*') || !subtype_fits {
+        return Err("is no media type: type/subtype or type/*".to_owned());
+    }
+    match text.to_ascii_lowercase() {
+        text if text == "application/sdp" || text.starts_with("multipart/") => {
+            Err("is written by Trunkline itself; name what may stand beside it".to_owned())
+        }
+        text => Ok(text.into()),
+    }
 }
 
 /// Methods a peer must know we take: without them there is no call.

@@ -90,6 +90,9 @@ fn call(event: &CallEvent) {
             warn!(call = call.0, trunk = %trunk, class = stopped.class().name(), why = %stopped, "the fraud guard stopped a call");
         }
         CallEvent::ForkUnheard { trunk } => debug!(trunk = %trunk, "an early dialog more than are kept of one INVITE"),
+        CallEvent::LocationDropped { call, to } => {
+            warn!(call = call.0, to = %to, "the caller's location was left out: bodies.pass of the trunk has no application/pidf+xml");
+        }
         CallEvent::DigitLost { trunk } => warn!(trunk = %trunk, "a digit was dropped: the peer does not answer INFO"),
         // An engine that serves tells no steps.
         CallEvent::Step(_) => {}

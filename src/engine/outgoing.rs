@@ -97,6 +97,7 @@ impl Engine {
             max_forwards: MAX_FORWARDS,
             routes: Vec::new(),
             extra: Vec::new(),
+            beside: Default::default(),
         };
         let branch = Branch::fresh(&mut *self.entropy);
         let target =

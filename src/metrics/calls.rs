@@ -50,6 +50,7 @@ struct Labelled {
     unheard_forks: BTreeMap<String, u64>,
     registrations: BTreeMap<String, RegistrationState>,
     failed_registrations: BTreeMap<&'static str, u64>,
+    dropped_locations: BTreeMap<String, u64>,
     guarded: BTreeMap<(&'static str, &'static str), u64>,
 }
 
@@ -184,6 +185,9 @@ impl CallCounters {
             CallEvent::ForkUnheard { trunk } => {
                 *self.labelled().unheard_forks.entry(trunk.to_string()).or_default() += 1;
             }
+            CallEvent::LocationDropped { to, .. } => {
+                *self.labelled().dropped_locations.entry(to.to_string()).or_default() += 1;
+            }
             CallEvent::DigitLost { trunk } => {
                 *self.labelled().lost_digits.entry(trunk.to_string()).or_default() += 1;
             }
@@ -267,6 +271,11 @@ impl CallCounters {
     /// Digits dropped because too many waited for a peer's answers to INFO, by trunk.
     pub fn lost_digits(&self) -> Counts {
         self.labelled().lost_digits.iter().map(|(trunk, count)| (trunk.clone(), *count)).collect()
+    }
+
+    /// INVITEs that left out where the caller is, by trunk.
+    pub fn dropped_locations(&self) -> Counts {
+        self.labelled().dropped_locations.iter().map(|(trunk, count)| (trunk.clone(), *count)).collect()
     }
 
     /// Calls the fraud guard stopped, by class of the destination and the key that did it.

@@ -51,6 +51,8 @@ impl Collector for Sources {
         quality(&mut encoder, &self.calls.quality())?;
         let silent = "Far ends that fell silent in an answered call";
         labelled(&mut encoder, "far_end_silences", silent, "trunk", self.calls.silences())?;
+        let places = "INVITEs that left out where the caller is: their trunk takes no location";
+        labelled(&mut encoder, "locations_dropped", places, "trunk", self.calls.dropped_locations())?;
         let lost = "Digits dropped because too many waited for a peer's answers to INFO";
         labelled(&mut encoder, "lost_digits", lost, "trunk", self.calls.lost_digits())?;
         let unheard = "Provisional responses of early dialogs beyond the 16 that are kept of one INVITE";

@@ -8,6 +8,7 @@ use super::caller::{CallerReading, CallerShowing};
 use super::diverting::HistoryStyle;
 use super::number::{E164, Field, NumberPlan, Party, Reads};
 use super::policy::{HeaderPolicy, NamePattern};
+use crate::sip::header::ContentType;
 use crate::sip::{SipUri, Uri};
 
 /// Where the number a call is routed by stands (PF-137).
@@ -67,6 +68,24 @@ pub struct DivertingSettings {
     pub always: bool,
 }
 
+/// `bodies = { .. }`: what may stand beside the session description of an INVITE to this peer (MD-78, MD-162). Towards a peer
+/// with an empty list there is the description alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BodyPolicy {
+    /// Media types in lower case, `type/subtype` or `type/*`.
+    pub pass: Vec<Box<str>>,
+}
+
+impl BodyPolicy {
+    /// Whether a part of this type passes.
+    pub fn passes(&self, kind: &ContentType) -> bool {
+        self.pass.iter().any(|own| match own.strip_suffix("/*") {
+            Some(any) => kind.kind.eq_ignore_ascii_case(any.as_bytes()),
+            None => kind.is(own),
+        })
+    }
+}
+
 /// `numbers`, `identity`, `diversion` and `headers` of a trunk.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Presentation {
@@ -77,6 +96,7 @@ pub struct Presentation {
     pub showing: CallerShowing,
     pub diverting: DivertingSettings,
     pub headers: HeaderPolicy,
+    pub bodies: BodyPolicy,
 }
 
 /// What passes unless a trunk says otherwise: the context of a call (PF-12), but nothing a platform writes for itself
@@ -95,6 +115,7 @@ impl Default for Presentation {
             showing: CallerShowing::default(),
             diverting: DivertingSettings::default(),
             headers: HeaderPolicy { pass, ..HeaderPolicy::default() },
+            bodies: BodyPolicy::default(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The SIP wire layer: octets <-> values. One scanner for datagrams and streams (RFC 3261 s.7, s.18.3, s.20, s.25).
 
 pub mod auth;
+pub mod bodies;
 pub mod cross_check;
 pub mod flow;
 pub mod frame;

@@ -14,7 +14,11 @@ pub struct Part {
     pub content_type: Option<Bytes>,
     /// Content-Disposition as written.
     pub disposition: Option<Bytes>,
+    /// Content-Transfer-Encoding as written.
+    pub encoding: Option<Bytes>,
     pub body: Bytes,
+    /// Header lines and content as they came.
+    pub raw: Bytes,
 }
 
 /// Why a body is not the multipart it says it is. The name is the metric label.
@@ -103,7 +107,8 @@ fn read_part(owner: &Bytes, text: &[u8]) -> Result<Part, BadMultipart> {
             (part(text, 0, end), part(text, end.saturating_add(4), text.len()))
         }
     };
-    let mut read = Part { content_type: None, disposition: None, body: share(owner, body) };
+    let (body, raw) = (share(owner, body), share(owner, text));
+    let mut read = Part { content_type: None, disposition: None, encoding: None, body, raw };
     for line in unfolded_lines(head)? {
         let (name, value) = cut(&line, b':');
         let value = value.filter(|_| is_token(trim(name))).ok_or(BadMultipart::PartHead)?;
@@ -112,6 +117,8 @@ fn read_part(owner: &Bytes, text: &[u8]) -> Result<Part, BadMultipart> {
             read.content_type = value;
         } else if trim(name).eq_ignore_ascii_case(b"Content-Disposition") {
             read.disposition = value;
+        } else if trim(name).eq_ignore_ascii_case(b"Content-Transfer-Encoding") {
+            read.encoding = value;
         }
     }
     Ok(read)

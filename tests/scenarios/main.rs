@@ -15,6 +15,7 @@ mod a_full_transaction_table_breaks_no_bye;
 mod a_large_request_goes_over_tcp;
 mod a_connection_dies_under_an_invite;
 mod a_connection_is_offered;
+mod a_location_goes_along;
 mod a_lost_dialog_ends_the_call;
 mod a_merged_request_is_482;
 mod a_moved_contact_is_followed;

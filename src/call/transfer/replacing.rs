@@ -184,8 +184,9 @@ impl Established {
         let own = replacement.own(&common.whose);
         let staying = &self.leg(common, side.other()).media.media;
         let plan = staying.plan_for_newcomer().ok_or(Cause::MediaRefused)?;
+        let body = screening::described(&request.message).map_err(|_| Cause::Malformed)?;
         let mut media = leg_media(&common.snapshot, trunk, Some(staying.lease().worker), work)?;
-        match described(&mut media, &request.message.body(), &plan, *side) {
+        match described(&mut media, &body, &plan, *side) {
             Ok((body, exchange)) => {
                 let mut leg = Leg::new(*side, Arc::clone(trunk), own, dialog, media, *flow);
                 leg.taken.hear(&request.message);

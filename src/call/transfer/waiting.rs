@@ -12,6 +12,7 @@ use crate::call::exchange::Exchange;
 use crate::call::leg::Pending;
 use crate::call::negotiate::{AudioPlan, Direction};
 use crate::call::record::Side;
+use crate::call::screening;
 use crate::sip::{Method, Status};
 
 impl Established {
@@ -87,7 +88,7 @@ impl Established {
         let pending = Pending::new(asked.transaction, &asked.request, asked.flow);
         let busy = !matches!(self.exchange, Exchange::Idle);
         let (leg, _) = self.legs(common, asked.side);
-        let body = asked.request.message.body();
+        let body = screening::described(&asked.request.message).unwrap_or_default();
         if leg.dialog.check_request(&asked.request.cseq).is_err() {
             respond(&pending, Status::SERVER_INTERNAL_ERROR, leg, work);
         } else if pending.by == Change::Update && body.is_empty() {

@@ -93,7 +93,8 @@ impl HeaderPolicy {
         lines
     }
 
-    fn passed<'m>(&'m self, message: &'m Message) -> impl Iterator<Item = Line> + 'm {
+    /// What of the other side's message the allow-list passes.
+    pub fn passed<'m>(&'m self, message: &'m Message) -> impl Iterator<Item = Line> + 'm {
         let wanted = message.raw_headers().filter(|(name, _)| self.passes(name));
         wanted.map(|(name, value)| Line {
             name: Bytes::copy_from_slice(name),
