@@ -77,6 +77,7 @@ pub struct LabArguments {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum PlatformName {
     Teams,
+    Acs,
 }
 
 impl LabArguments {
@@ -90,6 +91,7 @@ impl LabArguments {
         Wish {
             platform: match self.platform {
                 PlatformName::Teams => Platform::Teams,
+                PlatformName::Acs => Platform::Acs,
             },
             sbc: self.sbc,
             name: self.name.clone(),

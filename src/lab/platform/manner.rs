@@ -32,6 +32,14 @@ pub enum Strange {
     Taken,
 }
 
+/// What an INVITE or OPTIONS is refused for before any script sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    Open,
+    /// MD-50, MD-74, MD-75, MD-77, MD-78, MD-167.
+    Microsoft,
+}
+
 /// A station's way to write. Templates know `{user}`, `{host}`, `{guid}`, `{hex}`, `{address}` and `{sbc}`.
 #[derive(Clone, Debug)]
 pub struct Manner {
@@ -55,6 +63,7 @@ pub struct Manner {
     pub strange: Strange,
     /// A 200 to OPTIONS has no To tag (MD-51).
     pub untagged_options: bool,
+    pub gate: Gate,
 }
 
 impl Manner {

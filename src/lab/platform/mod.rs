@@ -8,6 +8,7 @@ pub mod audio;
 pub mod authority;
 pub mod beyond;
 pub mod checks;
+pub mod gate;
 pub mod leg;
 pub mod manner;
 pub mod overriding;

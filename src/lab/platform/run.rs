@@ -2,6 +2,9 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
 
 use super::authority::Authority;
 use super::posture::Posture;
@@ -15,6 +18,9 @@ use super::wire::Wire;
 use crate::lab::certificates::Identity;
 use crate::lab::session::{MediaSettings, Security};
 use crate::lab::signal::Codec;
+
+/// For the SBC to listen.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a run is asked for.
 #[derive(Clone, Debug)]
@@ -62,6 +68,7 @@ pub fn prepare(wish: &Wish) -> Result<Authority, String> {
 pub async fn run(wish: &Wish, progress: Progress<'_>) -> Result<Report, String> {
     let setting = wish.platform.setting();
     let stage = set(wish, setting).await?;
+    wait_for(wish.sbc).await?;
     for scenario in chosen(setting, &wish.only) {
         let ending = scenario::play(&stage, scenario).await;
         let words = match ending {
@@ -78,6 +85,17 @@ pub async fn run(wish: &Wish, progress: Progress<'_>) -> Result<Report, String> 
         Report::new(setting.title, &setting.all_statements(), setting.not_looked_at(), &evidence, &numbers);
     report.remarks.extend(second_reader(&stage));
     Ok(report)
+}
+
+/// An SBC that was started a moment ago gets the time to listen.
+async fn wait_for(sbc: SocketAddr) -> Result<(), String> {
+    let connected = async {
+        while TcpStream::connect(sbc).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, connected).await;
+    waited.map_err(|_| format!("nobody listens at {sbc}: is the SBC running, and is --sbc its address?"))
 }
 
 fn is_number(word: &str) -> bool {

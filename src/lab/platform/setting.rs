@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use super::beyond::{self, Beyond};
 use super::checks;
-use super::manner::{Dress, Manner, Spelling, Strange};
+use super::manner::{Dress, Gate, Manner, Spelling, Strange};
 use super::posture::ClientRole;
 use super::scenario::{self, Scenario};
 use super::statement::Statement;
@@ -13,14 +13,19 @@ use super::statement::Statement;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
     Teams,
+    Acs,
 }
 
 impl Platform {
+    /// Each of them.
+    pub const ALL: [Platform; 2] = [Platform::Teams, Platform::Acs];
+
     /// Its data.
     #[must_use]
     pub const fn setting(self) -> &'static Setting {
         match self {
             Platform::Teams => &TEAMS,
+            Platform::Acs => &ACS,
         }
     }
 }
@@ -83,6 +88,43 @@ static TEAMS: Setting = Setting {
     sheet: "MD",
 };
 
+static ACS: Setting = Setting {
+    name: "acs",
+    title: "Azure Communication Services direct routing (statements MD of the requirement sheet)",
+    names: &["sip.pstnhub.microsoft.com", "sip2.pstnhub.microsoft.com", "sip3.pstnhub.microsoft.com"],
+    trunk: "acs",
+    file: "config/acs.toml",
+    keys: "",
+    role: ClientRole::ShowsCertificate,
+    manner: microsoft,
+    statements: ACS_STATEMENTS,
+    scenarios: ACS_SCENARIOS,
+    beyond: beyond::MICROSOFT,
+    sheet: "MD",
+};
+
+const ACS_STATEMENTS: &[&[Statement]] = &[
+    checks::certificate::STATEMENTS,
+    checks::options::STATEMENTS,
+    checks::identity::STATEMENTS,
+    checks::header::STATEMENTS,
+    checks::microsoft::STATEMENTS,
+    checks::dialog::STATEMENTS,
+    checks::description::STATEMENTS,
+    checks::acs::STATEMENTS,
+];
+
+const ACS_SCENARIOS: &[&[Scenario]] = &[
+    scenario::first_contact::SCENARIOS,
+    scenario::carrier_calls::SCENARIOS,
+    scenario::acs_calls::SCENARIOS,
+    scenario::platform_calls::SCENARIOS,
+    scenario::changes::SCENARIOS,
+    scenario::transfers::SCENARIOS,
+    scenario::matrix::SCENARIOS,
+    scenario::refusals::SCENARIOS,
+];
+
 const MICROSOFT_STATEMENTS: &[&[Statement]] = &[
     checks::certificate::STATEMENTS,
     checks::options::STATEMENTS,
@@ -99,6 +141,7 @@ const MICROSOFT_SCENARIOS: &[&[Scenario]] = &[
     scenario::platform_calls::SCENARIOS,
     scenario::changes::SCENARIOS,
     scenario::transfers::SCENARIOS,
+    scenario::matrix::SCENARIOS,
     scenario::refusals::SCENARIOS,
 ];
 
@@ -118,6 +161,7 @@ fn microsoft(address: SocketAddr) -> Manner {
         dress: Dress::Microsoft,
         strange: Strange::Refused,
         untagged_options: true,
+        gate: Gate::Microsoft,
     }
 }
 
@@ -138,6 +182,7 @@ pub fn carrier(address: SocketAddr) -> Manner {
         dress: Dress::Plain,
         strange: Strange::Taken,
         untagged_options: false,
+        gate: Gate::Open,
     }
 }
 
@@ -158,7 +203,12 @@ mod tests {
 
     #[test]
     fn no_statement_is_looked_at_twice_and_each_names_scenarios_that_exist() {
-        let setting = Platform::Teams.setting();
+        for platform in Platform::ALL {
+            judge(platform.setting());
+        }
+    }
+
+    fn judge(setting: &Setting) {
         let names: Vec<&str> = setting.all_scenarios().iter().map(|scenario| scenario.name).collect();
         let mut seen = std::collections::BTreeSet::new();
         for statement in setting.all_statements() {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::gate::refusal;
 use super::leg::{Core, Leg};
 use super::manner::{Line, Manner, hex, phrase, written};
 use super::posture::Versions;
@@ -397,6 +398,12 @@ async fn dispatch(shared: &Arc<Shared>, delivery: Delivery) {
     let core = lock(&shared.legs).get(delivery.text.call_id()).cloned().filter(|_| !is_new);
     if let Some(core) = core {
         return core.take(delivery).await;
+    }
+    if delivery.text.is_request()
+        && matches!(delivery.text.method(), "INVITE" | "OPTIONS")
+        && let Some(status) = refusal(shared.manner.gate, &delivery.text)
+    {
+        return refuse(shared, &delivery, status).await;
     }
     match delivery.text.method() {
         "INVITE" if delivery.text.is_request() => welcome(shared, delivery).await,

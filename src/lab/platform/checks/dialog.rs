@@ -100,6 +100,13 @@ pub static STATEMENTS: &[Statement] = &[
         &["transfer-number"],
     ),
     must(
+        "MD-154",
+        "transfers of the platform's own are followed",
+        "audio after its media moved to a new party",
+        by_script,
+        &["matrix-blind-itself", "matrix-consulted-itself"],
+    ),
+    must(
         "MD-155",
         "a REFER of the carrier does not reach the platform",
         "a REFER of the carrier",

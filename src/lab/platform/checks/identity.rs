@@ -63,8 +63,10 @@ fn contact(evidence: &Evidence) -> Findings {
     each(evidence.to_platform().filter(makes_dialog), |seen| {
         let contact = seen.text.address("Contact");
         let tls = parameter(&contact, "transport").is_some_and(|transport| transport.eq_ignore_ascii_case("tls"));
-        let good =
-            contact.starts_with("sip:") && !user_of(&contact).is_empty() && tls && !is_address(&host_of(&contact));
+        // Who hides has no number to show there (MD-87); the FQDN alone finds the trunk.
+        let hides = user_of(&seen.text.address("From")).eq_ignore_ascii_case("anonymous");
+        let user = hides || !user_of(&contact).is_empty();
+        let good = contact.starts_with("sip:") && user && tls && !is_address(&host_of(&contact));
         held(good && host_of(&contact) == evidence.name, || seen.text.line("Contact"))
     })
 }

@@ -1,5 +1,6 @@
 //! The statements the lab looks at, by subject.
 
+pub mod acs;
 pub mod certificate;
 pub mod description;
 pub mod dialog;

@@ -103,11 +103,6 @@ async fn multipart(stage: &Stage) -> Result<(), String> {
     let rung = stage.ring_platform_with(wish).await;
     stage.fact("MD-78", rung.as_ref().map(drop).map_err(|words| format!("a multipart INVITE of the carrier: {words}")));
     let mut pair = rung?;
-    let invite = pair.platform.invite_text().ok_or("no INVITE")?;
-    if !invite.has_sdp() {
-        // MD-78: as Microsoft answers it.
-        return pair.platform.respond(415, None, Vec::new()).await;
-    }
     pair.platform.answer(None, Vec::new()).await?;
     pair.carrier.wait_answer().await?;
     pair.talk().await?;
@@ -125,10 +120,6 @@ async fn reliable(stage: &Stage) -> Result<(), String> {
         let answer = carrier.wait_final("INVITE").await?;
         return Err(format!("the SBC answers the carrier {}", answer.text.start));
     };
-    let invite = platform.invite_text().ok_or("no INVITE")?;
-    if invite.lists("Require", "100rel") {
-        return platform.respond(420, None, vec![("Unsupported", "100rel".to_owned())]).await;
-    }
     platform.respond(180, None, Vec::new()).await?;
     let ringing = carrier.wait("180 or 183", STEP, |text| matches!(text.status(), Some(180 | 183))).await?;
     let number = ringing.text.value("RSeq").to_owned();

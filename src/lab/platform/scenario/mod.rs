@@ -1,9 +1,11 @@
 //! What a run plays: each scenario is a script over the two stations. It judges nothing but what messages cannot show;
 //! that is written down as a fact under its statement's number.
 
+pub mod acs_calls;
 pub mod carrier_calls;
 pub mod changes;
 pub mod first_contact;
+pub mod matrix;
 pub mod platform_calls;
 pub mod refusals;
 pub mod transfers;

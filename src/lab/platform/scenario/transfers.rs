@@ -31,7 +31,7 @@ pub static SCENARIOS: &[Scenario] = &[
 ];
 
 /// What a REFER names.
-struct Referral {
+pub(super) struct Referral {
     /// Refer-To without brackets.
     target: String,
     by: String,
@@ -39,7 +39,7 @@ struct Referral {
 
 impl Referral {
     /// To a Teams user: no user part, parameters that are case-sensitive (MD-140, MD-141).
-    fn to_user(stage: &Stage) -> Referral {
+    pub(super) fn to_user(stage: &Stage) -> Referral {
         let host = &stage.platform.manner().host;
         Referral {
             target: format!("sip:{host}:5061;transport=tls;x-m=8:orgid:{};x-t={}", guid(), guid()),
@@ -47,9 +47,15 @@ impl Referral {
         }
     }
 
-    fn to_number(stage: &Stage, number: &str) -> Referral {
+    pub(super) fn to_number(stage: &Stage, number: &str) -> Referral {
         let host = &stage.platform.manner().host;
         Referral { target: format!("sip:{number}@{host}:5061;transport=tls;x-t={}", guid()), by: referred_by(host) }
+    }
+
+    /// A dialog of the platform's own inside Refer-To (MD-143).
+    pub(super) fn replace_something(&mut self) {
+        let replaced = format!("{}%3Bto-tag%3D{}%3Bfrom-tag%3D{}", hex::<16>(), hex::<8>(), hex::<8>());
+        self.target = format!("{}?Replaces={replaced}", self.target);
     }
 
     fn lines(&self) -> Vec<Line> {
@@ -78,7 +84,7 @@ fn referred_by(host: &str) -> String {
 }
 
 /// REFER of the platform; gives the leg of the new party when it is called.
-async fn refer(stage: &Stage, pair: &mut Pair, referral: &Referral) -> Result<Leg, String> {
+pub(super) async fn refer(stage: &Stage, pair: &mut Pair, referral: &Referral) -> Result<Leg, String> {
     let mut expected = referral.expected(stage);
     let mut lines = referral.lines();
     lines.push(pair.platform.contact_line());
@@ -91,7 +97,7 @@ async fn refer(stage: &Stage, pair: &mut Pair, referral: &Referral) -> Result<Le
 }
 
 /// Waits for the NOTIFY whose fragment begins with this status.
-async fn notified(pair: &mut Pair, status: u16) -> Result<(), String> {
+pub(super) async fn notified(pair: &mut Pair, status: u16) -> Result<(), String> {
     let start = format!("SIP/2.0 {status}");
     let fits = move |text: &Text| text.asks("NOTIFY") && String::from_utf8_lossy(&text.body).starts_with(&start);
     pair.platform.wait(&format!("NOTIFY {status}"), STEP, fits).await.map(drop)
@@ -108,6 +114,9 @@ async fn blind(stage: &Stage) -> Result<(), String> {
     pair.talk().await?;
     let referral = Referral::to_user(stage);
     let mut party = refer(stage, &mut pair, &referral).await?;
+    let tenant = referral.target.split("x-t=").nth(1).unwrap_or_default().to_owned();
+    let called = party.invite_text().ok_or("no INVITE")?;
+    stage.holds("MD-216", called.uri().contains(&tenant), || called.start.clone());
     party.respond(180, None, Vec::new()).await?;
     pair.platform.endpoint().stream().set_sending(false);
     pause(300).await;
@@ -153,8 +162,7 @@ async fn consultative(stage: &Stage) -> Result<(), String> {
     let mut pair = stage.inbound().await?;
     pair.talk().await?;
     let mut referral = Referral::to_user(stage);
-    let replaced = format!("{}%3Bto-tag%3D{}%3Bfrom-tag%3D{}", hex::<16>(), hex::<8>(), hex::<8>());
-    referral.target = format!("{}?Replaces={replaced}", referral.target);
+    referral.replace_something();
     let mut party = refer(stage, &mut pair, &referral).await?;
     // The consulted party is on the phone already: it answers without ringing.
     party.answer(None, Vec::new()).await?;
