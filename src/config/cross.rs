@@ -13,7 +13,7 @@ use crate::route::media::Security;
 use crate::route::profile::{Need, Profile, Standing};
 use crate::route::role::PeerRole;
 use crate::route::settings::{ListenerSettings, NetworkSettings, Reuse, RouteSettings, RoutingSettings, TrunkSettings};
-use crate::route::trunk::{ClientCertificate, TargetSpec};
+use crate::route::trunk::{ClientCertificate, PeerShows, TargetSpec};
 use crate::sip::flow::{LargeRequests, Transport};
 
 /// Reports everything that does not fit together.
@@ -222,7 +222,15 @@ fn check_tls_trunk(doc: &Document, listener: &ListenerSettings, trunk: &TrunkSet
             "which of the trust stores verifies this peer? write trust = \"NAME\", or name one \"default\"",
         );
     }
-    if listener.client_certificate == ClientCertificate::Never && !trunk.peer_names.is_empty() {
+    if trunk.peer_shows == PeerShows::Certificate && listener.client_certificate == ClientCertificate::Never {
+        let text = format!(
+            "this peer must show a certificate and listener \"{}\" asks for none; write client_certificate = \"request\" there",
+            listener.name
+        );
+        doc.error(&at("client_certificate"), text);
+    } else if trunk.peer_shows == PeerShows::Certificate && trunk.peer_names.is_empty() {
+        doc.error(&at("peer_names"), "which name must this peer's certificate carry? write peer_names");
+    } else if listener.client_certificate == ClientCertificate::Never && !trunk.peer_names.is_empty() {
         let text =
             format!("listener \"{}\" asks for no certificate, so only sources identify this peer", listener.name);
         doc.warn(&at("peer_names"), text);
@@ -233,7 +241,9 @@ fn check_plain_trunk(doc: &Document, listener: &ListenerSettings, trunk: &TrunkS
     let at = |key: &str| format!("trunks.{}.{key}", trunk.name);
     let found = listener.transport.uri_token();
     let only_tls = format!("has a meaning over TLS only, listener \"{}\" is {found}; leave it out", listener.name);
-    for path in ["certificate", "trust", "peer_names"].map(at).iter().filter(|path| doc.stands(path)) {
+    for path in
+        ["certificate", "trust", "peer_names", "client_certificate"].map(at).iter().filter(|path| doc.stands(path))
+    {
         doc.error(path, only_tls.as_str());
     }
     if trunk.behaviour.media.security != Security::Rtp {

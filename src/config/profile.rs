@@ -12,7 +12,7 @@ use super::target;
 use crate::route::profile::{
     Behaviour, Counterpart, Need, Profile, Standing, Thumbprint, TrustedRoot, profile_names, profile_text,
 };
-use crate::route::trunk::TargetSpec;
+use crate::route::trunk::{PeerShows, TargetSpec};
 
 /// Reads an embedded profile.
 ///
@@ -65,6 +65,7 @@ fn counterpart(table: &Table<'_>) -> Counterpart {
         targets: targets(table).unwrap_or_default(),
         sources: ranges("sources"),
         peer_names: names.unwrap_or_default(),
+        shows: peer_shows(table).unwrap_or_default(),
     }
 }
 
@@ -75,6 +76,13 @@ pub(super) fn targets(table: &Table<'_>) -> Option<Vec<TargetSpec>> {
     let mut targets: Vec<TargetSpec> = field.list().unwrap_or_default().iter().filter_map(target::target).collect();
     targets.sort_by_key(|target| target.priority);
     Some(targets)
+}
+
+/// `client_certificate` of a trunk or a profile (PF-190).
+pub(super) fn peer_shows(table: &Table<'_>) -> Option<PeerShows> {
+    const POSTURES: [(&str, PeerShows); 2] =
+        [("as-listener", PeerShows::AsListener), ("require", PeerShows::Certificate)];
+    table.field("client_certificate", "\"require\"").and_then(|field| field.choice(&POSTURES))
 }
 
 /// `[roots]`: names and SHA-1 thumbprints of roots that a trunk's trust store must hold.

@@ -113,7 +113,11 @@ fn each<F, T>(
     out
 }
 
-fn identity(name: &str, files: &CertificateFiles) -> Result<Arc<Identity>, BadFile> {
+/// One identity of ours, read from its files.
+///
+/// # Errors
+/// A file that cannot be used.
+pub fn identity(name: &str, files: &CertificateFiles) -> Result<Arc<Identity>, BadFile> {
     let (chain_key, key_key) = (format!("certificates.{name}.chain"), format!("certificates.{name}.key"));
     let chain = octets(&chain_key, &files.chain)?;
     let key = zeroize::Zeroizing::new(octets(&key_key, &files.key)?);

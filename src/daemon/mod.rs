@@ -15,7 +15,8 @@ pub mod orders;
 pub mod panic;
 pub mod phase;
 pub mod provisioning;
-pub mod signals;
+pub mod renewing;
+mod signals;
 pub mod start;
 pub mod watchdog;
 

@@ -23,6 +23,7 @@ use super::materials::{BadFile, api_tls, net_settings, relay_settings};
 use super::orders::Orders;
 use super::phase::{Phase, PhaseBoard};
 use super::provisioning::Provisioned;
+use super::renewing;
 use super::signals::{Signals, Stop};
 use super::watchdog::Watchdog;
 use crate::api::server as api_server;
@@ -190,6 +191,7 @@ impl Daemon {
         phase.enter(Phase::Restoring);
         ports.wait();
         signalling.serve().map_err(StartFailure::System)?;
+        runtime.spawn(renewing::watch(settings.certificates.clone(), signalling.renewal()));
         phase.enter(Phase::Running);
         drop(inside);
         let drain_patience = settings.node.drain;

@@ -89,6 +89,8 @@ pub enum ConnectionOutcome {
     PingFlood,
     /// More waited to be written than `limits.connection_write_octets`.
     Congested,
+    /// It showed a certificate of ours that was renewed since.
+    Renewed,
     /// We closed it.
     Closed,
 }

@@ -105,7 +105,7 @@ fn source_address(shared: &Shared, target: &Target) -> Option<SocketAddr> {
 async fn handshake(shared: &Shared, target: &Target, tls: &TlsTarget, stream: TcpStream) -> Result<Dialled, Failed> {
     let listener = shared.listener(target.listener).and_then(|listener| listener.tls.as_ref());
     let default = listener.and_then(|listener| listener.certificates.first());
-    let config = client_config(tls, default.map(String::as_str), &shared.tls).map_err(|error| {
+    let config = client_config(tls, default.map(String::as_str), &shared.tls.load()).map_err(|error| {
         shared.counters.handshake_failures.add(HandshakeFailure::OurSettings);
         (TransmitFailure::TlsRefused, error.to_string())
     })?;

@@ -3,14 +3,14 @@
 //! Pool key: the whole [`Target`] - verified names, trust, own identity, address, port, and the listener whose address
 //! we dial from. A connection is never used for another name at the same address (CVE-2020-15260).
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::connection::Connection;
 use crate::base::ids::{FlowId, ListenerId};
-use crate::sip::flow::{PeerIdentity, Target, Transmit};
+use crate::sip::flow::{PeerIdentity, Target, Transmit, Transport};
 
 /// All connections that are up, and those being dialled.
 #[derive(Debug, Default)]
@@ -135,6 +135,33 @@ impl Flows {
             Slot::Up(held) => !Arc::ptr_eq(held, connection),
             Slot::Dialling(..) => true,
         });
+    }
+
+    /// Connections that showed a certificate which is renewed: those dialled to a target that shows it, and those accepted by
+    /// a listener that does. No new message of ours goes on them; they stay up for what is under way.
+    pub fn retire(
+        &self,
+        dialled: impl Fn(&Target) -> bool,
+        accepted: impl Fn(ListenerId) -> bool,
+    ) -> Vec<Arc<Connection>> {
+        let mut tables = self.lock();
+        let mut old: Vec<Arc<Connection>> = Vec::new();
+        let mut pooled = BTreeSet::new();
+        tables.pool.retain(|target, slot| match slot {
+            Slot::Dialling(..) => true,
+            Slot::Up(connection) => {
+                pooled.insert(connection.flow.id);
+                let retires = dialled(target);
+                old.extend(retires.then(|| Arc::clone(connection)));
+                !retires
+            }
+        });
+        tables.aliases.retain(|(listener, _), _| !accepted(*listener));
+        let is_old = |held: &&Arc<Connection>| {
+            held.flow.transport == Transport::Tls && accepted(held.flow.listener) && !pooled.contains(&held.flow.id)
+        };
+        old.extend(tables.open.values().filter(is_old).cloned());
+        old
     }
 
     /// Every connection that is up.

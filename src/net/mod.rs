@@ -23,6 +23,7 @@ pub mod outgoing;
 mod own_pings;
 pub mod pem;
 mod reading;
+pub mod renewal;
 pub mod resolver;
 mod seats;
 pub mod settings;

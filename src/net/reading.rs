@@ -100,6 +100,7 @@ const fn failure_of(outcome: ConnectionOutcome) -> TransmitFailure {
         | ConnectionOutcome::BadFraming
         | ConnectionOutcome::NoPong
         | ConnectionOutcome::PingFlood
+        | ConnectionOutcome::Renewed
         | ConnectionOutcome::Closed => TransmitFailure::FlowGone,
     }
 }

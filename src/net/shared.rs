@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
 use super::arrival::{News, Sink};
@@ -33,7 +34,7 @@ pub struct Shared {
     pub counters: Arc<Counters>,
     pub flows: Flows,
     pub seats: Arc<Seats>,
-    pub tls: TlsMaterial,
+    pub tls: ArcSwap<TlsMaterial>,
     pub udp: Vec<Arc<UdpPort>>,
     pub second_reader: Option<SecondReader>,
     pub known: Option<Known>,

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
+use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -17,6 +18,7 @@ use super::flows::Flows;
 use super::inherited::Inherited;
 use super::listener;
 use super::outgoing::Outgoing;
+use super::renewal::Renewal;
 use super::resolver::Resolver;
 use super::seats::Seats;
 use super::settings::{ListenerSettings, NetSettings};
@@ -101,7 +103,7 @@ impl Signalling {
             sink,
             counters: Arc::new(Counters::default()),
             flows: Flows::default(),
-            tls: material,
+            tls: ArcSwap::from_pointee(material),
             udp: ports,
             second_reader: settings.second_reader,
             known: settings.known,
@@ -136,6 +138,15 @@ impl Signalling {
     /// The engine's hand on the network.
     pub fn outgoing(&self) -> Outgoing {
         Outgoing::new(self.shared.clone(), self.resolver.clone())
+    }
+
+    /// The hand that renews certificates while this runs.
+    pub fn renewal(&self) -> Renewal {
+        let shown = |stream: &BoundStream| {
+            let names = self.shared.listener(stream.listener)?.tls.as_ref()?.certificates.clone();
+            Some((stream.listener, names, Arc::clone(&stream.tls.as_ref()?.identities)))
+        };
+        Renewal::new(Arc::clone(&self.shared), self.streams.iter().filter_map(shown).collect())
     }
 
     /// What was counted.

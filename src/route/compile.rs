@@ -191,6 +191,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener, rules:
         reach: reach(trunk, &sources, listener, rules),
         sources,
         peer_names: trunk.peer_names.clone(),
+        peer_shows: trunk.peer_shows,
         request_uri_host: trunk.request_uri_host.as_deref().map(Arc::from),
         request_uri_port: trunk.request_uri_port,
         large_requests: trunk.large_requests,

@@ -2,7 +2,7 @@
 //!
 //! A trunk with `peer_names` on a TLS listener that asks for certificates is known by the name of a certificate its
 //! own trust store verified. When the listener only *requests* one and none was shown, the source address stands
-//! alone. A trunk without sources is known by the name alone. Without `peer_names` the source address decides.
+//! alone, unless the trunk's peers always show one (PF-190). A trunk without sources is known by the name alone. Without `peer_names` the source address decides.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 use super::settings::{ListenerSettings, RoutingSettings, TrunkSettings};
 use super::snapshot::Unidentified;
-use super::trunk::{ClientCertificate, Listener, Trunk};
+use super::trunk::{ClientCertificate, Listener, PeerShows, Trunk};
 use crate::base::ids::TrunkId;
 use crate::sip::flow::{PeerIdentity, Transport};
 
@@ -75,6 +75,7 @@ struct Sender {
     peer_names: Vec<String>,
     /// One bit: the trunk's trust store.
     trust: u64,
+    shows: PeerShows,
 }
 
 /// What a sender is known by.
@@ -140,7 +141,12 @@ impl ListenerSenders {
     }
 
     fn add(&mut self, trunk: &Trunk) {
-        let sender = Sender { trunk: trunk.id, peer_names: trunk.peer_names.clone(), trust: self.trust_bit(trunk) };
+        let sender = Sender {
+            trunk: trunk.id,
+            peer_names: trunk.peer_names.clone(),
+            trust: self.trust_bit(trunk),
+            shows: trunk.peer_shows,
+        };
         for source in &trunk.sources {
             self.by_source.entry(source.trunc()).or_default().push(sender.clone());
             self.lengths.push(source.prefix_len());
@@ -192,8 +198,9 @@ impl ListenerSenders {
     fn proof(&self, sender: &Sender, peer: &PeerIdentity) -> Result<Proof, Unidentified> {
         let shown = !peer.names.is_empty() || peer.trusted_by != 0;
         match (self.posture, shown) {
-            (ClientCertificate::Never, _) | (ClientCertificate::Request, false) => Ok(Proof::Source),
-            (ClientCertificate::Require, false) => Err(Unidentified::NoCertificate),
+            (ClientCertificate::Never, _) => Ok(Proof::Source),
+            (ClientCertificate::Request, false) if sender.shows == PeerShows::AsListener => Ok(Proof::Source),
+            (ClientCertificate::Request | ClientCertificate::Require, false) => Err(Unidentified::NoCertificate),
             (ClientCertificate::Request, true) if sender.peer_names.is_empty() => Ok(Proof::Source),
             (ClientCertificate::Request | ClientCertificate::Require, true) => sender.certificate_proof(peer),
         }

@@ -14,7 +14,7 @@ use super::presentation::Presentation;
 use super::provisional::ProvisionalSettings;
 use super::role::PeerRole;
 use super::transfer::TransferSettings;
-use super::trunk::{ProbeSettings, SipTimers, TargetSpec};
+use super::trunk::{PeerShows, ProbeSettings, SipTimers, TargetSpec};
 use crate::dialog::session_timer::TimerSettings;
 use crate::media::plan::SrtpSuite;
 use crate::sip::flow::Transport;
@@ -120,6 +120,8 @@ pub struct Counterpart {
     /// `None`: the addresses among the targets.
     pub sources: Option<Vec<IpNet>>,
     pub peer_names: Vec<String>,
+    /// Whether such a peer always shows a certificate.
+    pub shows: PeerShows,
 }
 
 /// SHA-1 over a certificate, as administrators name roots.

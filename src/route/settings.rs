@@ -10,7 +10,7 @@ use super::group::Order;
 use super::mark::CustomHeader;
 use super::profile::Behaviour;
 use super::table::{Conditions, Pattern};
-use super::trunk::{ClientCertificate, TargetSpec, TrunkAuth};
+use super::trunk::{ClientCertificate, PeerShows, TargetSpec, TrunkAuth};
 use crate::base::limits::Limits;
 use crate::registration::RegistrationSettings;
 use crate::sip::flow::{LargeRequests, Transport};
@@ -76,6 +76,8 @@ pub struct TrunkSettings {
     /// Where requests inside a dialog may go besides `sources` and targets.
     pub contacts: Vec<IpNet>,
     pub peer_names: Vec<String>,
+    /// `client_certificate` of a trunk.
+    pub peer_shows: PeerShows,
     pub request_uri_host: Option<String>,
     /// The port of the first target where a proxy stands before it.
     pub request_uri_port: Option<u16>,

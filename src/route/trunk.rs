@@ -49,6 +49,16 @@ pub enum ClientCertificate {
     Require,
 }
 
+/// What a trunk's peer shows when it connects to us (PF-190).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PeerShows {
+    /// What its listener asks for.
+    #[default]
+    AsListener,
+    /// Always a certificate with one of the trunk's `peer_names`: without one its address proves nothing (MD-10).
+    Certificate,
+}
+
 /// One place where SIP arrives (`[listeners.NAME]`).
 #[derive(Clone, Debug)]
 pub struct Listener {
@@ -181,6 +191,7 @@ pub struct Trunk {
     pub reach: Reach,
     /// Names of a client certificate that identify this trunk. Empty: sources alone decide.
     pub peer_names: Vec<String>,
+    pub peer_shows: PeerShows,
     /// Host written into the Request-URI of calls to this trunk; `None`: the target's host.
     pub request_uri_host: Option<Arc<str>>,
     /// Its port; `None`: none is written.

@@ -19,7 +19,7 @@ use crate::authority::{Authority, Leaf, Usage, Validity};
 use crate::world::{TLS, World, bye, call_id, options, secured, tls_target, to};
 
 /// A client that is not ours.
-async fn client(
+pub async fn client(
     world: &World,
     roots: &Authority,
     leaf: Option<&Leaf>,
@@ -39,7 +39,7 @@ async fn client(
 }
 
 /// A server that is not ours; its port.
-async fn server(leaf: &Leaf, version: &'static SupportedProtocolVersion) -> (TcpListener, TlsAcceptor) {
+pub async fn server(leaf: &Leaf, version: &'static SupportedProtocolVersion) -> (TcpListener, TlsAcceptor) {
     let (chain, key) = leaf.parts();
     let config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[version])

@@ -2,6 +2,7 @@
 #![cfg(feature = "lab")]
 
 mod authority;
+mod bad_peers;
 mod datagrams;
 mod dialling;
 mod handshakes;
@@ -9,6 +10,7 @@ mod hostile_names;
 mod cuts;
 mod keep_alive;
 mod names;
+mod renewal;
 mod reuse;
 mod streams;
 mod world;

@@ -414,6 +414,7 @@ fn trunk(name: &str, listener: &str, host: &str, port: u16) -> TrunkSettings {
         sources: None,
         contacts: Vec::new(),
         peer_names: Vec::new(),
+        peer_shows: Default::default(),
         request_uri_host: None,
         request_uri_port: None,
         behaviour,

@@ -1,0 +1,105 @@
+//! The certificate files are watched (PF-186): a renewed pair is read, checked and shown without a restart (MD-40). One that
+//! cannot be used changes nothing and is told once.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::materials::identity;
+use crate::config::settings::CertificateFiles;
+use crate::net::identity::Identity;
+use crate::net::renewal::Renewal;
+
+/// How often the files are looked at: a renewal is in force within this, on file systems without notices too.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long connections that showed the old certificate live on: transactions under way end within it (64 x T1), and the
+/// whole is a matter of minutes (MD-40).
+const REST: Duration = Duration::from_secs(120);
+
+/// When a file was written, and how large it is. `None`: it is not there.
+type Stamp = Option<(SystemTime, u64)>;
+
+/// The files of one identity as they were last looked at.
+#[derive(Debug)]
+struct Seen {
+    files: CertificateFiles,
+    chain: Stamp,
+    key: Stamp,
+}
+
+/// Watches the files of `[certificates]` until the process ends.
+pub async fn watch(files: BTreeMap<String, CertificateFiles>, renewal: Renewal) {
+    let mut seen: BTreeMap<String, Seen> = files.into_iter().map(|(name, files)| (name, Seen::now(files))).collect();
+    let mut ticks = interval(LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let renewed: BTreeMap<String, Arc<Identity>> = seen
+            .iter_mut()
+            .filter_map(|(name, seen)| seen.has_changed().then_some((name, &seen.files)))
+            .filter_map(|(name, files)| Some((name.clone(), read(name, files)?)))
+            .collect();
+        if !renewed.is_empty() {
+            let connections = renewal.renew(&renewed, REST);
+            for (name, identity) in &renewed {
+                let names = identity.names().join(", ");
+                tracing::info!(certificate = %name, names, connections, rest_s = REST.as_secs(), "certificate renewed");
+            }
+        }
+    }
+}
+
+/// A pair of which only one file is new yet does not fit together: it is looked at again when the other one changes.
+fn read(name: &str, files: &CertificateFiles) -> Option<Arc<Identity>> {
+    match identity(name, files) {
+        Ok(identity) => Some(identity),
+        Err(bad) => {
+            tracing::error!(certificate = %name, %bad, "the renewed certificate cannot be used; the old one stays");
+            None
+        }
+    }
+}
+
+impl Seen {
+    fn now(files: CertificateFiles) -> Seen {
+        let (chain, key) = (stamp(&files.chain), stamp(&files.key));
+        Seen { files, chain, key }
+    }
+
+    fn has_changed(&mut self) -> bool {
+        let now = (stamp(&self.files.chain), stamp(&self.files.key));
+        let changed = now != (self.chain, self.key) && now.0.is_some() && now.1.is_some();
+        (self.chain, self.key) = now;
+        changed
+    }
+}
+
+/// Follows links: tools that renew change where they lead.
+fn stamp(file: &Path) -> Stamp {
+    let metadata = std::fs::metadata(file).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_written_again_has_changed_once() {
+        let place = std::env::temp_dir().join(format!("trunkline-renewing-{}", std::process::id()));
+        std::fs::create_dir_all(&place).unwrap();
+        let files = CertificateFiles { chain: place.join("chain.pem"), key: place.join("key.pem") };
+        std::fs::write(&files.chain, "one").unwrap();
+        std::fs::write(&files.key, "one").unwrap();
+        let mut seen = Seen::now(files.clone());
+        assert!(!seen.has_changed());
+        std::fs::write(&files.chain, "longer").unwrap();
+        assert!(seen.has_changed() && !seen.has_changed());
+        std::fs::remove_file(&files.key).unwrap();
+        assert!(!seen.has_changed(), "half a pair is no pair");
+        std::fs::remove_dir_all(&place).unwrap();
+    }
+}
