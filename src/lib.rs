@@ -35,6 +35,7 @@ pub mod media;
 pub mod route;
 pub mod call;
 pub mod engine;
+pub mod explain;
 // ---- above: core, nothing waits; below: shells, nothing decides about SIP ----
 pub mod net;
 pub mod relay;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use source::{Reference, Source, rust_files};
 
 /// The last module of the core, as ordered in `src/lib.rs`. What stands after it may wait.
-const LAST_OF_THE_CORE: &str = "engine";
+const LAST_OF_THE_CORE: &str = "explain";
 
 /// Modules whose neighbours are fewer than the order alone would allow. An entry may name a part of a module.
 const NARROW: &[(&str, &[&str])] = &[

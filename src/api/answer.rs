@@ -12,6 +12,7 @@ use super::rates::{Allowance, Rates};
 use super::{accounts, audit, calls, carriers, clients, evaluate, imports, numbers, openapi};
 use crate::base::{Entropy, WallTime};
 use crate::route::directory::Directory;
+use crate::route::snapshot::Snapshot;
 use crate::store::audit::Actor;
 use crate::store::kept::Repeatable;
 use crate::store::refusal::{Code, Refusal};
@@ -25,6 +26,8 @@ pub struct Site {
     pub rates: Rates,
     /// What calls read now.
     pub directory: Arc<ArcSwap<Directory>>,
+    /// The configuration that calls go by.
+    pub snapshot: Arc<Snapshot>,
     /// What is going on now.
     pub calls: Arc<dyn ActiveCalls>,
     /// `provisioning.custom_header`.

@@ -1,9 +1,11 @@
 //! JSON bodies: read within limits, and merged (RFC 7396).
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::JSON_OCTETS;
 use super::message::Request;
+use crate::store::records::unreadable;
 use crate::store::refusal::{Code, Refusal};
 
 /// Reads a JSON object. The reader itself ends at a depth of 128.
@@ -27,6 +29,14 @@ pub fn object(request: &Request) -> Result<Map<String, Value>, Refusal> {
         Value::Object(object) => Ok(object),
         _ => Err(Refusal::new(Code::ValidationFailed, "The body must be an object.")),
     }
+}
+
+/// Reads an object of known properties.
+///
+/// # Errors
+/// The property that is not known, or cannot be taken.
+pub fn read<T: DeserializeOwned>(body: Value) -> Result<T, Refusal> {
+    serde_json::from_value(body.clone()).map_err(|error| unreadable::<T>(&error.to_string(), &body))
 }
 
 /// What a whole object becomes for its place: read-only properties away, the key of the path in.

@@ -1,10 +1,13 @@
-//! What would happen to a call, as far as numbers and accounts decide it (PV-37), and the custom header's settings.
+//! What would happen to a call: on a trunk, by the engine itself; or as far as numbers and accounts decide it (PV-37). And
+//! the custom header's settings.
 
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 
 use super::answer::Call;
-use super::body::object;
+use super::body::{object, read};
 use super::message::Response;
+use crate::explain;
 use crate::route::directory::{Direction, Question, Service, Unknown, decide};
 use crate::route::number::E164;
 use crate::store::refusal::{Code, Refusal};
@@ -17,11 +20,51 @@ pub fn custom_header(call: &mut Call<'_>) -> Result<Response, Refusal> {
     Ok(Response::json(200, json!({ "name": call.site.custom_header, "services": services })))
 }
 
-/// The decision table over what calls read now. No side effect.
+/// A call that comes in on a trunk, or one that is only a question of numbers. No side effect.
 pub fn evaluate(call: &mut Call<'_>) -> Result<Response, Refusal> {
     call.needs(Role::Read)?;
     call.covers_all()?;
     let sent = object(call.request)?;
+    match sent.contains_key("from") {
+        true => explained(call, sent),
+        false => decided(call, &sent),
+    }
+}
+
+/// What `trunkline explain` shows, by what calls read now.
+fn explained(call: &Call<'_>, sent: Map<String, Value>) -> Result<Response, Refusal> {
+    let asked: Asked = read(Value::Object(sent))?;
+    let headers = asked.headers.into_iter().map(|header| (header.name, header.value)).collect();
+    let question = explain::Question { from: asked.from, calling: asked.calling, called: asked.called, headers };
+    let directory = call.site.directory.load_full();
+    let explained = explain::explain(&call.site.snapshot, &directory, &question, call.now);
+    match explained {
+        Ok(explanation) => Ok(Response::json(200, json!(explanation))),
+        Err(bad) => Err(Refusal::new(Code::ValidationFailed, format!("{bad}.")).at(bad.place)),
+    }
+}
+
+/// A call on a trunk.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    from: String,
+    #[serde(default)]
+    calling: String,
+    called: String,
+    #[serde(default)]
+    headers: Vec<Header>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    name: String,
+    value: String,
+}
+
+/// The decision table over what calls read now.
+fn decided(call: &Call<'_>, sent: &Map<String, Value>) -> Result<Response, Refusal> {
     let known = ["direction", "calling", "called", "diverting", "service"];
     if let Some(name) = sent.keys().find(|name| !known.contains(&name.as_str())) {
         return Err(Refusal::new(Code::UnknownProperty, format!("There is no property {name}.")).at(name.clone()));
@@ -29,7 +72,10 @@ pub fn evaluate(call: &mut Call<'_>) -> Result<Response, Refusal> {
     let direction = match sent.get("direction").and_then(Value::as_str) {
         Some("carrierToPlatform") => Direction::CarrierToPlatform,
         Some("platformToCarrier") => Direction::PlatformToCarrier,
-        _ => return Err(Refusal::value("direction", "must be carrierToPlatform or platformToCarrier")),
+        _ => {
+            let text = "must be carrierToPlatform or platformToCarrier; or name the trunk in from";
+            return Err(Refusal::value("direction", text));
+        }
     };
     let number = |name: &str| match sent.get(name) {
         None | Some(Value::Null) => Ok(None),

@@ -13,7 +13,7 @@ use super::event::CallEvent;
 use super::ledger::Ledger;
 use super::step::Step;
 use crate::route::directory::Account;
-use crate::route::fraud::{Blocked, Class, Destination};
+use crate::route::fraud::{Blocked, Class};
 use crate::route::role::PeerRole;
 use crate::route::snapshot::Snapshot;
 use crate::route::trunk::Trunk;
@@ -177,7 +177,9 @@ pub(super) fn guarded(
 fn may_spend(wish: &Wish<'_>, work: &mut Work<'_>) -> Result<(), Guarded> {
     let country = wish.payer.presentation.numbers.country;
     let judged = wish.snapshot.fraud.judge(wish.called, country);
-    let Destination { class, .. } = judged.map_err(Guarded::Destination)?;
+    let destination = judged.map_err(Guarded::Destination)?;
+    work.tell(|| Step::Destination(destination));
+    let class = destination.class;
     let spending = Spending { trunk: &wish.payer.name, account: wish.account, class, counting: wish.counting };
     let spent = work.supply.spend(work.now.instant, &spending);
     spent.map_err(|exceeded| Guarded::Limit { exceeded, class })

@@ -193,6 +193,7 @@ impl Hunting {
             call_id: request.call_id.clone(),
             called: Presentation::party(candidate.called_user(common)),
             caller: self.asked.caller().clone(),
+            custom_header: common.whose.custom_header.clone(),
             lines: request.extra.clone(),
         }
     }

@@ -7,6 +7,8 @@ use bytes::Bytes;
 
 use super::screening::Refusal;
 use crate::route::caller::{Caller, IdentityHeader};
+use crate::route::directory::HeaderContent;
+use crate::route::fraud::Destination;
 use crate::route::identify::KnownBy;
 use crate::route::number::{Conversion, Party};
 use crate::route::policy::Line;
@@ -27,6 +29,8 @@ pub enum Step {
     Ruled(Box<Ruling>),
     /// What each route of the trunk says.
     Routes(Vec<Considered>),
+    /// What the fraud guard takes the called number for; it lets it pass.
+    Destination(Destination),
     /// Where the call may go, in the order it is tried.
     Candidates(Vec<Place>),
     /// What our INVITE to one of them says besides its dialog.
@@ -52,6 +56,8 @@ pub struct Writing {
     pub call_id: Bytes,
     pub called: Party,
     pub caller: Caller,
+    /// Contents of the custom header of the account's number.
+    pub custom_header: Option<HeaderContent>,
     /// Fields that are none of the dialog's, each with its origin.
     pub lines: Vec<Line>,
 }

@@ -10,6 +10,7 @@ pub mod check;
 #[cfg(feature = "lab")]
 pub mod demo;
 pub mod exit;
+pub mod explain;
 pub mod import;
 #[cfg(feature = "lab")]
 pub mod lab;
@@ -17,6 +18,7 @@ pub mod nsg;
 pub mod profiles;
 pub mod run;
 
+use crate::explain::Question;
 use crate::store::import::{Mode, NumberType, Options, Strictness};
 use exit::Exit;
 
@@ -43,6 +45,8 @@ enum Command {
     /// Play a platform and a carrier against any SBC, and print what of the platform's statements it keeps. No certification.
     #[cfg(feature = "lab")]
     Lab(Box<lab::LabArguments>),
+    /// Say what would happen to a call, and why: numbers, account, routes, candidates, every header of the INVITE.
+    Explain(ExplainArguments),
     /// Import phone numbers from a CSV file into the store: PhoneNumber.csv, a single column Numbers, or our own layout.
     Import(ImportArguments),
     /// Print the rules that an Azure network security group needs for this configuration.
@@ -62,6 +66,42 @@ struct ConfigFile {
     /// Keys of this file stand above those of the configuration file: tables are merged, anything else is replaced.
     #[arg(long = "override", value_name = "FILE")]
     overriding: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ExplainArguments {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+    /// Trunk the call comes in on.
+    #[arg(long, value_name = "TRUNK")]
+    from: String,
+    /// The caller, as the trunk's peer writes it: a number or a sip: or tel: URI. Without it: anonymous.
+    #[arg(long, value_name = "N", default_value = "", allow_hyphen_values = true)]
+    calling: String,
+    /// The called party, as the trunk's peer writes it.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    called: String,
+    /// A further header of the incoming INVITE; may be given more than once.
+    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
+    headers: Vec<(String, String)>,
+    /// For programs, as routes:evaluate of the API answers.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What is wrong with the value is said when it is put into the INVITE.
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("write NAME: VALUE")?;
+    Ok((name.trim().to_owned(), value.trim_matches(' ').to_owned()))
+}
+
+impl ExplainArguments {
+    fn options(self) -> explain::ExplainOptions {
+        let Self { config, from, calling, called, headers, json } = self;
+        let form = if json { explain::Form::Json } else { explain::Form::Text };
+        explain::ExplainOptions { config, question: Question { from, calling, called, headers }, form }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -223,6 +263,7 @@ fn execute(command: Command) -> Exit {
         Command::Demo(arguments) => demo::run(arguments.options()),
         #[cfg(feature = "lab")]
         Command::Lab(arguments) => lab::run(&arguments),
+        Command::Explain(arguments) => shown(explain::run(&arguments.options(), &mut io::stdout()), |exit| exit),
         Command::Import(arguments) => import::run(&arguments.import()),
         Command::Nsg(arguments) => arguments.show(),
         Command::Profiles { name } => shown(profiles::run(name.as_deref(), &mut io::stdout()), |found| match found {

@@ -16,14 +16,16 @@ use crate::config::Settings;
 use crate::config::settings::ProvisioningSource;
 use crate::engine::io::Input;
 use crate::route::directory::Directory;
+use crate::route::snapshot::Snapshot;
 use crate::store::audit::Actor;
+use crate::store::follow::Followed;
 use crate::store::last_good;
 use crate::store::refusal::{Code, Refusal};
 use crate::store::rows::Store;
 use crate::store::sqlite::SqliteStore;
 use crate::store::thread::{StoreHandle, StoreThread};
 use crate::store::tokens;
-use crate::store::writing::writing;
+use crate::store::writing::{reading, writing};
 
 /// What is provisioned, as far as this process has it.
 pub struct Provisioned {
@@ -89,12 +91,13 @@ impl Provisioned {
     }
 
     /// What the API serves; `None`: there is no store.
-    pub fn served(&self, settings: &Settings, orders: &Arc<Orders>) -> Option<Served> {
+    pub fn served(&self, settings: &Settings, snapshot: &Arc<Snapshot>, orders: &Arc<Orders>) -> Option<Served> {
         let (api, (store, _)) = (settings.api.as_ref()?, self.store.as_ref()?);
         let site = Site {
             authenticator: Box::new(TokenAuthenticator),
             rates: Rates::new(api.requests_per_minute, api.node_requests_per_minute),
             directory: self.seen.directory.clone(),
+            snapshot: snapshot.clone(),
             calls: orders.clone(),
             custom_header: settings.provisioning.custom_header.as_ref().map(|header| header.name.as_str().to_owned()),
         };
@@ -129,6 +132,25 @@ fn opened(settings: &Settings, seen: Seen, orders: Arc<Orders>) -> Result<(Store
         in_use: Box::new(move |numbers| orders.in_use(numbers).unwrap_or_default()),
     };
     thread.spawn()
+}
+
+/// What calls of a daemon beside us know: the store's numbers, or the last good directory's. Nothing is made or changed.
+///
+/// # Errors
+/// Neither can be read; the text is for people.
+pub fn known_now(state_dir: &Path) -> Result<Arc<Directory>, String> {
+    let file = store_file(state_dir);
+    if !file.exists() {
+        return Ok(Arc::default());
+    }
+    let read = || -> Result<Followed, Refusal> {
+        let mut store = SqliteStore::open(&file)?;
+        reading(&mut store, |rows| Followed::load(rows))
+    };
+    match (read(), last_good::read(&last_good_file(state_dir))) {
+        (Ok(followed), _) | (Err(_), Ok(Some(followed))) => Ok(followed.directory),
+        (Err(refusal), Ok(None) | Err(_)) => Err(format!("{}: {}", file.display(), refusal.message)),
+    }
 }
 
 /// Once in a store's life, and nowhere but here.

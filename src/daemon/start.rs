@@ -173,7 +173,7 @@ impl Daemon {
         metrics(&settings, sources, &phase, &inherited, &runtime)?;
         let orders = Orders::new(inbox.clone());
         let provisioned = Provisioned::start(&settings, directory, &orders, &inbox);
-        api(&settings, &provisioned, &orders, &inherited, &runtime)?;
+        api(&settings, (&snapshot, &provisioned, &orders), &inherited, &runtime)?;
         tell_unwanted(&inherited);
         let (load, watched) = watch::channel(Load::Idle);
         let cargo = Cargo {
@@ -372,12 +372,13 @@ fn metrics(
 
 fn api(
     settings: &Settings,
-    provisioned: &Provisioned,
-    orders: &Arc<Orders>,
+    (snapshot, provisioned, orders): (&Arc<Snapshot>, &Provisioned, &Arc<Orders>),
     inherited: &Inherited,
     runtime: &Runtime,
 ) -> Result<(), StartFailure> {
-    let (Some(api), Some(served)) = (&settings.api, provisioned.served(settings, orders)) else { return Ok(()) };
+    let (Some(api), Some(served)) = (&settings.api, provisioned.served(settings, snapshot, orders)) else {
+        return Ok(());
+    };
     let tls = api_tls(settings).map_err(|bad| StartFailure::Files(vec![bad]))?;
     let failed = |error| StartFailure::Api(api.bind, error);
     let socket = of_http(api.bind, inherited).map_err(failed)?;

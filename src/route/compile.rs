@@ -285,6 +285,7 @@ impl Names {
             calling: route.calling.clone(),
             called: route.called.clone(),
             only: route.only.clone(),
+            leads_to: route.to.clone().into(),
             to,
         })
     }

@@ -184,6 +184,8 @@ pub(super) struct Route {
     pub(super) calling: Option<Pattern>,
     pub(super) called: Option<Pattern>,
     pub(super) only: Conditions,
+    /// Its `to` as it is written: trunks and groups.
+    pub(super) leads_to: Arc<[String]>,
     pub(super) to: Vec<Destination>,
 }
 
@@ -201,6 +203,8 @@ pub(super) struct Missed {
 pub struct Considered {
     /// `name` of the route, or `routes[N]`.
     pub route: Arc<str>,
+    /// Its `to` as it is written: trunks and groups.
+    pub to: Arc<[String]>,
     pub verdict: Verdict,
 }
 
@@ -343,7 +347,11 @@ impl RouteTable {
             if is_taken { Verdict::Taken } else { Verdict::Missed(route.missing(shown)) }
         };
         self.of(shown.from)
-            .map(|route| Considered { route: Arc::clone(&route.name), verdict: verdict(route) })
+            .map(|route| Considered {
+                route: Arc::clone(&route.name),
+                to: Arc::clone(&route.leads_to),
+                verdict: verdict(route),
+            })
             .collect()
     }
 
@@ -367,7 +375,7 @@ mod tests {
 
     fn route(name: &str, called: Option<Pattern>, calling: Option<Pattern>) -> Route {
         let (from, to) = (vec![TrunkId(0)], vec![Destination::Trunk(TrunkId(1))]);
-        Route { name: name.into(), from, calling, called, only: Conditions::default(), to }
+        Route { name: name.into(), from, calling, called, only: Conditions::default(), leads_to: Arc::default(), to }
     }
 
     fn shown<'a>(calling: &'a str, called: &'a str) -> Shown<'a> {

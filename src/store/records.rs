@@ -61,7 +61,8 @@ fn holds_nul(body: &Value) -> Option<String> {
     object.iter().find(|(_, value)| bad(value)).map(|(name, _)| name.clone())
 }
 
-fn unreadable<R: DeserializeOwned>(text: &str, body: &Value) -> Refusal {
+/// The refusal of an object, blaming a property where one is to blame.
+pub fn unreadable<R: DeserializeOwned>(text: &str, body: &Value) -> Refusal {
     let named = text.split('`').nth(1).unwrap_or_default();
     if text.starts_with("unknown field") {
         return Refusal::new(Code::UnknownProperty, format!("There is no property {named}.")).at(named);

@@ -60,6 +60,29 @@ fn what_calls_read_follows_a_write_before_the_next_request_is_answered() {
     assert_eq!(evaluated, json!({ "allowed": false, "cause": "AccountSuspended", "status": 403, "q850": 21 }));
 }
 
+/// The engine itself is asked, by the configured routes and what is provisioned now.
+#[test]
+fn a_call_on_a_trunk_is_explained() {
+    let world = World::stocked();
+    world.put(NUMBER, number());
+    world.get("/accounts");
+    let ask = |body: Value| world.send("POST", "/routes:evaluate", &[], body);
+    let headers = json!([{ "name": "X-A", "value": "b" }]);
+    let explained = ask(json!({ "from": "north", "called": "+49301234", "headers": headers })).json();
+    assert_eq!((&explained["allowed"], &explained["routes"][0]["verdict"]), (&json!(true), &json!("taken")));
+    assert_eq!(explained["account"]["name"], "acme");
+    assert!(explained["invites"][0]["headers"].as_array().unwrap().iter().any(|header| header["name"] == "X-A"));
+    world.ask("POST", "/accounts/acme:suspend", &[], b"");
+    world.get("/accounts");
+    let refused = ask(json!({ "from": "north", "called": "+49301234" })).json();
+    assert_eq!((&refused["allowed"], &refused["refusal"]["cause"]), (&json!(false), &json!("account_suspended")));
+    assert_eq!(ask(json!({ "from": "west", "called": "1" })).json()["error"]["target"], "from");
+    assert_eq!(ask(json!({ "from": "north", "called": "1", "colour": 1 })).code(), "UnknownProperty");
+    let split = json!([{ "name": "X-A", "value": "b\r\nEvil: 1" }]);
+    assert_eq!(ask(json!({ "from": "north", "called": "1", "headers": split })).json()["error"]["target"], "header 1");
+    assert_eq!(ask(json!({ "from": "north" })).status, 400);
+}
+
 #[test]
 fn conditions_are_kept() {
     let world = World::stocked();

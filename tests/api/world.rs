@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,7 +20,9 @@ use trunkline::base::{Entropy, WallTime};
 use trunkline::call::Cause;
 use trunkline::call::active::{ActiveCall, CallPhase};
 use trunkline::call::record::{CallRecord, EndedBy};
+use trunkline::config::{Files, parse};
 use trunkline::route::directory::Directory;
+use trunkline::route::snapshot::Snapshot;
 use trunkline::store::audit::{Actor, Retention};
 use trunkline::store::refusal::Refusal;
 use trunkline::store::sqlite::SqliteStore;
@@ -47,6 +50,16 @@ pub struct World {
     _runtime: Runtime,
     /// Goes with the world.
     _folder: TempDir,
+}
+
+/// A carrier and a platform.
+fn snapshot() -> Arc<Snapshot> {
+    let text = include_str!("../../config/minimal.toml").replacen(
+        "profile = \"carrier-ip\"\nlistener = \"main\"\ntargets = [\"127.0.1.2",
+        "profile = \"carrier-ip\"\nrole = \"platform\"\nlistener = \"main\"\ntargets = [\"127.0.1.2",
+        1,
+    );
+    parse("minimal.toml", &text, Path::new("/"), Files::Ignored).unwrap().snapshot
 }
 
 /// Calls as an engine would show them.
@@ -165,6 +178,7 @@ impl World {
             authenticator: Box::new(TokenAuthenticator),
             rates,
             directory: directory.clone(),
+            snapshot: snapshot(),
             calls: calls.clone(),
             custom_header: Some("X-Operator-Content".to_owned()),
         };

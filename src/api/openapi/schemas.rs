@@ -77,9 +77,11 @@ fn provisioned() -> Value {
         "Validation": { "type": "object", "required": ["rows", "valid", "errors", "problems"] },
         "Problem": { "type": "object", "required": ["code", "severity", "message"] },
         "AuditEvent": { "type": "object", "required": ["sequence", "time", "actor", "action", "target", "result", "hash"] },
-        "Question": { "type": "object", "required": ["direction"], "additionalProperties": false, "properties": {
+        "Question": { "type": "object", "description": "A call on the trunk `from`; or, with `direction`, a question of numbers alone.", "additionalProperties": false, "properties": {
+            "from": { "type": "string" },
+            "headers": { "type": "array", "maxItems": 64, "items": object(json!({ "name": short(128), "value": short(8192) })) },
             "direction": { "type": "string", "enum": ["carrierToPlatform", "platformToCarrier"] },
-            "calling": e164(), "called": e164(), "diverting": e164(),
+            "calling": short(512), "called": short(512), "diverting": e164(),
             "service": { "type": "string", "enum": Service::all().map(Service::name).collect::<Vec<_>>() },
         } },
         "Error": { "type": "object", "required": ["error"], "properties": { "error": {

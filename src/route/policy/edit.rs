@@ -15,6 +15,13 @@ use crate::sip::Message;
 #[derive(Clone, Debug)]
 pub struct Expression(regex::bytes::Regex);
 
+impl Expression {
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
 impl PartialEq for Expression {
     /// As they are written.
     fn eq(&self, other: &Expression) -> bool {

@@ -1,0 +1,216 @@
+//! `trunkline explain`: what is said of a call, and that it is what the engine does.
+
+use std::process::Command;
+use std::sync::Arc;
+
+use trunkline::base::WallTime;
+use trunkline::config::{Files, parse};
+use trunkline::explain::{BadQuestion, Explanation, Question, explain};
+use trunkline::route::directory::{
+    Account, AccountName, Change, Directory, HeaderContent, NumberEntry, Service, ServiceSet,
+};
+use trunkline::route::number::E164;
+use trunkline::route::snapshot::Snapshot;
+
+const CONFIG: &str = include_str!("sbc.toml");
+
+fn snapshot() -> Arc<Snapshot> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("password"), "secret").unwrap();
+    parse("sbc.toml", CONFIG, folder.path(), Files::Ignored).unwrap_or_else(|report| panic!("{report}")).snapshot
+}
+
+/// Account acme with +4930555501234, which makes and takes calls and has contents for the custom header.
+fn directory() -> Arc<Directory> {
+    let name = AccountName::parse("acme").unwrap();
+    let services = ServiceSet::of([Service::TeamsDirectRouting]);
+    let account = Account { services, ..Account::new(name.clone()) };
+    let entry = NumberEntry {
+        inbound: true,
+        outbound: true,
+        services,
+        custom_header: HeaderContent::parse("acme-42"),
+        ..NumberEntry::default()
+    };
+    let number = E164::parse("+4930555501234").unwrap();
+    Arc::new(Directory::default().changed([Change::Account(account), Change::Number(number, name, entry)]))
+}
+
+fn question(from: &str, calling: &str, called: &str) -> Question {
+    Question { from: from.to_owned(), calling: calling.to_owned(), called: called.to_owned(), headers: Vec::new() }
+}
+
+fn ask(question: &Question) -> Result<Explanation, BadQuestion> {
+    explain(&snapshot(), &directory(), question, WallTime(1_700_000_000_000))
+}
+
+fn explained(from: &str, calling: &str, called: &str) -> Explanation {
+    ask(&question(from, calling, called)).unwrap()
+}
+
+/// Value and rule of a header of the first INVITE.
+fn header<'e>(explanation: &'e Explanation, name: &str) -> (&'e str, &'e str) {
+    let found = explanation.invites[0].headers.iter().find(|header| header.name == name);
+    let found = found.unwrap_or_else(|| panic!("no {name}:\n{explanation}"));
+    (&found.value, &found.rule)
+}
+
+#[test]
+fn a_call_is_followed_from_its_trunk_to_every_header_of_the_invite() {
+    let mut asked = question("north", "030111222", "9030555501234");
+    asked.headers = vec![
+        ("User-to-User".to_owned(), "00abc;encoding=hex".to_owned()),
+        ("X-Secret".to_owned(), "s".to_owned()),
+        ("Diversion".to_owned(), "<sip:030777@h>;reason=unconditional".to_owned()),
+    ];
+    let explanation = ask(&asked).unwrap();
+    assert!(explanation.allowed, "{explanation}");
+    let trunk = explanation.trunk.as_ref().unwrap();
+    assert_eq!((trunk.name.as_str(), trunk.by.as_str()), ("north", "its source, which is in 127.0.1.1/32"));
+    let called = &explanation.readings[0];
+    assert_eq!((called.header.as_str(), called.number.as_deref()), ("Request-URI", Some("+4930555501234")));
+    assert!(called.rule.starts_with("numbers.incoming_rules[0]") && called.rule.ends_with("national (DE)"));
+    assert!(explanation.readings.iter().any(|reading| reading.header == "Diversion"));
+    let account = explanation.account.as_ref().unwrap();
+    assert_eq!((account.name.as_deref(), account.by.as_str()), (Some("acme"), "the called number is its"));
+    let verdicts: Vec<(&str, &str)> =
+        explanation.routes.iter().map(|route| (route.name.as_str(), route.verdict.as_str())).collect();
+    assert_eq!(verdicts, [("paris", "missed"), ("berlin", "taken"), ("rest", "notReached")]);
+    assert_eq!(explanation.routes[0].why, "called +4930555501234 does not start with +331");
+    assert_eq!(explanation.routes[1].to, ["platforms"]);
+    assert_eq!(explanation.candidates, ["teams at 127.0.1.2:5060", "teams at 127.0.1.3:5060"]);
+    assert_eq!(explanation.invites.len(), 2, "each place it would be tried at");
+    assert_eq!(explanation.invites[0].request_uri, "sip:+4930555501234@127.0.1.2;user=phone");
+    assert_eq!(
+        header(&explanation, "User-to-User"),
+        ("00abc;encoding=hex", "headers.pass \"User-to-User\": as the other side sent it")
+    );
+    assert_eq!(header(&explanation, "X-Trunk").1, "headers.edits[0]: X-Trunk is added: ${from_trunk}");
+    assert!(header(&explanation, "P-Asserted-Identity").1.starts_with("identity.send, of the caller"));
+    assert!(header(&explanation, "Diversion").1.starts_with("diversion.send = diversion"));
+    assert!(explanation.invites[0].headers.iter().all(|header| header.name != "X-Secret"), "{explanation}");
+}
+
+#[test]
+fn every_header_has_a_rule() {
+    for explanation in
+        [explained("north", "030111222", "9030555501234"), explained("teams", "+4930555501234", "+4940111222")]
+    {
+        for invite in &explanation.invites {
+            assert!(invite.headers.len() > 10);
+            for header in &invite.headers {
+                assert!(
+                    !header.rule.is_empty() && header.rule != "written by Trunkline",
+                    "{}: {}",
+                    header.name,
+                    header.value
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_platforms_call_is_screened_and_judged() {
+    let own = explained("teams", "+4930555501234", "+4940111222");
+    assert!(own.allowed, "{own}");
+    assert_eq!(own.account.as_ref().unwrap().by, "the caller's number is its");
+    assert_eq!(own.guard, ["the called number is domestic of DE: allowed"]);
+    let foreign = explained("teams", "+4930555509999", "+4940111222");
+    let refusal = foreign.refusal.as_ref().unwrap();
+    assert_eq!((refusal.status, refusal.cause.as_str()), (403, "screening_failed"), "{foreign}");
+    assert!(refusal.key.as_ref().unwrap().contains("callerScreening"));
+    let abroad = explained("teams", "+4930555501234", "+88213000000");
+    let refusal = abroad.refusal.as_ref().unwrap();
+    assert_eq!((refusal.status, refusal.q850), (403, Some(21)), "{abroad}");
+    assert!(refusal.text.contains("fraud.allow_"), "{}", refusal.text);
+}
+
+#[test]
+fn a_refusal_names_its_cause_and_its_key() {
+    let nobody = explained("lonely", "030111", "030222");
+    let refusal = nobody.refusal.as_ref().unwrap();
+    assert_eq!((refusal.status, refusal.cause.as_str(), refusal.key.as_deref()), (404, "no_route", Some("routes")));
+    assert!(refusal.text.contains("no route has from = \"lonely\""), "{}", refusal.text);
+    let unknown = explained("north", "030111", "030999");
+    assert_eq!(unknown.refusal.as_ref().map(|refusal| refusal.cause.as_str()), Some("number_unknown"), "{unknown}");
+    let long = explained("north", "030111", &"4".repeat(40));
+    let refusal = long.refusal.as_ref().unwrap();
+    assert_eq!((refusal.status, refusal.key.as_deref()), (404, Some("trunks.north.numbers")));
+    assert!(refusal.text.contains("numbers.incoming = national"), "{}", refusal.text);
+}
+
+#[test]
+fn who_hides_is_shown_as_hidden() {
+    let mut asked = question("north", "030111222", "9030555501234");
+    asked.headers = vec![("Privacy".to_owned(), "id".to_owned())];
+    let explanation = ask(&asked).unwrap();
+    assert!(explanation.caller.as_ref().unwrap().hides);
+    let (value, rule) = header(&explanation, "From");
+    assert!(value.contains("anonymous.invalid") && rule.starts_with("the caller hides"), "{value} [{rule}]");
+    assert!(header(&explanation, "Privacy").1.contains("own wish"));
+}
+
+/// A peer that must prove who it is does so: the question is asked as that peer.
+#[test]
+fn a_trunk_with_a_password_is_asked_as_its_peer() {
+    let explanation = explained("proving", "030111222", "9030555501234");
+    assert!(explanation.allowed, "{explanation}");
+}
+
+#[test]
+fn a_trunk_known_by_its_certificate_is_asked_as_its_peer() {
+    let explanation = explained("secure", "+4930555501234", "+4940111222");
+    let trunk = explanation.trunk.as_ref().unwrap_or_else(|| panic!("{explanation}"));
+    assert!(trunk.by.contains("name of its certificate"), "{}", trunk.by);
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused_with_its_place() {
+    let place = |question: Question| ask(&question).unwrap_err().place;
+    assert_eq!(place(question("nobody", "1", "2")), "from");
+    assert_eq!(place(question("north", "1", "2 3")), "called");
+    assert_eq!(place(question("north", "1\r\nX: y", "2")), "calling");
+    let mut with_line_end = question("north", "1", "2");
+    with_line_end.headers = vec![("X-A".to_owned(), "b\r\nEvil: 1".to_owned())];
+    assert_eq!(place(with_line_end), "header 1");
+    assert_eq!(place(question("north", "1", "sip:@@@")), "the call");
+}
+
+#[test]
+fn look_alike_digits_are_no_number() {
+    let explanation = explained("north", "030111222", "\u{0660}\u{0663}\u{0660}\u{0661}");
+    assert!(!explanation.allowed);
+    assert_eq!(explanation.refusal.as_ref().map(|refusal| refusal.status), Some(404), "{explanation}");
+}
+
+// ---- the command
+
+fn command(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("trunkline.toml");
+    std::fs::write(&config, include_str!("../../config/minimal.toml")).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+        .args(["explain", "--config", config.to_str().unwrap()])
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn the_command_shows_text_or_json_and_ends_with_its_code() {
+    let (code, text, _) = command(&["--from", "north", "--calling", "1001", "--called", "2002", "--header", "X-A: b"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("goes to south") && text.contains("X-A: b\n      [headers.pass \"X-*\""), "{text}");
+    let (code, text, _) = command(&["--from", "north", "--called", "2002", "--json"]);
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, &value["allowed"]), (Some(0), &serde_json::json!(true)));
+    let (code, text, _) = command(&["--from", "north", "--called", "tel:"]);
+    assert!(matches!(code, Some(1 | 64)), "{text}");
+    let (code, _, error) = command(&["--from", "west", "--called", "1"]);
+    assert_eq!(code, Some(64));
+    assert!(error.contains("--from names no trunk; there are north, south"), "{error}");
+    assert_eq!(command(&["--from", "north", "--called", "1", "--header", "nonsense"]).0, Some(64));
+}
