@@ -41,6 +41,7 @@ pub mod net;
 pub mod relay;
 pub mod store;
 pub mod cdr;
+pub mod trace;
 pub mod metrics;
 pub mod api;
 pub mod config;

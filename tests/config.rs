@@ -341,7 +341,7 @@ mod names {
         an_unknown_key_suggests_the_nearest: "listener = \"platform\"" => "listener = \"platform\"\nlistner = \"x\" #!",
             "trunks.teams.listner", "unknown key; did you mean \"listener\"?";
         an_unknown_key_like_no_other_lists_the_known: "name = \"t\"" => "name = \"t\"\ncolour = 1 #!",
-            "node.colour", "unknown key; known here: drain_s, name, state_dir";
+            "node.colour", "unknown key; known here: control, drain_s, name, state_dir";
         an_unknown_table_suggests_the_nearest: "[limits]" => "[network.x] #!\nbind = \"1.2.3.4\"\n[limits]",
             "network", "did you mean \"networks\"?";
         an_unknown_key_of_an_inline_table_is_found: "{ trunk = \"south\" }]" => "{ trunk = \"south\", wieght = 3 }] #!",

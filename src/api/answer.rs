@@ -9,7 +9,8 @@ use super::calls::ActiveCalls;
 use super::message::{Request, Response, etag, shown};
 use super::place::Place;
 use super::rates::{Allowance, Rates};
-use super::{accounts, audit, calls, carriers, clients, evaluate, imports, numbers, openapi};
+use super::traces::Traces;
+use super::{accounts, audit, calls, carriers, clients, evaluate, imports, numbers, openapi, traces};
 use crate::base::{Entropy, WallTime};
 use crate::route::directory::Directory;
 use crate::route::snapshot::Snapshot;
@@ -30,6 +31,8 @@ pub struct Site {
     pub snapshot: Arc<Snapshot>,
     /// What is going on now.
     pub calls: Arc<dyn ActiveCalls>,
+    /// What was said about them, and about those that ended lately.
+    pub traces: Arc<dyn Traces>,
     /// `provisioning.custom_header`.
     pub custom_header: Option<String>,
 }
@@ -147,6 +150,8 @@ impl Call<'_> {
             Place::ActiveCalls => calls::list(self),
             Place::ActiveCall(id) => calls::one(self, id),
             Place::TerminateCall(id) => calls::terminate(self, id),
+            Place::CallTrace(id) => traces::one(self, id),
+            Place::CallCapture(id) => traces::capture(self, id),
             Place::Clients => clients::list(self),
             Place::Client(name) => clients::one(self, name),
             Place::RotateClient(name) => clients::rotate(self, name),

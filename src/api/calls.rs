@@ -156,7 +156,11 @@ fn covered(call: &Call<'_>, body: &Value) -> bool {
     call.grant.accounts.is_none() || account.is_some_and(|account| call.grant.covers(account))
 }
 
-fn id_of(text: &str) -> Result<CallId, Refusal> {
+/// The call a path names.
+///
+/// # Errors
+/// It is no number.
+pub fn id_of(text: &str) -> Result<CallId, Refusal> {
     let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
     text.parse().ok().filter(|_| digits).map(CallId).ok_or_else(missing)
 }
@@ -193,8 +197,13 @@ fn shown(call: &Call<'_>, active: &ActiveCall) -> Value {
 
 /// Whose number is called, or calls.
 fn account(call: &Call<'_>, active: &ActiveCall) -> Option<String> {
+    account_of(call, &[active.so_far.calling.clone(), active.so_far.called.clone()])
+}
+
+/// Whose number is called, or calls; the numbers as calling and called.
+pub fn account_of(call: &Call<'_>, [calling, called]: &[String; 2]) -> Option<String> {
     let directory = call.site.directory.load();
-    let numbers = [&active.so_far.called, &active.so_far.calling];
+    let numbers = [called, calling];
     let known = |number: &&String| {
         E164::parse(number).ok().and_then(|number| directory.find(&number).map(|(_, a)| a.name.clone()))
     };

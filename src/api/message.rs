@@ -115,6 +115,8 @@ pub enum Body {
     Json(Value),
     /// With the file name a browser shall use.
     Csv(&'static str, String),
+    /// A capture of packets.
+    Capture(Vec<u8>),
 }
 
 /// An answer.
@@ -169,7 +171,7 @@ impl Response {
     pub fn kept(&self) -> Value {
         let body = match &self.body {
             Body::Json(value) => value.clone(),
-            Body::Empty | Body::Csv(..) => Value::Null,
+            Body::Empty | Body::Csv(..) | Body::Capture(_) => Value::Null,
         };
         let etag = self.headers.iter().find(|(name, _)| *name == "ETag").map(|(_, value)| value);
         json!({ "status": self.status, "body": body, "etag": etag })

@@ -21,6 +21,7 @@ mod openapi;
 mod place;
 mod rates;
 pub mod server;
+mod traces;
 
 pub use answer::{Site, answer};
 pub use authenticator::{Authenticator, TokenAuthenticator};
@@ -28,6 +29,7 @@ pub use calls::{ActiveCalls, HungUp};
 pub use message::{Body, Request, Response};
 pub use openapi::document;
 pub use rates::Rates;
+pub use traces::{ShownTrace, Traces};
 
 /// Where everything stands.
 pub const BASE: &str = "/api/v1";

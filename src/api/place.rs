@@ -27,6 +27,8 @@ pub enum Place {
     ActiveCalls,
     ActiveCall(String),
     TerminateCall(String),
+    CallTrace(String),
+    CallCapture(String),
     Clients,
     Client(String),
     RotateClient(String),
@@ -71,6 +73,8 @@ impl Place {
             ["imports", id, "rows"] => Place::ImportRows(own(id)),
             ["imports", id, "report.csv"] => Place::ImportReport(own(id)),
             ["calls", "active"] => Place::ActiveCalls,
+            ["calls", id, "trace"] => Place::CallTrace(own(id)),
+            ["calls", id, "trace.pcap"] => Place::CallCapture(own(id)),
             ["calls", "active", id] if !id.is_empty() => Place::ActiveCall(own(id)),
             ["clients"] => Place::Clients,
             ["clients", name] if !name.is_empty() => Place::Client(own(name)),
@@ -125,6 +129,8 @@ impl Place {
             | Place::Roles
             | Place::ActiveCalls
             | Place::ActiveCall(_)
+            | Place::CallTrace(_)
+            | Place::CallCapture(_)
             | Place::Audit
             | Place::CustomHeader
             | Place::OpenApi => &["GET"],

@@ -134,9 +134,10 @@ async fn ask(served: &Served, request: Request) -> Result<Response, Refusal> {
 
 fn written(response: Response) -> HttpResponse {
     let (media, text, file) = match response.body {
-        Body::Empty => (None, String::new(), None),
-        Body::Json(value) => (Some("application/json"), value.to_string(), None),
-        Body::Csv(name, text) => (Some("text/csv; charset=utf-8"), text, Some(name)),
+        Body::Empty => (None, Vec::new(), None),
+        Body::Json(value) => (Some("application/json"), value.to_string().into_bytes(), None),
+        Body::Csv(name, text) => (Some("text/csv; charset=utf-8"), text.into_bytes(), Some(name)),
+        Body::Capture(octets) => (Some("application/vnd.tcpdump.pcap"), octets, Some("call.pcap")),
     };
     let mut out = HttpResponse::new(text.into());
     *out.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -124,6 +124,10 @@ pub const REASON_OCTETS: usize = 256;
 pub const FRAUD_COUNTS: usize = 16_384;
 /// Rules of `[[fraud.limits]]`. More: refused.
 pub const FRAUD_LIMITS: usize = 64;
+/// Call-IDs of a call's attempts before the last one that its record keeps. More are left out of its trace.
+pub const EARLIER: usize = 8;
+/// Calls that have ended and can still be traced by their number. The oldest is forgotten first.
+pub const RECENT_CALLS: usize = 2000;
 /// Digits waiting to be played to one far end. At the limit a further digit is dropped and counted.
 pub const DIGIT_QUEUE: usize = 32;
 /// Octets of one hold music file: ten minutes as 16-bit samples at 8 kHz, and a header. More: refused.

@@ -6,7 +6,7 @@ use super::cause::Cause;
 use super::record::{After, CallRecord, EndedBy, LegMediaCounts, Said, Sent, Side, TransferRecord, Written};
 use super::screening::Numbers;
 use crate::base::ids::CallId;
-use crate::base::limits::{REASON_OCTETS, REASONS};
+use crate::base::limits::{EARLIER, REASON_OCTETS, REASONS};
 use crate::base::{Now, WallTime};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
@@ -36,6 +36,7 @@ impl Ledger {
                 said: Vec::new(),
                 caller_call_id: String::from_utf8_lossy(&request.call_id).into_owned(),
                 callee_call_id: None,
+                earlier: Vec::new(),
                 started: now.wall,
                 rang: None,
                 answered: None,
@@ -81,7 +82,8 @@ impl Ledger {
     pub fn attempted(&mut self, to: Arc<str>, call_id: &[u8], sent: Sent) {
         self.record.to = Some(to);
         self.record.sent = Some(sent);
-        self.record.callee_call_id = Some(String::from_utf8_lossy(call_id).into_owned());
+        let before = self.record.callee_call_id.replace(String::from_utf8_lossy(call_id).into_owned());
+        self.record.earlier.extend(before.filter(|_| self.record.earlier.len() < EARLIER));
         self.record.attempts += 1;
     }
 

@@ -168,6 +168,8 @@ pub struct CallRecord {
     /// Call-IDs of both legs, so that a record leads to a trace.
     pub caller_call_id: String,
     pub callee_call_id: Option<String>,
+    /// Call-IDs of attempts before the last one, so that a trace shows them; at most [`EARLIER`](crate::base::limits::EARLIER).
+    pub earlier: Vec<String>,
     pub started: WallTime,
     /// First 180 or 183 handed to the caller.
     pub rang: Option<WallTime>,

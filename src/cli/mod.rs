@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub mod check;
+pub mod ctl;
 #[cfg(feature = "lab")]
 pub mod demo;
 pub mod exit;
@@ -23,7 +24,7 @@ use crate::store::import::{Mode, NumberType, Options, Strictness};
 use exit::Exit;
 
 /// Where the configuration is when nobody says otherwise.
-const CONFIG: &str = "/etc/trunkline/trunkline.toml";
+pub(crate) const CONFIG: &str = "/etc/trunkline/trunkline.toml";
 
 /// A direct-routing session border controller: SIP over TLS and SRTP between carriers and cloud voice platforms.
 #[derive(Debug, Parser)]
@@ -51,6 +52,10 @@ enum Command {
     Import(ImportArguments),
     /// Print the rules that an Azure network security group needs for this configuration.
     Nsg(NsgArguments),
+    /// Ask the running daemon, or tell it something, over its control socket.
+    Ctl(ctl::CtlArguments),
+    /// Show what was said on the wire about a call that goes on or ended lately: both legs, decrypted, secrets masked.
+    Trace(ctl::TraceArguments),
     /// Show the built-in peer profiles, or one of them.
     Profiles {
         /// The profile to show.
@@ -266,6 +271,8 @@ fn execute(command: Command) -> Exit {
         Command::Explain(arguments) => shown(explain::run(&arguments.options(), &mut io::stdout()), |exit| exit),
         Command::Import(arguments) => import::run(&arguments.import()),
         Command::Nsg(arguments) => arguments.show(),
+        Command::Ctl(arguments) => arguments.run(),
+        Command::Trace(arguments) => arguments.run(),
         Command::Profiles { name } => shown(profiles::run(name.as_deref(), &mut io::stdout()), |found| match found {
             profiles::Shown::Found => Exit::Ok,
             profiles::Shown::Unknown => Exit::Usage,

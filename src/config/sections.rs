@@ -23,10 +23,13 @@ pub(super) fn node(root: &Table<'_>, base: &Path) -> NodeSettings {
     let name = table.field("name", "\"sbc1\"").and_then(|field| field.parsed(grammar::token));
     let state_dir = table.text("state_dir", "\"/var/lib/trunkline\"");
     let drain = table.seconds("drain_s", "60", 0..=86_400);
+    let control = table.text("control", "\"/run/trunkline/control.sock\"");
     table.close();
+    let state_dir = base.join(state_dir.as_deref().unwrap_or("/var/lib/trunkline"));
     NodeSettings {
         name: name.unwrap_or_else(|| "trunkline".to_owned()),
-        state_dir: base.join(state_dir.as_deref().unwrap_or("/var/lib/trunkline")),
+        control: control.map_or_else(|| state_dir.join("control.sock"), |path| base.join(path)),
+        state_dir,
         drain: drain.unwrap_or(Duration::from_secs(60)),
     }
 }
@@ -155,6 +158,15 @@ pub(super) fn api(root: &Table<'_>, declared: &Declared<'_>) -> Option<ApiSettin
     table.close();
     let (requests_per_minute, node_requests_per_minute) = (client.unwrap_or(100), node.unwrap_or(600));
     bind.map(|bind| ApiSettings { bind, certificate, requests_per_minute, node_requests_per_minute })
+}
+
+/// `trace.octets`.
+pub(super) fn trace(root: &Table<'_>) -> usize {
+    const DEFAULT: usize = 16 * 1024 * 1024;
+    let table = root.table("trace", "{ octets = 16777216 }");
+    let octets = table.whole("octets", "16777216", 0..=1 << 32).unwrap_or(DEFAULT);
+    table.close();
+    octets
 }
 
 /// `[provisioning]`.

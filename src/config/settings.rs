@@ -26,6 +26,8 @@ pub struct Settings {
     pub api: Option<ApiSettings>,
     pub provisioning: ProvisioningSettings,
     pub cdr: CdrSettings,
+    /// `trace.octets`: SIP kept for traces; 0: none.
+    pub trace_octets: usize,
     pub log: LogSettings,
     /// `keep_alive_s` by the listener's name, where it is not 0.
     pub keep_alives: BTreeMap<String, Duration>,
@@ -39,6 +41,8 @@ pub struct Settings {
 pub struct NodeSettings {
     pub name: String,
     pub state_dir: PathBuf,
+    /// The control socket; by default `control.sock` under the state directory.
+    pub control: PathBuf,
     /// How long TERM lets calls go on.
     pub drain: Duration,
 }

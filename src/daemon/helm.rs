@@ -27,6 +27,7 @@ use crate::metrics::gauges::GaugeBoard;
 use crate::net::{Class, News, Outgoing, Sink};
 use crate::relay::{Relay, Unheard};
 use crate::sip::flow::{Received, Transmit};
+use crate::trace::Trace;
 
 /// Rounds one task steers for others before the engine's thread takes over: its own connections wait meanwhile.
 const ROUNDS: usize = 4;
@@ -47,6 +48,7 @@ pub struct Cargo {
     pub gauges: Arc<GaugeBoard>,
     pub calls: Arc<CallCounters>,
     pub records: Arc<Records>,
+    pub trace: Arc<Trace>,
     pub load: watch::Sender<Load>,
     pub orders: Arc<Orders>,
 }
@@ -185,8 +187,10 @@ impl Ship {
                     self.cargo.calls.note(&event);
                     call_log::write(&event);
                     if let Event::Call(CallEvent::Ended(record)) = event {
+                        let record = Arc::from(record);
+                        self.cargo.trace.ended(Arc::clone(&record));
                         // A record that finds no room is counted, and logged by the writer.
-                        let _ = self.cargo.records.push(Arc::from(record));
+                        let _ = self.cargo.records.push(record);
                     }
                 }
                 Output::CloseFlow(flow) => self.cargo.outgoing.close(flow),

@@ -1,4 +1,7 @@
-//! Logs: one line each, to standard error, as JSON or text. `TRUNKLINE_LOG` overrides the level of the file.
+//! Logs: one line each, to standard error, as JSON or text. `TRUNKLINE_LOG` overrides the level of the file; the control
+//! socket changes it while the daemon runs.
+
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing_subscriber::EnvFilter;
 
@@ -10,14 +13,59 @@ const VARIABLE: &str = "TRUNKLINE_LOG";
 /// Libraries whose own news are of no use to an operator.
 const QUIET: &str = "hickory_resolver=warn,hickory_net=warn,hickory_proto=warn,rustls=error";
 
+/// The log of the process: it is started once, and has one level.
+struct Log {
+    exchange: Box<dyn Fn(EnvFilter) -> bool + Send + Sync>,
+    level: Mutex<String>,
+}
+
+static LOG: OnceLock<Log> = OnceLock::new();
+
 /// Starts logging. Later calls do nothing: the first wins.
 pub fn start(settings: LogSettings) {
-    let filter = EnvFilter::try_from_env(VARIABLE)
-        .unwrap_or_else(|_| EnvFilter::new(format!("{},{QUIET}", settings.level.as_str())));
+    let level = std::env::var(VARIABLE).unwrap_or_else(|_| settings.level.as_str().to_owned());
+    let (level, filter) = match filter(&level) {
+        Ok(filter) => (level, filter),
+        Err(_) => (settings.level.as_str().to_owned(), EnvFilter::new(settings.level.as_str())),
+    };
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber in one process (tests, demo) is refused; the first goes on.
-    let _ = match settings.format {
-        LogFormat::Json => builder.event_format(JsonLine).try_init(),
-        LogFormat::Text => builder.with_ansi(false).try_init(),
+    let exchange: Box<dyn Fn(EnvFilter) -> bool + Send + Sync> = match settings.format {
+        LogFormat::Json => {
+            let builder = builder.event_format(JsonLine).with_filter_reloading();
+            let handle = builder.reload_handle();
+            let _ = builder.try_init();
+            Box::new(move |filter| handle.reload(filter).is_ok())
+        }
+        LogFormat::Text => {
+            let builder = builder.with_ansi(false).with_filter_reloading();
+            let handle = builder.reload_handle();
+            let _ = builder.try_init();
+            Box::new(move |filter| handle.reload(filter).is_ok())
+        }
     };
+    let _ = LOG.set(Log { exchange, level: Mutex::new(level) });
+}
+
+fn filter(level: &str) -> Result<EnvFilter, String> {
+    EnvFilter::try_new(format!("{level},{QUIET}")).map_err(|error| format!("no level and no filter: {error}"))
+}
+
+/// The level, or the filter, in force.
+pub fn level() -> String {
+    LOG.get().map(|log| log.level.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default()
+}
+
+/// Changes it: `error`, `warn`, `info`, `debug`, `trace`, or a filter like `trunkline::net=trace,info`.
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn set_level(level: &str) -> Result<(), String> {
+    let filter = filter(level)?;
+    let log = LOG.get().ok_or("logging has not begun")?;
+    if !(log.exchange)(filter) {
+        return Err("the log has ended".to_owned());
+    }
+    *log.level.lock().unwrap_or_else(PoisonError::into_inner) = level.to_owned();
+    Ok(())
 }

@@ -54,6 +54,7 @@ pub fn net_settings(settings: &Settings, snapshot: &Snapshot) -> Result<NetSetti
         second_reader: None,
         known: None,
         inherited: Inherited::default(),
+        tap: None,
     })
 }
 

@@ -3,6 +3,7 @@
 
 pub mod call_log;
 pub mod clock;
+pub mod control;
 pub mod drain;
 pub mod entropy;
 pub mod first_ports;

@@ -11,7 +11,7 @@ use super::entropy::OsEntropy;
 use super::inbox::Inbox;
 use super::orders::Orders;
 use crate::api::server::Served;
-use crate::api::{ActiveCalls, Rates, Site, TokenAuthenticator};
+use crate::api::{ActiveCalls, Rates, Site, TokenAuthenticator, Traces};
 use crate::config::Settings;
 use crate::config::settings::ProvisioningSource;
 use crate::engine::io::Input;
@@ -91,7 +91,13 @@ impl Provisioned {
     }
 
     /// What the API serves; `None`: there is no store.
-    pub fn served(&self, settings: &Settings, snapshot: &Arc<Snapshot>, orders: &Arc<Orders>) -> Option<Served> {
+    pub fn served(
+        &self,
+        settings: &Settings,
+        snapshot: &Arc<Snapshot>,
+        orders: &Arc<Orders>,
+        traces: Arc<dyn Traces>,
+    ) -> Option<Served> {
         let (api, (store, _)) = (settings.api.as_ref()?, self.store.as_ref()?);
         let site = Site {
             authenticator: Box::new(TokenAuthenticator),
@@ -99,6 +105,7 @@ impl Provisioned {
             directory: self.seen.directory.clone(),
             snapshot: snapshot.clone(),
             calls: orders.clone(),
+            traces,
             custom_header: settings.provisioning.custom_header.as_ref().map(|header| header.name.as_str().to_owned()),
         };
         let entropy = || -> Box<dyn crate::base::Entropy> { Box::new(OsEntropy::new()) };

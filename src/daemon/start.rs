@@ -5,15 +5,17 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{JoinHandle, available_parallelism};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use super::clock::{Clock, wall};
+use super::control::{self, Hands};
 use super::drain::Drain;
 use super::entropy::OsEntropy;
 use super::first_ports::{self, Announcer, FirstPorts};
@@ -41,11 +43,12 @@ use crate::metrics::gauges::GaugeBoard;
 use crate::metrics::registry::Sources;
 use crate::metrics::server;
 use crate::net::inherited::Inherited;
-use crate::net::settings::Known;
+use crate::net::settings::{Known, Tap};
 use crate::net::{Signalling, StartError};
 use crate::relay::Relay;
 use crate::route::snapshot::{Snapshot, Unidentified};
 use crate::sip::flow::{Flow, PeerIdentity};
+use crate::trace::Trace;
 
 /// How long tasks may take to end with the runtime.
 const RUNTIME_END: Duration = Duration::from_millis(200);
@@ -157,23 +160,28 @@ impl Daemon {
         let inbox = Arc::new(Inbox::new(&snapshot.limits, clock));
         let helm = Helm::new(inbox.clone());
         let calls = Arc::new(CallCounters::default());
-        let mut signalling = signalling(&settings, &snapshot, &helm, &calls, &inherited, &runtime)?;
+        let trace = Arc::new(Trace::new(settings.trace_octets, wall));
+        let watching = Watching { calls: calls.clone(), trace: trace.clone() };
+        let mut signalling = signalling(&settings, &snapshot, &helm, watching, &inherited, &runtime)?;
         let (ports, announcer) = FirstPorts::of(snapshot.networks.iter().map(|network| network.id));
         let relay = relay(&settings, &snapshot, &inbox, announcer)?;
         let gauges = Arc::new(GaugeBoard::default());
         let records = records(&settings, &snapshot, &inbox)?;
-        let sources = Sources {
-            net: signalling.counters(),
-            gauges: gauges.clone(),
-            calls: calls.clone(),
-            relay: relay.clone(),
-            records: records.records.clone(),
-            waiting: waiting_of(&inbox),
-        };
+        let told = Told { gauges: gauges.clone(), calls: calls.clone(), records: records.records.clone() };
+        let sources = sources(&signalling, &relay, &inbox, told);
         metrics(&settings, sources, &phase, &inherited, &runtime)?;
         let orders = Orders::new(inbox.clone());
         let provisioned = Provisioned::start(&settings, directory, &orders, &inbox);
-        api(&settings, (&snapshot, &provisioned, &orders), &inherited, &runtime)?;
+        let hands = Arc::new(Hands {
+            phase: phase.clone(),
+            gauges: gauges.clone(),
+            calls: orders.clone(),
+            records: records.records.clone(),
+            trace: trace.clone(),
+            snapshot: Arc::new(ArcSwap::new(snapshot.clone())),
+        });
+        let served = provisioned.served(&settings, &snapshot, &orders, hands.clone());
+        api(&settings, served, &inherited, &runtime)?;
         tell_unwanted(&inherited);
         let (load, watched) = watch::channel(Load::Idle);
         let cargo = Cargo {
@@ -184,6 +192,7 @@ impl Daemon {
             gauges,
             calls,
             records: records.records.clone(),
+            trace,
             load,
             orders: orders.clone(),
         };
@@ -192,6 +201,7 @@ impl Daemon {
         ports.wait();
         signalling.serve().map_err(StartFailure::System)?;
         runtime.spawn(renewing::watch(settings.certificates.clone(), signalling.renewal()));
+        listen(&settings.node.control, hands);
         phase.enter(Phase::Running);
         drop(inside);
         let drain_patience = settings.node.drain;
@@ -274,6 +284,13 @@ impl Daemon {
     }
 }
 
+/// Without its control socket a daemon serves calls all the same.
+fn listen(path: &Path, hands: Arc<Hands>) {
+    if let Err(error) = control::listen(path, hands) {
+        tracing::error!(path = %path.display(), %error, "no control socket: `trunkline ctl` and `trace` do not work");
+    }
+}
+
 /// One worker for TLS and parsing on a small machine: the engine and the relay need the rest.
 fn runtime() -> io::Result<Runtime> {
     let cores = available_parallelism().map_or(1, NonZero::get);
@@ -281,16 +298,26 @@ fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(workers).thread_name("net").enable_all().build()
 }
 
+/// Who sees every message.
+struct Watching {
+    calls: Arc<CallCounters>,
+    trace: Arc<Trace>,
+}
+
 fn signalling(
     settings: &Settings,
     snapshot: &Arc<Snapshot>,
     helm: &Arc<Helm>,
-    calls: &Arc<CallCounters>,
+    watching: Watching,
     inherited: &Inherited,
     runtime: &Runtime,
 ) -> Result<Signalling, StartFailure> {
     let mut net = net_settings(settings, snapshot).map_err(StartFailure::Files)?;
-    net.second_reader = snapshot.cross_check.then(|| calls.clone().second_reader());
+    let Watching { calls, trace } = watching;
+    net.second_reader = snapshot.cross_check.then(|| calls.second_reader());
+    if settings.trace_octets > 0 {
+        net.tap = Some(Tap(Arc::new(move |direction, flow: &Flow, octets: &[u8]| trace.keep(direction, flow, octets))));
+    }
     net.known = Some(known(snapshot.clone()));
     net.inherited = inherited.clone();
     Signalling::bind(net, helm.clone(), Box::new(OsEntropy::new()), runtime.handle().clone())
@@ -346,6 +373,18 @@ fn records(settings: &Settings, snapshot: &Snapshot, inbox: &Arc<Inbox>) -> Resu
         .map_err(|error| StartFailure::Records(folder, error))
 }
 
+/// What the engine's shell counts and keeps.
+struct Told {
+    gauges: Arc<GaugeBoard>,
+    calls: Arc<CallCounters>,
+    records: Arc<Records>,
+}
+
+fn sources(signalling: &Signalling, relay: &Arc<Relay>, inbox: &Arc<Inbox>, told: Told) -> Sources {
+    let Told { gauges, calls, records } = told;
+    Sources { net: signalling.counters(), gauges, calls, relay: relay.clone(), records, waiting: waiting_of(inbox) }
+}
+
 fn waiting_of(inbox: &Arc<Inbox>) -> Box<dyn Fn() -> (usize, usize) + Send + Sync> {
     let inbox = inbox.clone();
     Box::new(move || inbox.waiting())
@@ -372,13 +411,11 @@ fn metrics(
 
 fn api(
     settings: &Settings,
-    (snapshot, provisioned, orders): (&Arc<Snapshot>, &Provisioned, &Arc<Orders>),
+    served: Option<api_server::Served>,
     inherited: &Inherited,
     runtime: &Runtime,
 ) -> Result<(), StartFailure> {
-    let (Some(api), Some(served)) = (&settings.api, provisioned.served(settings, snapshot, orders)) else {
-        return Ok(());
-    };
+    let (Some(api), Some(served)) = (&settings.api, served) else { return Ok(()) };
     let tls = api_tls(settings).map_err(|bad| StartFailure::Files(vec![bad]))?;
     let failed = |error| StartFailure::Api(api.bind, error);
     let socket = of_http(api.bind, inherited).map_err(failed)?;

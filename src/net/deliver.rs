@@ -15,6 +15,7 @@ const RETRY_AFTER_S: [&str; 8] = ["1", "2", "3", "4", "5", "6", "8", "10"];
 fn accepted(shared: &Shared, received: &Received) {
     let kind = MessageKind::of(&received.message);
     shared.counters.messages.add(received.flow.transport, Direction::Received, kind);
+    shared.tap(Direction::Received, &received.flow, received.message.message().bytes());
     if let Some(reader) = &shared.second_reader {
         (reader.0)(&received.message);
     }

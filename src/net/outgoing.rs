@@ -113,6 +113,7 @@ impl Outgoing {
             return self.shared.fail(transmit.id, TransmitFailure::SendFailed);
         };
         let kind = MessageKind::of_octets(&transmit.bytes);
+        self.shared.tap(Direction::Sent, &Flow { local: port.local, ..flow }, &transmit.bytes);
         match port.send(flow.remote, transmit.bytes) {
             Ok(()) => self.shared.counters.messages.add(Transport::Udp, Direction::Sent, kind),
             Err(_) => self.shared.fail(transmit.id, TransmitFailure::SendFailed),
@@ -123,6 +124,7 @@ impl Outgoing {
 /// Queues a message on a connection; counts it, or tells that it failed.
 pub(super) fn put(shared: &Shared, connection: &Connection, transmit: Transmit) -> Pushed {
     let kind = MessageKind::of_octets(&transmit.bytes);
+    shared.tap(Direction::Sent, &connection.flow, &transmit.bytes);
     let pushed = connection.push(Some(transmit.id), transmit.bytes);
     match pushed {
         Pushed::First | Pushed::Behind => {

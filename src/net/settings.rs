@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio_rustls::rustls::RootCertStore;
 
+use super::counters::Direction;
 use super::identity::Identity;
 use super::inherited::Inherited;
 use crate::base::ids::ListenerId;
@@ -28,6 +29,8 @@ pub struct NetSettings {
     pub limits: Limits,
     /// Sees every message that was accepted (`sip.cross_check`).
     pub second_reader: Option<SecondReader>,
+    /// Sees every message that was accepted or sent, as it is on the wire without TLS.
+    pub tap: Option<Tap>,
     /// Who gets an answer of the shell's own (400, 503): a stranger gets nothing. `None`: everybody.
     pub known: Option<Known>,
     /// Sockets that are bound already.
@@ -87,6 +90,19 @@ pub struct SecondReader(pub Arc<dyn Fn(&SipMessage) + Send + Sync>);
 impl fmt::Debug for SecondReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecondReader")
+    }
+}
+
+/// What a [`Tap`] calls: the message's way, its flow, its octets.
+pub type Listening = dyn Fn(Direction, &Flow, &[u8]) + Send + Sync;
+
+/// A function that is shown every message, with its way.
+#[derive(Clone)]
+pub struct Tap(pub Arc<Listening>);
+
+impl fmt::Debug for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tap")
     }
 }
 

@@ -10,10 +10,10 @@ use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
 use super::arrival::{News, Sink};
-use super::counters::Counters;
+use super::counters::{Counters, Direction};
 use super::flows::Flows;
 use super::seats::Seats;
-use super::settings::{Known, ListenerSettings, SecondReader};
+use super::settings::{Known, ListenerSettings, SecondReader, Tap};
 use super::tls::TlsMaterial;
 use super::udp::UdpPort;
 use crate::base::Entropy;
@@ -37,6 +37,7 @@ pub struct Shared {
     pub tls: ArcSwap<TlsMaterial>,
     pub udp: Vec<Arc<UdpPort>>,
     pub second_reader: Option<SecondReader>,
+    pub tap: Option<Tap>,
     pub known: Option<Known>,
     pub runtime: Handle,
     pub entropy: Mutex<Box<dyn Entropy + Send>>,
@@ -76,6 +77,13 @@ impl Shared {
     pub fn fail(&self, id: TransmitId, failure: TransmitFailure) {
         self.counters.transmit_failures.add(failure);
         self.sink.report(News::TransmitFailed(id, failure));
+    }
+
+    /// Shows a message to whoever listens in.
+    pub fn tap(&self, direction: Direction, flow: &Flow, octets: &[u8]) {
+        if let Some(Tap(tap)) = &self.tap {
+            tap(direction, flow, octets);
+        }
     }
 
     /// Counts and logs a message that the wire layer refused.

@@ -106,6 +106,7 @@ impl Signalling {
             tls: ArcSwap::from_pointee(material),
             udp: ports,
             second_reader: settings.second_reader,
+            tap: settings.tap,
             known: settings.known,
             runtime,
             entropy: Mutex::new(entropy),

@@ -39,6 +39,9 @@ pub enum Role {
     /// Ends calls.
     #[serde(rename = "Calls.Write")]
     CallsWrite,
+    /// Sees SIP messages.
+    #[serde(rename = "Calls.Trace")]
+    CallsTrace,
     #[serde(rename = "Audit.Read")]
     AuditRead,
     /// Makes and revokes tokens.
@@ -48,13 +51,14 @@ pub enum Role {
 
 impl Role {
     /// Every role, with what it lets do.
-    pub const ALL: [(Role, &'static str); 8] = [
+    pub const ALL: [(Role, &'static str); 9] = [
         (Role::Read, "Reads accounts, numbers, carriers and imports; asks what would happen to a call."),
         (Role::Write, "Makes and changes them, and imports."),
         (Role::Delete, "Deletes them, also while calls use them where it is forced."),
         (Role::Admin, "The three before it."),
         (Role::CallsRead, "Sees the calls that are going on."),
         (Role::CallsWrite, "Ends calls."),
+        (Role::CallsTrace, "Sees the SIP messages of calls; part of no other role."),
         (Role::AuditRead, "Reads the audit log and checks it."),
         (Role::SecurityAdmin, "Makes, changes and revokes clients."),
     ];

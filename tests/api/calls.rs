@@ -145,3 +145,24 @@ fn an_import_that_deletes_names_the_numbers_that_calls_use() {
     let done = finished(&world, id);
     assert_eq!((&done["state"], &done["counters"]["deleted"]), (&json!("completedWithErrors"), &json!(0)));
 }
+
+#[test]
+fn a_trace_needs_its_own_role_and_leaves_an_event() {
+    let world = talking();
+    let bearer = |roles: Vec<Role>, accounts: Option<BTreeSet<String>>, name: &str| {
+        let grant = Grant { name: name.to_owned(), roles: roles.into_iter().collect(), accounts, expires: None };
+        format!("Bearer {}", world.token(grant))
+    };
+    let ask = |bearer: &str, path: &str| world.ask_as("GET", path, &[("Authorization", bearer)], b"");
+    let admin = bearer(vec![Role::Admin, Role::CallsRead, Role::CallsWrite], None, "admin");
+    assert_eq!(ask(&admin, "/calls/1/trace").code(), "RoleMissing");
+    let tracer = bearer(vec![Role::CallsTrace], None, "tracer");
+    assert_eq!(ask(&tracer, "/calls/1/trace").json()["call"], "1");
+    assert_eq!(ask(&tracer, "/calls/1/trace.pcap").status, 200);
+    assert_eq!(ask(&tracer, "/calls/77/trace").code(), "CallNotFound");
+    let other = bearer(vec![Role::CallsTrace], Some(BTreeSet::from(["zoo".to_owned()])), "zoo");
+    assert_eq!(ask(&other, "/calls/1/trace").code(), "CallNotFound");
+    let events = world.get("/audit?filter=action%20eq%20'call.trace'").json();
+    assert_eq!(events["value"].as_array().map(Vec::len), Some(2));
+    assert_eq!(events["value"][0]["target"], "calls/1");
+}

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use trunkline::api::server::{Served, serve};
-use trunkline::api::{ActiveCalls, HungUp, Rates, Site, TokenAuthenticator};
+use trunkline::api::{ActiveCalls, HungUp, Rates, ShownTrace, Site, TokenAuthenticator, Traces};
 use trunkline::base::entropy::SeededEntropy;
 use trunkline::base::ids::CallId;
 use trunkline::base::{Entropy, WallTime};
@@ -83,6 +83,7 @@ impl Talk {
             caller_policy: "".into(),
             said: Vec::new(),
             after: Default::default(),
+            earlier: Vec::new(),
             caller_call_id: format!("a{id}"),
             callee_call_id: Some(format!("b{id}")),
             started: WallTime(now.0 - 62_000),
@@ -99,6 +100,15 @@ impl Talk {
             callee_media: Default::default(),
         };
         self.0.lock().unwrap().insert(id, ActiveCall { phase: CallPhase::Answered, so_far });
+    }
+}
+
+impl Traces for Talk {
+    fn trace(&self, id: CallId) -> Option<ShownTrace> {
+        let calls = self.0.lock().unwrap();
+        let record = &calls.get(&id.0)?.so_far;
+        let numbers = [record.calling.clone(), record.called.clone()];
+        Some(ShownTrace { body: serde_json::json!({ "call": id.0.to_string() }), capture: b"pcap".to_vec(), numbers })
     }
 }
 
@@ -180,6 +190,7 @@ impl World {
             directory: directory.clone(),
             snapshot: snapshot(),
             calls: calls.clone(),
+            traces: calls.clone(),
             custom_header: Some("X-Operator-Content".to_owned()),
         };
         let served = Served { site: Arc::new(site), store: handle.clone(), clock: wall, entropy };

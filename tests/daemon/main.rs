@@ -14,5 +14,6 @@ mod probes;
 mod records;
 mod starts;
 mod text;
+mod traces;
 mod variants;
 mod verdicts;

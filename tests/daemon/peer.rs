@@ -85,9 +85,14 @@ impl Peer {
 
     /// A request out of any dialog.
     pub fn ask(&mut self, method: &str, body: &str) -> String {
-        let text = request(method, self.transport(), self.own, self.daemon, body);
+        let text = self.written(method, body);
         self.send(&text);
         text
+    }
+
+    /// The same, not sent.
+    pub fn written(&self, method: &str, body: &str) -> String {
+        request(method, self.transport(), self.own, self.daemon, body)
     }
 
     /// OPTIONS that the court knows again.

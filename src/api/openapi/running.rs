@@ -19,7 +19,14 @@ pub(super) fn call_paths() -> Vec<(String, Value)> {
     let reason = json!({ "type": "string", "minLength": 1, "maxLength": 200 });
     let body = json!({ "type": "object", "required": ["reason"], "properties": { "reason": reason }, "additionalProperties": false });
     let terminate = operation("terminateCall", "Ends it with BYE or CANCEL; the reason is in the audit log.", gone());
+    let object = json!({ "type": "object" });
+    let pcap = json!({ "200": { "description": "Done.", "content": { "application/vnd.tcpdump.pcap": { "schema": { "type": "string", "format": "binary" } } } } });
+    let trace =
+        operation("traceCall", "SIP of both legs, secrets masked, of a call that goes on or ended lately.", ok(object));
+    let capture = operation("captureCall", "The same as a capture for Wireshark.", pcap);
     vec![
+        path("/calls/{id}/trace", [id()], [("get", trace)]),
+        path("/calls/{id}/trace.pcap", [id()], [("get", capture)]),
         path("/calls/active", [], [("get", with_parameters(list, parameters))]),
         path("/calls/active/{id}", [id()], [("get", operation("activeCall", "One call.", ok(reference("Call"))))]),
         path(

@@ -1,0 +1,28 @@
+//! What can be asked on the control socket.
+
+use serde::{Deserialize, Serialize};
+
+/// One request: `{"command":"trace","who":"17"}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// Phase, version, calls, queues, records.
+    Status {},
+    /// Whether new calls are welcome.
+    Health {},
+    /// The level of the log, or a filter of it; without one: tells it.
+    LogLevel { level: Option<String> },
+    /// Calls that are not over.
+    Calls {},
+    /// Ends a call with BYE or CANCEL.
+    HangUp { call: u64 },
+    /// What was said about a call.
+    Trace(Question),
+}
+
+/// Which call is to be traced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Question {
+    /// A call's number, or a phone number: of its calls the last.
+    pub who: String,
+}

@@ -1,0 +1,148 @@
+//! What was said on the wire about a call, decrypted: for `trunkline trace`, the API and Wireshark.
+//!
+//! Messages are copied into a bounded [`ring`] as they come and go; nothing is sorted, read or hidden then. Whoever asks for
+//! a call gets those with its Call-IDs, with keys, credentials, digits and foreign bodies masked ([`redact`]), as a ladder
+//! ([`ladder`]), as a capture ([`pcap`]), and with the rule behind each header of our INVITE ([`changes`]).
+
+pub mod changes;
+pub mod ladder;
+pub mod pcap;
+pub mod redact;
+mod ring;
+pub mod view;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::base::WallTime;
+use crate::base::ids::CallId;
+use crate::base::limits::RECENT_CALLS;
+use crate::call::{CallRecord, Side};
+use crate::net::counters::Direction;
+use crate::sip::flow::{Flow, Transport};
+
+use ring::Ring;
+
+/// Digits of a number that are enough to find it by its end.
+const TAIL_DIGITS: usize = 5;
+
+/// See the module.
+#[derive(Debug)]
+pub struct Trace {
+    ring: Ring,
+    recent: Mutex<VecDeque<Arc<CallRecord>>>,
+    clock: fn() -> WallTime,
+}
+
+/// One message of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    pub at: WallTime,
+    pub direction: Direction,
+    /// Whose leg it belongs to; `None`: that of a party a transfer brought in.
+    pub side: Option<Side>,
+    pub transport: Transport,
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
+    /// Masked, and as long as it was.
+    pub octets: Vec<u8>,
+}
+
+/// Whether a call goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Active,
+    Over,
+}
+
+/// A call with what was said about it.
+#[derive(Clone, Debug)]
+pub struct Traced {
+    pub record: Arc<CallRecord>,
+    pub standing: Standing,
+    pub messages: Vec<Message>,
+    /// True when the ring has forgotten the time in which the call began.
+    pub is_cut: bool,
+}
+
+impl Trace {
+    /// `octets`: `trace.octets`, 0: messages are not kept.
+    pub fn new(octets: usize, clock: fn() -> WallTime) -> Trace {
+        Trace { ring: Ring::new(octets), recent: Mutex::default(), clock }
+    }
+
+    /// Keeps a message. Called for each one that comes or goes: it costs a copy.
+    pub fn keep(&self, direction: Direction, flow: &Flow, octets: &[u8]) {
+        self.ring.push((self.clock)(), direction, flow, octets);
+    }
+
+    /// Remembers a call that has ended, so that it can still be asked for.
+    pub fn ended(&self, record: Arc<CallRecord>) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() >= RECENT_CALLS {
+            recent.pop_front();
+        }
+        recent.push_back(record);
+    }
+
+    /// Octets held, and messages that gave way to later ones.
+    pub fn held(&self) -> (usize, u64) {
+        self.ring.held()
+    }
+
+    /// The call of this number, if it ended lately.
+    pub fn recent(&self, id: CallId) -> Option<Arc<CallRecord>> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.iter().rev().find(|record| record.id == id).cloned()
+    }
+
+    /// Calls of this phone number that ended lately, the last first.
+    pub fn recent_of(&self, number: &str) -> Vec<Arc<CallRecord>> {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.iter().rev().filter(|record| concerns(record, number)).cloned().collect()
+    }
+
+    /// What was said about a call.
+    pub fn of(&self, record: Arc<CallRecord>, standing: Standing) -> Traced {
+        let ids = call_ids(&record);
+        let mut messages = self.ring.find(|octets| {
+            let found = call_id(octets)?;
+            ids.iter().find(|(id, _)| id.as_bytes() == found).map(|(_, side)| *side)
+        });
+        messages.iter_mut().for_each(|message| redact::redact(&mut message.octets));
+        messages.sort_by_key(|message| message.at);
+        let is_cut = self.ring.begins().is_some_and(|begins| begins > record.started);
+        Traced { record, standing, messages, is_cut }
+    }
+}
+
+/// True when the call is from or to this number, written whole or by its end.
+pub fn concerns(record: &CallRecord, number: &str) -> bool {
+    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+    let wanted = digits(number);
+    let fits = |held: &str| {
+        let held_digits = digits(held);
+        held == number || (wanted.len() >= TAIL_DIGITS && held_digits.ends_with(&wanted))
+    };
+    fits(&record.calling) || fits(&record.called)
+}
+
+/// Every Call-ID of a call, with the side it belongs to.
+fn call_ids(record: &CallRecord) -> Vec<(&str, Option<Side>)> {
+    let mut ids = vec![(record.caller_call_id.as_str(), Some(Side::Caller))];
+    ids.extend(record.callee_call_id.as_deref().map(|id| (id, Some(Side::Callee))));
+    ids.extend(record.earlier.iter().map(|earlier| (earlier.as_str(), Some(Side::Callee))));
+    ids.extend(record.transfers.iter().filter_map(|transfer| transfer.call_id.as_deref()).map(|id| (id, None)));
+    ids
+}
+
+/// The value of a message's Call-ID, in either form.
+fn call_id(octets: &[u8]) -> Option<&[u8]> {
+    let head = octets.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii_end).take_while(|line| !line.is_empty());
+    head.skip(1).find_map(|line| {
+        let colon = memchr::memchr(b':', line)?;
+        let (name, value) = (line.get(..colon)?.trim_ascii_end(), line.get(colon + 1..)?);
+        (name.eq_ignore_ascii_case(b"call-id") || name.eq_ignore_ascii_case(b"i")).then(|| value.trim_ascii())
+    })
+}
