@@ -2,6 +2,7 @@
 //! nothing in the hostile corpora hurts it. How it starts and what it logs is in `daemon_life`.
 #![cfg(feature = "lab")]
 
+mod accounts;
 mod calls;
 mod ends;
 mod fraud;

@@ -392,8 +392,8 @@ fn listener(name: &str, network: &str, transport: Transport, port: u16) -> Liste
 
 fn trunk(name: &str, listener: &str, host: &str, port: u16) -> TrunkSettings {
     let tls = listener == "platform";
-    let mut behaviour = Behaviour::default();
-    behaviour.role = if tls { PeerRole::Platform } else { PeerRole::Carrier };
+    let role = if tls { PeerRole::Platform } else { PeerRole::Carrier };
+    let mut behaviour = Behaviour { role, ..Behaviour::default() };
     behaviour.media.security = if tls { Security::Srtp } else { Security::Rtp };
     TrunkSettings {
         name: name.into(),
