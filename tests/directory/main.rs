@@ -1,5 +1,7 @@
 //! The decision table at call start and the custom header matrix (PV-31..37, PF-24..29).
 
+mod ruling;
+
 use trunkline::base::WallTime;
 use trunkline::route::directory::{
     Account, AccountName, AccountState, Change, Decision, Denial, Denied, Direction, Directory, HeaderContent,

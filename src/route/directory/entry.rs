@@ -57,10 +57,10 @@ impl Service {
         NAMES.iter().find(|(_, known)| *known == name).map(|(service, _)| *service)
     }
 
-    /// Whether numbers of this service carry the custom header (PF-26).
+    /// Whether calls of this service carry the custom header (PF-26).
     pub const fn takes_custom_header(self) -> bool {
         match self {
-            Service::TeamsPhoneMobile | Service::CallProtection => false,
+            Service::OperatorConnect | Service::TeamsPhoneMobile | Service::CallProtection => false,
             Service::TeamsDirectRouting
             | Service::AcsDirectRouting
             | Service::Dynamics
@@ -69,8 +69,7 @@ impl Service {
             | Service::Webex
             | Service::Google
             | Service::Chime
-            | Service::Twilio
-            | Service::OperatorConnect => true,
+            | Service::Twilio => true,
         }
     }
 
