@@ -244,3 +244,17 @@ fn an_experimental_profile_is_accepted_with_a_warning() {
     let warnings = configured(own).expect("accepted").report.to_string();
     assert!(warnings.contains("webex is experimental"), "{warnings}");
 }
+
+/// T23 of the traps: 480 "No callee endpoints were found", because Teams and ACS know us by one name (MD-17).
+#[test]
+fn t23_one_name_for_teams_and_acs_is_refused() {
+    let two = |second: &str| {
+        let both = format!(
+            "profile = \"microsoft-teams\"\nfqdn = \"sbc1.example.com\"\n\
+             [trunks.acs]\nlistener = \"tls\"\nprofile = \"azure-acs\"\nfqdn = \"{second}\"\nsources = [\"52.113.0.0/16\"]"
+        );
+        configured(&both).map_err(|report| report.contains("trunks.acs.fqdn: \"t\" has this name for the other"))
+    };
+    assert_eq!(two("sbc1.example.com").err(), Some(true));
+    assert_ne!(two("acs.example.com").err(), Some(true));
+}

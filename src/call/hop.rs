@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::dialog::{Dialog, RequestPath};
-use crate::route::trunk::Trunk;
+use crate::route::trunk::{ContactHost, Trunk};
 use crate::sip::flow::{Destination, Discovery, Flow, Target, TlsTarget};
 use crate::sip::{Host, SipUri, Uri};
 
@@ -51,7 +51,11 @@ impl From<Destination> for Hop {
 impl Hop {
     /// The next hop of a dialog whose peer's last message came on `flow`.
     pub fn of(dialog: &Dialog, trunk: &Arc<Trunk>, flow: Flow) -> Hop {
-        let RequestPath { next_hop, .. } = dialog.request_path();
+        let RequestPath { next_hop, routes, .. } = dialog.request_path();
+        // MD-81: the host and port of this peer's Contact are no place for SIP; what led here is.
+        if routes.is_empty() && trunk.contact_host == ContactHost::Ignored {
+            return Hop::back(trunk, flow, trunk.transport.default_port());
+        }
         let Uri::Sip(uri) = next_hop else {
             return Hop::back(trunk, flow, trunk.transport.default_port());
         };

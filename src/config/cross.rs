@@ -30,6 +30,7 @@ pub(super) fn check(doc: &Document, settings: &Settings) {
         );
         doc.error(&format!("trunks.{}.sources", pair.second), text);
     }
+    check_shared_names(doc, routing);
     check_routes(doc, routing);
     check_guard(doc, routing);
     if routing.listeners.is_empty() && doc.is_accepted() {
@@ -180,6 +181,24 @@ fn check_profile(doc: &Document, path: &str, profile: &Profile, listener: &Liste
             profile.name, listener.name
         );
         doc.error(path, text);
+    }
+}
+
+/// MD-17: one name used both for Teams and for ACS is answered 480 (T23).
+fn check_shared_names(doc: &Document, routing: &RoutingSettings) {
+    let is_acs = |trunk: &TrunkSettings| trunk.profile == "azure-acs";
+    let microsofts = routing.trunks.iter().filter(|trunk| is_acs(trunk) || trunk.profile.starts_with("microsoft-"));
+    let named: Vec<&TrunkSettings> = microsofts.filter(|trunk| trunk.fqdn.is_some()).collect();
+    for (index, trunk) in named.iter().enumerate() {
+        let earlier = named.iter().take(index);
+        let twin = earlier.into_iter().find(|other| other.fqdn == trunk.fqdn && is_acs(other) != is_acs(trunk));
+        if let Some(twin) = twin {
+            let text = format!(
+                "\"{}\" has this name for the other of Teams and ACS: calls are answered 480; write another name",
+                twin.name
+            );
+            doc.error(&format!("trunks.{}.fqdn", trunk.name), text);
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use super::target;
 use crate::route::profile::{
     Behaviour, Counterpart, Need, Profile, Standing, Thumbprint, TrustedRoot, profile_names, profile_text,
 };
-use crate::route::trunk::{PeerShows, TargetSpec};
+use crate::route::trunk::{ContactHost, PeerShows, TargetSpec};
 
 /// Reads an embedded profile.
 ///
@@ -66,6 +66,7 @@ fn counterpart(table: &Table<'_>) -> Counterpart {
         sources: ranges("sources"),
         peer_names: names.unwrap_or_default(),
         shows: peer_shows(table).unwrap_or_default(),
+        contact_host: contact_host(table).unwrap_or_default(),
     }
 }
 
@@ -83,6 +84,12 @@ pub(super) fn peer_shows(table: &Table<'_>) -> Option<PeerShows> {
     const POSTURES: [(&str, PeerShows); 2] =
         [("as-listener", PeerShows::AsListener), ("require", PeerShows::Certificate)];
     table.field("client_certificate", "\"require\"").and_then(|field| field.choice(&POSTURES))
+}
+
+/// `follow_contact` of a trunk or a profile (MD-81).
+pub(super) fn contact_host(table: &Table<'_>) -> Option<ContactHost> {
+    let follows = table.flag("follow_contact", "true")?;
+    Some(if follows { ContactHost::Followed } else { ContactHost::Ignored })
 }
 
 /// `[roots]`: names and SHA-1 thumbprints of roots that a trunk's trust store must hold.

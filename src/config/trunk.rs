@@ -12,7 +12,7 @@ use super::authentication;
 use super::behaviour::behaviour;
 use super::certificates::Files;
 use super::grammar;
-use super::profile::{peer_shows, profile_list, profile_of, targets};
+use super::profile::{contact_host, peer_shows, profile_list, profile_of, targets};
 use super::read::{Declared, Field, Kind, Table};
 use super::target;
 use crate::audio::music::{self, MusicFormat};
@@ -68,6 +68,7 @@ impl TrunkReader<'_> {
             sources: self.sources(&table).or_else(|| known.and_then(|known| known.sources.clone())),
             contacts: contacts(&table),
             peer_names: peer_names(&table, known),
+            contact_host: contact_host(&table).or(known.map(|known| known.contact_host)).unwrap_or_default(),
             peer_shows: peer_shows(&table).or(known.map(|known| known.shows)).unwrap_or_default(),
             request_uri_host,
             request_uri_port,

@@ -192,6 +192,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener, rules:
         sources,
         peer_names: trunk.peer_names.clone(),
         peer_shows: trunk.peer_shows,
+        contact_host: trunk.contact_host,
         request_uri_host: trunk.request_uri_host.as_deref().map(Arc::from),
         request_uri_port: trunk.request_uri_port,
         large_requests: trunk.large_requests,

@@ -14,7 +14,7 @@ use super::presentation::Presentation;
 use super::provisional::ProvisionalSettings;
 use super::role::PeerRole;
 use super::transfer::TransferSettings;
-use super::trunk::{PeerShows, ProbeSettings, SipTimers, TargetSpec};
+use super::trunk::{ContactHost, PeerShows, ProbeSettings, SipTimers, TargetSpec};
 use crate::dialog::session_timer::TimerSettings;
 use crate::media::plan::SrtpSuite;
 use crate::sip::flow::Transport;
@@ -122,6 +122,8 @@ pub struct Counterpart {
     pub peer_names: Vec<String>,
     /// Whether such a peer always shows a certificate.
     pub shows: PeerShows,
+    /// Whether the host of its Contact is a place for SIP.
+    pub contact_host: ContactHost,
 }
 
 /// SHA-1 over a certificate, as administrators name roots.

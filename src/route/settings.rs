@@ -10,7 +10,7 @@ use super::group::Order;
 use super::mark::CustomHeader;
 use super::profile::Behaviour;
 use super::table::{Conditions, Pattern};
-use super::trunk::{ClientCertificate, PeerShows, TargetSpec, TrunkAuth};
+use super::trunk::{ClientCertificate, ContactHost, PeerShows, TargetSpec, TrunkAuth};
 use crate::base::limits::Limits;
 use crate::registration::RegistrationSettings;
 use crate::sip::flow::{LargeRequests, Transport};
@@ -78,6 +78,8 @@ pub struct TrunkSettings {
     pub peer_names: Vec<String>,
     /// `client_certificate` of a trunk.
     pub peer_shows: PeerShows,
+    /// `follow_contact`.
+    pub contact_host: ContactHost,
     pub request_uri_host: Option<String>,
     /// The port of the first target where a proxy stands before it.
     pub request_uri_port: Option<u16>,

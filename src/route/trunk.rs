@@ -49,6 +49,16 @@ pub enum ClientCertificate {
     Require,
 }
 
+/// Where requests inside a dialog without a route set go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ContactHost {
+    /// To the host of the peer's Contact (RFC 3261 12.2.1.1), within the trunk's reach.
+    #[default]
+    Followed,
+    /// To where the dialog's messages come from: the Contact is a name that is no place for SIP (MD-81).
+    Ignored,
+}
+
 /// What a trunk's peer shows when it connects to us (PF-190).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PeerShows {
@@ -192,6 +202,7 @@ pub struct Trunk {
     /// Names of a client certificate that identify this trunk. Empty: sources alone decide.
     pub peer_names: Vec<String>,
     pub peer_shows: PeerShows,
+    pub contact_host: ContactHost,
     /// Host written into the Request-URI of calls to this trunk; `None`: the target's host.
     pub request_uri_host: Option<Arc<str>>,
     /// Its port; `None`: none is written.

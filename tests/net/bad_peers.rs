@@ -83,7 +83,7 @@ async fn nine_bad_peers_have_nine_reasons() {
 
 /// A client whose only suite wants an RSA certificate, while ours is of another kind (MD-21).
 async fn has_another_suite(authority: &Authority) -> HandshakeFailure {
-    let reason = HandshakeFailure::NoCommonSuite;
+    let reason = HandshakeFailure::OurSettings;
     let world = World::tls(&authority.leaf(&["sbc.example"]), authority, ClientCertificate::Request);
     let suites = vec![cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256];
     let provider = CryptoProvider { cipher_suites: suites, ..CryptoProvider::clone(&provider()) };

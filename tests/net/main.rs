@@ -13,4 +13,5 @@ mod names;
 mod renewal;
 mod reuse;
 mod streams;
+mod traps;
 mod world;

@@ -1,5 +1,6 @@
 //! Calls in a simulated world: one behaviour per file, and the file's name is the sentence.
 
+mod traps;
 mod world;
 
 mod a_503_tries_the_next_address;

@@ -415,6 +415,7 @@ fn trunk(name: &str, listener: &str, host: &str, port: u16) -> TrunkSettings {
         contacts: Vec::new(),
         peer_names: Vec::new(),
         peer_shows: Default::default(),
+        contact_host: Default::default(),
         request_uri_host: None,
         request_uri_port: None,
         behaviour,
