@@ -199,8 +199,8 @@ impl Worker {
     }
 
     /// Sends a STUN answer where the request came from.
-    fn answer(&self, slot: Slot, port: MediaPort, to: std::net::SocketAddr) {
-        let Some(owned) = owned(&self.pairs, slot) else { return };
+    fn answer(&mut self, slot: Slot, port: MediaPort, to: std::net::SocketAddr) {
+        let Some(Some(owned)) = self.pairs.get_mut(slot.index()) else { return };
         match owned.pair.send(port, self.buffer.packet(), to) {
             Ok(_) => self.counters.stun_answered.add(),
             Err(Errno::AGAIN | Errno::NOBUFS) => self.counters.dropped(DropReason::SendBlocked),
@@ -208,8 +208,8 @@ impl Worker {
         }
     }
 
-    fn send(&self, slot: Slot, port: MediaPort, to: std::net::SocketAddr) {
-        let Some(owned) = owned(&self.pairs, slot) else { return };
+    fn send(&mut self, slot: Slot, port: MediaPort, to: std::net::SocketAddr) {
+        let Some(Some(owned)) = self.pairs.get_mut(slot.index()) else { return };
         match owned.pair.send(port, self.buffer.packet(), to) {
             Ok(_) => match port {
                 MediaPort::Rtp => self.counters.rtp_sent.add(),
