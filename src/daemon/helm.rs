@@ -103,8 +103,11 @@ impl Helm {
         // The helm is not given back: nobody steers after the end.
         let ship = self.ship.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut ship) = ship {
-            self.inbox.take(&mut ship.inputs);
-            ship.round(Unheard::Quiet);
+            // What stands behind the messages comes with the second.
+            for _ in 0..2 {
+                self.inbox.take(&mut ship.inputs);
+                ship.round(Unheard::Quiet);
+            }
         }
     }
 

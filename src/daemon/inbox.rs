@@ -41,6 +41,9 @@ pub struct Inbox {
 struct Queues {
     established: VecDeque<Input>,
     new: VecDeque<Input>,
+    /// What the messages at hand go before.
+    behind: VecDeque<Input>,
+    turn: Turn,
     helm: Helmsman,
     /// Something waits that only the engine's thread will do.
     call: Call,
@@ -48,6 +51,16 @@ struct Queues {
     alarm: Option<Instant>,
     sleeper: Sleeper,
     ended: bool,
+}
+
+/// Whether what messages go before is taken with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Turn {
+    /// Not now: they are answered first.
+    #[default]
+    Messages,
+    /// It has waited for one round of messages, and waits no longer.
+    Everything,
 }
 
 /// Whether somebody has the engine in hand.
@@ -119,6 +132,17 @@ impl Inbox {
     pub fn put_by(&self, input: Input) {
         let mut queues = self.lock();
         queues.established.push_back(input);
+        self.see_to_it(queues);
+    }
+
+    /// Like [`Inbox::put_by`], and the messages at hand are answered first: nobody's call waits for the records of others.
+    pub fn put_behind(&self, input: Input) {
+        let mut queues = self.lock();
+        queues.behind.push_back(input);
+        self.see_to_it(queues);
+    }
+
+    fn see_to_it(&self, queues: MutexGuard<'_, Queues>) {
         // Whoever has the helm looks again, and sets the alarm then.
         if queues.helm == Helmsman::Nobody {
             self.set_alarm(queues, Some(self.clock.instant() + GRAIN));
@@ -174,6 +198,10 @@ impl Inbox {
     /// Moves what waits to `out`, in order. For whoever has the helm.
     pub fn take(&self, out: &mut Vec<Input>) {
         let mut queues = self.lock();
+        if queues.turn == Turn::Everything || (queues.established.is_empty() && queues.new.is_empty()) {
+            out.extend(queues.behind.drain(..));
+        }
+        queues.turn = if queues.behind.is_empty() { Turn::Messages } else { Turn::Everything };
         out.extend(queues.established.drain(..));
         let share = queues.new.len().min(NEW_AT_ONCE);
         out.extend(queues.new.drain(..share));
@@ -241,7 +269,7 @@ impl Inbox {
     /// Inputs that wait: of calls, and new ones.
     pub fn waiting(&self) -> (usize, usize) {
         let queues = self.lock();
-        (queues.established.len(), queues.new.len())
+        (queues.established.len() + queues.behind.len(), queues.new.len())
     }
 
     /// Tells the engine's thread to end.
@@ -277,7 +305,7 @@ impl Inbox {
 
 impl Queues {
     fn is_empty(&self) -> bool {
-        self.established.is_empty() && self.new.is_empty()
+        self.established.is_empty() && self.new.is_empty() && self.behind.is_empty()
     }
 }
 
@@ -318,6 +346,22 @@ mod tests {
         inbox.take(&mut out);
         assert_eq!(ids(&out), [1, 2]);
         assert_eq!(inbox.waiting(), (0, 0));
+    }
+
+    #[test]
+    fn what_was_put_behind_waits_for_one_round_of_messages_and_no_longer() {
+        let inbox = inbox(Limits::default());
+        inbox.put_behind(news(1));
+        inbox.put(news(2));
+        let mut out = Vec::new();
+        inbox.take(&mut out);
+        assert_eq!((ids(&out), inbox.waiting()), (vec![2], (1, 0)));
+        inbox.put(news(3));
+        inbox.take(&mut out);
+        assert_eq!(ids(&out), [2, 1, 3]);
+        inbox.put_behind(news(4));
+        inbox.take(&mut out);
+        assert_eq!(ids(&out), [2, 1, 3, 4]);
     }
 
     #[test]

@@ -342,12 +342,12 @@ fn relay(
         let told = first_ports::told(&event);
         match event {
             MediaEvent::Digit { .. } => inbox.put(Input::Media(event)),
-            MediaEvent::Ready { .. }
-            | MediaEvent::Exhausted { .. }
-            | MediaEvent::FirstPacket { .. }
+            // Calls wait for ports.
+            MediaEvent::Ready { .. } | MediaEvent::Exhausted { .. } => inbox.put_by(Input::Media(event)),
+            MediaEvent::FirstPacket { .. }
             | MediaEvent::Silent { .. }
             | MediaEvent::Heard { .. }
-            | MediaEvent::Closed { .. } => inbox.put_by(Input::Media(event)),
+            | MediaEvent::Closed { .. } => inbox.put_behind(Input::Media(event)),
         }
         if let Some(network) = told {
             announcer.announce(network);
