@@ -1,8 +1,8 @@
 //! Which transaction a message belongs to (RFC 3261 17.1.3 and 17.2.3).
 //!
 //! A key is one ordered octet string. Branches compare without case (RFC 3261 7.3.1), hosts too, methods with case
-//! (7.1). Parts carry their length, so that no two different messages can write the same key. Keys are compared, not
-//! hashed: nothing here can be driven into collisions.
+//! (7.1). Parts carry their length, so that no two different messages can write the same key. The table hashes keys with
+//! a secret of the process: nobody outside can drive them into collisions.
 //!
 //! A request without the magic cookie (RFC 2543) gets a key from its Request-URI, From tag, Call-ID, CSeq number and
 //! whole top Via. 17.2.3 also compares To tags; they are left out, because the ACK of a failure carries the tag of our

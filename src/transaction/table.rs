@@ -1,9 +1,11 @@
 //! Every open transaction: found by key or by id, woken by deadline, never more than a limit.
 //!
-//! All maps are ordered, so that nothing depends on a hash's secret and every walk has one order. A lookup among
-//! 40,000 transactions compares about sixteen short keys.
+//! Keys and ids are looked up and never walked, so the order of a hash map is never seen. A message looks up half a
+//! dozen times: among 40,000 transactions an ordered map follows sixteen pointers for each, most of them to memory that
+//! nobody has touched for seconds. Keys come from the network and are hashed with a secret; ids are our own count.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use super::key::Key;
@@ -13,9 +15,9 @@ use crate::base::ids::TransactionId;
 /// A bounded map of keys to transactions `V`. Ids are given in order and never reused.
 #[derive(Debug)]
 pub struct Table<V> {
-    ids: BTreeMap<Arc<Key>, TransactionId>,
-    /// Boxed: the nodes of a map that grows at its end stay half empty.
-    entries: BTreeMap<TransactionId, Box<Entry<V>>>,
+    ids: HashMap<Arc<Key>, TransactionId>,
+    /// Boxed: a map keeps room for more than it holds.
+    entries: HashMap<TransactionId, Box<Entry<V>>, BuildHasherDefault<OwnCount>>,
     wake_ups: BTreeSet<(Instant, TransactionId)>,
     limit: usize,
     next_id: u64,
@@ -40,10 +42,10 @@ pub enum Refused {
 
 impl<V> Table<V> {
     /// `limit`: the most transactions held at once.
-    pub const fn new(limit: usize) -> Table<V> {
+    pub fn new(limit: usize) -> Table<V> {
         Table {
-            ids: BTreeMap::new(),
-            entries: BTreeMap::new(),
+            ids: HashMap::new(),
+            entries: HashMap::default(),
             wake_ups: BTreeSet::new(),
             limit,
             next_id: 0,
@@ -146,8 +148,10 @@ impl<V> Table<V> {
     }
 
     /// The ids held, oldest first.
-    pub fn ids(&self) -> impl Iterator<Item = TransactionId> + '_ {
-        self.entries.keys().copied()
+    pub fn ids(&self) -> Vec<TransactionId> {
+        let mut ids: Vec<_> = self.entries.keys().copied().collect();
+        ids.sort_unstable();
+        ids
     }
 
     /// Transactions held now.
@@ -168,5 +172,24 @@ impl<V> Table<V> {
     /// Transactions refused because the table was full, since it was made.
     pub const fn refused(&self) -> u64 {
         self.refused
+    }
+}
+
+/// Spreads a count of our own over a hash map; nobody outside can choose it.
+#[derive(Debug, Default)]
+struct OwnCount(u64);
+
+impl Hasher for OwnCount {
+    fn write(&mut self, octets: &[u8]) {
+        octets.iter().for_each(|octet| self.write_u64((*octet).into()));
+    }
+
+    fn write_u64(&mut self, count: u64) {
+        // 2^64 divided by the golden ratio: neighbours land far from each other, in the high bits too.
+        self.0 = (self.0 ^ count).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(32)
     }
 }

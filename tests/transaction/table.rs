@@ -86,5 +86,5 @@ fn a_deadline_for_an_unknown_id_is_ignored() {
 fn ids_are_walked_in_the_order_they_were_given() {
     let mut table = Table::new(9);
     let ids: Vec<TransactionId> = ["z", "m", "a"].iter().map(|b| table.insert(key(b), ()).unwrap()).collect();
-    assert_eq!(table.ids().collect::<Vec<_>>(), ids);
+    assert_eq!(table.ids(), ids);
 }
