@@ -1,12 +1,40 @@
 //! Hostile octets made fit for a log line, a record or a terminal.
 
 use std::fmt;
+use std::net::IpAddr;
 
 /// Appends formatted text to octets: `append(&mut out, format_args!(..))`. No string is made on the way.
 pub fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
     let mut end = End { out };
     // `End` never fails.
     let _ = fmt::Write::write_fmt(&mut end, text);
+}
+
+/// Appends a number in decimal. A message holds some dozen, and the formatter of the standard library costs a hundred
+/// instructions for each.
+pub fn append_number(out: &mut Vec<u8>, number: u64) {
+    let mut digits = [b'0'; 20];
+    let (mut rest, mut first) = (number, digits.len());
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        first -= 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(first..).unwrap_or_default());
+}
+
+/// Appends an address, IPv6 without brackets.
+pub fn append_address(out: &mut Vec<u8>, address: IpAddr) {
+    let IpAddr::V4(address) = address else { return append(out, format_args!("{address}")) };
+    for (place, octet) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            out.push(b'.');
+        }
+        append_number(out, octet.into());
+    }
 }
 
 struct End<'a> {
@@ -71,6 +99,20 @@ mod tests {
     #[test]
     fn control_sequences_and_line_ends_are_escaped() {
         assert_eq!(Escaped::new(b"a\x1b[31m\r\nb\\").to_string(), "a\\x1b[31m\\x0d\\x0ab\\\\");
+    }
+
+    #[test]
+    fn numbers_and_addresses_are_written_as_the_standard_library_writes_them() {
+        for number in [0, 1, 9, 10, 99, 100, 255, 65_535, 1_000_000, u64::MAX] {
+            let mut out = b"x".to_vec();
+            append_number(&mut out, number);
+            assert_eq!(out, format!("x{number}").into_bytes());
+        }
+        for address in ["0.0.0.0", "127.0.0.1", "255.255.255.255", "192.0.2.10", "2001:db8::1", "::ffff:192.0.2.1"] {
+            let mut out = Vec::new();
+            append_address(&mut out, address.parse().unwrap());
+            assert_eq!(out, address.as_bytes());
+        }
     }
 
     #[test]

@@ -16,6 +16,9 @@ use super::method::Method;
 use super::rejection::RejectionKind;
 use crate::base::limits;
 
+/// Room for the fields of nearly every message, so that the list grows once.
+const USUAL_FIELDS: usize = 24;
+
 /// One header field as offsets into the message. 16 octets; value without the white space around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Field {
@@ -277,6 +280,9 @@ impl Scanner {
             self.count_vias(octets, &field)?;
         }
         if !open.damaged {
+            if self.fields.capacity() == 0 {
+                self.fields.reserve_exact(USUAL_FIELDS);
+            }
             self.fields.push(field);
         }
         Ok(())

@@ -9,7 +9,7 @@ use memchr::memchr;
 
 use super::grammar::{cut, number_as, part, percent_decoded, share, share_word};
 use super::header::params;
-use crate::base::text::append;
+use crate::base::text::{append, append_address, append_number};
 
 /// A URI as received or made: written back octet for octet unless changed through a setter of its parts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -494,11 +494,25 @@ fn host_of(owner: &Bytes, text: &[u8]) -> Option<Host> {
     if text.is_empty() || !text.iter().all(|&octet| is_host_octet(octet)) {
         return None;
     }
-    let dotted_digits = text.contains(&b'.') && text.iter().all(|&octet| octet.is_ascii_digit() || octet == b'.');
+    // Most names show with their first octet that they are no address.
+    let begins_with_digit = text.first().is_some_and(u8::is_ascii_digit) || text.starts_with(b".");
+    let dotted_digits =
+        begins_with_digit && text.contains(&b'.') && text.iter().all(|&octet| octet.is_ascii_digit() || octet == b'.');
     if dotted_digits {
-        return std::str::from_utf8(text).ok()?.parse().ok().map(Host::V4);
+        return dotted(text).map(Host::V4);
     }
     Some(Host::Name(share(owner, text)))
+}
+
+/// Reads an IPv4 address: four numbers of at most three digits, none above 255, none with a zero before it (as the
+/// standard library does, which takes four times as long).
+fn dotted(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut numbers = text.split(|&octet| octet == b'.').map(|digits| match digits {
+        [b'0', _, ..] => None,
+        digits => number_as::<u8>(digits),
+    });
+    let address = [numbers.next()??, numbers.next()??, numbers.next()??, numbers.next()??];
+    numbers.next().is_none().then(|| address.into())
 }
 
 /// Letters, digits, hyphen, dot; the underscore is no host name's but is met.
@@ -516,10 +530,12 @@ fn written_host_port(host: &Host, port: Option<u16>) -> Vec<u8> {
 pub(crate) fn append_host_port(host: &Host, port: Option<u16>, out: &mut Vec<u8>) {
     match host {
         Host::Name(name) => out.extend_from_slice(name),
-        Host::V4(_) | Host::V6(_) => append(out, format_args!("{host}")),
+        Host::V4(address) => append_address(out, (*address).into()),
+        Host::V6(_) => append(out, format_args!("{host}")),
     }
     if let Some(port) = port {
-        append(out, format_args!(":{port}"));
+        out.push(b':');
+        append_number(out, port.into());
     }
 }
 
@@ -533,6 +549,19 @@ mod tests {
 
     fn refused(text: &str) -> bool {
         Uri::parse(&Bytes::copy_from_slice(text.as_bytes())).is_err()
+    }
+
+    #[test]
+    fn dotted_numbers_are_an_address_or_no_host() {
+        for text in ["0.0.0.0", "255.255.255.255", "192.0.2.1"] {
+            assert_eq!(dotted(text.as_bytes()), text.parse().ok());
+        }
+        for bad in
+            ["256.0.0.1", "1.2.3", "1.2.3.4.5", "01.2.3.4", "1..2.3", ".1.2.3.4", "1.2.3.4.", "1.2.3.0004", "999.1.1.1"]
+        {
+            assert!(bad.parse::<Ipv4Addr>().is_err() && Host::parse(bad).is_none(), "{bad}");
+        }
+        assert!(matches!(Host::parse("1a.2.3.4"), Some(Host::Name(_))));
     }
 
     #[test]

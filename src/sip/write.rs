@@ -17,7 +17,7 @@ use super::rejection::lacks_tag;
 use super::scan::{Field, Head};
 use super::status::Status;
 use super::uri::Uri;
-use crate::base::text::append;
+use crate::base::text::{append, append_address, append_number};
 
 /// Room for a request without body and for what a response adds to its request's head: one allocation is mostly enough,
 /// and little is left over in a message that is kept for its repetition.
@@ -58,7 +58,8 @@ impl Writer {
     pub fn response_from(status: Status, reason: Option<&str>, head: &ResponseHead, to_tag: Option<&[u8]>) -> Writer {
         let mut out = Vec::with_capacity(head.octets.len().saturating_add(RESPONSE_ROOM));
         out.extend_from_slice(b"SIP/2.0 ");
-        append(&mut out, format_args!("{status} "));
+        append_number(&mut out, status.code().into());
+        out.push(b' ');
         let reason = reason.filter(|text| is_clean(text.as_bytes())).unwrap_or(status.phrase());
         out.extend_from_slice(reason.as_bytes());
         out.extend_from_slice(b"\r\n");
@@ -123,7 +124,9 @@ impl Writer {
     pub fn body(self, content_type: &str, body: &[u8]) -> Bytes {
         let mut out = self.header(Name::ContentType, content_type).out;
         out.reserve_exact(body.len().saturating_add(32));
-        append(&mut out, format_args!("Content-Length: {}\r\n\r\n", body.len()));
+        out.extend_from_slice(b"Content-Length: ");
+        append_number(&mut out, u64::try_from(body.len()).unwrap_or(u64::MAX));
+        out.extend_from_slice(b"\r\n\r\n");
         out.extend_from_slice(body);
         Bytes::from(out)
     }
@@ -308,7 +311,8 @@ fn stamp(top: &[u8], sent_by: Option<IpAddr>, source: Source, out: &mut Vec<u8>)
         let Ok((name, _)) = parse_one(segment) else { continue };
         if name.eq_ignore_ascii_case(b"rport") {
             wants_rport = true;
-            append(out, format_args!(";rport={}", source.port()));
+            out.extend_from_slice(b";rport=");
+            append_number(out, source.port().into());
         } else if !name.eq_ignore_ascii_case(b"received") {
             out.push(b';');
             out.extend_from_slice(segment.trim_ascii());
@@ -316,7 +320,8 @@ fn stamp(top: &[u8], sent_by: Option<IpAddr>, source: Source, out: &mut Vec<u8>)
     }
     let shown = sent_by.is_some_and(|address| address.to_canonical() == source.ip().to_canonical());
     if wants_rport || !shown {
-        append(out, format_args!(";received={}", source.ip().to_canonical()));
+        out.extend_from_slice(b";received=");
+        append_address(out, source.ip().to_canonical());
     }
 }
 

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Of the engine for a call of 6 messages in and 7 out, and of reading the 6: about 15 % above what they are.
 const ALLOCATIONS_DECIDING: u64 = 195;
-const ALLOCATIONS_READING: u64 = 55;
+const ALLOCATIONS_READING: u64 = 43;
 
 #[test]
 fn allocations_of_one_bridged_call_are_bounded() {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::Format;
 use super::remote::{Profile, RtcpMode, Slot, TaggedKey};
-use crate::base::text::append;
+use crate::base::text::{append, append_address, append_number};
 use crate::media::plan::IceCredentials;
 use crate::sdp::{Direction, base64};
 
@@ -79,9 +79,11 @@ impl Local {
     fn text(&self, session: u64, version: u64) -> Vec<u8> {
         let lines = self.keys.len().saturating_add(self.formats.len()).saturating_add(self.slots.len());
         let mut out = Vec::with_capacity(ROOM.saturating_add(lines.saturating_mul(LINE_ROOM)));
-        let (family, address) = (self.family(), self.address);
-        line(&mut out, format_args!("v=0\r\no=- {session} {version} IN {family} {address}"));
-        line(&mut out, format_args!("s=-\r\nc=IN {family} {address}\r\nt=0 0"));
+        append(&mut out, format_args!("v=0\r\no=- {session} {version} "));
+        self.place(&mut out);
+        out.extend_from_slice(b"\r\ns=-\r\nc=");
+        self.place(&mut out);
+        out.extend_from_slice(b"\r\nt=0 0\r\n");
         if self.ice.is_some() {
             line(&mut out, format_args!("a=ice-lite"));
         }
@@ -95,17 +97,20 @@ impl Local {
         out
     }
 
-    const fn family(&self) -> &'static str {
-        match self.address {
-            IpAddr::V4(_) => "IP4",
-            IpAddr::V6(_) => "IP6",
-        }
+    /// Network, family and address, as three kinds of line have them.
+    fn place(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(match self.address {
+            IpAddr::V4(_) => b"IN IP4 ",
+            IpAddr::V6(_) => b"IN IP6 ",
+        });
+        append_address(out, self.address);
     }
 
     fn audio(&self, out: &mut Vec<u8>) {
         append(out, format_args!("m=audio {} {}", self.rtp_port, self.profile.name()));
         for format in &self.formats {
-            append(out, format_args!(" {}", format.payload));
+            out.push(b' ');
+            append_number(out, format.payload.into());
         }
         line(out, format_args!(""));
         self.rtcp(out);
@@ -129,7 +134,9 @@ impl Local {
             RtcpMode::Muxed => line(out, format_args!("a=rtcp-mux")),
             RtcpMode::Separate => {
                 let port = self.rtp_port.saturating_add(1);
-                line(out, format_args!("a=rtcp:{port} IN {} {}", self.family(), self.address));
+                append(out, format_args!("a=rtcp:{port} "));
+                self.place(out);
+                out.extend_from_slice(b"\r\n");
             }
         }
     }
