@@ -49,4 +49,6 @@ pub mod config;
 #[allow(clippy::disallowed_methods, reason = "the lab is a shell: its agents and its measurements live by the clock")]
 pub mod lab;
 pub mod daemon;
+pub mod nsg;
+pub mod doctor;
 pub mod cli;

@@ -33,8 +33,8 @@ const NARROW: &[(&str, &[&str])] = &[
 
 /// Crates that have one role: which modules, or parts of modules, may name them. `bin` is `src/main.rs`.
 const ROLES: &[(&str, &[&str])] = &[
-    ("tokio", &["net", "metrics", "api::server", "config", "lab", "daemon", "cli", "bin"]),
-    ("tokio_rustls", &["net", "api::server", "config::certificates", "lab", "daemon", "cli"]),
+    ("tokio", &["net", "metrics", "api::server", "config", "lab", "daemon", "doctor", "cli", "bin"]),
+    ("tokio_rustls", &["net", "api::server", "config::certificates", "lab", "daemon", "doctor", "cli"]),
     ("rustls_pemfile", &["net"]),
     ("hickory_resolver", &["net"]),
     ("axum", &["metrics", "api::server"]),

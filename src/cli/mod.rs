@@ -10,16 +10,17 @@ pub mod check;
 pub mod ctl;
 #[cfg(feature = "lab")]
 pub mod demo;
+pub mod doctor;
 pub mod exit;
 pub mod explain;
 pub mod import;
 #[cfg(feature = "lab")]
 pub mod lab;
-pub mod nsg;
 pub mod profiles;
 pub mod run;
 
 use crate::explain::Question;
+use crate::nsg;
 use crate::store::import::{Mode, NumberType, Options, Strictness};
 use exit::Exit;
 
@@ -50,6 +51,14 @@ enum Command {
     Explain(ExplainArguments),
     /// Import phone numbers from a CSV file into the store: PhoneNumber.csv, a single column Numbers, or our own layout.
     Import(ImportArguments),
+    /// Prove that this deployment can take calls: machine, names, certificates, targets, addresses; and say what to change.
+    Doctor {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Findings as a JSON array, for programs.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the rules that an Azure network security group needs for this configuration.
     Nsg(NsgArguments),
     /// Ask the running daemon, or tell it something, over its control socket.
@@ -195,8 +204,8 @@ struct NsgArguments {
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
     config: PathBuf,
     /// A table to read, commands of the az command line, or a Bicep resource.
-    #[arg(long, value_enum, default_value_t = nsg::Format::Text)]
-    format: nsg::Format,
+    #[arg(long, value_enum, default_value_t = NsgFormat::Text)]
+    format: NsgFormat,
     /// Name of the network security group.
     #[arg(long, value_name = "NAME", default_value = "trunkline")]
     name: String,
@@ -208,9 +217,24 @@ struct NsgArguments {
     administrators: Vec<ipnet::IpNet>,
 }
 
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum NsgFormat {
+    /// A table to read.
+    Text,
+    /// Commands of the az command line, for a shell.
+    Az,
+    /// A Bicep resource.
+    Bicep,
+}
+
 impl NsgArguments {
     fn show(self) -> Exit {
         let NsgArguments { config, format, name, resource_group, administrators } = self;
+        let format = match format {
+            NsgFormat::Text => nsg::Format::Text,
+            NsgFormat::Az => nsg::Format::Az,
+            NsgFormat::Bicep => nsg::Format::Bicep,
+        };
         let options = nsg::NsgOptions { format, name, resource_group, administrators };
         shown(nsg::run(&config, &options, &mut io::stdout()), |shown| match shown {
             nsg::Shown::Complete => Exit::Ok,
@@ -270,6 +294,14 @@ fn execute(command: Command) -> Exit {
         Command::Lab(arguments) => lab::run(&arguments),
         Command::Explain(arguments) => shown(explain::run(&arguments.options(), &mut io::stdout()), |exit| exit),
         Command::Import(arguments) => import::run(&arguments.import()),
+        Command::Doctor { file, json } => {
+            let form = if json { doctor::Form::Json } else { doctor::Form::Text };
+            shown(doctor::run(&file.config, form, &mut io::stdout()), |health| match health {
+                doctor::Health::Well => Exit::Ok,
+                doctor::Health::Findings => Exit::Findings,
+                doctor::Health::Refused => Exit::Configuration,
+            })
+        }
         Command::Nsg(arguments) => arguments.show(),
         Command::Ctl(arguments) => arguments.run(),
         Command::Trace(arguments) => arguments.run(),

@@ -4,8 +4,6 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use clap::ValueEnum;
-
 use crate::config::{Loaded, load};
 
 mod az;
@@ -16,7 +14,7 @@ mod text;
 pub use rules::{Note, Protocol, Rule, RuleSet, Verdict, rule_set};
 
 /// How the rules are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// A table to read.
     Text,

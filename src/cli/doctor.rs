@@ -1,0 +1,61 @@
+//! `trunkline doctor`: what keeps this deployment from taking calls, and what to change.
+
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::config::{Settings, load};
+use crate::doctor::finding::{json, text};
+use crate::doctor::{Daemon, Finding, HostFacts, Verdict, examine};
+
+/// How findings are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Text,
+    Json,
+}
+
+/// How an examination ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Nothing is wrong.
+    Well,
+    /// There is something to look after, or at fault.
+    Findings,
+    /// The configuration is refused.
+    Refused,
+}
+
+/// Examines a deployment and writes what was found.
+///
+/// # Errors
+/// `out` cannot be written, or the system gives nothing to work with.
+pub fn run(path: &Path, form: Form, out: &mut dyn Write) -> io::Result<Health> {
+    let (findings, health) = match load(path) {
+        Ok(loaded) => {
+            let findings = examine(&loaded, &HostFacts::read(), daemon(&loaded.settings))?;
+            let well = findings.iter().all(|finding| finding.verdict < Verdict::Warning);
+            (findings, if well { Health::Well } else { Health::Findings })
+        }
+        Err(report) => {
+            let told = report.to_string();
+            let refused = |line: &str| Finding::fault("configuration.refused", path.display().to_string(), line, "");
+            (told.lines().filter(|line| !line.is_empty()).map(refused).collect(), Health::Refused)
+        }
+    };
+    match form {
+        Form::Text => out.write_all(text(&findings).as_bytes())?,
+        Form::Json => writeln!(out, "{}", json(&findings)?)?,
+    }
+    Ok(health)
+}
+
+/// Somebody who serves our metrics is our daemon.
+fn daemon(settings: &Settings) -> Daemon {
+    let served = settings.metrics.is_some_and(|bind| {
+        let local = if bind.ip().is_unspecified() { (std::net::Ipv4Addr::LOCALHOST, bind.port()).into() } else { bind };
+        TcpStream::connect_timeout(&local, Duration::from_secs(1)).is_ok()
+    });
+    if served { Daemon::Running } else { Daemon::Absent }
+}

@@ -1,0 +1,171 @@
+//! The doctor: on a deployment without a fault it names none; each fault that is put in, it names.
+
+mod authority;
+mod faults;
+mod peer;
+
+use std::net::UdpSocket;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tempfile::TempDir;
+use trunkline::config::load;
+use trunkline::doctor::{Daemon, Finding, HostFacts, Verdict, examine};
+
+use authority::{Authority, Leaf};
+use peer::{Manner, Platform, carrier};
+
+/// A deployment on loopback, as healthy as one can be; tests spoil one thing each.
+pub struct Deployment {
+    pub folder: TempDir,
+    pub authority: Authority,
+    pub ours: Leaf,
+    pub platform: Platform,
+    /// The configuration, with its parts in `{braces}`.
+    pub text: String,
+    pub facts: HostFacts,
+    pub daemon: Daemon,
+}
+
+const TEXT: &str = r#"
+[networks.public]
+bind = "127.0.18.1"
+advertise = "203.0.113.10"
+rtp_ports = "{rtp}"
+[dns]
+servers = ["{dns}"]
+hosts = { "sip.platform.example" = ["127.0.18.2"], "sbc.example.com" = ["203.0.113.10"] }
+[certificates.main]
+chain = "chain.pem"
+key = "key.pem"
+[trust.default]
+roots = "roots.pem"
+[listeners.platform]
+network = "public"
+transport = "tls"
+port = {port}
+certificates = ["main"]
+client_certificate = "request"
+[trunks.platform]
+profile = "generic-tls"
+listener = "platform"
+fqdn = "sbc.example.com"
+targets = ["{target}"]
+peer_names = ["sip.platform.example"]
+sources = ["127.0.18.2/32"]
+[listeners.carrier]
+network = "public"
+transport = "udp"
+port = {port}
+[trunks.carrier]
+profile = "carrier-ip"
+listener = "carrier"
+targets = ["{carrier}"]
+numbers = { country = "DE" }
+[[routes]]
+from = "platform"
+to = ["carrier"]
+[limits]
+max_calls = 20
+max_connections = 100
+"#;
+
+/// A port that nobody has now; each test has its own, so that tests beside each other do not meet.
+pub fn free_port() -> u16 {
+    UdpSocket::bind("127.0.18.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Deployment {
+    pub fn healthy() -> Deployment {
+        Deployment::with(Manner::Answers("200 OK", "Allow: INVITE, OPTIONS\r\n"))
+    }
+
+    pub fn with(manner: Manner) -> Deployment {
+        let authority = Authority::new("root");
+        let theirs = authority.leaf("sip.platform.example");
+        Deployment::of(authority, &theirs, manner)
+    }
+
+    pub fn of(authority: Authority, theirs: &Leaf, manner: Manner) -> Deployment {
+        let ours = authority.leaf("sbc.example.com");
+        let platform = Platform::start(theirs, manner);
+        let target = format!("sip.platform.example:{}", platform.address.port());
+        let rtp = free_rtp();
+        let text = TEXT
+            .replace("{rtp}", &format!("{}-{}", rtp, rtp + 99))
+            .replace("{port}", &free_port().to_string())
+            .replace("{target}", &target)
+            .replace("{carrier}", &carrier().to_string())
+            .replace("{dns}", "127.0.18.9:53");
+        let facts = HostFacts {
+            now: Some(SystemTime::now()),
+            built: Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
+            descriptors: Some(100_000),
+            receive_buffer: Some(8_388_608),
+            ephemeral: Some((64_000, 65_535)),
+            reserved: Vec::new(),
+            public_roots: authority.certificates(),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        Deployment { folder, authority, ours, platform, text, facts, daemon: Daemon::Absent }
+    }
+
+    /// Replaces a part of the configuration, which must be there.
+    pub fn spoil(mut self, part: &str, with: &str) -> Deployment {
+        assert!(self.text.contains(part), "{part} is not in {}", self.text);
+        self.text = self.text.replace(part, with);
+        self
+    }
+
+    pub fn findings(&self) -> Vec<Finding> {
+        let file = |name: &str, text: &str| {
+            let path = self.folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        file("chain.pem", &self.ours.chain);
+        file("key.pem", &self.ours.key);
+        file("roots.pem", &self.authority.root);
+        let path = file(
+            "trunkline.toml",
+            &format!("node = {{ state_dir = \"{}\" }}\n{}", self.folder.path().display(), self.text),
+        );
+        let loaded = load(&path).unwrap_or_else(|report| panic!("{report}"));
+        examine(&loaded, &self.facts, self.daemon).unwrap()
+    }
+
+    /// Codes of everything that is not as it should be.
+    pub fn faults(&self) -> Vec<String> {
+        let found = self.findings();
+        let wrong = found.into_iter().filter(|finding| finding.verdict >= Verdict::Warning);
+        wrong.map(|finding| finding.code).collect()
+    }
+}
+
+/// The first of a hundred ports, apart from those of the tests beside it.
+fn free_rtp() -> u16 {
+    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(20_000);
+    NEXT.fetch_add(200, std::sync::atomic::Ordering::Relaxed)
+}
+
+#[test]
+fn on_a_healthy_deployment_no_fault_is_invented() {
+    let deployment = Deployment::healthy();
+    let findings = deployment.findings();
+    let wrong: Vec<_> = findings.iter().filter(|finding| finding.verdict != Verdict::Good).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // Everything was looked at: the probe went out and its answer was read.
+    for code in [
+        "clock",
+        "descriptors",
+        "udp_buffer",
+        "rtp_ports",
+        "listener",
+        "certificate",
+        "dns.target",
+        "dns.own",
+        "target",
+        "advertise",
+    ] {
+        assert!(findings.iter().any(|finding| finding.code == code), "{code}: {findings:#?}");
+    }
+}
