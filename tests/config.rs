@@ -374,6 +374,13 @@ mod provisioned {
     }
 
     #[test]
+    fn only_tls_asks_for_names() {
+        let text =
+            changed("targets = [\"10.2.0.1:5060\"]", "targets = [\"10.2.0.1:5060\"]\naccount_by_server_name = true #!");
+        assert_error(&text, "trunks.north.account_by_server_name", "over TLS only");
+    }
+
+    #[test]
     fn conditions_of_a_route_are_refused_by_line_and_key() {
         route_error("account = \"acme\"", "routes[1].account", "write a table [accounts.NAME]");
         route_error("numbers = \"known\"", "routes[1].numbers", "none of any, provisioned");

@@ -61,7 +61,7 @@ fn nobody() -> PeerIdentity {
 
 /// A certificate with one name, verified by the first (`alpha`) or second (`beta`) store of the listener.
 fn shown(name: &str, trusted_by: u64) -> PeerIdentity {
-    PeerIdentity { names: vec![name.to_owned()], trusted_by }
+    PeerIdentity { names: vec![name.to_owned()], trusted_by, asked_for: None }
 }
 
 const ALPHA: u64 = 1;

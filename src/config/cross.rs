@@ -12,7 +12,9 @@ use crate::route::identify::ambiguities;
 use crate::route::media::Security;
 use crate::route::profile::{Need, Profile, Standing};
 use crate::route::role::PeerRole;
-use crate::route::settings::{ListenerSettings, NetworkSettings, Reuse, RouteSettings, RoutingSettings, TrunkSettings};
+use crate::route::settings::{
+    ListenerSettings, NetworkSettings, Reuse, RouteSettings, RoutingSettings, ServerNames, TrunkSettings,
+};
 use crate::route::trunk::{ClientCertificate, PeerShows, TargetSpec};
 use crate::sip::flow::{LargeRequests, Transport};
 
@@ -123,6 +125,9 @@ fn check_trunk(doc: &Document, routing: &RoutingSettings, trunk: &TrunkSettings)
     match listener.transport {
         Transport::Tls => check_tls_trunk(doc, listener, trunk),
         Transport::Udp | Transport::Tcp => check_plain_trunk(doc, listener, trunk),
+    }
+    if trunk.server_names == ServerNames::NameAccounts && listener.transport != Transport::Tls {
+        doc.error(&at("account_by_server_name"), "has a meaning over TLS only; leave it out");
     }
     if trunk.reuse == Reuse::Offered && listener.transport != Transport::Tls {
         doc.error(&at("offer_reuse"), "has a meaning over TLS only; leave it out");

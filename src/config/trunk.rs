@@ -18,7 +18,7 @@ use super::target;
 use crate::audio::music::{self, MusicFormat};
 use crate::base::limits::MUSIC_OCTETS;
 use crate::route::profile::{Behaviour, Counterpart};
-use crate::route::settings::{Reuse, TrunkSettings};
+use crate::route::settings::{Reuse, ServerNames, TrunkSettings};
 use crate::route::trunk::TargetSpec;
 use crate::sip::flow::LargeRequests;
 
@@ -62,6 +62,7 @@ impl TrunkReader<'_> {
             base_domain: table
                 .field("base_domain", "\"customers.example.com\"")
                 .and_then(|field| field.parsed(grammar::fqdn)),
+            server_names: server_names(&table),
             certificate: self.reference(&table, "certificate", "\"main\"", Kind::Certificate),
             trust: self.reference(&table, "trust", "\"default\"", Kind::Trust).or_else(|| self.default_trust()),
             targets,
@@ -144,6 +145,13 @@ impl TrunkReader<'_> {
             Err(reason) => field.refuse(format_args!("cannot read {}: {reason}", path.display())),
         }
         None
+    }
+}
+
+fn server_names(table: &Table<'_>) -> ServerNames {
+    match table.flag("account_by_server_name", "false") {
+        Some(true) => ServerNames::NameAccounts,
+        Some(false) | None => ServerNames::Ignored,
     }
 }
 

@@ -10,8 +10,10 @@ use crate::call::step::Step;
 use crate::route::directory::{Denial, Direction};
 use crate::route::group::Choice;
 use crate::route::ruling::{Inquiry, Names, Passed, Ruling, Stopped, host_name};
+use crate::route::settings::ServerNames;
 use crate::route::trunk::Trunk;
 use crate::sip::Request;
+use crate::sip::flow::Flow;
 
 use super::Engine;
 use super::admission::Admission;
@@ -38,16 +40,18 @@ impl Engine {
     pub(super) fn rule(
         &mut self,
         now: Now,
-        (request, trunk): (&Request, &Arc<Trunk>),
+        (request, flow, trunk): (&Request, Flow, &Arc<Trunk>),
         (numbers, asked): (&Numbers, &Asked),
         out: &mut Outbox,
     ) -> Ruling {
+        let identity = self.identities.get(&flow.id).filter(|_| trunk.server_names == ServerNames::NameAccounts);
+        let asked_for = identity.and_then(|identity| identity.asked_for.clone());
         let inquiry = Inquiry {
             from: trunk,
             calling: &numbers.calling,
             called: &numbers.called,
             diverting: asked.sent_on_by(),
-            names: Names::Hosts { request_uri: host_name(&request.uri), server_name: None },
+            names: Names::Hosts { request_uri: host_name(&request.uri), server_name: asked_for.as_deref() },
             now: now.wall,
         };
         let mut lots = Lots { admission: &self.supply.admission, entropy: &mut *self.entropy };

@@ -184,7 +184,7 @@ impl Engine {
             Ok(asked) => asked,
             Err(refusal) => return self.refuse(now, &request, flow, &refusal, out),
         };
-        let ruling = self.rule(now, (&request, &trunk), (&numbers, &asked), out);
+        let ruling = self.rule(now, (&request, flow, &trunk), (&numbers, &asked), out);
         let outcome = self.within_limits(now, id, ruling.direction, ruling.outcome);
         let (whose, plan, refused) = match outcome {
             Ok(Passed { decision, plan }) => (decision, plan, None),

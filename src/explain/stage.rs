@@ -247,7 +247,7 @@ fn certificate(snapshot: &Snapshot, trunk: &Trunk) -> PeerIdentity {
     let bit = trusts.iter().position(|trust| Some(trust.as_str()) == own);
     let trusted_by = bit.and_then(|bit| 1u64.checked_shl(u32::try_from(bit).ok()?)).unwrap_or_default();
     match trunk.peer_names.first() {
-        Some(name) => PeerIdentity { names: vec![name.to_ascii_lowercase()], trusted_by },
+        Some(name) => PeerIdentity { names: vec![name.to_ascii_lowercase()], trusted_by, asked_for: None },
         None => PeerIdentity::default(),
     }
 }

@@ -120,7 +120,7 @@ async fn handshake(shared: &Shared, target: &Target, tls: &TlsTarget, stream: Tc
             let place = listener.and_then(|listener| listener.trust.iter().position(|store| *store == tls.trust));
             let trusted_by = place.filter(|place| *place < 64).map_or(0, |place| 1 << place);
             let session = Some(Box::new(TlsSession::Client(session)));
-            return Ok(Dialled { stream, tls: session, peer: PeerIdentity { names, trusted_by } });
+            return Ok(Dialled { stream, tls: session, peer: PeerIdentity { names, trusted_by, asked_for: None } });
         }
         Ok(Err(error)) => error,
         Err(_) => io::ErrorKind::TimedOut.into(),

@@ -117,7 +117,9 @@ async fn secure(
     let error = match timeout(limit, TlsAcceptor::from(tls.config.clone()).accept(stream)).await {
         Ok(Ok(secured)) => {
             let (stream, session) = secured.into_inner();
-            let peer = tls.identify(session.peer_certificates().unwrap_or_default());
+            let proved = tls.identify(session.peer_certificates().unwrap_or_default());
+            let asked_for = session.server_name().map(|name| name.to_ascii_lowercase().into());
+            let peer = PeerIdentity { asked_for, ..proved };
             return Some((stream, Box::new(TlsSession::Server(session)), peer));
         }
         Ok(Err(error)) => error,

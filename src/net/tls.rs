@@ -102,6 +102,7 @@ impl TlsServer {
         PeerIdentity {
             names: certificate_names(leaf).unwrap_or_default(),
             trusted_by: self.verifier.as_ref().map_or(0, |verifier| verifier.trusted_by(chain)),
+            asked_for: None,
         }
     }
 }

@@ -180,6 +180,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener, rules:
         transport: listener.transport,
         fqdn: trunk.fqdn.as_deref().map(Arc::from),
         base_domain: trunk.base_domain.as_deref().map(Arc::from),
+        server_names: trunk.server_names,
         service: trunk.behaviour.service,
         presence: Arc::new(Presence::new(listener, trunk)),
         targets: targets.into_iter().map(|target| with_port(target, trunk.behaviour.port)).collect(),

@@ -66,6 +66,8 @@ pub struct TrunkSettings {
     pub fqdn: Option<String>,
     /// Below which the accounts of this trunk have their names; `None`: below `fqdn`.
     pub base_domain: Option<String>,
+    /// `account_by_server_name`; TLS listeners only.
+    pub server_names: ServerNames,
     /// Key of `[certificates]`; `None`: the listener's first.
     pub certificate: Option<String>,
     /// Key of `[trust]`; present when the listener is TLS.
@@ -102,6 +104,14 @@ impl TrunkSettings {
             None => self.targets.iter().filter_map(|target| target.address).map(IpNet::from).collect(),
         }
     }
+}
+
+/// Whether the name that a peer's TLS asked for names the account of its calls, where the Request-URI names none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServerNames {
+    #[default]
+    Ignored,
+    NameAccounts,
 }
 
 /// Whether we offer a peer the connections that we dial to it (RFC 5923).

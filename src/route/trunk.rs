@@ -18,6 +18,7 @@ use super::presentation::Presentation;
 use super::provisional::ProvisionalSettings;
 use super::reach::Reach;
 use super::role::PeerRole;
+use super::settings::ServerNames;
 use super::transfer::TransferSettings;
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
 use crate::dialog::session_timer::TimerSettings;
@@ -187,6 +188,8 @@ pub struct Trunk {
     pub fqdn: Option<Arc<str>>,
     /// Below which the accounts of this trunk have their names; `None`: below `fqdn`.
     pub base_domain: Option<Arc<str>>,
+    /// What the name says that the peer's TLS asked for.
+    pub server_names: ServerNames,
     /// What the platform behind this trunk serves; `None`: it is not said, and any service of a number will do.
     pub service: Option<Service>,
     /// How this peer sees us.

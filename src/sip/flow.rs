@@ -70,6 +70,8 @@ pub struct PeerIdentity {
     pub names: Vec<String>,
     /// Index into the listener's trust stores (`TlsListener::trust`), one bit each, of those that verified the chain.
     pub trusted_by: u64,
+    /// The name that the far end's TLS asked for (RFC 6066 3), lower case; `None`: it named nobody, or we dialled.
+    pub asked_for: Option<Box<str>>,
 }
 
 /// A message read from the network, its mandatory fields parsed, or what is wrong with it.

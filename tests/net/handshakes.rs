@@ -68,14 +68,15 @@ async fn refused(leaf: Option<&Leaf>, authority: &Authority, policy: ClientCerti
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_certificate_becomes_the_peers_verified_names() {
+async fn a_client_certificate_and_the_name_asked_for_become_the_peers_identity() {
     let authority = Authority::new("one");
     let mut world = World::tls(&authority.leaf(&["sbc.example"]), &authority, ClientCertificate::Require);
     let leaf = authority.leaf(&["SIP.peer.example", "*.peer.example"]);
     for version in [&TLS12, &TLS13] {
         let _stream = client(&world, &authority, Some(&leaf), version, "sbc.example").await.unwrap();
         let names = vec!["sip.peer.example".to_owned(), "*.peer.example".to_owned()];
-        assert_eq!(world.opened().await, PeerIdentity { names, trusted_by: 1 });
+        let asked_for = Some("sbc.example".into());
+        assert_eq!(world.opened().await, PeerIdentity { names, trusted_by: 1, asked_for });
     }
 }
 
@@ -103,7 +104,7 @@ async fn a_client_without_a_certificate_is_let_in_where_one_is_only_requested() 
     let authority = Authority::new("one");
     let mut world = World::tls(&authority.leaf(&["sbc.example"]), &authority, ClientCertificate::Request);
     let _stream = client(&world, &authority, None, &TLS13, "sbc.example").await.unwrap();
-    assert_eq!(world.opened().await, PeerIdentity::default());
+    assert_eq!(world.opened().await, PeerIdentity { asked_for: Some("sbc.example".into()), ..PeerIdentity::default() });
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -203,7 +204,7 @@ async fn a_server_that_carries_the_name_dialled_is_believed() {
     let authority = Authority::new("one");
     let (_, news) = dialled(&authority.leaf(&["peer.example"]), &authority, "peer.example", &[]).await;
     let News::FlowOpened(_, peer) = news else { panic!("{news:?}") };
-    assert_eq!(peer, PeerIdentity { names: vec!["peer.example".to_owned()], trusted_by: 1 });
+    assert_eq!(peer, PeerIdentity { names: vec!["peer.example".to_owned()], trusted_by: 1, asked_for: None });
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,8 +10,11 @@ use trunkline::route::directory::{
 };
 use trunkline::route::mark::{CustomHeader, Marked};
 use trunkline::route::number::E164;
-use trunkline::route::policy::HeaderName;
+use trunkline::route::policy::{Edit, HeaderName, Template};
+use trunkline::route::presentation::Presentation;
+use trunkline::route::settings::ServerNames;
 use trunkline::route::table::Numbers;
+use trunkline::sip::flow::PeerIdentity;
 
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
@@ -235,6 +238,40 @@ fn without_screening_a_tenant_shows_what_it_likes_and_no_contents() {
     world.expect(CarrierA, "ACK");
     world.refusal(Platform);
     world.finish();
+}
+
+#[test]
+fn the_name_that_tls_asked_for_names_the_account_where_the_trunk_says_so() {
+    for (server_names, account) in [(ServerNames::NameAccounts, "zoo"), (ServerNames::Ignored, "")] {
+        let mut world = World::configured(|settings| {
+            let platform = settings.trunks.iter_mut().find(|trunk| trunk.name == "platform").unwrap();
+            platform.server_names = server_names;
+            platform.behaviour.presentation = with_account_line(&platform.behaviour.presentation);
+            let carrier = settings.trunks.iter_mut().find(|trunk| trunk.name == "carrier-a").unwrap();
+            carrier.behaviour.presentation = with_account_line(&carrier.behaviour.presentation);
+        });
+        let unscreened = Account { caller_screening: false, name: named("zoo"), ..acme() };
+        let zoo = Account { fqdn: Some("zoo.sbc.example.com".into()), ..unscreened };
+        world.feed(Input::Directory(Arc::new(Directory::build([Change::Account(zoo)]))));
+        let flow = world.agents[&Platform].flow.id;
+        let identity = PeerIdentity { asked_for: Some("zoo.sbc.example.com".into()), ..PeerIdentity::default() };
+        world.feed(Input::FlowOpened(flow, identity));
+        world.send(Platform, from_tenant("192.0.2.7", "+15550100"));
+        let offered = world.expect(CarrierA, "INVITE");
+        assert_eq!(offered.header("X-Account"), account);
+        world.send(CarrierA, offered.respond(486, CarrierA, ""));
+        world.expect(CarrierA, "ACK");
+        world.refusal(Platform);
+        world.finish();
+    }
+}
+
+/// With the account's name in a header of its own.
+fn with_account_line(presentation: &Presentation) -> Arc<Presentation> {
+    let mut presentation = presentation.clone();
+    let (name, value) = (HeaderName::parse("X-Account").unwrap(), Template::parse("${account}").unwrap());
+    presentation.headers.edits = vec![Edit::Add { name, value }];
+    Arc::new(presentation)
 }
 
 #[test]

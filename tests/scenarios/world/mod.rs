@@ -127,7 +127,7 @@ impl World {
             if world.agents[&agent].flow.transport == Transport::Tls {
                 let (flow, names) = (world.agents[&agent].flow.id, world.agents[&agent].certificate.clone());
                 world.watch.flow_opened(flow.0);
-                world.feed(Input::FlowOpened(flow, PeerIdentity { names, trusted_by: 1 }));
+                world.feed(Input::FlowOpened(flow, PeerIdentity { names, trusted_by: 1, asked_for: None }));
             }
         }
         world
@@ -204,7 +204,7 @@ impl World {
         self.agent(at).flow.id = new;
         let names = self.agents[&at].certificate.clone();
         self.watch.flow_opened(new.0);
-        self.feed(Input::FlowOpened(new, PeerIdentity { names, trusted_by: 1 }));
+        self.feed(Input::FlowOpened(new, PeerIdentity { names, trusted_by: 1, asked_for: None }));
     }
 
     /// The connection that `request` of ours left on is gone: the shell tells so of each request it wrote on it.

@@ -7,7 +7,7 @@ use trunkline::route::media::Security;
 use trunkline::route::profile::Behaviour;
 use trunkline::route::role::PeerRole;
 use trunkline::route::settings::{
-    ListenerSettings, NetworkSettings, Reuse, RouteSettings, RoutingSettings, TrunkSettings,
+    ListenerSettings, NetworkSettings, Reuse, RouteSettings, RoutingSettings, ServerNames, TrunkSettings,
 };
 use trunkline::route::snapshot::Snapshot;
 use trunkline::route::table::Pattern;
@@ -401,6 +401,7 @@ fn trunk(name: &str, listener: &str, host: &str, port: u16) -> TrunkSettings {
         listener: listener.into(),
         fqdn: tls.then(|| "sbc.example.com".into()),
         base_domain: None,
+        server_names: ServerNames::Ignored,
         certificate: None,
         trust: tls.then(|| "default".into()),
         targets: vec![TargetSpec {
