@@ -11,7 +11,7 @@ use super::cause::Cause;
 use super::digits::DigitLine;
 use super::effect::{Branch, Effect, Work};
 use super::event::CallEvent;
-use super::fork::{Agreement, Fork, Standing, reliable_number};
+use super::fork::{Agreement, Fork, Released, Standing, reliable_number};
 use super::hunting::description;
 use super::leg::Leg;
 use super::media_end::MediaEnd;
@@ -32,6 +32,7 @@ use crate::route::presence::UriForm;
 use crate::route::snapshot::{RoutePlan, Snapshot};
 use crate::route::trunk::{TargetSpec, Trunk};
 use crate::sip::flow::{Discovery, Flow};
+use crate::sip::header::EarlyMedia;
 use crate::sip::{Host, NameAddr, RAck, Response, SipUri, Uri};
 
 /// Candidates of one call at most: more are not tried.
@@ -197,6 +198,8 @@ pub(super) enum Heard {
     Nothing,
     /// That something happens.
     Word,
+    /// That it describes itself, and may not be heard yet (RFC 5009).
+    Unauthorised,
     /// What the party with this To tag receives; [`Inviting::follow`] reads it.
     Description(Bytes),
 }
@@ -257,6 +260,7 @@ impl Inviting {
         self.keep_fork(&tag, response, flow, work);
         let Some(fork) = self.forks.get_mut(&tag) else { return Heard::Word };
         fork.taken.hear(&response.message);
+        let released = fork.authorise(response, &self.candidate.trunk);
         let number = reliable_number(response).filter(|_| self.invite.is_reliable());
         if let Some(rseq) = number {
             if !fork.takes(rseq) {
@@ -266,7 +270,11 @@ impl Inviting {
         }
         let agreement = if number.is_some() { Agreement::Closed } else { Agreement::Open };
         let described = description(response).is_some_and(|body| fork.describes(body, agreement));
-        if described { Heard::Description(tag) } else { Heard::Word }
+        match (described || released == Released::Now, fork.is_authorised()) {
+            (true, true) => Heard::Description(tag),
+            (true, false) => Heard::Unauthorised,
+            (false, _) => Heard::Word,
+        }
     }
 
     fn keep_fork(&mut self, tag: &Bytes, response: &Response, flow: Flow, work: &mut Work<'_>) {
@@ -364,6 +372,12 @@ impl Inviting {
             let branch = fork.tell_digit(&self.invite, digit, work);
             self.digits.sent(branch, digit);
         }
+    }
+
+    /// What the network of whoever is heard, or speaks at all, says of early media (RFC 5009).
+    pub fn authorised(&self) -> Option<EarlyMedia> {
+        let heard = self.described.last().and_then(|tag| self.forks.get(tag));
+        heard.or(self.forks.values().next()).and_then(|fork| fork.early_media)
     }
 
     /// True when every fork that was heard of has ended.

@@ -18,7 +18,7 @@ use super::media_end::MediaEnd;
 use super::negotiate::{LegMedia, MediaRefusal};
 use super::outgoing::OutgoingInvite;
 use super::own_address::OwnAddress;
-use super::progress::{self, early_end};
+use super::progress::{self, early_end, hears_of_early_media};
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
 use super::screening::{self, Numbers};
@@ -255,7 +255,7 @@ impl Call {
             request.max_forwards.map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1).min(MAX_FORWARDS)),
             Box::new(asked),
             candidates,
-            early_end(&request),
+            (early_end(&request), hears_of_early_media(&request, &common.caller.trunk)),
         );
         let state = hunting.next(&mut common, work);
         Ok(Call { common, state }.settled(work))

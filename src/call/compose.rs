@@ -14,6 +14,7 @@ use crate::dialog::{Dialog, Role};
 use crate::media::dtmf::HeardDigit;
 use crate::route::mark::Marked;
 use crate::route::policy::Line;
+use crate::sip::header::early_media::{EarlyMedia, P_EARLY_MEDIA};
 use crate::sip::{Method, Name, RAck, RSeq, Response, ResponseHead, SipMessage, Status, Uri, Writer, bodies, frame};
 
 /// Methods we take (RFC 3261 20.5).
@@ -301,9 +302,10 @@ pub fn dialog_response(
     head: &ResponseHead,
     dialog: &Dialog,
     own: &OwnAddress,
+    early: Option<EarlyMedia>,
     body: Option<&[u8]>,
 ) -> Bytes {
-    described(dialog_writer(status, head, dialog, own), body)
+    described(early_media(dialog_writer(status, head, dialog, own), early), body)
 }
 
 /// The same for a provisional response that is sent reliably (RFC 3262 3).
@@ -313,10 +315,19 @@ pub fn reliable_response(
     dialog: &Dialog,
     own: &OwnAddress,
     number: RSeq,
+    early: Option<EarlyMedia>,
     body: Option<&[u8]>,
 ) -> Bytes {
-    let writer = dialog_writer(status, head, dialog, own).header(Name::Require, RELIABLE);
+    let writer = early_media(dialog_writer(status, head, dialog, own), early).header(Name::Require, RELIABLE);
     described(writer.header(Name::RSeq, number.to_string()), body)
+}
+
+/// RFC 5009.
+fn early_media(writer: Writer, early: Option<EarlyMedia>) -> Writer {
+    match early {
+        Some(early) => writer.raw(P_EARLY_MEDIA.as_bytes(), early.word().as_bytes()),
+        None => writer,
+    }
 }
 
 fn dialog_writer(status: Status, head: &ResponseHead, dialog: &Dialog, own: &OwnAddress) -> Writer {

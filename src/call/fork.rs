@@ -15,7 +15,10 @@ use crate::base::limits::EARLY_REQUESTS;
 use crate::dialog::Dialog;
 use crate::dialog::reliable::{Place, Receiver};
 use crate::media::dtmf::HeardDigit;
+use crate::route::provisional::EarlyMediaTrust;
+use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
+use crate::sip::header::EarlyMedia;
 use crate::sip::{Method, Name, RAck, RSeq, Response};
 
 /// PRACKs of one early dialog without an answer. Whoever sends a further reliable response before that hears no PRACK
@@ -41,6 +44,13 @@ pub enum Standing {
     Left,
 }
 
+/// Whether a response authorises a description that was given before (RFC 5009).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Released {
+    Now,
+    No,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub struct Fork {
@@ -51,6 +61,8 @@ pub struct Fork {
     pub body: Option<Bytes>,
     pub agreement: Agreement,
     pub standing: Standing,
+    /// What its network said last of early media, where that counts. Assumed: what may be heard once is not silenced again.
+    pub early_media: Option<EarlyMedia>,
     /// What its Allow names.
     pub taken: Taken,
     /// The media of this fork, changed by UPDATE since its answer, while another one is heard.
@@ -66,13 +78,44 @@ impl Fork {
         let hop = Hop::of(&dialog, &invite.trunk, flow);
         let (received, agreement) = (Receiver::default(), Agreement::Open);
         let (standing, taken, moved) = (Standing::Here, Taken::default(), None);
-        Some(Fork { dialog, hop, received, body: None, agreement, standing, taken, moved, pracks: Vec::new(), sent: 0 })
+        Some(Fork {
+            dialog,
+            hop,
+            received,
+            body: None,
+            agreement,
+            standing,
+            early_media: None,
+            taken,
+            moved,
+            pracks: Vec::new(),
+            sent: 0,
+        })
     }
 
     /// A reliable response came. False: it is neither acknowledged nor read (RFC 3262 4).
     pub fn takes(&mut self, number: RSeq) -> bool {
         let has_room = self.pracks.len() < OPEN_PRACKS && self.sent < EARLY_REQUESTS;
         has_room && self.received.place(number) == Place::Next
+    }
+
+    /// Reads what a response says of early media, from a trunk of our trust domain.
+    pub fn authorise(&mut self, response: &Response, trunk: &Trunk) -> Released {
+        let before = self.is_authorised();
+        if trunk.provisional.early_media == EarlyMediaTrust::Trusted
+            && let Some(said) = EarlyMedia::of(&response.message)
+        {
+            self.early_media = Some(said);
+        }
+        match !before && self.is_authorised() && self.body.is_some() {
+            true => Released::Now,
+            false => Released::No,
+        }
+    }
+
+    /// True when the caller may hear what it describes: whoever says nothing of it may be heard.
+    pub fn is_authorised(&self) -> bool {
+        self.early_media.is_none_or(EarlyMedia::is_heard)
     }
 
     /// Keeps what it described. After the answer has come reliably nothing else counts (RFC 6337 3.1.1).

@@ -19,7 +19,7 @@ use super::fork::Standing;
 use super::leg::{Leg, Pending};
 use super::negotiate::RemoteOffer;
 use super::own_address::OwnAddress;
-use super::provisional::{EarlyEnd, LastHeard};
+use super::provisional::{EarlyEnd, LastHeard, TellsEarlyMedia};
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
 use super::ringback::Ringback;
@@ -60,6 +60,7 @@ pub(super) struct Hunting {
     /// How far the caller's session is agreed on.
     pub(super) session: Session,
     pub(super) early_end: EarlyEnd,
+    pub(super) early_media: TellsEarlyMedia,
     /// An UPDATE with an offer that is out.
     pub(super) updating: Option<Updating>,
     pub(super) last_heard: Option<LastHeard>,
@@ -78,7 +79,7 @@ impl Hunting {
         max_forwards: u8,
         asked: Box<Asked>,
         candidates: VecDeque<Candidate>,
-        early_end: EarlyEnd,
+        (early_end, early_media): (EarlyEnd, TellsEarlyMedia),
     ) -> Hunting {
         Hunting {
             invite,
@@ -90,6 +91,7 @@ impl Hunting {
             attempt: Attempt::None,
             session: Session::Open,
             early_end,
+            early_media,
             updating: None,
             last_heard: None,
             shown_one: false,

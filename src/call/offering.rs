@@ -26,8 +26,10 @@ use crate::route::mark::Marked;
 use crate::route::number::Field;
 use crate::route::policy::{Facts, Line};
 use crate::route::presentation::Presentation;
+use crate::route::provisional::EarlyMediaTrust;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Resolution, Resolve, Target};
+use crate::sip::header::early_media::{P_EARLY_MEDIA, SUPPORTED};
 use crate::sip::{Host, NameAddr, SipUri, Uri};
 
 /// CSeq number of a leg's first INVITE.
@@ -221,16 +223,19 @@ impl Hunting {
 /// and Request-URI are `names`.
 pub(super) fn first_request(
     (candidate, own): (&Candidate, &OwnAddress),
-    mut told: Told,
+    told: Told,
     names: (Uri, Uri),
     tag: &Bytes,
     work: &mut Work<'_>,
 ) -> NewRequest {
     let (to, uri) = names;
-    let mut from = told.from;
+    let Told { mut from, mut lines, parts } = told;
     from.set_tag(tag);
+    if candidate.trunk.provisional.early_media == EarlyMediaTrust::Trusted {
+        lines.push(Line::core(P_EARLY_MEDIA, Bytes::from_static(SUPPORTED.as_bytes())));
+    }
     let mark = own.mark(Marked::Invite);
-    told.lines.extend(mark.map(|(name, value)| Line::core(name, Bytes::copy_from_slice(value.as_bytes()))));
+    lines.extend(mark.map(|(name, value)| Line::core(name, Bytes::copy_from_slice(value.as_bytes()))));
     NewRequest {
         from: from.to_bytes(),
         to: NameAddr::new(to).to_bytes(),
@@ -239,8 +244,8 @@ pub(super) fn first_request(
         cseq: FIRST_CSEQ,
         max_forwards: MAX_FORWARDS,
         routes: work.supply.service_route(&candidate.trunk),
-        extra: told.lines,
-        beside: beside(told.parts, work),
+        extra: lines,
+        beside: beside(parts, work),
     }
 }
 

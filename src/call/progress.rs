@@ -1,17 +1,16 @@
 //! How a caller hears of its call before the answer: provisional responses, reliable ones among them, repeated until
 //! their PRACK (RFC 3262 3).
 
-use bytes::Bytes;
-
 use super::compose;
 use super::effect::{Effect, Work};
 use super::leg::{Leg, Pending};
-use super::provisional::EarlyEnd;
+use super::provisional::{EarlyEnd, TellsEarlyMedia};
 use super::screening;
 use crate::base::ids::TransactionId;
 use crate::dialog::reliable::{Acknowledged, Provisional, Sender, SenderAction};
-use crate::route::provisional::Reliability;
+use crate::route::provisional::{EarlyMediaTrust, Reliability};
 use crate::route::trunk::Trunk;
+use crate::sip::header::early_media::is_supported;
 use crate::sip::{Name, RAck, Request, Status};
 
 /// Whether provisional responses to this INVITE are sent reliably.
@@ -29,6 +28,12 @@ pub fn early_end(request: &Request) -> EarlyEnd {
     if told { EarlyEnd::Told } else { EarlyEnd::Untold }
 }
 
+/// Whether this caller is told which early media is authorised (RFC 5009).
+pub fn hears_of_early_media(request: &Request, trunk: &Trunk) -> TellsEarlyMedia {
+    let trusted = trunk.provisional.early_media == EarlyMediaTrust::Trusted;
+    if trusted && is_supported(&request.message) { TellsEarlyMedia::Told } else { TellsEarlyMedia::Untold }
+}
+
 impl Leg {
     /// From now on provisional responses to this INVITE are sent reliably.
     pub fn begin_reliably(&mut self, invite: &Pending, work: &mut Work<'_>) {
@@ -42,14 +47,16 @@ impl Leg {
     }
 
     /// Says something before the answer: at once, or after what still waits for its PRACK.
-    pub fn say(&mut self, invite: &Pending, status: Status, body: Option<Bytes>, work: &mut Work<'_>) {
+    pub fn say(&mut self, invite: &Pending, said: Provisional, work: &mut Work<'_>) {
         match &mut self.reliable {
             Some(sender) => {
-                sender.push(Provisional { status, body });
+                sender.push(said);
                 self.say_next(invite, work);
             }
             None => {
-                let bytes = compose::dialog_response(status, &invite.head, &self.dialog, &self.own, body.as_deref());
+                let Provisional { status, early_media, body } = said;
+                let body = body.as_deref();
+                let bytes = compose::dialog_response(status, &invite.head, &self.dialog, &self.own, early_media, body);
                 work.out.push(Effect::Respond { transaction: invite.transaction, status, bytes });
             }
         }
@@ -59,8 +66,10 @@ impl Leg {
     pub fn say_next(&mut self, invite: &Pending, work: &mut Work<'_>) {
         let Some(sender) = &mut self.reliable else { return };
         let Some((number, provisional)) = sender.take_next() else { return };
-        let (status, body) = (provisional.status, provisional.body.as_deref());
-        let bytes = compose::reliable_response(status, &invite.head, &self.dialog, &self.own, number, body);
+        let Provisional { status, early_media, body } = &provisional;
+        let (status, body) = (*status, body.as_deref());
+        let bytes =
+            compose::reliable_response(status, &invite.head, &self.dialog, &self.own, number, *early_media, body);
         sender.sent(work.now.instant, &provisional, bytes.clone());
         work.out.push(Effect::Respond { transaction: invite.transaction, status, bytes });
     }

@@ -12,8 +12,10 @@ use super::hunting::{Hunting, Session};
 use super::media_end::{self, MediaEnd};
 use super::negotiate::AudioPlan;
 use super::ringback::Ringback;
+use crate::dialog::reliable::Provisional;
 use crate::route::provisional::{ForkView, Passing};
 use crate::sip::flow::Flow;
+use crate::sip::header::EarlyMedia;
 use crate::sip::{Response, Status};
 
 /// How often the caller of a ringing call hears so.
@@ -25,6 +27,13 @@ pub(super) struct LastHeard {
     status: Status,
     /// What it described, where it may be lost and so goes again.
     body: Option<Bytes>,
+}
+
+/// Whether the caller is told which early media is authorised (RFC 5009).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TellsEarlyMedia {
+    Told,
+    Untold,
 }
 
 /// Whether the caller is told that an early dialog ended (RFC 6228).
@@ -53,6 +62,8 @@ impl Hunting {
                 return State::Hunting(Box::new(self));
             }
             Heard::Word => None,
+            // RFC 5009: what is not authorised is not heard. Whoever calls makes a ringing tone of its own meanwhile.
+            Heard::Unauthorised => return self.show(common, inviting, Status::RINGING, None, work),
             Heard::Description(tag) => inviting.follow(&tag),
         };
         if response.status == Status::EARLY_DIALOG_TERMINATED {
@@ -76,7 +87,8 @@ impl Hunting {
         }
         self.attempt = Attempt::Inviting(inviting);
         if is_last && common.caller.trunk.provisional.pass.terminated {
-            common.caller.say(&self.invite, Status::EARLY_DIALOG_TERMINATED, None, work);
+            let said = Provisional { status: Status::EARLY_DIALOG_TERMINATED, early_media: None, body: None };
+            common.caller.say(&self.invite, said, work);
         }
         State::Hunting(Box::new(self))
     }
@@ -166,8 +178,26 @@ impl Hunting {
         common.timers.set(CallTimer::Ringing, work.now.instant + RING_AGAIN);
         let again = body.clone().filter(|_| !common.caller.is_reliable());
         self.last_heard = Some(LastHeard { status, body: again });
-        common.caller.say(&self.invite, status, body, work);
+        let early_media = self.authorised(body.is_some());
+        common.caller.say(&self.invite, Provisional { status, early_media, body }, work);
         State::Hunting(Box::new(self))
+    }
+
+    /// What a caller that asks is told of early media: what the called side's network authorises, and of what we let through
+    /// or play ourselves that.
+    fn authorised(&self, described: bool) -> Option<EarlyMedia> {
+        let inviting = match (&self.attempt, self.early_media) {
+            (Attempt::Inviting(inviting), TellsEarlyMedia::Told) => inviting,
+            (Attempt::None | Attempt::Resolving { .. } | Attempt::Inviting(_) | Attempt::Answered(_), _) => {
+                return None;
+            }
+        };
+        let ours = match (inviting.described.is_empty(), described) {
+            (false, _) => Some(EarlyMedia::SendRecv),
+            (true, true) => Some(EarlyMedia::SendOnly),
+            (true, false) => None,
+        };
+        inviting.authorised().filter(|_| !described || !inviting.described.is_empty()).or(ours)
     }
 
     /// RFC 3261 13.3.1.1: a proxy on the way gives up after three minutes without a word, so the last one goes again

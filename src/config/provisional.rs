@@ -1,7 +1,7 @@
 //! `provisional` of a trunk or a profile: what passes between INVITE and answer.
 
 use super::read::Table;
-use crate::route::provisional::{ForkView, Passing, ProvisionalSettings, Reliability};
+use crate::route::provisional::{EarlyMediaTrust, ForkView, Passing, ProvisionalSettings, Reliability};
 
 /// Reads the table; what is not written stays as in `base`.
 pub(super) fn provisional(parent: &Table<'_>, base: ProvisionalSettings) -> ProvisionalSettings {
@@ -13,12 +13,17 @@ pub(super) fn provisional(parent: &Table<'_>, base: ProvisionalSettings) -> Prov
     ];
     const VIEWS: [(&str, ForkView); 3] =
         [("single", ForkView::Single), ("first", ForkView::First), ("ringing", ForkView::Ringing)];
+    const TRUSTS: [(&str, EarlyMediaTrust); 2] = [("off", EarlyMediaTrust::Off), ("trust", EarlyMediaTrust::Trusted)];
     let table = parent.table("provisional", "{ reliable = \"supported\" }");
     let reliable = table.field("reliable", "\"accept\"").and_then(|field| field.choice(&RELIABILITIES));
     let settings = ProvisionalSettings {
         reliable: reliable.unwrap_or(base.reliable),
         forks: table.field("forks", "\"single\"").and_then(|field| field.choice(&VIEWS)).unwrap_or(base.forks),
         pass: passing(&table, base.pass),
+        early_media: table
+            .field("p_early_media", "\"off\"")
+            .and_then(|field| field.choice(&TRUSTS))
+            .unwrap_or(base.early_media),
         progress: table.seconds("progress_s", "8", 0..=60).unwrap_or(base.progress),
     };
     table.close();

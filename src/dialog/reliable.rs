@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::base::Instant;
 use crate::base::limits::RELIABLE_QUEUE;
+use crate::sip::header::EarlyMedia;
 use crate::sip::{Method, RAck, RSeq, Status};
 
 /// RFC 3262 3: the first number is below 2^31, so that it can rise.
@@ -20,6 +21,8 @@ const FIRST_NUMBERS: u64 = 1 << 31;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provisional {
     pub status: Status,
+    /// What it says of early media (RFC 5009).
+    pub early_media: Option<EarlyMedia>,
     /// A session description: no 2xx goes before it is acknowledged.
     pub body: Option<Bytes>,
 }
@@ -200,7 +203,7 @@ mod tests {
     }
 
     fn ringing(body: Option<&'static [u8]>) -> Provisional {
-        Provisional { status: Status::RINGING, body: body.map(Bytes::from_static) }
+        Provisional { status: Status::RINGING, early_media: None, body: body.map(Bytes::from_static) }
     }
 
     fn rack(number: u32, invite: u32, method: Method) -> RAck {

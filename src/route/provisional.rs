@@ -49,6 +49,17 @@ impl Default for Passing {
     }
 }
 
+/// What P-Early-Media (RFC 5009) of a peer is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EarlyMediaTrust {
+    /// Not of our trust domain: never written to the peer, and not read.
+    #[default]
+    Off,
+    /// Of our trust domain: said to be supported in our INVITEs, obeyed in the peer's responses, and told to the peer as a
+    /// caller that supports it.
+    Trusted,
+}
+
 /// `provisional = { .. }` of a trunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProvisionalSettings {
@@ -57,4 +68,5 @@ pub struct ProvisionalSettings {
     pub pass: Passing,
     /// A caller that has heard nothing but 100 for so long hears 183 (MD-102); zero: never.
     pub progress: Duration,
+    pub early_media: EarlyMediaTrust,
 }

@@ -3,6 +3,7 @@
 
 pub mod content_type;
 pub mod cseq;
+pub mod early_media;
 pub mod name;
 pub mod name_addr;
 pub mod params;
@@ -17,6 +18,7 @@ pub mod warning;
 
 pub use content_type::ContentType;
 pub use cseq::CSeq;
+pub use early_media::EarlyMedia;
 pub use name::Name;
 pub use name_addr::NameAddr;
 pub use rack::{RAck, RSeq};
