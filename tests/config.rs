@@ -616,6 +616,8 @@ mod types_and_values {
             "networks.public.rtp_ports", "is reversed; did you mean \"10000-18999\"?";
         a_range_with_stray_bits_names_the_range_meant: "sources = [\"198.51.100.0/28\"]" => "sources = [\"198.51.100.1/28\"] #!",
             "trunks.teams.sources[0]", "did you mean 198.51.100.0/28?";
+        a_keep_alive_of_a_trunk_is_not_too_often: "sources = [\"198.51.100.0/28\"]" => "sources = [\"198.51.100.0/28\"]\nkeep_alive_s = 5 #!",
+            "trunks.teams.keep_alive_s", "is too often; write 15 or more, or 0 for none";
         contacts_are_ranges_like_sources: "sources = [\"198.51.100.0/28\"]" => "sources = [\"198.51.100.0/28\"]\ncontacts = [\"198.51.100.65/28\"] #!",
             "trunks.teams.contacts[0]", "did you mean 198.51.100.64/28?";
         an_unknown_word_suggests_the_nearest: "transport = \"tls\"" => "transport = \"tsl\" #!",
@@ -642,6 +644,8 @@ mod types_and_values {
             "trunks.teams.provisional.forks", "\"all\" is none of single, first, ringing";
         a_response_that_never_passes_is_refused: "[limits]" => "[trunks.teams.provisional]\npass = [180, 184] #!\n[limits]",
             "trunks.teams.provisional.pass[1]", "184 is none of 180, 181, 182, 183, 199";
+        a_trust_in_early_media_of_another_word: "[limits]" => "[trunks.teams.provisional]\np_early_media = \"pass\" #!\n[limits]",
+            "trunks.teams.provisional.p_early_media", "\"pass\" is none of off, trust";
         a_bridge_after_a_minute_is_refused: "[limits]" => "[trunks.teams.provisional]\nprogress_s = 90 #!\n[limits]",
             "trunks.teams.provisional.progress_s", "60";
         a_host_entry_without_address_is_refused: "[limits]" => "[dns.hosts]\n\"a.example\" = [] #!\n[limits]",
@@ -763,6 +767,8 @@ mod together {
             "listeners.carrier.certificates", "only a listener with transport = \"tls\" has it; leave it out";
         a_target_of_the_other_address_family: "targets = [\"10.2.0.2\"]" => "targets = [\"[2001:db8::1]:5060\"] #!",
             "trunks.south.targets", "2001:db8::1 cannot be reached from network \"carrier\"";
+        a_keep_alive_of_a_udp_trunk: "targets = [\"10.2.0.2\"]" => "targets = [\"10.2.0.2\"]\nkeep_alive_s = 30 #!",
+            "trunks.south.keep_alive_s", "has a meaning over TCP and TLS only";
         two_trunks_of_one_source: "targets = [\"10.2.0.2\"]" => "targets = [\"10.2.0.2\"]\nsources = [\"10.2.0.1\"] #!",
             "trunks.south.sources", "10.2.0.1/32 sends as \"north\" too: nothing tells the two apart";
         srv_brings_its_own_port: "targets = [\"10.2.0.2\"]" => "targets = [{ host = \"a.example\", srv = true, port = 5060 }] #!\nsources = [\"10.2.0.2\"]",

@@ -123,6 +123,6 @@ fn host(uri: &SipUri) -> Host {
 
 /// RFC 3261 18.1.1: that one large request went over TCP says nothing about the next one, so the trunk's own transport.
 fn destination(trunk: &Trunk, flow: Flow, address: SocketAddr, tls: Option<Arc<TlsTarget>>) -> Destination {
-    let target = Target { transport: trunk.transport, address, listener: flow.listener, tls };
+    let target = Target { listener: flow.listener, ..trunk.target(address, tls) };
     if trunk.transport.is_reliable() { Destination::FlowOr(flow, target) } else { Destination::Target(target) }
 }

@@ -28,7 +28,7 @@ use crate::route::policy::{Facts, Line};
 use crate::route::presentation::Presentation;
 use crate::route::provisional::EarlyMediaTrust;
 use crate::route::trunk::Trunk;
-use crate::sip::flow::{Destination, Resolution, Resolve, Target};
+use crate::sip::flow::{Destination, Resolution, Resolve};
 use crate::sip::header::early_media::{P_EARLY_MEDIA, SUPPORTED};
 use crate::sip::{Host, NameAddr, SipUri, Uri};
 
@@ -166,7 +166,7 @@ impl Hunting {
         common.timers.set(CallTimer::NoResponse, now + trunk.timers.no_response);
         common.timers.set(CallTimer::NoAnswer, now + trunk.timers.no_answer);
         let tls = trunk.tls_towards(candidate.hop());
-        let target = Target { transport: trunk.transport, address, listener: trunk.listener, tls };
+        let target = trunk.target(address, tls);
         OutgoingInvite::send(trunk, own, request, tag, Destination::Target(target), offer, work)
     }
 

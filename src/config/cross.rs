@@ -16,7 +16,7 @@ use crate::route::settings::{
     ListenerSettings, NetworkSettings, Reuse, RouteSettings, RoutingSettings, ServerNames, TrunkSettings,
 };
 use crate::route::trunk::{ClientCertificate, PeerShows, TargetSpec};
-use crate::sip::flow::{LargeRequests, Transport};
+use crate::sip::flow::{KeepAlive, LargeRequests, Transport};
 
 /// Reports everything that does not fit together.
 pub(super) fn check(doc: &Document, settings: &Settings) {
@@ -134,6 +134,9 @@ fn check_trunk(doc: &Document, routing: &RoutingSettings, trunk: &TrunkSettings)
     }
     if trunk.large_requests == LargeRequests::Tcp && listener.transport != Transport::Udp {
         doc.error(&at("udp_to_tcp"), "has a meaning over UDP only; leave it out");
+    }
+    if trunk.keep_alive != KeepAlive::OfListener && listener.transport == Transport::Udp {
+        doc.error(&at("keep_alive_s"), "has a meaning over TCP and TLS only; leave it out");
     }
     let network = routing.networks.iter().find(|network| network.name == listener.network);
     if let Some(foreign) = network.and_then(|network| foreign_family(&trunk.targets, network.advertise)) {

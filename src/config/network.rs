@@ -15,7 +15,7 @@ pub(super) const TRANSPORTS: [(&str, Transport); 3] =
     [("udp", Transport::Udp), ("tcp", Transport::Tcp), ("tls", Transport::Tls)];
 
 /// RFC 5626 4.4.1 recommends 95 s and more; below this the pings are a load of their own.
-const SHORTEST_KEEP_ALIVE: Duration = Duration::from_secs(15);
+pub(super) const SHORTEST_KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 pub(super) fn networks(root: &Table<'_>) -> Vec<NetworkSettings> {
     root.named("networks").into_iter().filter_map(|(name, table)| network(name, table)).collect()

@@ -12,6 +12,7 @@ use super::authentication;
 use super::behaviour::behaviour;
 use super::certificates::Files;
 use super::grammar;
+use super::network::SHORTEST_KEEP_ALIVE;
 use super::profile::{contact_host, peer_shows, profile_list, profile_of, targets};
 use super::read::{Declared, Field, Kind, Table};
 use super::target;
@@ -20,7 +21,7 @@ use crate::base::limits::MUSIC_OCTETS;
 use crate::route::profile::{Behaviour, Counterpart};
 use crate::route::settings::{Reuse, ServerNames, TrunkSettings};
 use crate::route::trunk::TargetSpec;
-use crate::sip::flow::LargeRequests;
+use crate::sip::flow::{KeepAlive, LargeRequests};
 
 /// The octets of a music file.
 fn read_music(path: &Path) -> Result<Vec<u8>, String> {
@@ -75,6 +76,7 @@ impl TrunkReader<'_> {
             request_uri_port,
             reuse: reuse(&table),
             large_requests: large_requests(&table),
+            keep_alive: keep_alive(&table),
             behaviour,
             max_calls: table
                 .whole("max_calls", "200", 0..=1_000_000)
@@ -160,6 +162,18 @@ fn reuse(table: &Table<'_>) -> Reuse {
         Some(true) => Reuse::Offered,
         Some(false) | None => Reuse::Unsaid,
     }
+}
+
+/// RFC 5626 4.4.1: what the trunk says goes before what its listener says.
+fn keep_alive(table: &Table<'_>) -> KeepAlive {
+    let Some(interval) = table.seconds("keep_alive_s", "30", 0..=3600) else { return KeepAlive::OfListener };
+    if interval.is_zero() {
+        return KeepAlive::Never;
+    }
+    if interval < SHORTEST_KEEP_ALIVE {
+        table.doc().error(&table.path_of("keep_alive_s"), "is too often; write 15 or more, or 0 for none");
+    }
+    KeepAlive::Every(interval)
 }
 
 fn large_requests(table: &Table<'_>) -> LargeRequests {

@@ -289,7 +289,7 @@ impl Engine {
         let trunk = self.trunk_on(flow);
         let timers = trunk.map(|trunk| trunk.timers).unwrap_or_default();
         let timers = TimerValues { t1: timers.t1, t2: timers.t2, t4: timers.t4 };
-        let to = reply_to(request, flow, trunk.and_then(|trunk| trunk.tls.clone()));
+        let to = reply_to(request, flow, trunk.map(|trunk| &**trunk));
         match self.transactions.open(now.instant, request, to.clone(), timers, user) {
             Ok(transaction) => Some(transaction),
             Err(_) => {
@@ -310,7 +310,7 @@ impl Engine {
     }
 
     fn refuse_without_room(&mut self, request: &Request, flow: Flow, trunk: &Trunk, out: &mut Outbox) {
-        let to = reply_to(request, flow, trunk.tls.clone());
+        let to = reply_to(request, flow, Some(trunk));
         self.no_room(request, flow, to, out);
     }
 

@@ -17,7 +17,7 @@ use crate::route::health::{Evidence, TargetId, Way};
 use crate::route::liveness::Sign;
 use crate::route::presence::UriForm;
 use crate::route::trunk::{TargetSpec, Trunk};
-use crate::sip::flow::{Destination, Resolve, ResolveFailure, Resolved, Target, Transmit};
+use crate::sip::flow::{Destination, Resolve, ResolveFailure, Resolved, Transmit};
 use crate::sip::{Host, Method, NameAddr, Response, SipUri, Status, Uri};
 use crate::transaction::TimerValues;
 
@@ -100,8 +100,7 @@ impl Engine {
             beside: Default::default(),
         };
         let branch = Branch::fresh(&mut *self.entropy);
-        let target =
-            Target { transport: trunk.transport, address, listener: trunk.listener, tls: trunk.tls_towards(spec) };
+        let target = trunk.target(address, trunk.tls_towards(spec));
         let timers = TimerValues { t1: trunk.timers.t1, t2: trunk.timers.t2, t4: trunk.timers.t4 };
         let bytes = request.options(&own, &branch);
         let to = Destination::Target(target);

@@ -15,7 +15,7 @@ use crate::call::{Cause, ClientRequest, Side};
 use crate::registration::{Action, Input, Local, PathFailure, Register, Registration, State};
 use crate::route::snapshot::Snapshot;
 use crate::route::trunk::Trunk;
-use crate::sip::flow::{Destination, Resolve, ResolveFailure, Resolved, Target};
+use crate::sip::flow::{Destination, Resolve, ResolveFailure, Resolved};
 use crate::sip::{Method, Uri};
 use crate::transaction::TimerValues;
 
@@ -255,7 +255,7 @@ impl Engine {
         let Register { branch, bytes, target, over } = register;
         let place = target.checked_rem(trunk.targets.len()).unwrap_or_default();
         let tls = trunk.targets.get(place).and_then(|spec| trunk.tls_towards(spec));
-        let target = Target { transport: trunk.transport, address, listener: trunk.listener, tls };
+        let target = trunk.target(address, tls);
         let to = match over.filter(|flow| flow.transport.is_reliable()) {
             Some(flow) => Destination::FlowOr(flow, target),
             None => Destination::Target(target),

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::base::Instant;
 use crate::base::ids::{CallId, TransactionId, TransmitId};
 use crate::call::{Branch, Cause, ClientRequest, OutgoingInvite, Side, compose};
-use crate::sip::flow::{Destination, Flow, Target, TlsTarget, Transmit, TransmitFailure, Transport};
+use crate::route::trunk::Trunk;
+use crate::sip::flow::{Destination, Flow, Target, Transmit, TransmitFailure, Transport};
 use crate::sip::{Method, Request, Response, Status};
 use crate::transaction::client::State as ClientState;
 use crate::transaction::client_invite::State as ClientInviteState;
@@ -511,19 +511,20 @@ fn acknowledged<'a>(acks: &'a [Acknowledged], response: &Response) -> Option<&'a
 }
 
 /// Where responses to a request go (RFC 3261 18.2.2, RFC 3581): back on the connection, and when that is gone to the
-/// port its Via names at the same address (`tls`: the trunk's way to be sure who is there); on UDP to the source
+/// port its Via names at the same address (over TLS only where the trunk tells how to be sure who is there); on UDP to the source
 /// address, and to the source port only when the sender asked for it with `rport`, else to the port of its Via. Never to
 /// the host a Via names (bcast).
-pub fn reply_to(request: &Request, flow: Flow, tls: Option<Arc<TlsTarget>>) -> Destination {
+pub fn reply_to(request: &Request, flow: Flow, trunk: Option<&Trunk>) -> Destination {
     let mut address = flow.remote;
     if flow.transport.is_reliable() || request.via.param("rport").is_none() {
         address.set_port(request.via.port.unwrap_or(flow.transport.default_port()));
     }
     match flow.transport {
         Transport::Udp => Destination::Flow(Flow { remote: address, ..flow }),
-        Transport::Tls if tls.is_none() => Destination::Flow(flow),
+        Transport::Tls if trunk.is_none_or(|trunk| trunk.tls.is_none()) => Destination::Flow(flow),
         Transport::Tcp | Transport::Tls => {
-            let target = Target { transport: flow.transport, address, listener: flow.listener, tls };
+            let (tls, keep_alive) = trunk.map(|trunk| (trunk.tls.clone(), trunk.keep_alive)).unwrap_or_default();
+            let target = Target { transport: flow.transport, address, listener: flow.listener, tls, keep_alive };
             Destination::FlowOr(flow, target)
         }
     }

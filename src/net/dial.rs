@@ -68,7 +68,7 @@ fn begin(shared: &Arc<Shared>, target: &Target, dialled: Dialled) {
         super::outgoing::put(shared, &connection, transmit);
     }
     connection.flush();
-    tokio::spawn(reading::run(shared.clone(), connection, read, None));
+    tokio::spawn(reading::run(shared.clone(), connection, read, None, target.keep_alive));
 }
 
 type Failed = (TransmitFailure, String);

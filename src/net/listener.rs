@@ -19,7 +19,7 @@ use super::seats::Seat;
 use super::shared::Shared;
 use super::tls::{HandshakeFailure, TlsServer};
 use crate::base::ids::ListenerId;
-use crate::sip::flow::{Flow, PeerIdentity, Transport};
+use crate::sip::flow::{Flow, KeepAlive, PeerIdentity, Transport};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -149,7 +149,7 @@ async fn begin(
     tracing::debug!(flow = flow.id.0, %remote, names = ?peer.names, "connection accepted");
     shared.flows.opened(connection.clone(), &peer);
     shared.sink.report(News::FlowOpened(flow.id, peer));
-    reading::run(shared, connection, read, Some(seat)).await;
+    reading::run(shared, connection, read, Some(seat), KeepAlive::Never).await;
 }
 
 #[cfg(test)]

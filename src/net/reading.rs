@@ -23,7 +23,7 @@ use super::deliver::{deliver, stateless_503};
 use super::own_pings::{self, Due, OwnPings, PING};
 use super::seats::Seat;
 use super::shared::Shared;
-use crate::sip::flow::{Received, TransmitFailure};
+use crate::sip::flow::{KeepAlive, Received, TransmitFailure};
 use crate::sip::frame::{Framed, StreamFramer};
 use crate::sip::{Rejection, SipMessage};
 
@@ -42,8 +42,15 @@ const LAST_ANSWERS: Duration = Duration::from_millis(100);
 /// Longer than any process runs: no deadline.
 const NEVER: Duration = Duration::from_secs(86_400 * 365);
 
-/// Runs one connection to its end and clears up after it. `seat`: incoming connections hold one.
-pub async fn run(shared: Arc<Shared>, connection: Arc<Connection>, read: OwnedReadHalf, seat: Option<Seat>) {
+/// Runs one connection to its end and clears up after it. `seat`: incoming connections hold one. `keep_alive`: of those
+/// that we dialled; the far end of the others keeps them alive.
+pub async fn run(
+    shared: Arc<Shared>,
+    connection: Arc<Connection>,
+    read: OwnedReadHalf,
+    seat: Option<Seat>,
+    keep_alive: KeepAlive,
+) {
     shared.counters.open.fetch_add(1, Ordering::Relaxed);
     let idle = if seat.is_some() { Duration::from_secs(shared.limits.idle_connection_s) } else { NEVER };
     let mut reader = Reader {
@@ -51,7 +58,7 @@ pub async fn run(shared: Arc<Shared>, connection: Arc<Connection>, read: OwnedRe
         read,
         framer: StreamFramer::default(),
         pings: Pings { since: Instant::now(), count: 0 },
-        own_pings: own_pings(&shared, &connection, seat.as_ref()),
+        own_pings: own_pings(&shared, &connection, keep_alive),
         offers: if seat.is_some() { Offers::Possible } else { Offers::Noted },
         heard: false,
         timer: Box::pin(tokio::time::sleep(idle)),
@@ -79,8 +86,12 @@ pub async fn run(shared: Arc<Shared>, connection: Arc<Connection>, read: OwnedRe
 }
 
 /// Pings belong on connections we dialled: the far end of the others keeps them alive.
-fn own_pings(shared: &Shared, connection: &Connection, seat: Option<&Seat>) -> Option<OwnPings> {
-    let interval = shared.listener(connection.flow.listener)?.keep_alive.filter(|_| seat.is_none())?;
+fn own_pings(shared: &Shared, connection: &Connection, keep_alive: KeepAlive) -> Option<OwnPings> {
+    let interval = match keep_alive {
+        KeepAlive::Never => return None,
+        KeepAlive::Every(interval) => interval,
+        KeepAlive::OfListener => shared.listener(connection.flow.listener)?.keep_alive?,
+    };
     Some(OwnPings::new(interval, shared.draw()))
 }
 

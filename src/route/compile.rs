@@ -197,6 +197,7 @@ fn compile_trunk(id: TrunkId, trunk: &TrunkSettings, listener: &Listener, rules:
         request_uri_host: trunk.request_uri_host.as_deref().map(Arc::from),
         request_uri_port: trunk.request_uri_port,
         large_requests: trunk.large_requests,
+        keep_alive: trunk.keep_alive,
         timers: trunk.behaviour.timers,
         options: trunk.behaviour.options.clone(),
         provisional: trunk.behaviour.provisional,

@@ -13,7 +13,7 @@ use super::table::{Conditions, Pattern};
 use super::trunk::{ClientCertificate, ContactHost, PeerShows, TargetSpec, TrunkAuth};
 use crate::base::limits::Limits;
 use crate::registration::RegistrationSettings;
-use crate::sip::flow::{LargeRequests, Transport};
+use crate::sip::flow::{KeepAlive, LargeRequests, Transport};
 
 /// Everything a snapshot is made of.
 #[derive(Clone, Debug, Default)]
@@ -89,6 +89,8 @@ pub struct TrunkSettings {
     pub reuse: Reuse,
     /// `udp_to_tcp`; UDP listeners only.
     pub large_requests: LargeRequests,
+    /// `keep_alive_s`; TCP and TLS listeners only.
+    pub keep_alive: KeepAlive,
     pub behaviour: Behaviour,
     pub max_calls: Option<usize>,
     pub max_calls_per_s: Option<u32>,

@@ -25,7 +25,7 @@ use crate::dialog::session_timer::TimerSettings;
 use crate::media::plan::AddressRules;
 use crate::registration::RegistrationSettings;
 use crate::sip::auth::{Credentials, Demand};
-use crate::sip::flow::{Discovery, LargeRequests, TlsTarget, Transport};
+use crate::sip::flow::{Discovery, KeepAlive, LargeRequests, Target, TlsTarget, Transport};
 
 /// One side of the machine (`[networks.NAME]`).
 #[derive(Clone, Debug)]
@@ -212,6 +212,8 @@ pub struct Trunk {
     pub request_uri_port: Option<u16>,
     /// How requests above 1300 octets go; for a UDP trunk only.
     pub large_requests: LargeRequests,
+    /// Of the connections that we dial to it.
+    pub keep_alive: KeepAlive,
     pub media: Arc<MediaSettings>,
     /// What a carrier's trunk shows of the account's number.
     pub custom_header: Option<Arc<CustomHeader>>,
@@ -234,6 +236,12 @@ pub struct Trunk {
 }
 
 impl Trunk {
+    /// This address as a place to send this trunk's messages to.
+    pub fn target(&self, address: SocketAddr, tls: Option<Arc<TlsTarget>>) -> Target {
+        let (transport, listener, keep_alive) = (self.transport, self.listener, self.keep_alive);
+        Target { transport, address, listener, tls, keep_alive }
+    }
+
     /// Below which the accounts of this trunk have their names (MD-59).
     pub fn base_name(&self) -> Option<&str> {
         self.base_domain.as_deref().or(self.fqdn.as_deref())

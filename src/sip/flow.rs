@@ -101,6 +101,16 @@ pub struct TlsTarget {
     pub trust: String,
 }
 
+/// How often we ping on a connection that we dialled, which must then be answered (RFC 5626 4.4.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum KeepAlive {
+    /// As its listener says.
+    #[default]
+    OfListener,
+    Never,
+    Every(Duration),
+}
+
 /// A resolved place to send to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Target {
@@ -110,6 +120,8 @@ pub struct Target {
     pub listener: ListenerId,
     /// Present exactly when `transport` is [`Transport::Tls`].
     pub tls: Option<Arc<TlsTarget>>,
+    /// Of a connection that is dialled for it.
+    pub keep_alive: KeepAlive,
 }
 
 /// Where a [`Transmit`] goes.

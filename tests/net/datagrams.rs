@@ -51,7 +51,13 @@ async fn one_remote_address_is_one_flow_and_another_is_another() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_to_a_target_leaves_from_the_listeners_port() {
     let (world, peer) = (World::udp(), peer());
-    let target = Target { transport: Transport::Udp, address: peer.local_addr().unwrap(), listener: UDP, tls: None };
+    let target = Target {
+        transport: Transport::Udp,
+        address: peer.local_addr().unwrap(),
+        listener: UDP,
+        tls: None,
+        keep_alive: Default::default(),
+    };
     world.send(1, to(target), &options("out"));
     assert_eq!(text(&peer), (options("out"), world.addr(UDP)));
 }
@@ -59,7 +65,13 @@ async fn a_request_to_a_target_leaves_from_the_listeners_port() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_datagram_the_system_does_not_take_is_told() {
     let mut world = World::udp();
-    let target = Target { transport: Transport::Udp, address: peer().local_addr().unwrap(), listener: UDP, tls: None };
+    let target = Target {
+        transport: Transport::Udp,
+        address: peer().local_addr().unwrap(),
+        listener: UDP,
+        tls: None,
+        keep_alive: Default::default(),
+    };
     world.send(7, to(target), &"x".repeat(70_000));
     let news = world.news().await;
     assert!(matches!(news, News::TransmitFailed(id, TransmitFailure::SendFailed) if id.0 == 7), "{news:?}");

@@ -109,7 +109,11 @@ async fn a_listener_of_datagrams_dials_for_what_is_too_large_and_hears_the_answe
     let peer = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = peer.local_addr().unwrap();
     let text = options("one");
-    world.send(1, to(Target { transport: Transport::Tcp, address, listener: UDP, tls: None }), &text);
+    world.send(
+        1,
+        to(Target { transport: Transport::Tcp, address, listener: UDP, tls: None, keep_alive: Default::default() }),
+        &text,
+    );
     let (mut stream, from) = peer.accept().await.unwrap();
     assert_eq!(from.ip(), world.addr(UDP).ip());
     let mut octets = vec![0; text.len()];

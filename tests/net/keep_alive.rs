@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use trunkline::base::limits::Limits;
 use trunkline::net::News;
 use trunkline::net::counters::ConnectionOutcome;
-use trunkline::sip::flow::Transport;
+use trunkline::sip::flow::{KeepAlive, Target, Transport};
 
 use crate::world::{TCP, World, options, plain, tcp_target, to};
 
@@ -79,4 +79,30 @@ async fn connections_that_others_dialled_are_not_pinged() {
     far.read_exact(&mut octets).await.unwrap();
     assert_eq!(&octets, b"\r\n");
     assert!(far.try_read(&mut octets).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock));
+}
+
+/// What the trunk says goes before what its listener says.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_trunk_has_its_own_interval() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = tcp_target(listener.local_addr().unwrap());
+    let world = World::new(plain(TCP, Transport::Tcp, Limits::default()));
+    let every = KeepAlive::Every(Duration::from_millis(100));
+    world.send(1, to(Target { keep_alive: every, ..target.clone() }), &options("one"));
+    let (mut pinged, _) = listener.accept().await.unwrap();
+    pinged.read_exact(&mut vec![0; options("one").len()]).await.unwrap();
+    ping(&mut pinged).await;
+    let world = pinging();
+    world.send(1, to(Target { keep_alive: KeepAlive::Never, ..target.clone() }), &options("two"));
+    let (mut left_alone, _) = listener.accept().await.unwrap();
+    left_alone.read_exact(&mut vec![0; options("two").len()]).await.unwrap();
+    world.send(2, to(target), &options("three"));
+    let (mut pinged, _) = listener.accept().await.unwrap();
+    pinged.read_exact(&mut vec![0; options("three").len()]).await.unwrap();
+    for _ in 0..3 {
+        ping(&mut pinged).await;
+        pinged.write_all(b"\r\n").await.unwrap();
+    }
+    let read = left_alone.try_read(&mut [0; 4]);
+    assert!(read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock), "it was pinged");
 }

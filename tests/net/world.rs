@@ -187,7 +187,7 @@ pub fn secured(
 }
 
 pub fn tcp_target(address: SocketAddr) -> Target {
-    Target { transport: Transport::Tcp, address, listener: TCP, tls: None }
+    Target { transport: Transport::Tcp, address, listener: TCP, tls: None, keep_alive: Default::default() }
 }
 
 pub fn tls_target(address: SocketAddr, server_name: &str, peer_names: &[&str]) -> Target {
@@ -197,7 +197,13 @@ pub fn tls_target(address: SocketAddr, server_name: &str, peer_names: &[&str]) -
         identity: None,
         trust: "peers".to_owned(),
     };
-    Target { transport: Transport::Tls, address, listener: TLS, tls: Some(Arc::new(tls)) }
+    Target {
+        transport: Transport::Tls,
+        address,
+        listener: TLS,
+        tls: Some(Arc::new(tls)),
+        keep_alive: Default::default(),
+    }
 }
 
 pub fn to(target: Target) -> Destination {

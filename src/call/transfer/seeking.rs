@@ -31,7 +31,7 @@ use crate::route::number::Field;
 use crate::route::policy::{Facts, Line};
 use crate::route::transfer::{RedirectPolicy, ReplacesPolicy};
 use crate::route::trunk::Trunk;
-use crate::sip::flow::{Destination, Flow, Resolution, Resolve, Target};
+use crate::sip::flow::{Destination, Flow, Resolution, Resolve};
 use crate::sip::{Response, SipUri, Status, Uri};
 
 /// Who is called, and in whose name.
@@ -208,7 +208,7 @@ impl Seeking {
         common.timers.set(CallTimer::NoResponse, work.now.instant + trunk.timers.no_response);
         common.timers.set(CallTimer::NoAnswer, work.now.instant + trunk.timers.no_answer);
         let tls = trunk.tls_towards(&candidate.target);
-        let target = Target { transport: trunk.transport, address, listener: trunk.listener, tls };
+        let target = trunk.target(address, tls);
         Ok((OutgoingInvite::send(trunk, own, request, tag, Destination::Target(target), offer, work), media))
     }
 

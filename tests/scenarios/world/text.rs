@@ -423,6 +423,7 @@ fn trunk(name: &str, listener: &str, host: &str, port: u16) -> TrunkSettings {
         max_calls: None,
         reuse: Reuse::Unsaid,
         large_requests: LargeRequests::Udp,
+        keep_alive: Default::default(),
         max_calls_per_s: None,
         auth: None,
         registration: None,
