@@ -229,7 +229,7 @@ pub(super) fn first_request(
     work: &mut Work<'_>,
 ) -> NewRequest {
     let (to, uri) = names;
-    let Told { mut from, mut lines, parts } = told;
+    let Told { mut from, mut lines, parts, location: _ } = told;
     from.set_tag(tag);
     if candidate.trunk.provisional.early_media == EarlyMediaTrust::Trusted {
         lines.push(Line::core(P_EARLY_MEDIA, Bytes::from_static(SUPPORTED.as_bytes())));
