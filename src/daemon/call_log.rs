@@ -28,9 +28,9 @@ pub fn write(event: &Event) {
         Event::Registration { trunk, news } => registration(trunk, news),
         Event::Target(changed) => target(changed),
         Event::Probed { name, target, outcome, .. } => match outcome {
-            Ok(status) => debug!(trunk = %name, target = %target, status = status.code(), "target answers OPTIONS"),
+            Ok(status) => debug!(trunk = %name, host = %target, status = status.code(), "target answers OPTIONS"),
             Err(cause) => {
-                debug!(trunk = %name, target = %target, cause = cause.label(), "target does not answer OPTIONS")
+                debug!(trunk = %name, host = %target, cause = cause.label(), "target does not answer OPTIONS")
             }
         },
     }
@@ -41,8 +41,12 @@ fn target(changed: &Changed) {
     let Changed { trunk, target, change } = changed;
     let (from, to, why) = (change.from.label(), change.to.label(), change.why.label());
     match change.to {
-        TargetState::Down | TargetState::Suspect => warn!(trunk = %trunk, target = %target, from, to, why, "target"),
-        TargetState::Up | TargetState::Unknown => info!(trunk = %trunk, target = %target, from, to, why, "target"),
+        TargetState::Down | TargetState::Suspect => {
+            warn!(trunk = %trunk, host = %target, from, to, why, "target changed")
+        }
+        TargetState::Up | TargetState::Unknown => {
+            info!(trunk = %trunk, host = %target, from, to, why, "target changed")
+        }
     }
 }
 

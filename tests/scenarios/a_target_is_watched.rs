@@ -183,3 +183,51 @@ fn a_drained_node_answers_options_where_the_trunk_says_so() {
     world.expect(CarrierB, "SIP/2.0 503");
     world.finish();
 }
+
+/// Twenty calls a second while one target dies and heals: no call is lost that had another way, and the target takes calls
+/// again within one probe.
+#[test]
+fn no_call_is_lost_while_a_target_dies_and_heals() {
+    let mut world = World::configured(|settings| {
+        for trunk in &mut settings.trunks[..2] {
+            trunk.behaviour.options.interval = Duration::from_secs(60);
+        }
+    });
+    let mut taken = [0_usize; 2];
+    for call in 0..200_u32 {
+        world.agent(CarrierA).is_unreachable = (40..120).contains(&call);
+        let number = format!("+49309{call:05}");
+        world.send(Platform, invite(Platform, &number, &sdp(Platform, "sendrecv")));
+        world.pass(Duration::from_millis(45));
+        for (place, at) in [CarrierA, CarrierB].into_iter().enumerate() {
+            taken[place] += decline(&mut world, at);
+        }
+        world.pass(Duration::from_millis(5));
+        world.agent(Platform).forget();
+    }
+    assert_eq!(taken.iter().sum::<usize>(), 200, "every call was offered to somebody who answered: {taken:?}");
+    assert!(taken[1] >= 80, "{taken:?}");
+    world.pass(Duration::from_secs(60));
+    for at in [CarrierA, CarrierB] {
+        decline(&mut world, at);
+        world.agent(at).forget();
+    }
+    refused_at(&mut world, CarrierA);
+    world.finish();
+}
+
+/// Answers what waits at `at`: OPTIONS with 200, an INVITE with 486. How many of the latter there were.
+fn decline(world: &mut World, at: crate::world::Name) -> usize {
+    let mut declined = 0;
+    while let Some(asked) = world.agent(at).next_new() {
+        match asked.method() {
+            "INVITE" => {
+                declined += 1;
+                world.send(at, asked.respond(486, at, ""));
+            }
+            "OPTIONS" => world.send(at, asked.respond(200, at, "")),
+            _ => {}
+        }
+    }
+    declined
+}

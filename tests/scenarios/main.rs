@@ -32,6 +32,7 @@ mod a_target_that_failed_is_tried_last_for_a_while;
 mod a_told_party_that_only_rings;
 mod a_transfer_that_fails_returns_the_parties;
 mod a_transferor_leaves_early;
+mod a_trunk_group_is_named;
 mod a_trunk_registers;
 mod fraud_limits_bound_the_loss;
 mod the_fraud_guard_stops_calls;
