@@ -78,6 +78,9 @@ pub struct LabArguments {
 enum PlatformName {
     Teams,
     Acs,
+    Genesys,
+    Zoom,
+    Carrier,
 }
 
 impl LabArguments {
@@ -92,6 +95,9 @@ impl LabArguments {
             platform: match self.platform {
                 PlatformName::Teams => Platform::Teams,
                 PlatformName::Acs => Platform::Acs,
+                PlatformName::Genesys => Platform::Genesys,
+                PlatformName::Zoom => Platform::Zoom,
+                PlatformName::Carrier => Platform::Carrier,
             },
             sbc: self.sbc,
             name: self.name.clone(),

@@ -37,6 +37,7 @@ pub const MICROSOFT: &[Beyond] = &[
     (128, 128, "an option of the SBC"),
     (138, 138, THEIR_SIDE),
     (141, 142, "long and case-sensitive parameters are in every REFER of the lab: see MD-145"),
+    (156, 160, THEIR_SIDE),
     (163, 165, "location services and ELIN are outside of this lab"),
     (174, 174, "vendor terms"),
     (182, 183, THEIR_SIDE),
@@ -51,6 +52,32 @@ pub const MICROSOFT: &[Beyond] = &[
     (228, 229, "what the lab itself does"),
     (230, 236, READING),
     (237, 240, "certification is Microsoft's"),
+];
+
+/// Section 3 of the platform sheet.
+pub const GENESYS: &[Beyond] = &[
+    (63, 63, "UDP and TCP trunks: the lab plays TLS alone"),
+    (67, 68, "about addresses of regions, which one machine cannot have"),
+    (70, 70, "names of regions are data"),
+    (72, 72, "the form of RFC 4904: see PF-71"),
+    (81, 82, "credentials, and what the vendor's page did not say"),
+];
+
+/// Section 4 of the platform sheet.
+pub const ZOOM: &[Beyond] =
+    &[(91, 91, "structure on Zoom's side"), (93, 93, "addresses and names that only Zoom's live pages have")];
+
+/// Section 10 of the platform sheet.
+pub const CARRIER: &[Beyond] = &[
+    (128, 133, "registration, digest and TCP are not played by this lab"),
+    (135, 135, "what each carrier believes differs: its questionnaire decides"),
+    (137, 137, "one operator's rules, all expressible in the configuration"),
+    (140, 140, "display names of this lab are empty"),
+    (143, 143, "forks: see PF-141"),
+    (145, 146, "session timers and codec order of single carriers"),
+    (153, 153, "overload of a carrier: see the SBC's own tests"),
+    (155, 156, "how often, and what else counts: the SBC's choice"),
+    (158, 163, "policy and emergency tables of the SBC"),
 ];
 
 /// The numbers as people write them, without those that `known` has a statement for.

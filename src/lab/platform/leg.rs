@@ -132,8 +132,10 @@ impl Leg {
         let endpoint = session.endpoint().clone();
         let manner = &shared.manner;
         let place = shared.sbc_place();
-        let target = wish.uri.unwrap_or_else(|| manner.fill(manner.calls, wish.user, &place));
-        let from = wish.from.unwrap_or_else(|| manner.fill(manner.from, wish.caller, &place));
+        let target = wish.uri.unwrap_or_else(|| shared.fill(manner.calls, wish.user));
+        let from = wish.from.unwrap_or_else(|| shared.fill(manner.from, wish.caller));
+        let with = manner.calls_with.iter().map(|(name, value)| (*name, shared.fill(value, wish.caller)));
+        let with: Vec<Line> = with.collect();
         let described = dressed(&session.offer(Direction::SendReceive), manner.dress);
         let call_id = hex::<16>();
         let state = State {
@@ -154,6 +156,9 @@ impl Leg {
         };
         let leg = Leg::open(shared, call_id, state, signal, endpoint);
         let mut more = leg.dialog_lines();
+        // What a script writes itself is not written twice.
+        let spoken: Vec<&str> = wish.more.iter().map(|(name, _)| *name).collect();
+        more.extend(with.into_iter().filter(|(name, _)| !spoken.contains(name)));
         more.extend(wish.more);
         let body = match wish.offer {
             Offer::Usual => Some(("application/sdp".to_owned(), described)),
@@ -443,6 +448,14 @@ impl Leg {
         self.invite(self.dialog_lines(), body, From::AnyAddress).await
     }
 
+    /// A re-INVITE with this description, which the leg does not make its own: it is expected to be refused.
+    ///
+    /// # Errors
+    /// No connection to the SBC.
+    pub async fn reinvite_body(&self, sdp: String) -> Result<(), String> {
+        self.invite(self.dialog_lines(), Some(("application/sdp".to_owned(), sdp)), From::AnyAddress).await
+    }
+
     /// A re-INVITE with a new key of ours (MD-173).
     ///
     /// # Errors
@@ -517,7 +530,7 @@ impl Leg {
         let manner = &self.core.shared.manner;
         let contact = lock(&self.core.state).contact.clone();
         let mut lines = vec![("Contact", contact)];
-        lines.extend(manner.record_route.map(|route| ("Record-Route", route.to_owned())));
+        lines.extend(manner.record_route.map(|route| ("Record-Route", manner.fill(route, "", ""))));
         lines.extend(manner.supported.map(|tags| ("Supported", tags.to_owned())));
         lines
     }
@@ -710,7 +723,8 @@ impl Core {
         let open = state.open_invite.take_if(|sent| sent.cseq == text.cseq());
         match (status, open) {
             (200..=299, _) => {
-                if state.routes.is_empty() && !state.answered {
+                // Routes of our own are the way to us.
+                if state.routes.is_empty() && !state.answered && self.shared.manner.record_route.is_none() {
                     state.routes = text.values("Record-Route").map(str::to_owned).collect::<Vec<_>>();
                     state.routes.reverse();
                 }

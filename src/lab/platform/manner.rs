@@ -40,7 +40,8 @@ pub enum Gate {
     Microsoft,
 }
 
-/// A station's way to write. Templates know `{user}`, `{host}`, `{guid}`, `{hex}`, `{address}` and `{sbc}`.
+/// A station's way to write. Templates know `{user}`, `{host}`, `{guid}`, `{hex}`, `{address}`, `{sbc}` (name and
+/// port) and `{sbc_address}`.
 #[derive(Clone, Debug)]
 pub struct Manner {
     pub spelling: Spelling,
@@ -59,6 +60,8 @@ pub struct Manner {
     pub contact: &'static str,
     /// `Record-Route` of requests that make a dialog.
     pub record_route: Option<&'static str>,
+    /// Further fields of each INVITE that begins a call.
+    pub calls_with: &'static [(&'static str, &'static str)],
     pub dress: Dress,
     pub strange: Strange,
     /// A 200 to OPTIONS has no To tag (MD-51).

@@ -43,13 +43,14 @@ pub fn block(wish: &Wish, authority: &Authority) -> String {
     let _ = writeln!(out, "[trust.default]\nroots = {}\n", quoted(&authority.roots));
     let _ = writeln!(out, "[listeners.platform]\nport = {}\n", wish.sbc.port());
     let sources: Vec<String> = wish.bind.iter().map(|address| format!("\"{}\"", address.ip())).collect();
+    let keys = setting.keys.replace("{sources}", &sources.join(", "));
     let _ = writeln!(
         out,
         "[trunks.{}]\nfqdn = {:?}\nsources = [{}]\n{}",
         setting.trunk,
         wish.name,
         sources.join(", "),
-        setting.keys
+        keys
     );
     if let Some((carrier, sbc)) = wish.carrier {
         let _ = writeln!(out, "[listeners.carrier]\nport = {}\n", sbc.port());

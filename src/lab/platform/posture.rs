@@ -41,27 +41,28 @@ pub struct Posture {
     twelve: TlsConnector,
 }
 
-/// Whether the platform shows a certificate where it is the client.
+/// Who shows a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientRole {
-    ShowsCertificate,
-    /// As Genesys (PF-64).
-    ShowsNone,
+pub enum Authentication {
+    /// Both ends.
+    Mutual,
+    /// The server alone, and TLS 1.2 only, as Genesys (PF-64).
+    ServerAlone,
 }
 
 impl Posture {
     /// # Errors
     /// A file that cannot be read or does not fit.
-    pub fn new(roots: &Path, identities: &[Identity], role: ClientRole) -> Result<Posture, String> {
+    pub fn new(roots: &Path, identities: &[Identity], mode: Authentication) -> Result<Posture, String> {
         let mut store = RootCertStore::empty();
         for certificate in certificates(roots)? {
             store.add(certificate).map_err(|error| format!("{}: {error}", roots.display()))?;
         }
-        let acceptors = identities.iter().map(acceptor).collect::<Result<Vec<_>, _>>()?;
-        let connectors = identities.iter().map(|identity| connector(identity, role, Versions::Both));
+        let acceptors = identities.iter().map(|identity| acceptor(identity, mode)).collect::<Result<Vec<_>, _>>()?;
+        let connectors = identities.iter().map(|identity| connector(identity, mode, Versions::Both));
         let connectors = connectors.collect::<Result<Vec<_>, _>>()?;
         let first = identities.first().ok_or("no identity for the platform")?;
-        let twelve = connector(first, role, Versions::Twelve)?;
+        let twelve = connector(first, mode, Versions::Twelve)?;
         Ok(Posture { roots: Arc::new(store), acceptors, connectors, twelve })
     }
 
@@ -139,30 +140,41 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-fn acceptor(identity: &Identity) -> Result<TlsAcceptor, String> {
+static BOTH: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::TLS12];
+static TWELVE: [&SupportedProtocolVersion; 1] = [&version::TLS12];
+
+fn versions_of(mode: Authentication, versions: Versions) -> &'static [&'static SupportedProtocolVersion] {
+    match (mode, versions) {
+        (Authentication::Mutual, Versions::Both) => &BOTH,
+        (Authentication::ServerAlone, _) | (Authentication::Mutual, Versions::Twelve) => &TWELVE,
+    }
+}
+
+fn acceptor(identity: &Identity, mode: Authentication) -> Result<TlsAcceptor, String> {
     let config = ServerConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_client_cert_verifier(Arc::new(Lenient(provider().signature_verification_algorithms)))
+        .with_protocol_versions(versions_of(mode, Versions::Both))
+        .map_err(|error| error.to_string())?;
+    let config = match mode {
+        Authentication::Mutual => {
+            config.with_client_cert_verifier(Arc::new(Lenient(provider().signature_verification_algorithms)))
+        }
+        Authentication::ServerAlone => config.with_no_client_auth(),
+    };
+    let config = config
         .with_single_cert(certificates(&identity.chain)?, key(&identity.key)?)
         .map_err(|error| format!("{}: {error}", identity.chain.display()))?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-fn connector(identity: &Identity, role: ClientRole, versions: Versions) -> Result<TlsConnector, String> {
-    let both: &[&SupportedProtocolVersion] = &[&version::TLS13, &version::TLS12];
-    let versions = match versions {
-        Versions::Both => both,
-        Versions::Twelve => &[&version::TLS12],
-    };
+fn connector(identity: &Identity, mode: Authentication, versions: Versions) -> Result<TlsConnector, String> {
     let config = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(versions)
+        .with_protocol_versions(versions_of(mode, versions))
         .map_err(|error| error.to_string())?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Lenient(provider().signature_verification_algorithms)));
-    let mut config = match role {
-        ClientRole::ShowsNone => config.with_no_client_auth(),
-        ClientRole::ShowsCertificate => config
+    let mut config = match mode {
+        Authentication::ServerAlone => config.with_no_client_auth(),
+        Authentication::Mutual => config
             .with_client_auth_cert(certificates(&identity.chain)?, key(&identity.key)?)
             .map_err(|error| format!("{}: {error}", identity.chain.display()))?,
     };

@@ -10,7 +10,7 @@ use super::authority::Authority;
 use super::posture::Posture;
 use super::report::Report;
 use super::scenario::{self, Scenario};
-use super::setting::{Platform, Setting, carrier};
+use super::setting::{Platform, Setting, carrier_manner};
 use super::stage::{Numbers, Patience, Stage};
 use super::station::{Station, StationSettings};
 use super::transcript::{Ending, Side, Transcript};
@@ -142,7 +142,7 @@ pub async fn set(wish: &Wish, setting: &'static Setting) -> Result<Stage, String
         }
     };
     let transcript = Transcript::default();
-    let posture = Posture::new(&roots, &identities, setting.role)?;
+    let posture = Posture::new(&roots, &identities, setting.authentication)?;
     let (wire, arrivals) = Wire::tls(&wish.bind, posture, transcript.clone()).await?;
     let address = *wish.bind.first().ok_or("no address for the platform")?;
     let platform = StationSettings {
@@ -171,7 +171,7 @@ async fn carrier_station(own: SocketAddr, sbc: SocketAddr, transcript: &Transcri
     let (wire, arrivals) = Wire::udp(own).await?;
     let settings = StationSettings {
         side: Side::Carrier,
-        manner: carrier(own),
+        manner: carrier_manner(own),
         sbc,
         sbc_name: sbc.ip().to_string(),
         // Another number for events than the platform's, as carriers have.

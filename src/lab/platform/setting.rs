@@ -1,31 +1,45 @@
 //! The platforms as data: names, manners, what is played against an SBC and what is looked at.
 
+mod carrier;
+mod genesys;
+mod microsoft;
+mod zoom;
+
 use std::net::SocketAddr;
 
 use super::beyond::{self, Beyond};
-use super::checks;
-use super::manner::{Dress, Gate, Manner, Spelling, Strange};
-use super::posture::ClientRole;
-use super::scenario::{self, Scenario};
+use super::manner::Manner;
+use super::posture::Authentication;
+use super::scenario::Scenario;
 use super::statement::Statement;
+
+pub use carrier::manner as carrier_manner;
 
 /// Which platform a lab plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
     Teams,
     Acs,
+    Genesys,
+    Zoom,
+    /// The carrier is what is judged by; on the other side stands a Microsoft platform.
+    Carrier,
 }
 
 impl Platform {
     /// Each of them.
-    pub const ALL: [Platform; 2] = [Platform::Teams, Platform::Acs];
+    pub const ALL: [Platform; 5] =
+        [Platform::Teams, Platform::Acs, Platform::Genesys, Platform::Zoom, Platform::Carrier];
 
     /// Its data.
     #[must_use]
     pub const fn setting(self) -> &'static Setting {
         match self {
-            Platform::Teams => &TEAMS,
-            Platform::Acs => &ACS,
+            Platform::Teams => &microsoft::TEAMS,
+            Platform::Acs => &microsoft::ACS,
+            Platform::Genesys => &genesys::GENESYS,
+            Platform::Zoom => &zoom::ZOOM,
+            Platform::Carrier => &carrier::CARRIER,
         }
     }
 }
@@ -41,12 +55,14 @@ pub struct Setting {
     pub trunk: &'static str,
     /// The shipped configuration file.
     pub file: &'static str,
-    /// Keys of that trunk which the lab's block sets besides, as TOML lines.
+    /// Keys of that trunk which the lab's block sets besides, as TOML lines; `{sources}` are the lab's addresses.
     pub keys: &'static str,
-    pub role: ClientRole,
+    pub authentication: Authentication,
     pub manner: fn(SocketAddr) -> Manner,
     pub statements: &'static [&'static [Statement]],
     pub scenarios: &'static [&'static [Scenario]],
+    /// Those of them that this platform plays; empty: all.
+    pub plays: &'static [&'static str],
     pub beyond: &'static [Beyond],
     /// The sheet of the numbers in `beyond`.
     pub sheet: &'static str,
@@ -62,7 +78,8 @@ impl Setting {
     /// All scenarios, in the order they are played.
     #[must_use]
     pub fn all_scenarios(&self) -> Vec<&'static Scenario> {
-        self.scenarios.iter().flat_map(|part| part.iter()).collect()
+        let plays = |scenario: &&Scenario| self.plays.is_empty() || self.plays.contains(&scenario.name);
+        self.scenarios.iter().flat_map(|part| part.iter()).filter(plays).collect()
     }
 
     /// What is not looked at.
@@ -70,119 +87,6 @@ impl Setting {
     pub fn not_looked_at(&self) -> Vec<(String, &'static str)> {
         let known: Vec<&str> = self.all_statements().iter().map(|statement| statement.number).collect();
         beyond::listed(self.beyond, self.sheet, &known)
-    }
-}
-
-static TEAMS: Setting = Setting {
-    name: "teams",
-    title: "Microsoft Teams Direct Routing (statements MD of the requirement sheet)",
-    names: &["sip.pstnhub.microsoft.com", "sip2.pstnhub.microsoft.com", "sip3.pstnhub.microsoft.com"],
-    trunk: "teams",
-    file: "config/teams.toml",
-    keys: "",
-    role: ClientRole::ShowsCertificate,
-    manner: microsoft,
-    statements: MICROSOFT_STATEMENTS,
-    scenarios: MICROSOFT_SCENARIOS,
-    beyond: beyond::MICROSOFT,
-    sheet: "MD",
-};
-
-static ACS: Setting = Setting {
-    name: "acs",
-    title: "Azure Communication Services direct routing (statements MD of the requirement sheet)",
-    names: &["sip.pstnhub.microsoft.com", "sip2.pstnhub.microsoft.com", "sip3.pstnhub.microsoft.com"],
-    trunk: "acs",
-    file: "config/acs.toml",
-    keys: "",
-    role: ClientRole::ShowsCertificate,
-    manner: microsoft,
-    statements: ACS_STATEMENTS,
-    scenarios: ACS_SCENARIOS,
-    beyond: beyond::MICROSOFT,
-    sheet: "MD",
-};
-
-const ACS_STATEMENTS: &[&[Statement]] = &[
-    checks::certificate::STATEMENTS,
-    checks::options::STATEMENTS,
-    checks::identity::STATEMENTS,
-    checks::header::STATEMENTS,
-    checks::microsoft::STATEMENTS,
-    checks::dialog::STATEMENTS,
-    checks::description::STATEMENTS,
-    checks::acs::STATEMENTS,
-];
-
-const ACS_SCENARIOS: &[&[Scenario]] = &[
-    scenario::first_contact::SCENARIOS,
-    scenario::carrier_calls::SCENARIOS,
-    scenario::acs_calls::SCENARIOS,
-    scenario::platform_calls::SCENARIOS,
-    scenario::changes::SCENARIOS,
-    scenario::transfers::SCENARIOS,
-    scenario::matrix::SCENARIOS,
-    scenario::refusals::SCENARIOS,
-];
-
-const MICROSOFT_STATEMENTS: &[&[Statement]] = &[
-    checks::certificate::STATEMENTS,
-    checks::options::STATEMENTS,
-    checks::identity::STATEMENTS,
-    checks::header::STATEMENTS,
-    checks::microsoft::STATEMENTS,
-    checks::dialog::STATEMENTS,
-    checks::description::STATEMENTS,
-];
-
-const MICROSOFT_SCENARIOS: &[&[Scenario]] = &[
-    scenario::first_contact::SCENARIOS,
-    scenario::carrier_calls::SCENARIOS,
-    scenario::platform_calls::SCENARIOS,
-    scenario::changes::SCENARIOS,
-    scenario::transfers::SCENARIOS,
-    scenario::matrix::SCENARIOS,
-    scenario::refusals::SCENARIOS,
-];
-
-/// MD-71, MD-81, MD-84, MD-97, section 19 of the sheet.
-fn microsoft(address: SocketAddr) -> Manner {
-    Manner {
-        spelling: Spelling::Capitals,
-        product: "Microsoft.PSTNHub.SIPProxy v.2026.1.1.1 i.EUWE.5".to_owned(),
-        allow: "INVITE,ACK,OPTIONS,CANCEL,BYE,NOTIFY",
-        supported: Some("timer,replaces"),
-        host: "sip.pstnhub.microsoft.com".to_owned(),
-        address,
-        calls: "sip:{user}@{sbc};user=phone;transport=tls",
-        from: "<sip:{user}@{host};user=phone>",
-        contact: "<sip:api-du-a-euwe.pstnhub.microsoft.com:443;x-i={guid};x-c={hex}/s/1/{hex}>",
-        record_route: None,
-        dress: Dress::Microsoft,
-        strange: Strange::Refused,
-        untagged_options: true,
-        gate: Gate::Microsoft,
-    }
-}
-
-/// The other side of the SBC.
-#[must_use]
-pub fn carrier(address: SocketAddr) -> Manner {
-    Manner {
-        spelling: Spelling::Usual,
-        product: "trunkline-lab-carrier".to_owned(),
-        allow: "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY",
-        supported: None,
-        host: address.ip().to_string(),
-        address,
-        calls: "sip:{user}@{sbc}",
-        from: "<sip:{user}@{host}>",
-        contact: "<sip:{user}@{address}>",
-        record_route: None,
-        dress: Dress::Plain,
-        strange: Strange::Taken,
-        untagged_options: false,
-        gate: Gate::Open,
     }
 }
 

@@ -232,6 +232,11 @@ impl Shared {
         format!("SIP/2.0/{} {address};branch={branch}{rport}", self.wire.token())
     }
 
+    /// A template of the manner, filled.
+    pub(super) fn fill(&self, template: &str, user: &str) -> String {
+        self.manner.fill(template, user, &self.sbc_place()).replace("{sbc_address}", &self.sbc.to_string())
+    }
+
     /// `name:port` as it stands in Request-URIs.
     pub(super) fn sbc_place(&self) -> String {
         format!("{}:{}", self.sbc_name, self.sbc.port())

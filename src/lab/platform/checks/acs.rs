@@ -44,7 +44,7 @@ fn asks(evidence: &Evidence) -> Findings {
     each(evidence.to_platform().filter(|seen| seen.text.asks("OPTIONS")), |_| Ok(()))
 }
 
-fn facts_of(evidence: &Evidence, numbers: &[&str]) -> Findings {
+pub(super) fn facts_of(evidence: &Evidence, numbers: &[&str]) -> Findings {
     let mut findings = Findings::default();
     for number in numbers {
         findings.add_facts(evidence, number);
@@ -85,7 +85,7 @@ fn context(evidence: &Evidence) -> Findings {
     })
 }
 
-fn provisional_first(evidence: &Evidence) -> Findings {
+pub(super) fn provisional_first(evidence: &Evidence) -> Findings {
     let mut findings = Findings::default();
     for asked in
         evidence.from_lab(Side::Platform).filter(|seen| seen.text.asks("INVITE") && seen.text.tag("To").is_none())
@@ -101,7 +101,7 @@ fn provisional_first(evidence: &Evidence) -> Findings {
     findings
 }
 
-fn global(evidence: &Evidence) -> Findings {
+pub(super) fn global(evidence: &Evidence) -> Findings {
     let first = |seen: &&Seen| {
         seen.text.asks("INVITE") && seen.text.tag("To").is_none() && seen.text.field("Referred-By").is_none()
     };

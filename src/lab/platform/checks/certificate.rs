@@ -77,7 +77,7 @@ fn suites(evidence: &Evidence) -> Findings {
     look(evidence, twelve, |connected| held(SUITES.contains(&connected.suite.as_str()), || connected.suite.clone()))
 }
 
-fn rsa(evidence: &Evidence) -> Findings {
+pub(super) fn rsa(evidence: &Evidence) -> Findings {
     look(
         evidence,
         |connected| connected.dialled_by == Author::Lab,

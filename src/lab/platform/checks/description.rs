@@ -162,17 +162,17 @@ fn zero(evidence: &Evidence) -> Findings {
     })
 }
 
-fn keys(evidence: &Evidence) -> Findings {
+pub(super) fn keys(evidence: &Evidence) -> Findings {
     each(described(evidence), |seen| held(!lines(seen, "a=crypto:").is_empty(), || "(no a=crypto line)".to_owned()))
 }
 
-fn profile(evidence: &Evidence) -> Findings {
+pub(super) fn profile(evidence: &Evidence) -> Findings {
     each(described(evidence), |seen| {
         held(line_with(seen, "m=audio").contains(" RTP/SAVP "), || line_with(seen, "m=audio"))
     })
 }
 
-fn suite(evidence: &Evidence) -> Findings {
+pub(super) fn suite(evidence: &Evidence) -> Findings {
     each(described(evidence), |seen| {
         let odd = lines(seen, "a=crypto:").into_iter().find(|line| line.split(' ').nth(1) != Some(SUITE));
         odd.map_or(Ok(()), Err)
@@ -186,7 +186,7 @@ fn lifetime(evidence: &Evidence) -> Findings {
     })
 }
 
-fn no_mki(evidence: &Evidence) -> Findings {
+pub(super) fn no_mki(evidence: &Evidence) -> Findings {
     each(described(evidence), |seen| {
         let has_mki = |line: &String| line.split('|').skip(1).any(|part| part.contains(':'));
         let odd = lines(seen, "a=crypto:").into_iter().find(has_mki);
@@ -210,7 +210,7 @@ fn tag_of(line: &str) -> &str {
     line.trim_start_matches("a=crypto:").split(' ').next().unwrap_or_default()
 }
 
-fn echo(evidence: &Evidence) -> Findings {
+pub(super) fn echo(evidence: &Evidence) -> Findings {
     let mut findings = Findings::default();
     for seen in described(evidence) {
         let Some(offer) = offer_of(evidence, seen) else { continue };
@@ -322,7 +322,7 @@ fn noise(evidence: &Evidence) -> Findings {
     each(offers(evidence), |seen| held(types(seen).iter().any(|number| number == "13"), || line_with(seen, "m=audio")))
 }
 
-fn events(evidence: &Evidence) -> Findings {
+pub(super) fn events(evidence: &Evidence) -> Findings {
     each(offers(evidence), |seen| {
         let told =
             lines(seen, "a=rtpmap:").iter().any(|line| line.to_ascii_lowercase().ends_with("telephone-event/8000"));

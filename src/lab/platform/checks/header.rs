@@ -152,7 +152,7 @@ fn version(evidence: &Evidence) -> Findings {
     })
 }
 
-fn methods(evidence: &Evidence) -> Findings {
+pub(super) fn methods(evidence: &Evidence) -> Findings {
     each(requests(evidence), |seen| held(!FOREIGN.contains(&seen.text.method()), || seen.text.start.clone()))
 }
 
@@ -167,7 +167,7 @@ fn allow(evidence: &Evidence) -> Findings {
     })
 }
 
-fn no_reliable(evidence: &Evidence) -> Findings {
+pub(super) fn no_reliable(evidence: &Evidence) -> Findings {
     each(evidence.to_platform(), |seen| held(!seen.text.lists("Require", "100rel"), || seen.text.line("Require")))
 }
 
@@ -245,7 +245,7 @@ fn no_challenge(evidence: &Evidence) -> Findings {
     })
 }
 
-fn reason(evidence: &Evidence) -> Findings {
+pub(super) fn reason(evidence: &Evidence) -> Findings {
     let wanted = |seen: &&Seen| {
         seen.text.asks("BYE")
             || (seen.text.method() == "INVITE"

@@ -100,7 +100,7 @@ fn constant(evidence: &Evidence) -> Findings {
     findings
 }
 
-fn scheme(evidence: &Evidence) -> Findings {
+pub(super) fn scheme(evidence: &Evidence) -> Findings {
     each(evidence.to_platform().filter(|seen| seen.text.is_request()), |seen| {
         let text = &seen.text;
         held(scheme_of(text.uri()) == "sip", || text.start.clone())?;

@@ -156,7 +156,7 @@ pub static STATEMENTS: &[Statement] = &[
 ];
 
 /// Requests of the SBC inside a dialog: their Request-URI is the Contact of ours (RFC 3261 12.2.1.1).
-fn target(evidence: &Evidence) -> Findings {
+pub(super) fn target(evidence: &Evidence) -> Findings {
     let mut findings = Findings::default();
     for seen in evidence.to_platform().filter(|seen| seen.text.is_request() && seen.text.tag("To").is_some()) {
         let text = &seen.text;
@@ -177,7 +177,7 @@ fn target(evidence: &Evidence) -> Findings {
     findings
 }
 
-fn is_ack_of_failure(evidence: &Evidence, seen: &Seen) -> bool {
+pub(super) fn is_ack_of_failure(evidence: &Evidence, seen: &Seen) -> bool {
     seen.text.asks("ACK")
         && evidence.from_lab(Side::Platform).any(|ours| {
             ours.text.status().is_some_and(|status| status >= 300) && ours.text.branch() == seen.text.branch()
@@ -238,7 +238,7 @@ fn seconds(took: Option<Duration>) -> String {
     took.map_or_else(|| "the end of the run".to_owned(), |took| format!("{:.1} s", took.as_secs_f64()))
 }
 
-fn timer(evidence: &Evidence) -> Findings {
+pub(super) fn timer(evidence: &Evidence) -> Findings {
     let mut findings = Findings::default();
     let answers =
         evidence.to_platform().filter(|seen| seen.text.method() == "INVITE" && seen.text.status() == Some(200));

@@ -1,10 +1,13 @@
 //! The statements the lab looks at, by subject.
 
 pub mod acs;
+pub mod carrier;
 pub mod certificate;
 pub mod description;
 pub mod dialog;
+pub mod genesys;
 pub mod header;
 pub mod identity;
 pub mod microsoft;
 pub mod options;
+pub mod zoom;

@@ -116,13 +116,14 @@ async fn reliable(stage: &Stage) -> Result<(), String> {
     let wish = Invitation { more, ..Invitation::new(&called, &caller) };
     let mut carrier = crate::lab::platform::leg::Leg::dial(stage.carrier()?, wish).await?;
     let Ok(mut platform) = expected.next(STEP).await else {
-        // A trunk without reliable responses says so (RFC 3261 8.2.2.3): nothing got through.
         let answer = carrier.wait_final("INVITE").await?;
+        stage.fact("PF-142", Err(format!("a caller that requires 100rel got {}", answer.text.start)));
         return Err(format!("the SBC answers the carrier {}", answer.text.start));
     };
     platform.respond(180, None, Vec::new()).await?;
     let ringing = carrier.wait("180 or 183", STEP, |text| matches!(text.status(), Some(180 | 183))).await?;
     let number = ringing.text.value("RSeq").to_owned();
+    stage.holds("PF-142", !number.is_empty(), || format!("{} without RSeq", ringing.text.start));
     if !number.is_empty() {
         carrier
             .request(
@@ -148,7 +149,9 @@ async fn late_offer(stage: &Stage) -> Result<(), String> {
     pair.platform.answer(None, Vec::new()).await?;
     pair.carrier.wait_answer().await?;
     pause(200).await;
-    pair.talk().await?;
+    let talked = pair.talk().await;
+    stage.fact("PF-144", talked.clone());
+    talked?;
     pair.end().await
 }
 

@@ -3,12 +3,15 @@
 
 pub mod acs_calls;
 pub mod carrier_calls;
+pub mod carrier_checks;
 pub mod changes;
 pub mod first_contact;
+pub mod genesys_calls;
 pub mod matrix;
 pub mod platform_calls;
 pub mod refusals;
 pub mod transfers;
+pub mod zoom_calls;
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,0 +1,107 @@
+//! Microsoft: Teams Direct Routing and Azure Communication Services (sheet: microsoft-direct-routing).
+
+use std::net::SocketAddr;
+
+use super::Setting;
+use crate::lab::platform::manner::{Dress, Gate, Manner, Spelling, Strange};
+use crate::lab::platform::posture::Authentication;
+use crate::lab::platform::scenario::{self, Scenario};
+use crate::lab::platform::statement::Statement;
+use crate::lab::platform::{beyond, checks};
+
+/// Microsoft Teams.
+pub(super) static TEAMS: Setting = Setting {
+    name: "teams",
+    title: "Microsoft Teams Direct Routing (statements MD of the requirement sheet)",
+    names: &["sip.pstnhub.microsoft.com", "sip2.pstnhub.microsoft.com", "sip3.pstnhub.microsoft.com"],
+    trunk: "teams",
+    file: "config/teams.toml",
+    keys: "",
+    authentication: Authentication::Mutual,
+    manner,
+    statements: MICROSOFT_STATEMENTS,
+    scenarios: MICROSOFT_SCENARIOS,
+    plays: &[],
+    beyond: beyond::MICROSOFT,
+    sheet: "MD",
+};
+
+/// Azure Communication Services.
+pub(super) static ACS: Setting = Setting {
+    name: "acs",
+    title: "Azure Communication Services direct routing (statements MD of the requirement sheet)",
+    names: &["sip.pstnhub.microsoft.com", "sip2.pstnhub.microsoft.com", "sip3.pstnhub.microsoft.com"],
+    trunk: "acs",
+    file: "config/acs.toml",
+    keys: "",
+    authentication: Authentication::Mutual,
+    manner,
+    statements: ACS_STATEMENTS,
+    scenarios: ACS_SCENARIOS,
+    plays: &[],
+    beyond: beyond::MICROSOFT,
+    sheet: "MD",
+};
+
+const ACS_STATEMENTS: &[&[Statement]] = &[
+    checks::certificate::STATEMENTS,
+    checks::options::STATEMENTS,
+    checks::identity::STATEMENTS,
+    checks::header::STATEMENTS,
+    checks::microsoft::STATEMENTS,
+    checks::dialog::STATEMENTS,
+    checks::description::STATEMENTS,
+    checks::acs::STATEMENTS,
+];
+
+const ACS_SCENARIOS: &[&[Scenario]] = &[
+    scenario::first_contact::SCENARIOS,
+    scenario::carrier_calls::SCENARIOS,
+    scenario::acs_calls::SCENARIOS,
+    scenario::platform_calls::SCENARIOS,
+    scenario::changes::SCENARIOS,
+    scenario::transfers::SCENARIOS,
+    scenario::matrix::SCENARIOS,
+    scenario::refusals::SCENARIOS,
+];
+
+const MICROSOFT_STATEMENTS: &[&[Statement]] = &[
+    checks::certificate::STATEMENTS,
+    checks::options::STATEMENTS,
+    checks::identity::STATEMENTS,
+    checks::header::STATEMENTS,
+    checks::microsoft::STATEMENTS,
+    checks::dialog::STATEMENTS,
+    checks::description::STATEMENTS,
+];
+
+const MICROSOFT_SCENARIOS: &[&[Scenario]] = &[
+    scenario::first_contact::SCENARIOS,
+    scenario::carrier_calls::SCENARIOS,
+    scenario::platform_calls::SCENARIOS,
+    scenario::changes::SCENARIOS,
+    scenario::transfers::SCENARIOS,
+    scenario::matrix::SCENARIOS,
+    scenario::refusals::SCENARIOS,
+];
+
+/// MD-71, MD-81, MD-84, MD-97, section 19 of the sheet.
+pub(super) fn manner(address: SocketAddr) -> Manner {
+    Manner {
+        spelling: Spelling::Capitals,
+        product: "Microsoft.PSTNHub.SIPProxy v.2026.1.1.1 i.EUWE.5".to_owned(),
+        allow: "INVITE,ACK,OPTIONS,CANCEL,BYE,NOTIFY",
+        supported: Some("timer,replaces"),
+        host: "sip.pstnhub.microsoft.com".to_owned(),
+        address,
+        calls: "sip:{user}@{sbc};user=phone;transport=tls",
+        from: "<sip:{user}@{host};user=phone>",
+        contact: "<sip:api-du-a-euwe.pstnhub.microsoft.com:443;x-i={guid};x-c={hex}/s/1/{hex}>",
+        record_route: None,
+        calls_with: &[],
+        dress: Dress::Microsoft,
+        strange: Strange::Refused,
+        untagged_options: true,
+        gate: Gate::Microsoft,
+    }
+}
