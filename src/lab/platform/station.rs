@@ -193,14 +193,14 @@ impl Station {
         lock(&self.shared.second_reader).clone()
     }
 
-    /// A connection of its own to the SBC.
+    /// A connection of its own to the SBC, and the address it left from.
     ///
     /// # Errors
     /// Why there is none.
-    pub async fn dial(&self, name: &str, from: From, versions: Versions) -> Result<u64, String> {
+    pub async fn dial(&self, name: &str, from: From, versions: Versions) -> Result<(u64, IpAddr), String> {
         match &self.shared.wire {
             Wire::Udp(_) => Err("this station has no connections".to_owned()),
-            Wire::Tls(wire) => wire.dial(self.shared.sbc, name, from, versions).await.map(|(id, _)| id),
+            Wire::Tls(wire) => wire.dial(self.shared.sbc, name, from, versions).await,
         }
     }
 }

@@ -11,3 +11,6 @@ pub mod identity;
 pub mod microsoft;
 pub mod options;
 pub mod zoom;
+
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,7 @@ fn host_name(stage: &Stage) -> String {
 
 /// OPTIONS of ours on a connection of its own; gives the status.
 async fn ask(stage: &Stage, name: &str, versions: Versions) -> Result<u16, String> {
-    let id = stage.platform.dial(name, From::AnyAddress, versions).await?;
+    let (id, source) = stage.platform.dial(name, From::AnyAddress, versions).await?;
     let shared = stage.platform.shared();
     let branch = format!("z9hG4bK{}", hex::<8>());
     let place = shared.sbc_place();
@@ -59,7 +59,7 @@ async fn ask(stage: &Stage, name: &str, versions: Versions) -> Result<u16, Strin
         ("CSeq", "1 OPTIONS".to_owned()),
         ("Call-ID", hex::<16>()),
         ("Max-Forwards", "70".to_owned()),
-        ("Via", shared.via(&branch, None)),
+        ("Via", shared.via(&branch, Some(source))),
         ("Contact", format!("<sip:{}>", manner.host)),
         ("User-Agent", manner.product.clone()),
         ("Allow", manner.allow.to_owned()),
