@@ -113,6 +113,40 @@ macro_rules! warned {
     };
 }
 
+mod emergency {
+    use trunkline::route::emergency::{EmergencyForm, PriorityHeader};
+
+    use super::*;
+
+    const SOUTH: &str = "targets = [\"10.2.0.2\"]";
+
+    refused! {
+        a_number_with_letters: "[limits]" => "[emergency]\nnumbers = [\"nine\"] #!\n[limits]",
+            "emergency.numbers[0]", "is no number of 2 to 15 digits";
+        a_route_to_nobody: "[limits]" => "[[emergency.routes]]\nto = [\"nobody\"] #!\n[limits]",
+            "emergency.routes[0].to[0]", "nobody";
+        a_route_without_an_end: "[limits]" => "[[emergency.routes]] #!\nfrom = \"teams\"\n[limits]",
+            "emergency.routes[0]", "missing key \"to\"";
+        a_country_form_without_country: SOUTH => "targets = [\"10.2.0.2\"]\nemergency = { form = \"country\" } #!",
+            "trunks.south.emergency.form", "needs the trunk's country";
+        a_routing_number_that_is_none: SOUTH => "targets = [\"10.2.0.2\"]\nemergency = { dial = { \"112\" = \"030112\" } } #!",
+            "trunks.south.emergency.dial.112", "does not begin with +";
+        a_code_that_is_none: SOUTH => "targets = [\"10.2.0.2\"]\nemergency = { dial = { sos = \"+49301\" } } #!",
+            "trunks.south.emergency.dial.sos", "is no number of 2 to 15 digits";
+    }
+
+    #[test]
+    fn a_trunk_says_how_it_wants_calls_for_help() {
+        let written = "emergency = { form = \"urn\", priority = true, dial = { \"112\" = \"+4930112\" } }";
+        let file = changed(SOUTH, &format!("{SOUTH}\n{written}"));
+        let own = accepted(&file).snapshot.trunk_named("south").unwrap().presentation.emergency.clone();
+        assert_eq!((own.form, own.priority), (EmergencyForm::Urn, PriorityHeader::Emergency));
+        assert_eq!(own.user("112", None).as_deref(), Some("+4930112"));
+        assert_eq!(own.user("110", None), None);
+        assert!(accepted(&file).warnings().is_empty());
+    }
+}
+
 mod bodies {
     use super::*;
 

@@ -122,6 +122,8 @@ pub const REASON_OCTETS: usize = 256;
 /// Trunks, accounts and rules whose calls `[[fraud.limits]]` counts, half a kilobyte each. At the limit those without a
 /// count of their own share one for each rule.
 pub const FRAUD_COUNTS: usize = 16_384;
+/// Routes of `[[emergency.routes]]`. More: refused.
+pub const EMERGENCY_ROUTES: usize = 256;
 /// Rules of `[[fraud.limits]]`. More: refused.
 pub const FRAUD_LIMITS: usize = 64;
 /// Call-IDs of a call's attempts before the last one that its record keeps. More are left out of its trace.

@@ -67,8 +67,17 @@ impl Asked {
     /// # Errors
     /// A called party that the trunk's policy does not let through.
     pub fn read(request: &Request, trunk: &Trunk) -> Result<(Numbers, Asked), Refusal> {
+        let called = called(request, &trunk.presentation)?;
+        Ok(Asked::of(request, trunk, called))
+    }
+
+    /// Reads an INVITE for the emergency services: whatever the trunk's numbers look like, it is for this code.
+    pub fn urgent(request: &Request, trunk: &Trunk, code: &str) -> (Numbers, Asked) {
+        Asked::of(request, trunk, Party::Short(code.into()))
+    }
+
+    fn of(request: &Request, trunk: &Trunk, called: Party) -> (Numbers, Asked) {
         let presentation = &trunk.presentation;
-        let called = called(request, presentation)?;
         let caller = Caller::read(request, &presentation.reading, &presentation.numbers);
         let history = read_history(&request.message, &presentation.numbers);
         let came_in = if history.is_empty() { DivertingHeaders::Diversion } else { DivertingHeaders::HistoryInfo };
@@ -83,7 +92,7 @@ impl Asked {
             called_user: user(&called),
         };
         let others = Bodies::of(&request.message).map(|bodies| bodies.others).unwrap_or_default();
-        Ok((numbers, Asked { caller, diversions, came_in, called, message, lines: Vec::new(), others, sent_on_by }))
+        (numbers, Asked { caller, diversions, came_in, called, message, lines: Vec::new(), others, sent_on_by })
     }
 
     /// How the fields of an INVITE that name somebody are read.

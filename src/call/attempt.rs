@@ -25,6 +25,7 @@ use crate::base::ids::ResolveId;
 use crate::base::limits::EARLY_DIALOGS;
 use crate::dialog::Dialog;
 use crate::media::dtmf::HeardDigit;
+use crate::route::emergency::Code;
 use crate::route::health::{TargetId, Way};
 use crate::route::media::TrunkDtmf;
 use crate::route::number::Field;
@@ -48,11 +49,13 @@ pub(super) struct Candidate {
     pub diverted: Option<Arc<Diverted>>,
     /// Where messages go instead: the registrar's Service-Route (RFC 3608 6.1, RFC 3261 8.1.2).
     pub hop: Option<TargetSpec>,
+    /// Of an emergency call.
+    pub urgent: Option<Code>,
 }
 
 impl Candidate {
     pub fn new(trunk: Arc<Trunk>, target: TargetSpec) -> Candidate {
-        Candidate { trunk, target, diverted: None, hop: None }
+        Candidate { trunk, target, diverted: None, hop: None, urgent: None }
     }
 
     /// User part of the Request-URI: the one a 3xx named, else the called number.
@@ -71,11 +74,25 @@ impl Candidate {
             None => (&*self.target.host, self.target.port),
         };
         let host = Host::parse(host).unwrap_or(Host::Name(Bytes::copy_from_slice(host.as_bytes())));
+        if let Some(code) = &self.urgent {
+            return self.urgent_uri(code, host, port);
+        }
         if field == Field::Called && self.trunk.presence.request_uri == UriForm::Full {
             return self.full_uri(user, host, port);
         }
         let port = port.filter(|&port| port != self.trunk.transport.default_port());
         self.trunk.presentation.uri(field, user, &SipUri::new(None, host, port))
+    }
+
+    /// No rule for numbers touches it.
+    fn urgent_uri(&self, code: &str, host: Host, port: Option<u16>) -> Uri {
+        let presentation = &self.trunk.presentation;
+        let user = presentation.emergency.user(code, presentation.numbers.country);
+        let port = port.filter(|&port| port != self.trunk.transport.default_port());
+        match user {
+            Some(user) => Uri::Sip(SipUri::new(Some(Bytes::from(user)), host, port)),
+            None => Uri::Other { scheme: Bytes::from_static(b"urn"), rest: Bytes::from_static(b"service:sos") },
+        }
     }
 
     /// With port and transport (MD-84).

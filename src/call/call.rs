@@ -32,6 +32,7 @@ use crate::media::dtmf::HeardDigit;
 use crate::media::plan::EndpointCounts;
 use crate::media::presence::Change;
 use crate::route::directory::{Decision, Directory};
+use crate::route::emergency::Code;
 use crate::route::snapshot::{RoutePlan, Snapshot};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Flow, Resolution};
@@ -139,6 +140,8 @@ pub struct Invitation {
     pub plan: RoutePlan,
     pub directory: Arc<Directory>,
     pub whose: Decision,
+    /// Code of an emergency call.
+    pub urgent: Option<Code>,
 }
 
 /// What every state of a call has.
@@ -476,7 +479,13 @@ fn open_ledger(invitation: &Invitation, work: &mut Work<'_>) -> Ledger {
     let from = Arc::clone(&invitation.trunk.name);
     work.out.push(Effect::Event(CallEvent::Started { call: invitation.id, from }));
     let came = (&*invitation.request, invitation.flow);
-    Ledger::open(invitation.id, &invitation.trunk, &invitation.numbers, came, work.now)
+    let mut ledger = Ledger::open(invitation.id, &invitation.trunk, &invitation.numbers, came, work.now);
+    if let Some(code) = &invitation.urgent {
+        ledger.urgent(code);
+        let from = Arc::clone(&invitation.trunk.name);
+        work.out.push(Effect::Event(CallEvent::Emergency { call: invitation.id, from }));
+    }
+    ledger
 }
 
 /// An invitation that does not become a call.

@@ -62,6 +62,8 @@ pub enum Cause {
     Loop,
     /// Too many hops, diversions or retargetings.
     TooManyHops,
+    /// An emergency call from the public network that only a platform could take (PF-51).
+    EmergencyMisdirected,
     /// The fraud guard lets nobody call this destination; the record names the key.
     DestinationBlocked,
     /// A rule of `[[fraud.limits]]` is used up; the record names it.
@@ -132,6 +134,9 @@ impl Cause {
             Cause::Replaced => line(200, 16, Final, "replaced", "Replaced by another party"),
             Cause::Loop => line(482, 25, Final, "loop", "The call goes in a circle"),
             Cause::TooManyHops => line(483, 25, Final, "too_many_hops", "Too many hops or diversions"),
+            Cause::EmergencyMisdirected => {
+                line(403, 21, Final, "emergency_misdirected", "Emergency call in the wrong direction")
+            }
             Cause::DestinationBlocked => line(403, 21, Final, "destination_blocked", "Destination not allowed"),
             Cause::FraudLimit => line(403, 21, Final, "fraud_limit", "Call not allowed now"),
             Cause::NoSuchDialog => line(481, 31, Final, "no_such_dialog", "No dialog to be replaced"),

@@ -96,6 +96,8 @@ pub trait Supply {
     fn enter(&mut self, now: Instant, trunk: &Trunk) -> bool;
     /// Calls on a trunk now.
     fn load(&self, trunk: TrunkId) -> usize;
+    /// The same for an emergency call, which no limit stops (PF-163).
+    fn enter_urgent(&mut self, trunk: &Trunk);
     /// The call has left that trunk again.
     fn leave(&mut self, trunk: &Trunk);
     /// Counts the call where rules of `[[fraud.limits]]` bound it; it is counted until it ends.

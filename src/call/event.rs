@@ -14,6 +14,8 @@ use crate::media::presence::Change;
 pub enum CallEvent {
     /// An INVITE of a known peer was taken.
     Started { call: CallId, from: Arc<str> },
+    /// A call of this trunk is for the emergency services; it has just started (PF-163).
+    Emergency { call: CallId, from: Arc<str> },
     /// One INVITE went out for it.
     Attempted { call: CallId, to: Arc<str> },
     /// One attempt failed.

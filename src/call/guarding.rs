@@ -113,7 +113,12 @@ pub(super) struct Wish<'a> {
 impl Invitation {
     /// Who is offered the call: what the route says, as far as the guard lets it.
     pub(super) fn candidates(&self, ledger: &mut Ledger, work: &mut Work<'_>) -> Result<VecDeque<Candidate>, Cause> {
-        let candidates = Candidate::expand(&self.snapshot, &self.plan, work);
+        let mut candidates = Candidate::expand(&self.snapshot, &self.plan, work);
+        if let Some(code) = &self.urgent {
+            candidates.iter_mut().for_each(|candidate| candidate.urgent = Some(Arc::clone(code)));
+            work.tell(|| Step::Candidates(candidates.iter().map(Candidate::place).collect()));
+            return Ok(candidates);
+        }
         let wish = Wish {
             snapshot: &self.snapshot,
             payer: &self.trunk,

@@ -414,7 +414,10 @@ impl Hunting {
         }));
         let told = self.failed.map_or(cause, |before| before.better(cause));
         self.failed = Some(told);
-        match cause.retry_after(trunk) {
+        // Whoever says no to an emergency call, the next one is asked: 403 of one carrier must not be the end of it.
+        let is_urgent = self.candidates.front().is_some_and(|candidate| candidate.urgent.is_some());
+        let retry = if is_urgent { Retry::NextCandidate } else { cause.retry_after(trunk) };
+        match retry {
             Retry::NextCandidate => self.next(common, work),
             Retry::Final => self.refuse(common, told, EndedBy::Callee, work),
         }

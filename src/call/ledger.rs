@@ -44,6 +44,7 @@ impl Ledger {
                 after: After { began: now.instant, ..After::default() },
                 cause: Cause::Unexpected,
                 ended_by: EndedBy::Node,
+                emergency: None,
                 detail: None,
                 attempts: 0,
                 redirects: 0,
@@ -71,6 +72,11 @@ impl Ledger {
     /// The route that took the call.
     pub fn routed(&mut self, route: Arc<str>) {
         self.record.route = Some(route);
+    }
+
+    /// It is an emergency call.
+    pub fn urgent(&mut self, code: &str) {
+        self.record.emergency = Some(code.to_owned());
     }
 
     /// What stands in the way, for the operator; the first stays.

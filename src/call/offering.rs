@@ -22,6 +22,7 @@ use super::record::{EndedBy, Sent};
 use super::step::{Step, Writing};
 use crate::base::limits::MAX_FORWARDS;
 use crate::route::diverting::Diverted;
+use crate::route::emergency::PriorityHeader;
 use crate::route::mark::Marked;
 use crate::route::number::Field;
 use crate::route::policy::{Facts, Line};
@@ -90,7 +91,9 @@ impl Hunting {
         let Some(address) = addresses.pop_front() else {
             return self.attempt_failed(common, &trunk, Cause::NameNotResolved, work);
         };
-        if !work.supply.enter(work.now.instant, &trunk) {
+        if candidate.urgent.is_some() {
+            work.supply.enter_urgent(&trunk);
+        } else if !work.supply.enter(work.now.instant, &trunk) {
             return self.attempt_failed(common, &trunk, Cause::TooManyCalls, work);
         }
         match self.attempt(common, candidate, address, addresses, work) {
@@ -180,7 +183,11 @@ impl Hunting {
         work: &mut Work<'_>,
     ) -> NewRequest {
         let user = candidate.called_user(common);
-        let told = self.told(common, candidate, &us(own));
+        let mut told = self.told(common, candidate, &us(own));
+        if candidate.urgent.is_some() && candidate.trunk.presentation.emergency.priority == PriorityHeader::Emergency {
+            told.lines.retain(|line| !line.is("Priority"));
+            told.lines.push(Line::core("Priority", Bytes::from_static(b"emergency")));
+        }
         if told.location == Location::Dropped {
             let (call, to) = (common.ledger.id(), Arc::clone(&candidate.trunk.name));
             work.out.push(Effect::Event(CallEvent::LocationDropped { call, to }));

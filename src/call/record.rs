@@ -178,6 +178,9 @@ pub struct CallRecord {
     pub after: After,
     pub cause: Cause,
     pub ended_by: EndedBy,
+    /// The code of an emergency call.
+    #[serde(default)]
+    pub emergency: Option<String>,
     /// What an operator may want to know besides: the key that stopped it. Never shown to a peer.
     #[serde(default)]
     pub detail: Option<String>,

@@ -8,6 +8,7 @@ use super::compose;
 use super::record::Side;
 use crate::base::limits::{DIALLED_DIGITS, DIVERSIONS, E164_DIGITS, USER_OCTETS};
 use crate::dialog::session_timer::{Said, SessionTimer, TIMER, TimerMode, TooSmall};
+use crate::route::emergency::is_sos;
 use crate::route::provisional::Reliability;
 use crate::route::trunk::Trunk;
 use crate::sip::bodies::{BadBody, Bodies};
@@ -167,6 +168,8 @@ pub fn screen(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
     method(&request.method)?;
     match &request.uri {
         Uri::Sip(_) | Uri::Tel(_) => {}
+        // RFC 5031, PF-161.
+        urn if request.method == Method::Invite && is_sos(urn) => {}
         Uri::Other { .. } => return Err(Refusal::UnknownScheme),
     }
     // RFC 3261 8.1.1.6, S-R: the budget is spent; an OPTIONS addressed to us is answered all the same (zeromf).

@@ -10,6 +10,7 @@ mod behaviour;
 mod certificates;
 mod cross;
 mod document;
+mod emergency;
 mod fraud;
 mod grammar;
 mod methods;
@@ -172,7 +173,7 @@ fn routing(
     reader: &TrunkReader<'_>,
     provisioning: &ProvisioningSettings,
 ) -> RoutingSettings {
-    let settings = RoutingSettings {
+    RoutingSettings {
         node_name: node_name.to_owned(),
         networks: network::networks(root),
         listeners,
@@ -180,10 +181,9 @@ fn routing(
         groups: routes::groups(root, &reader.declared),
         routes: routes::routes(root, &reader.declared, provisioning.source),
         fraud: fraud::fraud(root, &reader.declared),
+        emergency: emergency::emergency(root, &reader.declared),
         custom_header: provisioning.custom_header.clone(),
         limits: sections::limits(root),
         cross_check: sections::cross_check(root),
-    };
-    routes::later_tables(root);
-    settings
+    }
 }

@@ -1,7 +1,7 @@
 //! `numbers`, `identity`, `diversion` and `headers` of a trunk or a profile.
 
-use super::grammar;
 use super::read::{Field, Table};
+use super::{emergency, grammar};
 use crate::route::caller::{
     AnonymousHost, AssertedShows, CallerReading, CallerShowing, DisplayRule, FromShows, IdentityHeader, PrivateFrom,
 };
@@ -45,6 +45,7 @@ pub(super) fn presentation(parent: &Table<'_>, base: &Presentation) -> Presentat
         diverting: diverting(parent, base.diverting),
         headers: headers(parent, &base.headers),
         bodies: bodies(parent, &base.bodies),
+        emergency: emergency::writing(parent, &base.emergency, plan.country),
         numbers: plan,
     };
     identity.close();
@@ -189,7 +190,7 @@ fn showing(table: &Table<'_>, base: &CallerShowing, country: Option<&'static Cou
     showing
 }
 
-fn e164(text: &str) -> Result<E164, String> {
+pub(super) fn e164(text: &str) -> Result<E164, String> {
     E164::parse(text).map_err(|bad| bad.to_string())
 }
 

@@ -159,14 +159,6 @@ impl<'d> Table<'d> {
         field.list().unwrap_or_default().iter().filter_map(Field::table).collect()
     }
 
-    /// Says that a key is understood, checked, and does nothing yet.
-    pub(super) fn not_yet(&self, key: &'static str) {
-        self.asked.borrow_mut().insert(key);
-        if self.has(key) {
-            self.doc.warn(&self.path_of(key), "accepted, not yet acted on");
-        }
-    }
-
     /// Refuses every key nobody asked for.
     pub(super) fn close(self) {
         /// Unknown keys of one table that are compared with the known ones.

@@ -1,7 +1,6 @@
 //! `[groups.NAME]` and `[[routes]]`.
 
 use super::behaviour::service;
-use super::grammar;
 use super::read::{Declared, Field, Kind, Table};
 use super::settings::ProvisioningSource;
 use super::target::rank;
@@ -124,12 +123,4 @@ fn expression(field: &Field<'_>, table: &Table<'_>) -> Option<Pattern> {
         table.doc().warn(field.path(), text);
     }
     field.parsed(Pattern::regex)
-}
-
-/// `[emergency]`: understood, checked, and waiting for its part.
-pub(super) fn later_tables(root: &Table<'_>) {
-    let emergency = root.table("emergency", "{ numbers = [\"110\", \"112\"] }");
-    emergency.field("numbers", "[\"110\", \"112\"]").and_then(|field| field.all(grammar::short_number));
-    emergency.close();
-    root.not_yet("emergency");
 }

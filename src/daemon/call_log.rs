@@ -90,6 +90,7 @@ fn call(event: &CallEvent) {
         CallEvent::Redirected { call, from, contacts } => {
             info!(call = call.0, from = %from, contacts, "call redirected");
         }
+        CallEvent::Emergency { call, from } => warn!(call = call.0, from = %from, "emergency call"),
         CallEvent::Guarded { call, trunk, stopped } => {
             warn!(call = call.0, trunk = %trunk, class = stopped.class().name(), why = %stopped, "the fraud guard stopped a call");
         }
@@ -110,6 +111,9 @@ fn ended(record: &CallRecord) {
             call = record.id.0,
             "a call ended in a way that cannot happen: please report it with its trace"
         );
+    }
+    if record.emergency.is_some() && record.answered.is_none() && record.cause != Cause::CallerCancelled {
+        tracing::error!(call = record.id.0, from = %record.from, cause = record.cause.label(), "an emergency call failed");
     }
     let talked = record.answered.map(|answered| record.ended.0.saturating_sub(answered.0));
     info!(

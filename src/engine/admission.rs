@@ -54,6 +54,13 @@ impl Admission {
         Ok(())
     }
 
+    /// Counts an emergency call: it is there, but no limit of its trunk stops it (PF-163).
+    pub fn begin_urgent(&mut self, trunk: &Trunk, call: CallId) {
+        let count = self.trunks.entry(trunk.id).or_insert(Count { calls: 0, credit: SECOND, at: Instant::ZERO });
+        count.calls += 1;
+        self.calls.entry(call).or_default().push(trunk.id);
+    }
+
     /// Counts a call of `account`, if it may begin. An account without limits is not counted.
     ///
     /// # Errors

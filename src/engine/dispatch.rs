@@ -10,16 +10,17 @@ use crate::call::screening::{self, Refusal};
 use crate::call::step::Step;
 use crate::call::{Asked, Call, CallEvent, CallInput, Cause, Invitation, Side, Work, compose};
 use crate::dialog::DialogKey;
-use crate::route::directory::Decision;
+use crate::route::emergency::Code;
 use crate::route::identify::KnownBy;
-use crate::route::ruling::{Passed, host_name, named_by};
-use crate::route::snapshot::{RoutePlan, Unidentified};
+use crate::route::ruling::{host_name, named_by};
+use crate::route::snapshot::Unidentified;
 use crate::route::trunk::{Trunk, WhileDraining};
 use crate::sip::flow::{Destination, Flow, PeerIdentity, Received, Transmit};
 use crate::sip::{Method, Request, Response, ResponseHead, SipMessage, Status};
 use crate::transaction::TimerValues;
 
 use super::Engine;
+use super::asking::{Fate, with_reserve};
 use super::io::{Dropped, Event, NewCalls, Outbox, Output};
 use super::transactions::{Matched, User, reply_to};
 
@@ -109,7 +110,12 @@ impl Engine {
 
     fn outside(&mut self, now: Now, request: Box<Request>, flow: Flow, out: &mut Outbox) {
         let Some(trunk) = self.identified(&request, flow, out) else { return };
-        if !self.transactions.has_room() {
+        let urgent = match request.method {
+            Method::Invite => self.snapshot.emergency.code(&trunk, &request.uri),
+            _ => None,
+        };
+        // R-A9: what is shed under load is not the call for help.
+        if !(self.transactions.has_room() || urgent.is_some() && self.transactions.has_reserve()) {
             return self.refuse_without_room(&request, flow, &trunk, out);
         }
         if !self.authorized(now, &request, flow, &trunk, out) {
@@ -121,7 +127,7 @@ impl Engine {
         match &request.method {
             Method::Invite => {
                 if let Some(request) = self.replaced(now, request, flow, &trunk, out) {
-                    self.invited(now, request, flow, trunk, out);
+                    self.invited(now, request, (flow, trunk), urgent, out);
                 }
             }
             Method::Options => self.probed_by_peer(now, &request, flow, &trunk, out),
@@ -177,21 +183,23 @@ impl Engine {
         self.transactions.respond(now.instant, transaction, Status::OK, bytes);
     }
 
-    fn invited(&mut self, now: Now, request: Box<Request>, flow: Flow, trunk: Arc<Trunk>, out: &mut Outbox) {
+    fn invited(
+        &mut self,
+        now: Now,
+        request: Box<Request>,
+        (flow, trunk): (Flow, Arc<Trunk>),
+        urgent: Option<Code>,
+        out: &mut Outbox,
+    ) {
         let id = CallId(self.next_call);
         self.tell_asked(&request, flow, &trunk, out);
-        let (mut numbers, mut asked) = match self.admit(now, &request, &trunk, id) {
+        let (mut numbers, mut asked) = match self.admit(now, (&request, &trunk), id, urgent.as_deref()) {
             Ok(asked) => asked,
             Err(refusal) => return self.refuse(now, &request, flow, &refusal, out),
         };
-        let ruling = self.rule(now, (&request, flow, &trunk), (&numbers, &asked), out);
-        let outcome = self.within_limits(now, id, ruling.direction, ruling.outcome);
-        let (whose, plan, refused) = match outcome {
-            Ok(Passed { decision, plan }) => (decision, plan, None),
-            Err(stopped) => {
-                let plan = RoutePlan { route: Arc::from(""), trunks: Vec::new() };
-                (Decision { account: ruling.account, ..Decision::default() }, plan, Some(Cause::from(stopped)))
-            }
+        let Fate { whose, plan, refused } = match urgent {
+            Some(_) => self.rule_urgent(now, (&request, flow, &trunk), (&numbers, &asked)),
+            None => self.fate(now, id, (&request, flow, &trunk), (&numbers, &asked), out),
         };
         if let Some(number) = whose.replacement() {
             asked.shown_as(number, &mut numbers);
@@ -220,6 +228,7 @@ impl Engine {
             plan,
             directory,
             whose,
+            urgent,
         };
         self.begin(now, invitation, refused, out);
     }
@@ -240,16 +249,23 @@ impl Engine {
         self.tell(out, || Asked::caller_step(request, &trunk.presentation));
     }
 
-    /// Limits first, then the numbers.
+    /// Limits first, then the numbers. An emergency call heeds a tenth more of the node's own limit, and no other (PF-163,
+    /// R-A9); a node that goes out of service leaves it to the peer's next one.
     fn admit(
         &mut self,
         now: Now,
-        request: &Request,
-        trunk: &Trunk,
+        (request, trunk): (&Request, &Trunk),
         id: CallId,
+        urgent: Option<&str>,
     ) -> Result<(screening::Numbers, Asked), Refusal> {
-        if self.draining || self.new_calls == NewCalls::Refused || self.calls.len() >= self.snapshot.limits.max_calls {
+        let most = self.snapshot.limits.max_calls;
+        let most = if urgent.is_some() { with_reserve(most) } else { most };
+        if self.draining || self.new_calls == NewCalls::Refused || self.calls.len() >= most {
             return Err(Refusal::Overload);
+        }
+        if let Some(code) = urgent {
+            self.supply.admission.begin_urgent(trunk, id);
+            return Ok(Asked::urgent(request, trunk, code));
         }
         let asked = Asked::read(request, trunk)?;
         self.supply.admission.begin(now.instant, trunk, id).map_err(|_| Refusal::Overload)?;

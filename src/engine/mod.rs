@@ -149,6 +149,10 @@ impl Supply for ProcessSupply {
         self.admission.load(trunk)
     }
 
+    fn enter_urgent(&mut self, trunk: &Trunk) {
+        self.admission.begin_urgent(trunk, self.call);
+    }
+
     fn leave(&mut self, trunk: &Trunk) {
         self.admission.leave(trunk, self.call);
     }

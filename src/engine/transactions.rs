@@ -19,6 +19,7 @@ use crate::transaction::{
     ServerNonInvite, Table, TimerValues,
 };
 
+use super::asking::with_reserve;
 use super::large::{self, Fallback};
 use super::probes::ProbeId;
 use super::registrations::RegistrationId;
@@ -152,6 +153,11 @@ impl Transactions {
     /// True while a request out of a dialog may open one more.
     pub fn has_room(&self) -> bool {
         self.table.len() < self.limit
+    }
+
+    /// The same for an emergency call (R-A9).
+    pub fn has_reserve(&self) -> bool {
+        self.table.len() < with_reserve(self.limit)
     }
 
     /// When [`Transactions::timeout`] wants to be called.

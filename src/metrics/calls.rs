@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::call::record::LegMediaCounts;
-use crate::call::{CallEvent, CallRecord};
+use crate::call::{CallEvent, CallRecord, Cause};
 use crate::engine::io::{Detour, Dropped, Event};
 use crate::engine::targets::Changed;
 use crate::media::presence::Change;
@@ -23,6 +23,10 @@ pub struct CallCounters {
     pub started: AtomicU64,
     pub attempts: AtomicU64,
     pub answered: AtomicU64,
+    /// Emergency calls taken, ended, and ended without an answer though the caller waited.
+    pub emergencies: AtomicU64,
+    pub emergencies_ended: AtomicU64,
+    pub emergencies_failed: AtomicU64,
     /// REFERs executed and INVITEs with Replaces; 3xx followed.
     pub transfers_begun: AtomicU64,
     pub redirects: AtomicU64,
@@ -178,6 +182,7 @@ impl CallCounters {
             CallEvent::TransferBegan { .. } => one(&self.transfers_begun),
             CallEvent::TransferEnded { transfer, .. } => self.add(|held| held.transfers.entry(transfer.cause.label())),
             CallEvent::Redirected { .. } => one(&self.redirects),
+            CallEvent::Emergency { .. } => one(&self.emergencies),
             CallEvent::Guarded { stopped, .. } => {
                 let row = (stopped.class().name(), stopped.label());
                 *self.labelled().guarded.entry(row).or_default() += 1;
@@ -197,6 +202,12 @@ impl CallCounters {
     }
 
     fn note_end(&self, record: &CallRecord) {
+        if record.emergency.is_some() {
+            one(&self.emergencies_ended);
+            if record.answered.is_none() && record.cause != Cause::CallerCancelled {
+                one(&self.emergencies_failed);
+            }
+        }
         self.add(|held| held.ended.entry(record.cause.label()));
         let mut held = self.labelled();
         for (side, media) in [("caller", &record.caller_media), ("callee", &record.callee_media)] {

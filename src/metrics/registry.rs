@@ -126,6 +126,12 @@ impl Sources {
         counter(encoder, "calls_started", "Calls taken", read(&calls.started))?;
         counter(encoder, "call_attempts", "INVITEs sent for calls", read(&calls.attempts))?;
         counter(encoder, "calls_answered", "Calls answered", read(&calls.answered))?;
+        counter(encoder, "emergency_calls", "Emergency calls taken", read(&calls.emergencies))?;
+        let failed = "Emergency calls that nobody answered though the caller waited";
+        counter(encoder, "emergency_calls_failed", failed, read(&calls.emergencies_failed))?;
+        let active = read(&calls.emergencies).saturating_sub(read(&calls.emergencies_ended));
+        let active = usize::try_from(active).unwrap_or(usize::MAX);
+        gauge(encoder, "emergency_calls_active", "Emergency calls held", active)?;
         labelled(encoder, "calls_ended", "Calls ended, by cause", "cause", calls.ended())?;
         let failed = "Attempts that failed, by cause";
         labelled(encoder, "call_attempts_failed", failed, "cause", calls.failed_attempts())?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::emergency::{Emergency, EmergencyRoute, EmergencyRouteSettings, EmergencySettings};
 use super::fraud::FraudGuard;
 use super::group::{Group, Member};
 use super::identify::Senders;
@@ -66,9 +67,10 @@ impl Snapshot {
         let node_name = settings.node_name.as_str().into();
         let own = trunks.iter().filter_map(|trunk| trunk.presentation.numbers.country);
         let fraud = FraudGuard::new(settings.fraud.clone(), own);
+        let emergency = names.emergency(&settings.emergency)?;
         let trunks = trunks.into_iter().map(Arc::new).collect();
         let (limits, cross_check) = (settings.limits.clone(), settings.cross_check);
-        Ok(Snapshot { node_name, networks, listeners, trunks, fraud, limits, cross_check, senders, routes })
+        Ok(Snapshot { node_name, networks, listeners, trunks, fraud, emergency, limits, cross_check, senders, routes })
     }
 }
 
@@ -291,6 +293,26 @@ impl Names {
             leads_to: route.to.clone().into(),
             to,
         })
+    }
+
+    /// Groups by priority, the heaviest first: no lots are drawn about help.
+    fn emergency(&self, settings: &EmergencySettings) -> Result<Emergency, CompileError> {
+        let trunks = |index: usize, key: &str, name: &String| {
+            let path = format!("emergency.routes[{index}].{key}");
+            let found = self.0.get(name).ok_or(CompileError::Dangling { path, name: name.clone() })?;
+            Ok(match found {
+                Destination::Trunk(trunk) => vec![*trunk],
+                Destination::Group(group) => group.members().iter().map(|member| member.trunk).collect(),
+            })
+        };
+        let route = |(index, route): (usize, &EmergencyRouteSettings)| {
+            let from = route.from.as_ref().map_or(Ok(Vec::new()), |name| trunks(index, "from", name))?;
+            let to: Vec<Vec<TrunkId>> =
+                route.to.iter().map(|name| trunks(index, "to", name)).collect::<Result<_, _>>()?;
+            Ok(EmergencyRoute { from, numbers: route.numbers.clone(), to: to.concat() })
+        };
+        let routes = settings.routes.iter().enumerate().map(route).collect::<Result<_, CompileError>>()?;
+        Ok(Emergency::new(settings.numbers.clone(), routes))
     }
 
     fn find(&self, index: usize, key: &str, name: &str) -> Result<&Destination, CompileError> {

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::caller::{CallerReading, CallerShowing};
 use super::diverting::HistoryStyle;
+use super::emergency::EmergencyWriting;
 use super::number::{E164, Field, NumberPlan, Party, Reads};
 use super::policy::{HeaderPolicy, NamePattern};
 use crate::sip::header::ContentType;
@@ -97,6 +98,7 @@ pub struct Presentation {
     pub diverting: DivertingSettings,
     pub headers: HeaderPolicy,
     pub bodies: BodyPolicy,
+    pub emergency: EmergencyWriting,
 }
 
 /// What passes unless a trunk says otherwise: the context of a call (PF-12), but nothing a platform writes for itself
@@ -116,6 +118,7 @@ impl Default for Presentation {
             diverting: DivertingSettings::default(),
             headers: HeaderPolicy { pass, ..HeaderPolicy::default() },
             bodies: BodyPolicy::default(),
+            emergency: EmergencyWriting::default(),
         }
     }
 }

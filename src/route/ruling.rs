@@ -91,6 +91,24 @@ impl Snapshot {
         Ruling { account: account.cloned(), direction, service, outcome }
     }
 
+    /// Where an emergency call goes, and whose it is: no check of PV-37 but the first two stands in its way. `None`: there is
+    /// nobody it may go to.
+    pub fn rule_urgent(
+        &self,
+        directory: &Directory,
+        inquiry: &Inquiry<'_>,
+        choice: &mut dyn Choice,
+    ) -> (Decision, Option<RoutePlan>) {
+        let asked = Asked::of(directory, inquiry);
+        let named = asked.named.unwrap_or_default();
+        let own = asked.own(directory, named);
+        let account = own.as_ref().map(|own| own.account).or(named).cloned();
+        let usual = self.routes.urgent(&shown(inquiry, own.as_ref(), account.as_ref()), choice);
+        let trunks = self.emergency.trunks(inquiry.from, inquiry.called, usual, |id| self.trunk(id));
+        let plan = (!trunks.is_empty()).then(|| RoutePlan { route: Arc::from("emergency"), trunks });
+        (Decision { account, ..Decision::default() }, plan)
+    }
+
     /// Every route that starts at the trunk, in order, and what it says to this call.
     pub fn considered(&self, directory: &Directory, inquiry: &Inquiry<'_>) -> Vec<Considered> {
         let asked = Asked::of(directory, inquiry);

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::emergency::EmergencySettings;
 use super::fraud::FraudSettings;
 use super::group::Order;
 use super::mark::CustomHeader;
@@ -27,6 +28,7 @@ pub struct RoutingSettings {
     /// In the order they are tried.
     pub routes: Vec<RouteSettings>,
     pub fraud: FraudSettings,
+    pub emergency: EmergencySettings,
     /// `provisioning.custom_header`.
     pub custom_header: Option<CustomHeader>,
     pub limits: Limits,

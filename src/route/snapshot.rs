@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::emergency::Emergency;
 use super::fraud::FraudGuard;
 use super::identify::{KnownBy, Senders};
 use super::table::RouteTable;
@@ -22,6 +23,7 @@ pub struct Snapshot {
     pub trunks: Vec<Arc<Trunk>>,
     /// What may be called at all, and how much.
     pub fraud: FraudGuard,
+    pub emergency: Emergency,
     pub limits: Limits,
     pub cross_check: bool,
     pub(super) senders: Senders,

@@ -336,6 +336,13 @@ impl RouteTable {
         }
     }
 
+    /// Trunks of the first route of `shown.from` whose numbers fit, whatever else it asks for: an emergency call heeds no
+    /// hours and no account.
+    pub(super) fn urgent(&self, shown: &Shown<'_>, choice: &mut dyn Choice) -> Vec<TrunkId> {
+        let found = self.of(shown.from).find(|route| route.patterns_fit(shown));
+        found.map(|route| route.trunks(choice)).unwrap_or_default()
+    }
+
     /// What each route of `from` says, in order.
     pub(super) fn considered(&self, shown: &Shown<'_>) -> Vec<Considered> {
         let mut is_taken = false;

@@ -93,6 +93,7 @@ impl Talk {
             cause: Cause::Unexpected,
             ended_by: EndedBy::Node,
             detail: None,
+            emergency: None,
             attempts: 1,
             redirects: 0,
             transfers: Vec::new(),

@@ -361,6 +361,7 @@ pub fn settings() -> RoutingSettings {
             route("carrier-a", None, &["platform"]),
             route("carrier-b", None, &["platform"]),
         ],
+        emergency: Default::default(),
         fraud: Default::default(),
         custom_header: None,
         limits: Default::default(),
