@@ -3,7 +3,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The thread that asks and tells. It ends with this value.
 #[derive(Debug)]
 pub struct Watchdog {
-    end: Option<Sender<()>>,
+    end: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -32,7 +32,7 @@ impl Watchdog {
     /// The system gives no thread.
     pub fn start(orders: Arc<Orders>, runtime: Handle) -> io::Result<Option<Watchdog>> {
         let Some(wanted) = sd_notify::watchdog_enabled() else { return Ok(None) };
-        let (end, ended) = channel();
+        let (end, ended) = sync_channel(1);
         let alive = move || is_steered(&orders) && runs_tasks(&runtime);
         let tell = || {
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn only_a_living_daemon_is_told_alive() {
-        let (end, ended) = channel();
+        let (end, ended) = sync_channel(1);
         drop(end);
         for (alive, told) in [(true, 1), (false, 0)] {
             let count = Cell::new(0);

@@ -1,6 +1,6 @@
 //! Our own certificates as peers will see them: dates, chain, purpose, key, issuer.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
@@ -8,7 +8,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
 use super::finding::Finding;
-use super::host::HostFacts;
+use super::host::{HostFacts, now};
 use crate::config::Loaded;
 use crate::net::pem;
 use crate::route::role::PeerRole;
@@ -40,7 +40,7 @@ pub enum Audience {
 
 /// Every certificate of the configuration.
 pub fn examine(loaded: &Loaded, facts: &HostFacts) -> Vec<Finding> {
-    let now = facts.now.unwrap_or_else(SystemTime::now);
+    let now = facts.now.unwrap_or_else(now);
     let now = now.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok());
     let mut findings = Vec::new();
     for (name, files) in &loaded.settings.certificates {

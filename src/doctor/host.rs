@@ -1,13 +1,14 @@
 //! The machine: its clock, its descriptors, its UDP buffers, its ports.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::finding::Finding;
 use crate::base::limits::Limits;
 use crate::config::Settings;
+use crate::daemon::clock::wall;
 use crate::net::tls;
 use crate::route::settings::NetworkSettings;
 
@@ -43,7 +44,7 @@ impl HostFacts {
     pub fn read() -> HostFacts {
         let built = std::env::current_exe().and_then(|file| file.metadata()).and_then(|data| data.modified());
         HostFacts {
-            now: Some(SystemTime::now()),
+            now: Some(now()),
             built: built.ok(),
             descriptors: rustix::process::getrlimit(rustix::process::Resource::Nofile).current,
             receive_buffer: words("/proc/sys/net/core/rmem_max").and_then(|text| text.trim().parse().ok()),
@@ -52,6 +53,11 @@ impl HostFacts {
             public_roots: tls::system_certificates(),
         }
     }
+}
+
+/// The calendar, from the one place that reads it.
+pub fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(wall().0)
 }
 
 fn words(file: &str) -> Option<String> {
@@ -153,7 +159,7 @@ fn ephemeral(facts: &HostFacts, network: &NetworkSettings) -> Option<Finding> {
 /// PF-169: a call has a pair of ports in the network of each leg.
 fn room(network: &NetworkSettings, limits: &Limits) -> Option<Finding> {
     let (first, last) = network.rtp_ports;
-    let pairs = (usize::from(last.saturating_sub(first)) + 1) / 2;
+    let pairs = usize::from(last.saturating_sub(first)).div_ceil(2);
     let subject = format!("networks.{}.rtp_ports", network.name);
     let told = format!("{pairs} pairs of ports, limits.max_calls = {}", limits.max_calls);
     Some(if pairs >= limits.max_calls {

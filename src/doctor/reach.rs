@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::finding::Finding;
-use super::host::Daemon;
+use super::host::{Daemon, now};
 use super::names::addresses;
 use crate::config::Loaded;
 use crate::net::resolver::Resolver;
@@ -339,7 +339,7 @@ fn handshake_advice(failure: HandshakeFailure) -> (&'static str, &'static str) {
 fn skew(subject: &str, response: &Response) -> Option<Finding> {
     let text = response.message.header_named(b"Date")?;
     let theirs = date(std::str::from_utf8(&text).ok()?)?;
-    let ours = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
+    let ours = now().duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
     let apart = Duration::from_secs(ours.abs_diff(theirs));
     (apart > SKEW).then(|| {
         Finding::warning(

@@ -173,7 +173,7 @@ impl Builder {
             self.allow(draft(format!("rtp-{}", network.name), &known), sources);
         }
         if !unknown.is_empty() {
-            self.from_anywhere(draft(format!("rtp-{}-any", network.name), &unknown));
+            self.admit_anybody(draft(format!("rtp-{}-any", network.name), &unknown));
             self.notes.push(Note::Remark(format!(
                 "the media addresses of {} come from each call's description, so UDP {}-{} is open to all; the relay \
                  takes packets of the described address alone. Write media.sources to narrow the rule too",
@@ -232,7 +232,7 @@ impl Builder {
         }
     }
 
-    fn from_anywhere(&mut self, draft: Draft) {
+    fn admit_anybody(&mut self, draft: Draft) {
         self.push(draft, vec!["*".to_owned()]);
     }
 
