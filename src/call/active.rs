@@ -1,5 +1,7 @@
 //! A call that is not over yet, as an operator sees it.
 
+use std::sync::Arc;
+
 use super::call::{Call, State};
 use super::record::CallRecord;
 
@@ -41,6 +43,12 @@ impl Call {
             State::Releasing(_) | State::Ended => CallPhase::Ending,
         };
         ActiveCall { phase, so_far: self.common.ledger.so_far().clone() }
+    }
+
+    /// Where it came in, and where it went or goes.
+    pub fn trunks(&self) -> (Arc<str>, Option<Arc<str>>) {
+        let record = self.common.ledger.so_far();
+        (Arc::clone(&record.from), record.to.clone())
     }
 
     /// The numbers of its parties.

@@ -10,7 +10,7 @@ use super::inbox::Inbox;
 use crate::api::{ActiveCalls, HungUp};
 use crate::base::ids::{CallId, CommandId};
 use crate::call::active::ActiveCall;
-use crate::engine::io::{Command, Input, Reply};
+use crate::engine::io::{Census, Command, Input, Reply};
 
 /// How long an answer is waited for. The engine answers within a round; longer means that it has ended.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -65,11 +65,21 @@ impl Orders {
     }
 }
 
+impl Orders {
+    /// How many calls each trunk has; nothing when the engine does not answer.
+    pub fn census(&self) -> Census {
+        match self.give(Command::Census) {
+            Some(Reply::Census(census)) => census,
+            Some(Reply::Done | Reply::NoSuchCall | Reply::Calls(_) | Reply::Numbers(_)) | None => Census::default(),
+        }
+    }
+}
+
 impl ActiveCalls for Orders {
     fn list(&self, after: Option<CallId>, most: usize) -> Option<Vec<ActiveCall>> {
         match self.give(Command::Calls { after, most })? {
             Reply::Calls(calls) => Some(calls),
-            Reply::Done | Reply::NoSuchCall | Reply::Numbers(_) => None,
+            Reply::Done | Reply::NoSuchCall | Reply::Numbers(_) | Reply::Census(_) => None,
         }
     }
 
@@ -77,7 +87,7 @@ impl ActiveCalls for Orders {
         match self.give(Command::Call(id))? {
             Reply::Calls(calls) => Some(calls.into_iter().next()),
             Reply::NoSuchCall => Some(None),
-            Reply::Done | Reply::Numbers(_) => None,
+            Reply::Done | Reply::Numbers(_) | Reply::Census(_) => None,
         }
     }
 
@@ -85,14 +95,14 @@ impl ActiveCalls for Orders {
         match self.give(Command::HangUp(id))? {
             Reply::Done => Some(HungUp::Told),
             Reply::NoSuchCall => Some(HungUp::Gone),
-            Reply::Calls(_) | Reply::Numbers(_) => None,
+            Reply::Calls(_) | Reply::Numbers(_) | Reply::Census(_) => None,
         }
     }
 
     fn in_use(&self, numbers: BTreeSet<String>) -> Option<BTreeSet<String>> {
         match self.give(Command::NumbersInUse(numbers))? {
             Reply::Numbers(numbers) => Some(numbers),
-            Reply::Done | Reply::NoSuchCall | Reply::Calls(_) => None,
+            Reply::Done | Reply::NoSuchCall | Reply::Calls(_) | Reply::Census(_) => None,
         }
     }
 }

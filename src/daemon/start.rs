@@ -40,6 +40,7 @@ use crate::engine::io::{Command, Input, NewCalls};
 use crate::media::plan::MediaEvent;
 use crate::metrics::calls::CallCounters;
 use crate::metrics::gauges::GaugeBoard;
+use crate::metrics::limits::Bounds;
 use crate::metrics::registry::Sources;
 use crate::metrics::server;
 use crate::net::inherited::Inherited;
@@ -47,6 +48,7 @@ use crate::net::settings::{Known, Tap};
 use crate::net::{Signalling, StartError};
 use crate::relay::Relay;
 use crate::route::snapshot::{Snapshot, Unidentified};
+use crate::route::trunk::Network;
 use crate::sip::flow::{Flow, PeerIdentity};
 use crate::trace::Trace;
 
@@ -167,10 +169,10 @@ impl Daemon {
         let relay = relay(&settings, &snapshot, &inbox, announcer)?;
         let gauges = Arc::new(GaugeBoard::default());
         let records = records(&settings, &snapshot, &inbox)?;
-        let told = Told { gauges: gauges.clone(), calls: calls.clone(), records: records.records.clone() };
-        let sources = sources(&signalling, &relay, &inbox, told);
-        metrics(&settings, sources, &phase, &inherited, &runtime)?;
         let orders = Orders::new(inbox.clone());
+        let told = Told { gauges: gauges.clone(), calls: calls.clone(), records: records.records.clone() };
+        let sources = sources(&snapshot, &signalling, (&relay, &inbox, &orders), told);
+        metrics(&settings, sources, &phase, &inherited, &runtime)?;
         let provisioned = Provisioned::start(&settings, directory, &orders, &inbox);
         let hands = Arc::new(Hands {
             phase: phase.clone(),
@@ -380,9 +382,31 @@ struct Told {
     records: Arc<Records>,
 }
 
-fn sources(signalling: &Signalling, relay: &Arc<Relay>, inbox: &Arc<Inbox>, told: Told) -> Sources {
+fn sources(
+    snapshot: &Snapshot,
+    signalling: &Signalling,
+    (relay, inbox, orders): (&Arc<Relay>, &Arc<Inbox>, &Arc<Orders>),
+    told: Told,
+) -> Sources {
     let Told { gauges, calls, records } = told;
-    Sources { net: signalling.counters(), gauges, calls, relay: relay.clone(), records, waiting: waiting_of(inbox) }
+    let (orders, renewal) = (orders.clone(), signalling.renewal());
+    Sources {
+        net: signalling.counters(),
+        gauges,
+        calls,
+        relay: relay.clone(),
+        records,
+        bounds: Bounds { limits: snapshot.limits.clone(), ports: snapshot.networks.iter().map(pairs).collect() },
+        expiries: Box::new(move || renewal.expiries()),
+        census: Box::new(move || orders.census()),
+        waiting: waiting_of(inbox),
+    }
+}
+
+/// How many pairs of media ports a network has; a pair begins with an even one.
+fn pairs(network: &Network) -> (String, usize) {
+    let (first, last) = network.rtp_ports;
+    (network.name.to_string(), usize::from(last.saturating_add(1).saturating_sub(first.next_multiple_of(2)) / 2))
 }
 
 fn waiting_of(inbox: &Arc<Inbox>) -> Box<dyn Fn() -> (usize, usize) + Send + Sync> {

@@ -1,7 +1,8 @@
 //! What goes into the engine and what comes out: plain values.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::targets::Changed;
 use crate::base::ids::{CallId, CommandId, FlowId, TransmitId, TrunkId};
@@ -46,6 +47,8 @@ pub enum Command {
     Calls { after: Option<CallId>, most: usize },
     /// Show one. Answer: [`Reply::Calls`] with it, or [`Reply::NoSuchCall`].
     Call(CallId),
+    /// How many calls each trunk has. Answer: [`Reply::Census`].
+    Census,
     /// Which of these numbers are called or call now. Answer: [`Reply::Numbers`].
     NumbersInUse(BTreeSet<String>),
     /// Whether new calls may be taken: without room for their records they may not, where that is the policy.
@@ -84,7 +87,12 @@ pub enum Reply {
     NoSuchCall,
     Calls(Vec<ActiveCall>),
     Numbers(BTreeSet<String>),
+    Census(Census),
 }
+
+/// Calls that are not over, by trunk: those its peer began, and those it was called for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census(pub BTreeMap<Arc<str>, [usize; 2]>);
 
 /// News of the core.
 #[derive(Clone, Debug)]
@@ -120,6 +128,8 @@ pub enum Event {
         name: Arc<str>,
         target: Arc<str>,
         outcome: Result<Status, Cause>,
+        /// From the question to its answer, where one came.
+        round_trip: Option<Duration>,
     },
 }
 

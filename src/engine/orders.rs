@@ -9,7 +9,7 @@ use crate::base::limits::ACTIVE_CALLS_SHOWN;
 use crate::call::{CallInput, Cause};
 
 use super::Engine;
-use super::io::{Command, Outbox, Reply};
+use super::io::{Census, Command, Outbox, Reply};
 
 impl Engine {
     /// Carries out an order, or answers a question.
@@ -44,6 +44,18 @@ impl Engine {
                 Some(call) => Reply::Calls(vec![call.active()]),
                 None => Reply::NoSuchCall,
             },
+            Command::Census => {
+                let names = self.snapshot.trunks.iter().map(|trunk| (trunk.name.clone(), [0, 0]));
+                let mut census = Census(names.collect());
+                for (from, to) in self.calls.values().map(|call| call.trunks()) {
+                    let [began, _] = census.0.entry(from).or_default();
+                    *began += 1;
+                    if let Some([_, called]) = to.map(|to| census.0.entry(to).or_default()) {
+                        *called += 1;
+                    }
+                }
+                Reply::Census(census)
+            }
             Command::NumbersInUse(asked) => {
                 let held: BTreeSet<&str> = self.calls.values().flat_map(|call| call.numbers()).collect();
                 Reply::Numbers(asked.into_iter().filter(|number| held.contains(number.as_str())).collect())

@@ -115,7 +115,7 @@ impl Engine {
             timers,
             opens: None,
         };
-        self.probes.asked(id, address, branch);
+        self.probes.asked(id, address, branch, now.instant);
         // Without room for it the probe is left out; the next one comes.
         let _ = self.transactions.request(now.instant, Box::new(request), User::Probe(id));
     }
@@ -166,7 +166,11 @@ impl Engine {
         let state = self.supply.targets.state(probe.trunk, target);
         let until = self.supply.targets.until(probe.trunk, probe.target);
         self.probes.found(id, state, until, instant, &mut *self.entropy);
+        // An answer whose question was given up tells of no round trip.
+        let is_prompt = matches!(sign, Sign::Answered | Sign::AskedToWait(_)) && outcome.is_ok();
+        let round_trip = is_prompt.then(|| now.instant - probe.asked_at);
         out.push(Output::Event(Event::Probed {
+            round_trip,
             trunk: probe.trunk,
             name: Arc::clone(&trunk.name),
             target: probe.name,

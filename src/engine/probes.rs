@@ -27,6 +27,8 @@ pub struct Probe {
     settings: ProbeSettings,
     /// Where the last question went.
     pub asked: Option<SocketAddr>,
+    /// And when.
+    pub asked_at: Instant,
     /// A question is out: until when its answer is waited for, and its transaction once it has one.
     open: Option<(Instant, Option<Branch>)>,
     /// When it is asked again.
@@ -67,8 +69,10 @@ impl Probes {
                 let next = now + jitter(trunk.options.interval.min(FIRST_WITHIN), entropy);
                 self.wake_ups.set(id, Some(next));
                 let (target, name, settings) = (TargetId(place), Arc::clone(&spec.host), trunk.options.clone());
-                self.probes
-                    .insert(id, Probe { trunk: trunk.id, target, name, settings, asked: None, open: None, next });
+                self.probes.insert(
+                    id,
+                    Probe { trunk: trunk.id, target, name, settings, asked: None, asked_at: now, open: None, next },
+                );
             }
         }
     }
@@ -129,9 +133,9 @@ impl Probes {
     }
 
     /// The question went to this address in this transaction.
-    pub fn asked(&mut self, id: ProbeId, address: SocketAddr, branch: Branch) {
+    pub fn asked(&mut self, id: ProbeId, address: SocketAddr, branch: Branch, now: Instant) {
         if let Some(probe) = self.probes.get_mut(&id) {
-            probe.asked = Some(address);
+            (probe.asked, probe.asked_at) = (Some(address), now);
             if let Some((_, transaction)) = &mut probe.open {
                 *transaction = Some(branch);
             }

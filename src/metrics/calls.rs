@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use super::trunks::TrunkCounts;
 use crate::call::record::LegMediaCounts;
 use crate::call::{CallEvent, CallRecord, Cause};
 use crate::engine::io::{Detour, Dropped, Event};
@@ -48,7 +50,8 @@ struct Labelled {
     disagreements: BTreeMap<&'static str, u64>,
     targets: BTreeMap<(String, String), TargetState>,
     target_changes: BTreeMap<&'static str, u64>,
-    quality: BTreeMap<&'static str, Quality>,
+    trunks: TrunkCounts,
+    round_trips: BTreeMap<(String, String), Duration>,
     silences: BTreeMap<String, u64>,
     lost_digits: BTreeMap<String, u64>,
     unheard_forks: BTreeMap<String, u64>,
@@ -113,7 +116,8 @@ impl Grade {
 }
 
 impl Quality {
-    fn add(&mut self, media: &LegMediaCounts) {
+    /// Adds one leg.
+    pub fn add(&mut self, media: &LegMediaCounts) {
         self.received += media.received;
         self.lost = self.lost.saturating_add(media.lost);
         self.jitter_us += u64::from(media.jitter_us);
@@ -149,7 +153,10 @@ impl CallCounters {
             Event::Detoured { why, .. } => self.add(|held| held.detours.entry(why.label())),
             Event::Registration { trunk, news } => self.note_registration(trunk, news),
             // What it changes comes as news of the target.
-            Event::Probed { .. } => {}
+            Event::Probed { name, target, round_trip: Some(time), .. } => {
+                self.labelled().round_trips.insert((name.to_string(), target.to_string()), *time);
+            }
+            Event::Probed { round_trip: None, .. } => {}
             Event::Target(Changed { trunk, target, change }) => {
                 let mut held = self.labelled();
                 held.targets.insert((trunk.to_string(), target.to_string()), change.to);
@@ -210,11 +217,7 @@ impl CallCounters {
         }
         self.add(|held| held.ended.entry(record.cause.label()));
         let mut held = self.labelled();
-        for (side, media) in [("caller", &record.caller_media), ("callee", &record.callee_media)] {
-            if *media != LegMediaCounts::default() {
-                held.quality.entry(side).or_default().add(media);
-            }
-        }
+        held.trunks.ended(record);
     }
 
     fn add(&self, entry: impl FnOnce(&mut Labelled) -> Entry<'_, &'static str, u64>) {
@@ -274,9 +277,14 @@ impl CallCounters {
         self.labelled().targets.iter().map(|(key, state)| (key.clone(), *state)).collect()
     }
 
-    /// Media of ended calls, by side.
-    pub fn quality(&self) -> Vec<(&'static str, Quality)> {
-        self.labelled().quality.iter().map(|(side, quality)| (*side, *quality)).collect()
+    /// What each trunk's calls came to.
+    pub fn trunks(&self) -> TrunkCounts {
+        self.labelled().trunks.clone()
+    }
+
+    /// How long the last answered OPTIONS to each target took, by trunk and target.
+    pub fn round_trips(&self) -> Vec<((String, String), Duration)> {
+        self.labelled().round_trips.iter().map(|(key, time)| (key.clone(), *time)).collect()
     }
 
     /// Digits dropped because too many waited for a peer's answers to INFO, by trunk.

@@ -4,6 +4,8 @@
 pub mod calls;
 pub mod gauges;
 mod records;
+pub mod limits;
 pub mod registry;
 mod rows;
 pub mod server;
+pub mod trunks;

@@ -1,5 +1,6 @@
 //! Every metric, its name and its help. One collector reads all sources at a scrape.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,13 +9,16 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Registry;
 
-use super::calls::{CallCounters, Counts, Grade, Quality, RegistrationState};
+use super::calls::{CallCounters, Counts, RegistrationState};
 use super::gauges::GaugeBoard;
+use super::limits::{self, Bounds, Expiries};
 use super::records;
-use super::rows::{counter, counters, gauge, gauges};
+use super::rows::{counter, counters, floats, gauge, gauges};
+use super::trunks;
 use crate::cdr::Records;
+use crate::engine::io::Census;
 use crate::net::Counters;
-use crate::net::counters::{Direction, Tally};
+use crate::net::counters::{Cell, Direction, Tally};
 use crate::relay::{Relay, RelayCounters};
 use crate::route::liveness::TargetState;
 
@@ -25,6 +29,11 @@ pub struct Sources {
     pub calls: Arc<CallCounters>,
     pub relay: Arc<Relay>,
     pub records: Arc<Records>,
+    pub bounds: Bounds,
+    /// Calls that are not over, by trunk: as the trunk's peer began them, and as it was called. Asks the engine.
+    pub census: Box<dyn Fn() -> Census + Send + Sync>,
+    /// Reads our certificates as they are shown now.
+    pub expiries: Box<dyn Fn() -> Expiries + Send + Sync>,
     /// Inputs waiting for the engine: of calls, and new ones.
     pub waiting: Box<dyn Fn() -> (usize, usize) + Send + Sync>,
 }
@@ -48,7 +57,11 @@ impl Collector for Sources {
         self.messages(&mut encoder)?;
         self.failures(&mut encoder)?;
         self.core(&mut encoder)?;
-        quality(&mut encoder, &self.calls.quality())?;
+        self.calls.trunks().encode(&mut encoder)?;
+        trunks::active(&mut encoder, &(self.census)())?;
+        limits::bounds(&mut encoder, &self.bounds)?;
+        limits::certificates(&mut encoder, (self.expiries)())?;
+        limits::process(&mut encoder)?;
         let silent = "Far ends that fell silent in an answered call";
         labelled(&mut encoder, "far_end_silences", silent, "trunk", self.calls.silences())?;
         let places = "INVITEs that left out where the caller is: their trunk takes no location";
@@ -90,16 +103,16 @@ impl Sources {
 
     fn messages(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let all = self.net.messages.all();
+        self.responses(encoder, &all)?;
         let of = |wanted: Direction| {
-            let rows: Vec<_> = all
-                .iter()
-                .filter(|(_, direction, _, _)| *direction == wanted)
-                .map(|(transport, _, kind, count)| {
-                    let transport = transport.uri_token().to_owned();
-                    ([("transport", transport), ("kind", kind.label().to_owned())], *count)
-                })
-                .collect();
-            rows
+            let mut rows: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+            for (transport, _, kind, count) in all.iter().filter(|(_, direction, _, _)| *direction == wanted) {
+                *rows.entry((transport.uri_token(), kind.label())).or_default() += count;
+            }
+            let row = |((transport, kind), count): ((&str, &str), u64)| {
+                ([("transport", transport.to_owned()), ("kind", kind.to_owned())], count)
+            };
+            rows.into_iter().map(row).collect::<Vec<_>>()
         };
         let received = "SIP messages accepted, by transport and method or response class";
         counters(encoder, "sip_messages_received", received, of(Direction::Received))?;
@@ -107,6 +120,21 @@ impl Sources {
         counters(encoder, "sip_messages_sent", sent, of(Direction::Sent))?;
         let pings = self.net.keep_alives.load(Ordering::Relaxed);
         counter(encoder, "keep_alives", "Keep-alives received", pings)
+    }
+
+    /// PF-57: responses by direction, class, and the method they answer.
+    fn responses(&self, encoder: &mut DescriptorEncoder<'_>, all: &[Cell]) -> fmt::Result {
+        let mut rows: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
+        for (_, direction, kind, count) in all {
+            if let Some(method) = kind.answers() {
+                *rows.entry((direction.label(), kind.label(), method)).or_default() += count;
+            }
+        }
+        let row = |((direction, class, method), count): ((&str, &str, &str), u64)| {
+            ([("direction", direction), ("class", class), ("method", method)].map(|(n, v)| (n, v.to_owned())), count)
+        };
+        let help = "SIP responses, by direction, class, and method: INVITE, OPTIONS or other";
+        counters(encoder, "sip_responses", help, rows.into_iter().map(row))
     }
 
     fn failures(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -172,6 +200,10 @@ impl Sources {
             })
         });
         gauges(encoder, "target_state", states, rows)?;
+        let times = self.calls.round_trips().into_iter();
+        let rows = times.map(|((trunk, target), time)| ([("trunk", trunk), ("target", target)], time.as_secs_f64()));
+        let help = "Seconds until the last OPTIONS to this target was answered";
+        floats(encoder, "options_round_trip_seconds", help, rows)?;
         let changes = "Changes of targets' states, by what showed them";
         labelled(encoder, "target_changes", changes, "why", self.calls.target_changes())
     }
@@ -205,29 +237,6 @@ fn media(encoder: &mut DescriptorEncoder<'_>, relay: &RelayCounters) -> fmt::Res
     let refused = [("queue_full", relay.commands_refused), ("misfit", relay.commands_misfit)];
     let refused = refused.map(|(reason, count)| ([("reason", reason.to_owned())], count));
     counters(encoder, "relay_commands_refused", "Orders the relay could not obey", refused)
-}
-
-/// Of the media of ended calls: what each side's legs sent us.
-fn quality(encoder: &mut DescriptorEncoder<'_>, sides: &[(&'static str, Quality)]) -> fmt::Result {
-    let mut sum = |name, help, value: fn(&Quality) -> u64| {
-        let rows = sides.iter().map(|(side, quality)| ([("side", (*side).to_owned())], value(quality)));
-        counters(encoder, name, help, rows)
-    };
-    sum("leg_packets_received", "RTP packets taken, of ended calls", |quality| quality.received)?;
-    sum("leg_packets_lost", "RTP packets expected and not received, of ended calls", |quality| quality.lost)?;
-    sum("leg_jitter_microseconds", "Sum of the legs' jitter at their end", |quality| quality.jitter_us)?;
-    sum("leg_round_trips", "Legs whose peer reported a round trip", |quality| quality.round_trips)?;
-    sum("leg_round_trip_microseconds", "Sum of those round trips", |quality| quality.round_trip_us)?;
-    sum("leg_packets_missed", "RTP packets sent that the peer reported lost", |quality| quality.missed)?;
-    let silence = "Sum of each leg's longest time without voice while it was to be heard";
-    sum("leg_silence_milliseconds", silence, |quality| quality.silence_ms)?;
-    let scores = "Sum of opinion scores (E-model) in hundredths, of legs on which voice came";
-    sum("leg_opinion_hundredths", scores, |quality| quality.mos)?;
-    let grades = sides.iter().flat_map(|(side, quality)| {
-        let row = |grade: Grade, count| ([("side", (*side).to_owned()), ("grade", grade.label().to_owned())], count);
-        Grade::ALL.into_iter().zip(quality.graded).map(move |(grade, count)| row(grade, count))
-    });
-    counters(encoder, "leg_grades", "Legs of ended calls by their opinion score (E-model)", grades)
 }
 
 fn tally<K: Copy + Eq + std::hash::Hash + fmt::Debug>(

@@ -46,10 +46,16 @@ pub async fn serve(socket: TcpListener, sources: Sources, readiness: Readiness) 
 }
 
 async fn metrics(State(served): State<Arc<Served>>) -> impl IntoResponse {
-    let mut text = String::new();
-    match encode(&mut text, &served.registry) {
-        Ok(()) => (StatusCode::OK, [(header::CONTENT_TYPE, OPEN_METRICS)], text),
-        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], String::new()),
+    // The engine is asked how many calls each trunk has: not on a thread that serves the network.
+    let encoded = tokio::task::spawn_blocking(move || {
+        let mut text = String::new();
+        encode(&mut text, &served.registry).map(|()| text)
+    });
+    match encoded.await {
+        Ok(Ok(text)) => (StatusCode::OK, [(header::CONTENT_TYPE, OPEN_METRICS)], text),
+        Ok(Err(_)) | Err(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], String::new())
+        }
     }
 }
 

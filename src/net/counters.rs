@@ -95,6 +95,9 @@ pub enum ConnectionOutcome {
     Closed,
 }
 
+/// One count of [`MessageCounts`].
+pub type Cell = (Transport, Direction, MessageKind, u64);
+
 /// Which way a message went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
@@ -102,12 +105,22 @@ pub enum Direction {
     Sent,
 }
 
+impl Direction {
+    /// The metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Direction::Received => "received",
+            Direction::Sent => "sent",
+        }
+    }
+}
+
 /// Method of a request or class of a response, as a metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageKind(usize);
 
-/// The labels of [`MessageKind`].
-const KINDS: [&str; 21] = [
+/// Methods, which are the labels of requests.
+const METHODS: [&str; 15] = [
     "INVITE",
     "ACK",
     "BYE",
@@ -123,46 +136,71 @@ const KINDS: [&str; 21] = [
     "MESSAGE",
     "PUBLISH",
     "other",
-    "1xx",
-    "2xx",
-    "3xx",
-    "4xx",
-    "5xx",
-    "6xx",
 ];
-/// Place of "other" in [`KINDS`].
+/// Classes of responses.
+const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "6xx"];
+/// What responses answer, as far as they are told apart (PF-57).
+const ANSWERED: [&str; 3] = ["INVITE", "OPTIONS", "other"];
+/// Kinds there are: requests by method, responses by class and what they answer.
+const KINDS: usize = METHODS.len() + CLASSES.len() * ANSWERED.len();
+/// Place of "other" in [`METHODS`].
 const OTHER: usize = 14;
 /// Transports times directions times kinds.
-const CELLS: usize = 3 * 2 * KINDS.len();
+const CELLS: usize = 3 * 2 * KINDS;
 
 impl MessageKind {
     /// Of a message that was read.
     pub fn of(message: &SipMessage) -> MessageKind {
         match message {
             SipMessage::Request(request) => MessageKind(method_place(&request.method)),
-            SipMessage::Response(response) => MessageKind(class_place(response.status.code() / 100)),
+            SipMessage::Response(response) => {
+                let answered = match &response.cseq.method {
+                    Method::Invite => 0,
+                    Method::Options => 1,
+                    _ => 2,
+                };
+                MessageKind(class_place(response.status.code() / 100, answered))
+            }
         }
     }
 
     /// Of a message that we wrote.
     pub fn of_octets(octets: &[u8]) -> MessageKind {
         if let Some(rest) = octets.strip_prefix(b"SIP/2.0 ") {
-            return MessageKind(class_place(rest.first().map_or(0, |digit| u16::from(digit.wrapping_sub(b'0')))));
+            let class = rest.first().map_or(0, |digit| u16::from(digit.wrapping_sub(b'0')));
+            return MessageKind(class_place(class, answered_by(rest)));
         }
         let end = octets.iter().take(16).position(|octet| *octet == b' ').unwrap_or(0);
         let token = octets.get(..end).unwrap_or_default();
-        MessageKind(KINDS.iter().position(|kind| kind.as_bytes() == token).unwrap_or(OTHER))
+        MessageKind(METHODS.iter().position(|kind| kind.as_bytes() == token).unwrap_or(OTHER))
     }
 
     /// The label.
     pub fn label(self) -> &'static str {
-        KINDS.get(self.0).copied().unwrap_or("other")
+        let class = self.0.checked_sub(METHODS.len()).and_then(|place| CLASSES.get(place / ANSWERED.len()));
+        METHODS.get(self.0).or(class).copied().unwrap_or("other")
+    }
+
+    /// Of a response, the method it answers: INVITE, OPTIONS or other.
+    pub fn answers(self) -> Option<&'static str> {
+        let place = self.0.checked_sub(METHODS.len())?;
+        ANSWERED.get(place % ANSWERED.len()).copied()
     }
 }
 
-fn class_place(class: u16) -> usize {
+/// What a response that we wrote answers: the method of its CSeq.
+fn answered_by(octets: &[u8]) -> usize {
+    const FIELD: &[u8] = b"\r\nCSeq: ";
+    let start = memchr::memmem::find(octets, FIELD).map_or(octets.len(), |at| at + FIELD.len());
+    let value = octets.get(start..).unwrap_or_default();
+    let method =
+        value.iter().position(|octet| *octet == b' ').and_then(|space| value.get(space + 1..)).unwrap_or_default();
+    ["INVITE\r", "OPTIONS\r"].iter().position(|known| method.starts_with(known.as_bytes())).unwrap_or(2)
+}
+
+fn class_place(class: u16, answered: usize) -> usize {
     match class {
-        1..=6 => OTHER + usize::from(class),
+        1..=6 => METHODS.len() + usize::from(class - 1) * ANSWERED.len() + answered,
         _ => OTHER,
     }
 }
@@ -206,11 +244,11 @@ impl MessageCounts {
     }
 
     /// Everything that was counted at least once.
-    pub fn all(&self) -> Vec<(Transport, Direction, MessageKind, u64)> {
+    pub fn all(&self) -> Vec<Cell> {
         let mut out = Vec::new();
         for transport in [Transport::Udp, Transport::Tcp, Transport::Tls] {
             for direction in [Direction::Received, Direction::Sent] {
-                for kind in (0..KINDS.len()).map(MessageKind) {
+                for kind in (0..KINDS).map(MessageKind) {
                     let count = self.0.get(cell(transport, direction, kind)).map_or(0, |c| c.load(Ordering::Relaxed));
                     if count > 0 {
                         out.push((transport, direction, kind, count));
@@ -232,7 +270,7 @@ const fn cell(transport: Transport, direction: Direction, kind: MessageKind) -> 
         Direction::Received => 0,
         Direction::Sent => 1,
     };
-    (transport * 2 + direction) * KINDS.len() + kind.0
+    (transport * 2 + direction) * KINDS + kind.0
 }
 
 /// Everything the signalling shell counts.
@@ -269,6 +307,11 @@ mod tests {
         assert_eq!(MessageKind::of_octets(b"INVITE sip:a@b SIP/2.0\r\n").label(), "INVITE");
         assert_eq!(MessageKind::of_octets(b"SIP/2.0 183 Session Progress\r\n").label(), "1xx");
         assert_eq!(MessageKind::of_octets(b"SIP/2.0 603 Decline\r\n").label(), "6xx");
+        let kind = MessageKind::of_octets(b"SIP/2.0 200 OK\r\nVia: x\r\nCSeq: 7 OPTIONS\r\n\r\n");
+        assert_eq!((kind.label(), kind.answers()), ("2xx", Some("OPTIONS")));
+        let kind = MessageKind::of_octets(b"SIP/2.0 486 Busy\r\nCSeq: 1 INVITE\r\n\r\n");
+        assert_eq!((kind.label(), kind.answers()), ("4xx", Some("INVITE")));
+        assert_eq!(MessageKind::of_octets(b"BYE sip:a@b SIP/2.0\r\n").answers(), None);
         assert_eq!(MessageKind::of_octets(b"FOO sip:a@b SIP/2.0\r\n").label(), "other");
         assert_eq!(MessageKind::of_octets(b"").label(), "other");
     }

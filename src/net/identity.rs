@@ -11,7 +11,7 @@ use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{InconsistentKeys, SignatureScheme};
 
-use super::names::{certificate_names, name_matches};
+use super::names::{certificate_end, certificate_names, name_matches};
 use super::pem::{self, PemError};
 use super::tls::provider;
 
@@ -83,6 +83,11 @@ impl Identity {
     /// The chain, leaf first.
     pub fn chain(&self) -> &[CertificateDer<'static>] {
         &self.key.cert
+    }
+
+    /// When the leaf ends, seconds since 1970; `None`: it cannot be read.
+    pub fn expires(&self) -> Option<i64> {
+        certificate_end(self.key.cert.first()?)
     }
 
     fn can_sign(&self, schemes: &[SignatureScheme]) -> bool {

@@ -16,6 +16,12 @@ pub fn certificate_names(certificate: &CertificateDer<'_>) -> Option<Vec<String>
     Some(names.filter_map(dns_name).take(NAMES_OF_A_CERTIFICATE).collect())
 }
 
+/// When a certificate ends, seconds since 1970.
+pub fn certificate_end(certificate: &CertificateDer<'_>) -> Option<i64> {
+    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
+    Some(parsed.validity().not_after.timestamp())
+}
+
 fn dns_name(name: &GeneralName<'_>) -> Option<String> {
     match name {
         GeneralName::DNSName(name) => Some(name.to_ascii_lowercase()),

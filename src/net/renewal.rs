@@ -52,6 +52,12 @@ impl Renewal {
         count
     }
 
+    /// Our certificates as they are shown now, and when each ends, seconds since 1970.
+    pub fn expiries(&self) -> Vec<(String, i64)> {
+        let held = self.shared.tls.load();
+        held.identities.iter().filter_map(|(name, identity)| Some((name.clone(), identity.expires()?))).collect()
+    }
+
     /// Whether connections to this target show one of these certificates.
     fn shows(&self, target: &Target, renewed: &BTreeMap<String, Arc<Identity>>) -> bool {
         let Some(tls) = target.tls.as_deref() else { return false };

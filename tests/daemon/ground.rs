@@ -168,12 +168,28 @@ impl Ground {
         self.start_by(command)
     }
 
+    /// The same with a log of this level in a file.
+    pub fn start_with_log(&self, level: &str) -> Running {
+        let mut command = self.command();
+        command.env("TRUNKLINE_LOG", level).stderr(fs::File::create(self.log()).unwrap());
+        self.start_and_wait(command)
+    }
+
+    pub fn log(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+
     fn start_by(&self, mut command: Command) -> Running {
+        command.stderr(Stdio::null());
+        self.start_and_wait(command)
+    }
+
+    fn start_and_wait(&self, mut command: Command) -> Running {
         let path = self.directory.path().join("notify");
         let _ = fs::remove_file(&path);
         let notify = UnixDatagram::bind(&path).unwrap();
         notify.set_read_timeout(Some(PATIENCE)).unwrap();
-        let child = command.env("NOTIFY_SOCKET", &path).stderr(Stdio::null()).spawn().unwrap();
+        let child = command.env("NOTIFY_SOCKET", &path).spawn().unwrap();
         let running = Running { child, notify };
         running.told("READY=1");
         running

@@ -13,6 +13,7 @@ mod media;
 mod peer;
 mod probes;
 mod records;
+mod secrets;
 mod starts;
 mod text;
 mod traces;

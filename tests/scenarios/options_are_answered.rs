@@ -47,7 +47,7 @@ fn and_are_sent_to_every_target() {
         world.send(CarrierA, ask.respond(200, CarrierA, ""));
     }
     world.pass(Duration::from_secs(1));
-    let answered = |event: &&Event| matches!(event, Event::Probed { outcome: Ok(Status::OK), .. });
+    let answered = |event: &&Event| matches!(event, Event::Probed { outcome: Ok(Status::OK), round_trip: Some(_), .. });
     assert_eq!(world.events.iter().filter(answered).count(), 3);
     world.silence(CarrierA);
     world.pass(Duration::from_secs(70));

@@ -1,0 +1,178 @@
+//! What each trunk's calls came to (PF-197): seizures, answers, effectiveness, short calls, post-dial delay and media, in
+//! each direction. Counted once per call, at its end; ratios over windows are left to who reads. Bounded by the number of
+//! trunks: two rows of each family for each.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::DescriptorEncoder;
+
+use super::calls::{Grade, Quality};
+use super::rows::{HistogramRow, Labels, counters, gauges, histograms};
+use crate::call::{CallRecord, Cause};
+use crate::engine::io::Census;
+
+/// An answered call that ends sooner is a short one (PF-197).
+const SHORT: Duration = Duration::from_secs(10);
+/// Upper bounds of post-dial delay, milliseconds.
+const DELAYS: [u64; 11] = [100, 250, 500, 1000, 2000, 3000, 5000, 8000, 12_000, 20_000, 30_000];
+/// One bucket more: above all bounds.
+const BUCKETS: usize = DELAYS.len() + 1;
+
+/// Calls that are not over.
+pub(super) fn active(encoder: &mut DescriptorEncoder<'_>, census: &Census) -> fmt::Result {
+    let rows = census.0.iter().flat_map(|(trunk, ways)| {
+        let row = move |(way, count): (Way, &usize)| {
+            ([("trunk", trunk.to_string()), ("direction", way.label().to_owned())], *count)
+        };
+        [Way::Incoming, Way::Outgoing].into_iter().zip(ways).map(row)
+    });
+    gauges(encoder, "calls_active", "Calls that are not over, by trunk", rows)
+}
+
+/// Which way a call went over a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// The trunk's peer called.
+    Incoming,
+    /// It was called; of several that were tried, the last.
+    Outgoing,
+}
+
+impl Way {
+    const fn label(self) -> &'static str {
+        match self {
+            Way::Incoming => "incoming",
+            Way::Outgoing => "outgoing",
+        }
+    }
+}
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct TrunkCounts(BTreeMap<Arc<str>, [Counts; 2]>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    seizures: u64,
+    answered: u64,
+    effective: u64,
+    short: u64,
+    talked_ms: u64,
+    delays: [u64; BUCKETS],
+    delay_ms: u64,
+    quality: Quality,
+}
+
+impl TrunkCounts {
+    /// Counts a call that has ended.
+    pub fn ended(&mut self, record: &CallRecord) {
+        self.counts(&record.from, Way::Incoming).add(record, |quality| quality.add(&record.caller_media));
+        if let Some(to) = &record.to {
+            self.counts(to, Way::Outgoing).add(record, |quality| quality.add(&record.callee_media));
+        }
+    }
+
+    fn counts(&mut self, trunk: &Arc<str>, way: Way) -> &mut Counts {
+        let [incoming, outgoing] = self.0.entry(Arc::clone(trunk)).or_default();
+        match way {
+            Way::Incoming => incoming,
+            Way::Outgoing => outgoing,
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = (Labels<2>, &Counts)> {
+        self.0.iter().flat_map(|(trunk, ways)| {
+            let row = move |(way, counts)| {
+                ([("trunk", trunk.to_string()), ("direction", Way::label(way).to_owned())], counts)
+            };
+            [Way::Incoming, Way::Outgoing].into_iter().zip(ways).map(row)
+        })
+    }
+
+    /// Writes every family.
+    pub fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut sum = |name: &str, help: &str, value: fn(&Counts) -> u64| {
+            counters(encoder, name, help, self.rows().map(|(labels, counts)| (labels, value(counts))))
+        };
+        sum("trunk_seizures", "Calls over a trunk that have ended", |counts| counts.seizures)?;
+        sum("trunk_answered", "Of those, answered: by seizures the answer-seizure ratio", |counts| counts.answered)?;
+        let effective = "Of those, answered, busy, unanswered or declined: by seizures the network effectiveness ratio";
+        sum("trunk_effective", effective, |counts| counts.effective)?;
+        sum("trunk_short_calls", "Of those, answered and over within 10 s", |counts| counts.short)?;
+        sum("trunk_talked_milliseconds", "Sum of the durations of answered calls", |counts| counts.talked_ms)?;
+        self.quality(encoder)?;
+        let delays = self.rows().map(|(labels, counts)| {
+            let bounds = DELAYS.iter().map(|bound| *bound as f64 / 1000.0).chain([f64::INFINITY]);
+            (
+                labels,
+                HistogramRow { sum: counts.delay_ms as f64 / 1000.0, buckets: bounds.zip(counts.delays).collect() },
+            )
+        });
+        let help = "Seconds from the INVITE to ringing, or to the answer";
+        histograms(encoder, "post_dial_delay_seconds", help, delays)
+    }
+
+    /// Of the media of ended calls: what each trunk's legs sent us, and what they reported.
+    fn quality(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut sum = |name: &str, help: &str, value: fn(&Quality) -> u64| {
+            counters(encoder, name, help, self.rows().map(|(labels, counts)| (labels, value(&counts.quality))))
+        };
+        sum("leg_packets_received", "RTP packets taken, of ended calls", |quality| quality.received)?;
+        sum("leg_packets_lost", "RTP packets expected and not received, of ended calls", |quality| quality.lost)?;
+        sum("leg_jitter_microseconds", "Sum of the legs' jitter at their end", |quality| quality.jitter_us)?;
+        sum("leg_round_trips", "Legs whose peer reported a round trip", |quality| quality.round_trips)?;
+        sum("leg_round_trip_microseconds", "Sum of those round trips", |quality| quality.round_trip_us)?;
+        sum("leg_packets_missed", "RTP packets sent that the peer reported lost", |quality| quality.missed)?;
+        let silence = "Sum of each leg's longest time without voice while it was to be heard";
+        sum("leg_silence_milliseconds", silence, |quality| quality.silence_ms)?;
+        let scores = "Sum of opinion scores (E-model) in hundredths, of legs on which voice came";
+        sum("leg_opinion_hundredths", scores, |quality| quality.mos)?;
+        let grades = self.rows().flat_map(|([trunk, way], counts)| {
+            let row = move |(grade, count): (Grade, u64)| {
+                ([trunk.clone(), way.clone(), ("grade", grade.label().to_owned())], count)
+            };
+            Grade::ALL.into_iter().zip(counts.quality.graded).map(row)
+        });
+        counters(encoder, "leg_grades", "Legs of ended calls by their opinion score (E-model)", grades)
+    }
+}
+
+impl Counts {
+    fn add(&mut self, record: &CallRecord, media: impl FnOnce(&mut Quality)) {
+        let talked = record.after.talked();
+        let is_answered = record.after.answered.is_some();
+        self.seizures += 1;
+        self.answered += u64::from(is_answered);
+        self.effective += u64::from(is_answered || is_effective(record));
+        self.short += u64::from(is_answered && talked < SHORT);
+        self.talked_ms = self.talked_ms.saturating_add(millis(talked));
+        if let Some(delay) = record.after.post_dial_delay() {
+            let place = DELAYS.iter().position(|bound| millis(delay) <= *bound).unwrap_or(DELAYS.len());
+            if let Some(bucket) = self.delays.get_mut(place) {
+                *bucket += 1;
+            }
+            self.delay_ms = self.delay_ms.saturating_add(millis(delay));
+        }
+        if is_answered {
+            media(&mut self.quality);
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The network did its part although nobody answered (ITU-T E.425, MD-230): the called party was busy, did not answer,
+/// or did not want to.
+fn is_effective(record: &CallRecord) -> bool {
+    match record.cause {
+        Cause::NoAnswer => true,
+        Cause::CallerCancelled => record.after.rang.is_some(),
+        Cause::Refused(status) => matches!(status.code(), 480 | 486 | 487 | 600 | 603 | 607 | 608),
+        _ => false,
+    }
+}

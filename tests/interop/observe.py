@@ -1,0 +1,151 @@
+"""Dashboard, alert rules and traces against the programs that read them; see `observe`."""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+
+import sipp
+from daemon import Daemon
+from process import HERE, REPORT, WORK, certificates, end, start, wait_until
+
+ROOT = os.path.dirname(os.path.dirname(HERE))
+RULES = os.path.join(ROOT, "config/prometheus/alerts.yml")
+DASHBOARD = os.path.join(ROOT, "config/grafana/trunkline.json")
+OURS = "127.0.0.1:26060"
+PROMETHEUS = "http://127.0.0.1:26090"
+# Queries that have nothing to show unless something went wrong, or unless the configuration has it (no peer here is probed).
+MAY_BE_EMPTY = re.compile(r"options_round_trip|failed|refused|dropped|drops|rejections|_full|silences|handshake|registered|registrations|connections_total|media_packets")
+
+
+def get(path, **parameters):
+    url = PROMETHEUS + path + ("?" + urllib.parse.urlencode(parameters) if parameters else "")
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        return json.load(error)
+    except OSError as error:
+        return {"status": "error", "error": str(error)}
+
+
+def rules_are_right():
+    found = subprocess.run(["promtool", "check", "rules", RULES], capture_output=True, text=True, check=False)
+    summary = (found.stdout + found.stderr).strip().replace("\n", " ")
+    REPORT.check("promtool on the alert rules", summary[-120:], "SUCCESS", found.returncode == 0)
+
+
+def queries():
+    for panel in json.load(open(DASHBOARD))["panels"]:
+        for target in panel.get("targets", []):
+            yield panel["title"], target["expr"].replace("$instance", ".*")
+
+
+def start_prometheus():
+    config = os.path.join(WORK, "prometheus.yml")
+    with open(config, "w") as out:
+        out.write("global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
+                  f"rule_files: [{RULES}]\n"
+                  "scrape_configs:\n  - job_name: trunkline\n    static_configs: [{targets: ['127.0.0.1:26064']}]\n")
+    start("prometheus", ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={WORK}/tsdb", "--web.listen-address=127.0.0.1:26090"])
+    return REPORT.check("Prometheus runs", "yes", "ready within 30 s", wait_until(lambda: get("/api/v1/targets")["status"] == "success", 30))
+
+
+def load():
+    sipp.pair("300 calls under a scrape a second", ("uac.xml", "127.0.10.11", "u1", OURS), ("uas.xml", "127.0.10.12", "u1"), 300, rate=20)
+    sipp.pair("50 calls with hold and resume", ("uac_hold.xml", "127.0.10.11", "u1", OURS), ("uas_held.xml", "127.0.10.12", "u1"), 50, rate=20)
+    sipp.pair("50 busy calls", ("uac_refused.xml", "127.0.10.11", "u1", OURS), ("uas_busy.xml", "127.0.10.12", "u1"), 50, rate=20)
+
+
+def judge_scrape():
+    targets = get("/api/v1/targets")["data"]["activeTargets"]
+    health = [(target["health"], target["lastError"]) for target in targets]
+    REPORT.check("Prometheus reads the page", health, "up", health == [("up", "")])
+    metadata = get("/api/v1/query", query='count({__name__=~"sbc_.+"})')["data"]["result"]
+    series = int(metadata[0]["value"][1]) if metadata else 0
+    REPORT.check("series of the loaded daemon", series, "100 to 3000: labels are bounded", 100 < series < 3000)
+
+
+def judge_queries():
+    wrong, empty, good = [], [], 0
+    for title, query in queries():
+        answer = get("/api/v1/query", query=query)
+        if answer.get("status") != "success":
+            wrong.append((title, query, answer.get("error")))
+        elif not answer["data"]["result"] and not MAY_BE_EMPTY.search(query):
+            empty.append((title, query))
+        else:
+            good += 1
+    REPORT.check("queries of the dashboard", f"{good} answered, {len(wrong)} refused {wrong[:2]}, {len(empty)} without data {empty[:4]}", "0 refused, 0 without data",
+                 good > 40 and not wrong and not empty)
+
+
+def judge_alerts():
+    groups = get("/api/v1/rules")["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    unwell = [(rule["name"], rule.get("lastError")) for rule in rules if rule["health"] != "ok"]
+    REPORT.check("alert rules evaluated", f"{len(rules)} rules, {len(unwell)} unwell {unwell[:3]}", "all ok", len(rules) > 15 and not unwell)
+
+
+def trunkline(*arguments):
+    command = [os.environ["TRUNKLINE_BIN"], arguments[0], "--config", os.path.join(WORK, "trunkline.toml"), *arguments[1:]]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def judge_trace():
+    capture = os.path.join(WORK, "call.pcap")
+    by_number = trunkline("trace", "301000000")
+    REPORT.check("trunkline trace NUMBER", by_number.stdout.split("\n")[0], "the last call of the number", "refused_4xx" in by_number.stdout)
+    shown = trunkline("trace", "7", "--json", "--pcap", capture)
+    if not REPORT.check("trunkline trace CALL", shown.stderr.strip() or "found", "exit 0", shown.returncode == 0):
+        return
+    messages = json.loads(shown.stdout)["messages"]
+    ports = sorted({message[side].rsplit(":", 1)[1] for message in messages for side in ("local", "remote")})
+    decode = [part for port in ports for part in ("-d", f"udp.port=={port},sip")]
+    fields = ["-T", "fields", "-e", "ip.src", "-e", "udp.srcport", "-e", "sip.Method", "-e", "sip.Status-Code", "-e", "_ws.malformed"]
+    read = subprocess.run(["tshark", "-r", capture, *decode, *fields], capture_output=True, text=True, check=False).stdout.splitlines()
+    rows = [line.split("\t") for line in read]
+    sip = [row for row in rows if row[2] or row[3]]
+    bad = [row for row in rows if row[4]]
+    wanted = [message["remote"] if message["direction"] == "received" else message["local"] for message in messages]
+    right = [":".join(row[:2]) for row in rows] == wanted
+    REPORT.check("tshark on a traced call", f"{len(messages)} messages, {len(sip)} read as SIP, {len(bad)} malformed, addresses {'right' if right else 'wrong'}",
+                 "each read, from the address it came from", len(messages) >= 10 and len(sip) == len(messages) and not bad and right)
+    ladder = trunkline("trace", "7").stdout
+    REPORT.check("ladder of both legs", f"{ladder.count('INVITE')} INVITE, {ladder.count('BYE')} BYE", "one of each on each leg", "BYE" in ladder and ladder.count("INVITE") >= 2)
+
+
+def main():
+    certificates()
+    rules_are_right()
+    daemon = Daemon()
+    if not REPORT.check("daemon is ready", "yes" if daemon.ready() else "no", "readyz within 20 s", daemon.process.poll() is None):
+        return
+    if not start_prometheus():
+        return
+    load()
+    # Rates need two scrapes after the last call.
+    wait_until(lambda: False, 5)
+    judge_scrape()
+    judge_queries()
+    judge_alerts()
+    judge_trace()
+    records = sum(line.count('"type":"call"') for name in os.listdir(os.path.join(WORK, "state/cdr")) if name.endswith(".jsonl")
+                  for line in open(os.path.join(WORK, "state/cdr", name)))
+    REPORT.check("call records", records, "400: one for each call", records == 400)
+    daemon.unharmed("everything")
+    daemon.end()
+
+
+if __name__ == "__main__":
+    code = 0
+    try:
+        main()
+    except Exception:  # The closing line must come, whatever happened.
+        import traceback
+        traceback.print_exc()
+        code = 1
+    end(code)
