@@ -81,16 +81,11 @@ fn admitted(
     request: &Request,
     now: WallTime,
 ) -> Result<Response, Refusal> {
-    if let Some(wait) = site.rates.locked_out(&request.address, now) {
-        let refusal = Refusal::new(Code::TooManyRequests, "Too many wrong tokens came from this address.");
-        return Ok(Response::refused(&refusal, &request.id).with("Retry-After", wait.to_string()));
-    }
     let found = reading(store, |rows| site.authenticator.holder(rows, request, now));
-    let grant = found.inspect_err(|refusal| {
-        if matches!(refusal.code, Code::TokenInvalid | Code::TokenExpired) {
-            site.rates.failed(&request.address, now);
-        }
-    })?;
+    let grant = match found {
+        Ok(grant) => grant,
+        Err(refusal) => return unadmitted(site, request, refusal, now),
+    };
     let allowance = site.rates.take(&grant.name, now);
     if let Some(wait) = allowance.wait_s {
         let refusal = Refusal::new(Code::TooManyRequests, format!("At most {} requests in a minute.", allowance.limit));
@@ -107,6 +102,19 @@ fn admitted(
         }
     };
     Ok(limited(response, allowance))
+}
+
+/// Nobody that we know. An address that guesses gets no answer any more (PV-71); who holds a token there is still served:
+/// 256 random bits are not guessed, and one noisy neighbour must not shut out everybody behind the same address.
+fn unadmitted(site: &Site, request: &Request, refusal: Refusal, now: WallTime) -> Result<Response, Refusal> {
+    if let Some(wait) = site.rates.locked_out(&request.address, now) {
+        let refusal = Refusal::new(Code::TooManyRequests, "Too many wrong tokens came from this address.");
+        return Ok(Response::refused(&refusal, &request.id).with("Retry-After", wait.to_string()));
+    }
+    if matches!(refusal.code, Code::TokenInvalid | Code::TokenExpired) {
+        site.rates.failed(&request.address, now);
+    }
+    Err(refusal)
 }
 
 /// The headers of the IETF's draft on rate limits.

@@ -336,6 +336,7 @@ fn without_a_good_token_nothing_is_answered_and_guessing_ends_in_a_lock() {
     assert!(codes[..10].iter().all(|code| code == "TokenInvalid"));
     assert_eq!(codes[10], "TooManyRequests");
     assert!(guess().header("Retry-After").is_some());
+    assert_eq!(world.get("/accounts").status, 200, "who holds a token behind the same address is served");
 }
 
 #[test]
