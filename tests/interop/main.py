@@ -84,6 +84,13 @@ def transfers():
     sipp.three(f"{FEW} calls, SIPp, 302 followed", ("uac.xml", mover), [("uas_redirects.xml", moved), ("uas_diverted.xml", new)], FEW)
 
 
+def numbers():
+    """Numbers converted, three diversions in both headers, privacy, the custom header and what passes byte for byte."""
+    for title, called, privacy in (("and headers", "uas_numbers.xml", "none"), ("and headers of a hidden caller", "uas_numbers_private.xml", "id")):
+        sipp.pair(f"{FEW} calls, SIPp, numbers {title}", ("uac_numbers.xml", "127.0.18.11", "u1", OURS), (called, "127.0.18.12", "u1"), FEW, rate=50,
+                  number="030888000", keys={"caller": "030777111", "privacy": privacy})
+
+
 def with_trunkline(wanted):
     daemon = Daemon()
     if not REPORT.check("daemon is ready", "yes" if daemon.ready() else "no", "readyz within 20 s", daemon.process.poll() is None):
@@ -103,6 +110,8 @@ def with_trunkline(wanted):
         after_the_answer()
     if "transfers" in wanted:
         transfers()
+    if "numbers" in wanted:
+        numbers()
     if "kamailio" in wanted:
         kamailio.run(CALLS, FEW)
     if "rtpengine" in wanted:
@@ -133,7 +142,7 @@ def peers_only():
 
 
 def main(arguments):
-    wanted = {"hostile", "sipp", "scenarios", "early", "midcall", "transfers", "kamailio", "carrier", "baresip", "rtpengine", "tshark", "load"}
+    wanted = {"hostile", "sipp", "scenarios", "early", "midcall", "transfers", "numbers", "kamailio", "carrier", "baresip", "rtpengine", "tshark", "load"}
     if "--only" in arguments:
         wanted = set(arguments[arguments.index("--only") + 1].split(","))
     certificates()

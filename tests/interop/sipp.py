@@ -102,17 +102,19 @@ def three(title, caller, others, calls, rate=50):
     return holds
 
 
-def pair(title, caller, called, calls, rate=100, number="+49301000000", hops=1, direct=False, loss=0, natted=None):
+def pair(title, caller, called, calls, rate=100, number="+49301000000", hops=1, direct=False, loss=0, natted=None, keys=None):
     """Runs a caller and a called party; `caller` and `called` are (scenario, address, transport); `caller` also has a target.
     `hops`: how many elements count Max-Forwards down on the way. `natted`: the address of the party that writes a Contact where
-    nobody reaches it."""
+    nobody reaches it. `keys`: words the caller's scenario puts in."""
     party = None
     if called:
         scenario, address, transport = called
         party = Party(scenario, address, transport, calls, "127.0.0.1:26060", hops=hops, direct=direct, natted=natted)
         wait_until(lambda: bound(address, transport), 5)
     scenario, address, transport, target = caller
-    extra = ["-s", number, "-key", "caller", "+49309999999", "-r", rate, "-l", 1000]
+    extra = ["-s", number, "-r", rate, "-l", 1000]
+    for name, value in {"caller": "+49309999999", **(keys or {})}.items():
+        extra += ["-key", name, value]
     if loss:
         extra += ["-lost", loss]
     first = Party(scenario, address, transport, calls, target, extra, hops, direct, natted)
