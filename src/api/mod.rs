@@ -19,6 +19,7 @@ mod multipart;
 mod numbers;
 mod openapi;
 mod place;
+mod portal;
 mod rates;
 pub mod server;
 mod traces;

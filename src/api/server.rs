@@ -9,7 +9,7 @@ use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::serve::{IncomingStream, Listener};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -20,7 +20,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::answer::{Site, answer};
 use super::message::{Body, Request, Response};
-use super::{BASE, BODY_OCTETS};
+use super::{BASE, BODY_OCTETS, portal};
 use crate::base::{Entropy, WallTime};
 use crate::store::refusal::{Code, Refusal};
 use crate::store::thread::StoreHandle;
@@ -82,6 +82,11 @@ async fn handle(
     ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     request: HttpRequest,
 ) -> HttpResponse {
+    if (request.method() == Method::GET || request.method() == Method::HEAD)
+        && let Some(file) = portal::file(request.uri().path())
+    {
+        return page(file);
+    }
     let request = match read(&served, peer, request).await {
         Ok(request) => request,
         Err((refusal, id)) => return written(Response::refused(&refusal, &id).with("X-Request-Id", id)),
@@ -89,6 +94,21 @@ async fn handle(
     let id = request.id.clone();
     let answered = ask(&served, request).await;
     written(answered.unwrap_or_else(|refusal| Response::refused(&refusal, &id).with("X-Request-Id", id)))
+}
+
+/// A file of the provisioning page.
+fn page(file: portal::File) -> HttpResponse {
+    let mut out = HttpResponse::new(file.text.into());
+    let fields = [
+        (header::CONTENT_TYPE, file.media),
+        (header::CONTENT_SECURITY_POLICY, portal::POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ];
+    out.headers_mut().extend(fields.map(|(name, value)| (name, HeaderValue::from_static(value))));
+    out
 }
 
 /// The whole request as a plain value.

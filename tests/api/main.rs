@@ -83,6 +83,22 @@ fn a_call_on_a_trunk_is_explained() {
     assert_eq!(ask(json!({ "from": "north" })).status, 400);
 }
 
+/// The page is served without a token, and may do nothing but ask this server.
+#[test]
+fn the_page_is_served_under_a_policy_of_its_own_and_hides_nothing_of_the_api() {
+    let world = World::new();
+    for (path, media) in [("/", "text/html"), ("/portal.css", "text/css"), ("/portal.js", "text/javascript")] {
+        let answer = world.ask_raw("GET", path);
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.header("Content-Type").unwrap().starts_with(media), "{path}");
+        let policy = answer.header("Content-Security-Policy").unwrap();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert_eq!(answer.header("X-Frame-Options"), Some("DENY"));
+    }
+    assert_eq!(world.ask_raw("POST", "/").status, 401);
+    assert_eq!(world.ask_raw("GET", "/portal.html").status, 401);
+}
+
 #[test]
 fn conditions_are_kept() {
     let world = World::stocked();

@@ -237,12 +237,19 @@ impl World {
     }
 
     pub fn ask_as(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.ask_at(method, &format!("/api/v1{path}"), headers, body)
+    }
+
+    /// A request without a token, at any path.
+    pub fn ask_raw(&self, method: &str, path: &str) -> Answer {
+        self.ask_at(method, path, &[], b"")
+    }
+
+    fn ask_at(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let mut head = format!(
-            "{method} /api/v1{path} HTTP/1.1\r\nHost: sbc\r\nConnection: close\r\nContent-Length: {}\r\n",
-            body.len()
-        );
+        let mut head =
+            format!("{method} {path} HTTP/1.1\r\nHost: sbc\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -1,0 +1,286 @@
+"use strict";
+// The provisioning page: it uses the public API alone. The token lives in this variable and nowhere else. What comes from the
+// server becomes text nodes, never markup.
+let token = "";
+const BASE = "/api/v1";
+const $ = (id) => document.getElementById(id);
+
+// ---- the API
+
+async function ask(method, path, body, more = {}) {
+  const headers = { Authorization: `Bearer ${token}`, ...more };
+  if (body !== undefined && !headers["Content-Type"]) {
+    headers["Content-Type"] = "application/json";
+    body = JSON.stringify(body);
+  }
+  const answer = await fetch(path.startsWith(BASE) ? path : BASE + path, { method, headers, body });
+  const json = (answer.headers.get("Content-Type") || "").startsWith("application/json");
+  const value = json ? await answer.json() : await answer.text();
+  if (!answer.ok) throw new Error(sentence(value, answer.status));
+  return { value, etag: answer.headers.get("ETag") };
+}
+
+function sentence(value, status) {
+  const error = value && value.error;
+  if (!error) return `The server answered ${status}.`;
+  const details = (error.details || []).map((one) => `\n${one.target}: ${one.message}`);
+  return `${error.message} [${error.code}]${details.slice(0, 20).join("")}`;
+}
+
+function say(text, good = false) {
+  $("message").textContent = text;
+  $("message").className = good ? "good" : "";
+}
+
+// Runs what a click asks for; a refusal is shown where messages stand.
+const guarded = (work) => async (event) => {
+  if (event) event.preventDefault();
+  say("");
+  try {
+    await work(event);
+  } catch (error) {
+    say(error.message);
+  }
+};
+
+// ---- tables
+
+function cell(row, what, tag = "td") {
+  const made = document.createElement(tag);
+  made.append(what === undefined || what === null ? "" : what);
+  row.append(made);
+}
+
+function heading(table, names) {
+  table.replaceChildren();
+  const row = document.createElement("tr");
+  names.forEach((name) => cell(row, name, "th"));
+  table.append(row);
+}
+
+function button(text, work) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = text;
+  made.addEventListener("click", guarded(work));
+  return made;
+}
+
+function actions(...buttons) {
+  const all = document.createElement("span");
+  all.append(...buttons);
+  return all;
+}
+
+const words = (text) => text.split(/[\s,|]+/).filter(Boolean);
+const blocks = (text) => Object.fromEntries(words(text).map((name) => [name, { enabled: true }]));
+const enabled = (services) => Object.keys(services || {}).join(" ");
+const yes = (flag) => (flag ? "yes" : "no");
+
+// A list page by page; `show` writes one row.
+async function list(section, path, show) {
+  const page = (await ask("GET", path)).value;
+  page.value.forEach(show);
+  const more = section.querySelector(".more");
+  more.hidden = !page.nextLink;
+  more.onclick = guarded(() => list(section, page.nextLink, show));
+  return page.value.length;
+}
+
+// ---- accounts
+
+async function accounts() {
+  const table = $("account-list");
+  heading(table, ["Account", "Shown as", "State", "Services", "Numbers", ""]);
+  await list($("accounts"), "/accounts?maxpagesize=100", (account) => {
+    const row = document.createElement("tr");
+    const at = `/accounts/${encodeURIComponent(account.name)}`;
+    const suspended = account.state === "suspended";
+    const turn = button(suspended ? "Resume" : "Suspend", async () => {
+      await ask("POST", `${at}:${suspended ? "resume" : "suspend"}`, undefined, { "If-Match": account.etag });
+      await accounts();
+    });
+    const remove = button("Delete", async () => {
+      if (prompt(`Type ${account.name} to delete the account.`) !== account.name) return;
+      await ask("DELETE", at, undefined, { "If-Match": account.etag });
+      await accounts();
+    });
+    [account.name, account.displayName, account.state, enabled(account.services), account.numberCount].forEach((what) => cell(row, what));
+    cell(row, actions(turn, remove));
+    table.append(row);
+  });
+}
+
+$("account-new").addEventListener("submit", guarded(async (event) => {
+  const form = new FormData(event.target);
+  const body = { services: blocks(form.get("services")) };
+  if (form.get("displayName")) body.displayName = form.get("displayName");
+  await ask("PUT", `/accounts/${encodeURIComponent(form.get("name"))}`, body, { "If-None-Match": "*" });
+  event.target.reset();
+  await accounts();
+  say("The account is there.", true);
+}));
+
+// ---- numbers
+
+const quoted = (text) => `'${text.replaceAll("'", "''")}'`;
+
+async function numbers() {
+  const form = new FormData($("number-find"));
+  const filters = [];
+  if (form.get("prefix")) filters.push(`phoneNumber startswith ${quoted(form.get("prefix"))}`);
+  if (form.get("account")) filters.push(`account eq ${quoted(form.get("account"))}`);
+  const query = new URLSearchParams({ maxpagesize: "100" });
+  if (filters.length) query.set("filter", filters.join(" and "));
+  const table = $("number-list");
+  heading(table, ["Number", "Account", "Carrier", "Services", "Takes", "Makes", "State", ""]);
+  await list($("numbers"), `/numbers?${query}`, (number) => {
+    const row = document.createElement("tr");
+    const at = `/accounts/${encodeURIComponent(number.account)}/numbers/${encodeURIComponent(number.phoneNumber)}`;
+    const flip = (name, text) => button(text, async () => {
+      await ask("PATCH", at, { [name]: !number[name] }, { "If-Match": number.etag });
+      await numbers();
+    });
+    const remove = button("Delete", async () => {
+      if (prompt(`Type ${number.phoneNumber} to delete the number.`) !== number.phoneNumber) return;
+      await ask("DELETE", at, undefined, { "If-Match": number.etag });
+      await numbers();
+    });
+    [number.phoneNumber, number.account, number.carrier, enabled(number.services), yes(number.inboundEnabled), yes(number.outboundEnabled),
+      number.state].forEach((what) => cell(row, what));
+    const takes = flip("inboundEnabled", number.inboundEnabled ? "Take no calls" : "Take calls");
+    const makes = flip("outboundEnabled", number.outboundEnabled ? "Make no calls" : "Make calls");
+    cell(row, actions(takes, makes, remove));
+    table.append(row);
+  });
+}
+
+$("number-find").addEventListener("submit", guarded(numbers));
+$("number-new").addEventListener("submit", guarded(async (event) => {
+  const form = new FormData(event.target);
+  const path = `/accounts/${encodeURIComponent(form.get("account"))}/numbers/${encodeURIComponent(form.get("number"))}`;
+  const body = { services: blocks(form.get("services")) };
+  for (const flag of ["inboundEnabled", "outboundEnabled"]) body[flag] = form.get(flag) !== null;
+  await ask("PUT", path, body, { "If-None-Match": "*" });
+  await numbers();
+  say("The number is there.", true);
+}));
+
+// ---- imports: validated first, then run; the bar shows groups that were applied
+
+let job = null;
+
+function showJob() {
+  const { counters, state } = job.value;
+  const counts = Object.entries(counters).map(([name, count]) => `${name} ${count}`).join(", ");
+  $("job").textContent = `${job.value.fileName}: ${state}. ${counts}.`;
+  $("run").hidden = state !== "valid";
+  $("report").hidden = false;
+  $("bar").hidden = job.value.groupsDone === 0 && state !== "importing";
+  $("bar").value = job.value.groups ? job.value.groupsDone / job.value.groups : 1;
+}
+
+async function showProblems() {
+  const table = $("problems");
+  heading(table, ["Row", "Column", "What", "Text"]);
+  const found = (await ask("GET", `/imports/${job.value.id}/rows?maxpagesize=200`)).value.value;
+  found.forEach((problem) => {
+    const row = document.createElement("tr");
+    [problem.row, problem.column, `${problem.severity}: ${problem.code}`, problem.message].forEach((what) => cell(row, what));
+    table.append(row);
+  });
+}
+
+$("import-new").addEventListener("submit", guarded(async (event) => {
+  const form = new FormData(event.target);
+  for (const name of ["account", "carrier", "country", "services"]) if (!form.get(name)) form.delete(name);
+  if (form.has("services")) form.set("services", words(form.get("services")).join("|"));
+  const headers = { Authorization: `Bearer ${token}` };
+  const answer = await fetch(`${BASE}/imports`, { method: "POST", headers, body: form });
+  const value = await answer.json();
+  if (!answer.ok) throw new Error(sentence(value, answer.status));
+  job = { value, etag: answer.headers.get("ETag") };
+  showJob();
+  await showProblems();
+}));
+
+async function follow() {
+  job = await ask("GET", `/imports/${job.value.id}`);
+  showJob();
+  if (job.value.state === "importing") return setTimeout(guarded(follow), 500);
+  await showProblems();
+  const good = job.value.state === "completed";
+  say(good ? "Every row is imported." : "The import is over; rows with errors were left out.", good);
+}
+
+$("run").addEventListener("click", guarded(async () => {
+  job = await ask("POST", `/imports/${job.value.id}:run`, undefined, { "If-Match": job.etag });
+  showJob();
+  await follow();
+}));
+
+function download(name, text) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+$("report").addEventListener("click", guarded(async () => {
+  download("report.csv", (await ask("GET", `/imports/${job.value.id}/report.csv`)).value);
+}));
+$("template").addEventListener("click", guarded(async () => {
+  const country = new FormData($("import-new")).get("country");
+  download("PhoneNumber.csv", (await ask("GET", `/imports/template${country ? `?country=${encodeURIComponent(country)}` : ""}`)).value);
+}));
+
+// ---- what would happen to a call
+
+$("ask").addEventListener("submit", guarded(async (event) => {
+  const body = Object.fromEntries(new FormData(event.target));
+  const said = (await ask("POST", "/routes:evaluate", body)).value;
+  const refusal = said.refusal;
+  $("verdict").textContent = said.allowed ? `The call goes to ${said.candidates[0]}.`
+    : `The call is refused with ${refusal.status}: ${refusal.text}.${refusal.key ? ` Look at ${refusal.key}.` : ""}`;
+  const table = $("steps");
+  heading(table, ["Step", "Finding", "Why"]);
+  const add = (...cells) => {
+    const row = document.createElement("tr");
+    cells.forEach((what) => cell(row, what));
+    table.append(row);
+  };
+  if (said.trunk) add("Trunk", said.trunk.name, said.trunk.by);
+  said.readings.forEach((one) => add(one.header, `${one.written} -> ${one.number || one.problem}`, one.rule));
+  if (said.account) add("Account", said.account.name || "none", said.account.by);
+  said.routes.forEach((route) => add("Route", `${route.name}: ${route.verdict}`, route.why));
+  said.guard.forEach((text) => add("Guard", text, ""));
+  said.candidates.forEach((place) => add("Candidate", place, ""));
+  (said.invites[0] ? said.invites[0].headers : []).forEach((header) => add(header.name, header.value, header.rule));
+}));
+
+// ---- pages
+
+const PAGES = { accounts, numbers, import: async () => {}, evaluate: async () => {} };
+
+function open(name) {
+  for (const page of Object.keys(PAGES)) $(page).hidden = page !== name;
+  document.querySelectorAll("nav [data-page]").forEach((tab) => tab.classList.toggle("here", tab.dataset.page === name));
+  return PAGES[name]();
+}
+
+document.querySelectorAll("nav [data-page]").forEach((tab) => tab.addEventListener("click", guarded(() => open(tab.dataset.page))));
+
+$("enter").addEventListener("submit", guarded(async () => {
+  token = $("token").value.trim();
+  await ask("GET", "/accounts?maxpagesize=1");
+  $("token").value = "";
+  $("enter").hidden = true;
+  $("pages").hidden = false;
+  await open("accounts");
+}));
+
+$("leave").addEventListener("click", () => {
+  token = "";
+  location.reload();
+});
