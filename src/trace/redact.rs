@@ -109,7 +109,7 @@ fn kind_of(value: &[u8]) -> BodyKind {
 fn after_first_word(value: &mut [u8]) -> &mut [u8] {
     let start = value.iter().position(|octet| *octet != b' ').unwrap_or(value.len());
     let word = value.iter().skip(start).position(|octet| *octet == b' ').map_or(value.len(), |at| start + at);
-    value.get_mut(word..).unwrap_or_default()
+    value.get_mut(word.saturating_add(1)..).unwrap_or_default()
 }
 
 /// `sip:user:password@host`: the password.
