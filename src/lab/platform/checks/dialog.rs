@@ -290,6 +290,13 @@ fn no_bye(evidence: &Evidence) -> Findings {
 fn quiet_carrier(evidence: &Evidence) -> Findings {
     let mut findings = Findings::default();
     for (refer, _) in followed(evidence) {
+        // A call that was held before is resumed with the transfer: that the carrier must hear of.
+        let held_before = evidence
+            .from_lab(Side::Platform)
+            .any(|ours| ours.text.asks("INVITE") && ours.text.call_id() == refer.text.call_id() && ours.at < refer.at);
+        if held_before {
+            continue;
+        }
         let re = evidence.from_sbc(Side::Carrier).find(|seen| {
             seen.scenario == refer.scenario
                 && seen.at > refer.at
