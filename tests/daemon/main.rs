@@ -11,6 +11,7 @@ mod hostile;
 mod judge;
 mod media;
 mod peer;
+mod probed;
 mod probes;
 mod records;
 mod secrets;

@@ -1,4 +1,4 @@
-//! Every message of the corpora and of the probe table answered as its index says, by the running daemon over each
+//! Every message of the corpora answered as its index says, by the running daemon over each
 //! transport. `cargo test --test daemon verdicts -- --nocapture` prints the table.
 
 use std::fs;
