@@ -39,6 +39,6 @@ VOLUME ["/var/lib/trunkline"]
 # TERM drains: new calls are refused, running ones go on for node.drain_s; let the engine wait longer than that (`docker stop -t 75`).
 STOPSIGNAL SIGTERM
 # There is no shell and no curl; the binary asks the running daemon over its control socket.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["/usr/bin/trunkline", "ctl", "health", "--config", "/etc/trunkline/trunkline.toml"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["/usr/bin/trunkline", "ctl", "health"]
 ENTRYPOINT ["/usr/bin/trunkline"]
 CMD ["run", "--config", "/etc/trunkline/trunkline.toml"]

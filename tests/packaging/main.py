@@ -276,11 +276,11 @@ def in_image(mounted):
         process = subprocess.Popen([*inside, "run", "--config", CONFIG], stdout=log, stderr=log)
     ready = until_ready(20)
     REPORT.check("serves in the image", f"{ready} after {(time.monotonic() - began) * 1000:.0f} ms, OPTIONS: {asked()}", "ready, 200", ready and asked() == "SIP/2.0 200 OK")
-    health, code = said(*inside, "ctl", "health", "--config", CONFIG)
+    health, code = said(*inside, "ctl", "health")
     REPORT.check("its health check", f"exit {code}: {health.strip()[:120]}", "exit 0", code == 0)
     process.send_signal(signal.SIGTERM)
     REPORT.check("TERM", process.wait(30), 0, process.returncode == 0)
-    health, code = said(*inside, "ctl", "health", "--config", CONFIG)
+    health, code = said(*inside, "ctl", "health")
     REPORT.check("its health check without a daemon", f"exit {code}", "not 0", code != 0)
 
 
