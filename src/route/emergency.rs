@@ -64,9 +64,9 @@ impl Emergency {
     pub fn code(&self, from: &Trunk, uri: &Uri) -> Option<Code> {
         let country = from.presentation.numbers.country;
         if is_sos(uri) {
-            // Known nearly everywhere; else the country's first.
-            let common = self.codes(country).find(|code| *code == "112");
-            return common.or_else(|| self.codes(country).next()).map(Arc::from);
+            // 112 is known nearly everywhere, and is the one where no country is known; else the country's first.
+            let known = self.codes(country).find(|code| *code == "112").or_else(|| self.codes(country).next());
+            return Some(Arc::from(known.unwrap_or("112")));
         }
         let user = uri.user_decoded().filter(|user| user.len() <= FORM_OCTETS)?;
         let dialled = std::str::from_utf8(&user).ok()?;

@@ -7,7 +7,7 @@ use crate::world::text::{request, sdp};
 #[test]
 fn another_scheme() {
     let mut world = World::new();
-    world.send(CarrierA, request(CarrierA, "INVITE", "urn:service:sos", &sdp(CarrierA, "sendrecv")));
+    world.send(CarrierA, request(CarrierA, "INVITE", "urn:service:counseling", &sdp(CarrierA, "sendrecv")));
     assert_eq!(world.refusal(CarrierA).status(), Some(416));
     assert!(world.finish().is_empty());
 }
