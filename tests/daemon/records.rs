@@ -174,9 +174,15 @@ fn where_no_record_may_be_lost_new_calls_are_refused_until_there_is_room() {
     let running = ground.start_with_file_limit(1);
     let (mut caller, mut callee) = (ground.udp(ground.caller()), ground.udp(ground.callee()));
     let full = |ground: &Ground| ground.get("/metrics").contains("\nsbc_records_room_full 1\n");
+    let over = |ground: &Ground| match ground.get("/metrics") {
+        page if page.contains("\nsbc_calls 0\n") => Ok(()),
+        page => Err(page),
+    };
     for _ in 0..10 {
         if !full(&ground) {
             callee = one_call(&ground, &mut caller, callee);
+            // A call has its record when its ports are closed.
+            ground.until(over);
         }
     }
     ground.until(|ground| if full(ground) { Ok(()) } else { Err(ground.get("/metrics")) });

@@ -39,7 +39,8 @@ fn loss_jitter_round_trip_silence_and_score_are_in_the_metrics() {
     let taken = || counter(&ground, "sbc_media_packets_total", "direction=\"received\",kind=\"rtcp\"");
     ground.until(|_| if taken() > 0 { Ok(()) } else { Err("the report never came".to_owned()) });
     talk.end(&ground);
-    let figure = |name: &str, side: &str| counter(&ground, &format!("sbc_{name}_total"), &format!("\"{side}\""));
+    let figure =
+        |name: &str, side: &str| counter(&ground, &format!("sbc_{name}_total"), &format!("trunk=\"{side}-udp\""));
     assert_eq!(figure("leg_packets_lost", "caller"), 40);
     assert_eq!(figure("leg_packets_lost", "callee"), 0);
     assert!(figure("leg_packets_received", "caller") >= 160);
