@@ -285,10 +285,13 @@ fn start_lines(cases: &mut Cases) {
     cases.options("method-lower-case", Answer(&[501]), |made| {
         made.start("options sip:a@h SIP/2.0").with("CSeq", "CSeq: 1 options")
     });
-    let user = |octets: usize| format!("OPTIONS sip:{}@h SIP/2.0", "a".repeat(octets - "sip:@h".len()));
-    cases.options("uri-4095", OK, |made| made.start(&user(limits::URI_OCTETS - 1)));
-    cases.options("uri-4096", OK, |made| made.start(&user(limits::URI_OCTETS)));
-    cases.options("uri-4097", Answer(&[414]), |made| made.start(&user(limits::URI_OCTETS + 1)));
+    let long = |octets: usize| format!("OPTIONS sip:a@h;x={} SIP/2.0", "a".repeat(octets - "sip:a@h;x=".len()));
+    cases.options("uri-4095", OK, |made| made.start(&long(limits::URI_OCTETS - 1)));
+    cases.options("uri-4096", OK, |made| made.start(&long(limits::URI_OCTETS)));
+    cases.options("uri-4097", Answer(&[414]), |made| made.start(&long(limits::URI_OCTETS + 1)));
+    let user = |octets: usize| format!("OPTIONS sip:{}@h SIP/2.0", "a".repeat(octets));
+    cases.options("user-256", OK, |made| made.start(&user(limits::USER_OCTETS)));
+    cases.options("user-257", Answer(&[484]), |made| made.start(&user(limits::USER_OCTETS + 1)));
 }
 
 fn fields(cases: &mut Cases) {

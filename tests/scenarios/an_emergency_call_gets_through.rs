@@ -202,7 +202,8 @@ fn a_carrier_may_send_it_through_to_another_carrier() {
 
 #[test]
 fn each_trunk_is_written_the_form_it_wants() {
-    let table: [(EmergencyForm, &[(&str, &str)], &str); 4] = [
+    type Row = (EmergencyForm, &'static [(&'static str, &'static str)], &'static str);
+    let table: [Row; 4] = [
         (EmergencyForm::Short, &[], "INVITE sip:112@198.51.100.8 "),
         (EmergencyForm::Country, &[], "INVITE sip:+49112@198.51.100.8 "),
         (EmergencyForm::Urn, &[], "INVITE urn:service:sos "),
