@@ -1,6 +1,8 @@
 //! What a request must be before anything is done for it (RFC 3261 8.2), in the RFC's order. Pure: a request in,
 //! a refusal or the call's numbers out.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -192,7 +194,7 @@ pub fn screen(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
 /// A number behind a plus is E.164 whatever its trunk reads; other dialled digits may have an international prefix and an
 /// outside line before them; and no user part is endless (PF-52).
 fn length(uri: &Uri) -> Result<(), Refusal> {
-    let dialled = digits(&decoded(uri));
+    let dialled = digits(decoded(uri));
     let is_global = dialled.starts_with(b"+");
     let rest = dialled.strip_prefix(b"+").unwrap_or(&dialled);
     let is_number = !rest.is_empty() && rest.iter().all(u8::is_ascii_digit);
@@ -345,7 +347,11 @@ pub fn described(message: &Message) -> Result<Bytes, BadBody> {
 /// Octets that no number and no user name has.
 pub fn called(uri: &Uri) -> Result<(String, Option<Bytes>), Refusal> {
     let called = decoded(uri);
-    if called.iter().all(|&octet| is_fit(octet)) { Ok((text(called), user(uri))) } else { Err(Refusal::BadNumber) }
+    if called.iter().all(|&octet| is_fit(octet)) {
+        Ok((text(called.into_owned()), user(uri)))
+    } else {
+        Err(Refusal::BadNumber)
+    }
 }
 
 impl Numbers {
@@ -372,20 +378,24 @@ fn user(uri: &Uri) -> Option<Bytes> {
     match uri {
         // Octets of its own: a part of a message keeps the whole message in memory.
         Uri::Sip(sip) => sip.user.as_deref().map(Bytes::copy_from_slice),
-        Uri::Tel(tel) => Some(digits(&tel.number).into()),
+        Uri::Tel(tel) => Some(digits(Cow::Borrowed(&tel.number)).into_owned().into()),
         Uri::Other { .. } => None,
     }
 }
 
 /// The same for routes and records.
-fn decoded(uri: &Uri) -> Vec<u8> {
+fn decoded(uri: &Uri) -> Cow<'_, [u8]> {
     match uri {
-        Uri::Tel(tel) => digits(&tel.number),
-        Uri::Sip(_) | Uri::Other { .. } => uri.user_decoded().unwrap_or_default().into_owned(),
+        Uri::Tel(tel) => digits(Cow::Borrowed(&tel.number)),
+        Uri::Sip(_) | Uri::Other { .. } => uri.user_decoded().unwrap_or_default(),
     }
 }
 
 /// A tel number without its visual separators (RFC 3966 3).
-fn digits(number: &[u8]) -> Vec<u8> {
-    number.iter().copied().filter(|octet| !matches!(octet, b'-' | b'.' | b'(' | b')')).collect()
+fn digits(number: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    let separates = |octet: &u8| matches!(octet, b'-' | b'.' | b'(' | b')');
+    match number.iter().any(separates) {
+        true => number.iter().copied().filter(|octet| !separates(octet)).collect(),
+        false => number,
+    }
 }

@@ -59,12 +59,12 @@ impl Bodies {
         if !message.header(Name::ContentEncoding).is_none_or(|coding| plain(&coding)) {
             return Err(BadBody::MediaType);
         }
-        let kind = kind.map(|kind| Bytes::from(kind.into_owned())).ok_or(BadBody::MediaType)?;
+        let kind = kind.ok_or(BadBody::MediaType)?;
         // Parameters that cannot be read say nothing of a description.
         if essence(&kind).eq_ignore_ascii_case(SDP.as_bytes()) {
             return Ok(Bodies { description: Some(body), others: Vec::new() });
         }
-        let kind = ContentType::parse(&kind).map_err(|_| BadBody::MediaType)?;
+        let kind = ContentType::parse(&Bytes::from(kind.into_owned())).map_err(|_| BadBody::MediaType)?;
         match kind.kind.eq_ignore_ascii_case(b"multipart") {
             true => Bodies::of_parts(&kind, &body, DEPTH),
             // An empty body of another type promises nothing.
