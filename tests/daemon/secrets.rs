@@ -71,6 +71,32 @@ fn everything(folder: &Path, given: &[&str], out: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
+/// What the commands that ask a running daemon print.
+fn asked(ground: &Ground) -> Vec<(String, Vec<u8>)> {
+    let commands: [&[&str]; 4] =
+        [&["trace", "1", "--messages"], &["trace", "1", "--json"], &["ctl", "status"], &["ctl", "calls"]];
+    let printed = commands.map(|arguments| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
+        let output = command.arg(arguments[0]).arg("--config").arg(ground.config()).args(&arguments[1..]).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        (arguments.join(" "), output.stdout)
+    });
+    printed.into()
+}
+
+/// Where a secret is to be read, in any of its spellings.
+fn places(secrets: &[&[u8]], written: &[(String, Vec<u8>)]) -> Vec<String> {
+    let mut found = Vec::new();
+    for spelling in secrets.iter().flat_map(|secret| spellings(secret)) {
+        let holds = |octets: &[u8]| octets.windows(spelling.len()).any(|window| window == spelling.as_bytes());
+        found.extend(
+            written.iter().filter(|(_, octets)| holds(octets)).map(|(name, _)| format!("{spelling} in {name}")),
+        );
+    }
+    found
+}
+
 #[test]
 fn no_key_and_no_password_is_in_anything_the_daemon_writes() {
     let auth = "targets = [\"CALLEE:15060\"]\nauth = { user = \"sbc\", realm = \"carrier.test\", password_file = \"carrier.password\" }";
@@ -101,20 +127,7 @@ fn no_key_and_no_password_is_in_anything_the_daemon_writes() {
     callee.expect("ACK ");
     let dialog = &mut caller.dialog(&accepted);
     caller.send(dialog.ack());
-    let mut written = Vec::new();
-    for arguments in
-        [&["trace", "1", "--messages"][..], &["trace", "1", "--json"], &["ctl", "status"], &["ctl", "calls"]]
-    {
-        let output = Command::new(env!("CARGO_BIN_EXE_trunkline"))
-            .arg(arguments[0])
-            .arg("--config")
-            .arg(ground.config())
-            .args(&arguments[1..])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        written.push((arguments.join(" "), output.stdout));
-    }
+    let mut written = asked(&ground);
     written.push(("/metrics".to_owned(), ground.get("/metrics").into_bytes()));
     caller.send(dialog.request("BYE"));
     caller.expect("SIP/2.0 200");
@@ -135,18 +148,7 @@ fn no_key_and_no_password_is_in_anything_the_daemon_writes() {
     everything(&ground.state(), &[], &mut written);
     assert!(written.iter().any(|(name, octets)| name.ends_with(".jsonl") && !octets.is_empty()));
     let secrets = [KEY, PASSWORD.as_bytes(), own_key.as_bytes(), response.as_bytes()];
-    let found: Vec<_> = secrets
-        .iter()
-        .flat_map(|secret| spellings(secret))
-        .flat_map(|spelling| {
-            let holds = |octets: &[u8]| octets.windows(spelling.len()).any(|window| window == spelling.as_bytes());
-            written
-                .iter()
-                .filter(|(_, octets)| holds(octets))
-                .map(|(name, _)| format!("{spelling} in {name}"))
-                .collect::<Vec<_>>()
-        })
-        .collect();
+    let found = places(&secrets, &written);
     assert!(found.is_empty(), "{found:#?}");
     // What is no secret is found: the search works.
     let call_id = accepted.header("Call-ID").as_bytes();
