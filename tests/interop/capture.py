@@ -1,4 +1,4 @@
-"""tshark as a reader of what we send in the clear: SIP over UDP, RTP and RTCP."""
+"""tshark as a reader of what we send in the clear: SIP over UDP and RTP."""
 import os
 import signal
 import subprocess
@@ -23,7 +23,8 @@ class Capture:
         wait_until(lambda: False, 1)
         stop(self.process, first=signal.SIGINT)
         sip = self.frames(OURS + " && sip")
-        complaints = self.frames(f"({OURS}) && (sip || rtp || rtcp || sdp) && (_ws.malformed || _ws.expert.severity >= 0x600000)")
+        # Not RTCP: behind its first header SRTCP is encrypted, and one packet in some hundred looks like a broken APP.
+        complaints = self.frames(f"({OURS}) && (sip || rtp || sdp) && (_ws.malformed || _ws.expert.severity >= 0x600000)")
         REPORT.check("tshark on our SIP", f"{len(sip)} messages, {len(complaints)} complaints {complaints[:3]}", "> 500 messages, 0 complaints",
                      len(sip) > 500 and not complaints)
         unread = self.frames(f"({OURS}) && udp.srcport == 26060 && !sip")
