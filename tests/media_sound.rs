@@ -178,7 +178,7 @@ impl Bench {
     }
 
     fn dropped(&mut self, id: EndpointId) -> u64 {
-        self.streams.close(id).unwrap().1.dropped
+        self.streams.close(self.now, id).unwrap().1.dropped
     }
 }
 
@@ -497,7 +497,7 @@ fn an_endpoint_that_is_closed_while_it_plays_leaves_no_deadline() {
     let mut bench = Bench::new(&hears(HearDigits::Carried), &filled(Fill::Silence));
     bench.streams.play_tone(bench.now, B.0, ringing(0));
     bench.pass(50);
-    bench.streams.close(B.0);
+    bench.streams.close(bench.now, B.0);
     bench.pass(100);
     assert_eq!(bench.streams.next_due(), None);
 }

@@ -158,7 +158,7 @@ fn silence_is_told_once_and_again_after_the_next_packets() {
     bench.a_sends(&packet(3));
     assert_eq!(bench.events.len(), 1, "told once");
     assert_eq!(silent(&bench.after(30)), [A.0]);
-    assert_eq!(bench.streams.close(A.0).unwrap().1.silences, 2);
+    assert_eq!(bench.streams.close(bench.now, A.0).unwrap().1.silences, 2);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn extended_reports_and_a_goodbye_of_a_far_end_change_nothing() {
         assert_eq!(bench.sends((A.1, MediaPort::Rtcp), source, &compound), Verdict::Consumed);
     }
     assert_eq!(bench.a_sends(&packet(2)), to_b());
-    let counts = bench.streams.close(A.0).unwrap().1;
+    let counts = bench.streams.close(bench.now, A.0).unwrap().1;
     assert_eq!((counts.rtcp_received, counts.dropped, counts.received), (3, 0, 2));
 }
 
@@ -281,7 +281,7 @@ fn another_reader_finds_in_our_report_what_we_meant() {
 fn an_endpoint_without_a_far_end_or_closed_reports_to_nobody() {
     let mut bench = Bench::new(Protection::Rtp, Protection::Rtp);
     bench.configure(B, &EndpointPlan { remote: None, ..plan(B.1, Protection::Rtp) });
-    bench.streams.close(A.0);
+    bench.streams.close(bench.now, A.0);
     assert_eq!(reported(&mut bench, 60), []);
 }
 
@@ -301,9 +301,17 @@ fn one_way_audio_shows_as_silence_as_long_as_the_call() {
         bench.a_sends(&packet(step));
         bench.after(1);
     }
-    let [a, b] = [A.0, B.0].map(|id| bench.streams.close(id).unwrap().1);
+    let [a, b] = [A.0, B.0].map(|id| bench.streams.close(bench.now, id).unwrap().1);
     assert_eq!((a.silence_ms, b.silence_ms), (1_000, 20_000));
     assert_eq!((a.mos > 400, b.mos), (true, 0));
+}
+
+#[test]
+fn the_pause_before_the_end_counts_to_the_millisecond() {
+    let mut bench = Bench::new(Protection::Rtp, Protection::Rtp);
+    bench.a_sends(&packet(1));
+    bench.now = bench.now + Duration::from_millis(321);
+    assert_eq!(bench.streams.close(bench.now, A.0).unwrap().1.silence_ms, 321);
 }
 
 #[test]
@@ -316,7 +324,7 @@ fn a_pause_on_hold_is_no_silence() {
     bench.after(500);
     bench.configure(A, &plan(A.1, Protection::Rtp));
     bench.after(1);
-    assert_eq!(bench.streams.close(A.0).unwrap().1.silence_ms, 2_000);
+    assert_eq!(bench.streams.close(bench.now, A.0).unwrap().1.silence_ms, 2_000);
 }
 
 #[test]
@@ -338,7 +346,7 @@ fn the_round_trip_of_a_leg_is_measured_from_the_answer_to_our_report() {
     answer.extend(delay.to_be_bytes());
     let source = SocketAddr::new(far(B.1).ip(), far(B.1).port() + 1);
     assert_eq!(bench.sends((B.1, MediaPort::Rtcp), source, &answer), Verdict::Consumed);
-    let round_trip_us = bench.streams.close(B.0).unwrap().1.round_trip_us;
+    let round_trip_us = bench.streams.close(bench.now, B.0).unwrap().1.round_trip_us;
     assert!((99_000..101_000).contains(&round_trip_us), "{round_trip_us}");
 }
 
@@ -435,7 +443,7 @@ fn other_protocols_and_unknown_slots_are_dropped_by_name() {
     assert_eq!(bench.a_sends(&[0x80; 11]), Verdict::Drop(DropReason::Malformed));
     assert_eq!(bench.sends((Slot(3), MediaPort::Rtp), far(A.1), &packet(1)), Verdict::Drop(DropReason::NotOpen));
     assert_eq!(bench.sends((Slot(99), MediaPort::Rtp), far(A.1), &packet(1)), Verdict::Drop(DropReason::NotOpen));
-    let (_, counts) = bench.streams.close(A.0).unwrap();
+    let (_, counts) = bench.streams.close(bench.now, A.0).unwrap();
     assert_eq!(counts.dropped, 6);
 }
 
@@ -448,7 +456,7 @@ fn an_endpoint_is_opened_once_and_joined_only_with_another() {
     assert!(!bench.streams.attach(A.0, A.0));
     assert!(!bench.streams.attach(A.0, EndpointId(3)));
     assert_eq!(bench.a_sends(&packet(1)), to_b());
-    bench.streams.close(B.0);
+    bench.streams.close(bench.now, B.0);
     assert_eq!(bench.a_sends(&packet(2)), Verdict::Drop(DropReason::NotAttached));
 }
 
@@ -616,6 +624,6 @@ fn no_octets_of_any_kind_on_any_port_make_it_fail() {
         let source = SocketAddr::new(far(slot).ip(), far(slot).port() + u16::from(port == MediaPort::Rtcp));
         bench.sends((slot, port), source, &octets);
     }
-    let (_, counts) = bench.streams.close(B.0).unwrap();
+    let (_, counts) = bench.streams.close(bench.now, B.0).unwrap();
     assert_eq!(counts.received, 0);
 }

@@ -404,8 +404,14 @@ impl Endpoint {
         self.tell(change, events);
     }
 
+    /// Ends it: everything counted, with the pause that lasts until `now`.
+    pub fn close(mut self, now: Instant) -> EndpointCounts {
+        self.presence.end(now, self.flowing);
+        self.counts()
+    }
+
     /// Everything counted so far.
-    pub fn counts(&self) -> EndpointCounts {
+    fn counts(&self) -> EndpointCounts {
         let (received, lost, jitter_us) = (self.counts.received, self.reception.lost(), self.reception.jitter_us());
         let round_trip_us = self.reports.round_trip_us();
         EndpointCounts {

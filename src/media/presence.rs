@@ -82,6 +82,11 @@ impl Presence {
         Some(Change::FellSilent)
     }
 
+    /// Nothing more is expected: the pause that lasted until `now` counts as every other.
+    pub fn end(&mut self, now: Instant, flowing: Flowing) {
+        self.note_pause(now, flowing);
+    }
+
     /// The longest time without voice while it was to be heard.
     pub const fn longest_pause(&self) -> Duration {
         self.longest_pause

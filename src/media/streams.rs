@@ -82,13 +82,13 @@ impl Streams {
         }
     }
 
-    /// Ends an endpoint and gives its slot and counts; `None` when it is not open.
-    pub fn close(&mut self, id: EndpointId) -> Option<(Slot, EndpointCounts)> {
+    /// Ends an endpoint and gives its slot and its counts up to `now`; `None` when it is not open.
+    pub fn close(&mut self, now: Instant, id: EndpointId) -> Option<(Slot, EndpointCounts)> {
         let slot = self.by_id.remove(&id)?;
         self.part(slot);
         self.stirring.retain(|stirring| *stirring != slot);
         let joined = self.slots.get_mut(slot.index())?.take()?;
-        Some((slot, joined.endpoint.counts()))
+        Some((slot, joined.endpoint.close(now)))
     }
 
     /// Lets an endpoint go to another thread, with its slot here; `None` when it is not open.

@@ -411,7 +411,7 @@ impl Worker {
         if let Some(Verdict::Forward { slot, port, to }) = self.streams.farewell(endpoint, &mut self.buffer) {
             self.send(slot, port, to);
         }
-        let counts = match self.streams.close(endpoint) {
+        let counts = match self.streams.close(now, endpoint) {
             Some((slot, counts)) => {
                 self.rest(now, slot);
                 counts

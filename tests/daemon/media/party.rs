@@ -118,6 +118,15 @@ impl Party {
         buffer
     }
 
+    /// The next report, if one is there.
+    pub fn report_that_came(&self) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; 2048];
+        self.rtcp.set_nonblocking(true).unwrap();
+        let length = self.rtcp.recv(&mut buffer).ok()?;
+        buffer.truncate(length);
+        Some(buffer)
+    }
+
     /// Leaves unread what has come so far.
     pub fn forget_reports(&self) {
         self.rtcp.set_nonblocking(true).unwrap();
