@@ -736,6 +736,21 @@ mod missing_things {
         a_route_needs_a_start: "[[routes]]\nfrom = \"pstn\"" => "[[routes]] #!", "routes[0]", "missing key \"from\"";
     }
 
+    /// A profile that is misspelt may know the targets: the one mistake is told once.
+    #[test]
+    fn an_unknown_profile_is_one_error() {
+        let profile = "[trunks.teams]\nprofile = \"generic-tls\"";
+        let text = GOOD.replace(profile, "[trunks.teams]\nprofile = \"microsoft-team\"");
+        let text = text.replace("targets = [\"sip.example.com\"]\n", "");
+        let report = read(&text).unwrap_err().to_string();
+        let errors: Vec<&str> = report.lines().filter(|line| !line.contains(": warning: ")).collect();
+        assert_eq!(errors.len(), 1, "{report}");
+        assert!(
+            errors[0].ends_with("trunks.teams.profile: unknown value; did you mean \"microsoft-teams\"?"),
+            "{report}"
+        );
+    }
+
     #[test]
     fn an_empty_file_is_told_where_to_begin() {
         let report = read("").unwrap_err();

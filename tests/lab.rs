@@ -104,6 +104,18 @@ async fn passes(platform: Platform, only: &[&str]) -> Report {
     report
 }
 
+#[tokio::test]
+async fn a_misspelt_statement_or_scenario_is_no_run_that_passes() {
+    for word in ["MD-9999", "inbond"] {
+        let ground = Ground::new(Platform::Teams, &["inbound", word]);
+        let words = run(&ground.wish, &mut |_| ()).await.expect_err("refused");
+        assert!(
+            words.contains(&format!("--only {word}: lab teams has no such")) && words.contains("outbound"),
+            "{words}"
+        );
+    }
+}
+
 fn exercised(report: &Report) -> usize {
     report.judged.iter().filter(|judged| !matches!(judged.verdict, Verdict::NotExercised { .. })).count()
 }

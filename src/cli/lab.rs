@@ -9,7 +9,7 @@ use super::exit::Exit;
 use crate::lab::certificates::Identity;
 use crate::lab::platform::overriding;
 use crate::lab::platform::report::Report;
-use crate::lab::platform::run::{Wish, prepare, run as run_lab};
+use crate::lab::platform::run::{Wish, known, prepare, run as run_lab};
 use crate::lab::platform::setting::Platform;
 use crate::lab::platform::stage::{Numbers, Patience};
 
@@ -115,6 +115,10 @@ impl LabArguments {
 /// Runs the lab to its end, or prints its block.
 pub fn run(arguments: &LabArguments) -> Exit {
     let wish = arguments.wish();
+    if let Err(words) = known(wish.platform.setting(), &wish.only) {
+        eprintln!("trunkline lab: {words}");
+        return Exit::Usage;
+    }
     if arguments.print_config {
         return match prepare(&wish) {
             Ok(authority) => {

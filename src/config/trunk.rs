@@ -54,6 +54,10 @@ impl TrunkReader<'_> {
         let listener =
             table.need("listener", "\"carrier\"").and_then(|field| field.name_of(Kind::Listener, &self.declared));
         let known = profile.map(|profile| &profile.counterpart);
+        // A profile we do not know may well know the targets: one error for one mistake.
+        if profile.is_some() {
+            need_targets(&table, known);
+        }
         let (targets, request_uri_host, request_uri_port) = next_hop(&table, known);
         let settings = TrunkSettings {
             name,
@@ -210,15 +214,15 @@ fn next_hop(table: &Table<'_>, known: Option<&Counterpart>) -> (Vec<TargetSpec>,
     }
 }
 
-/// `targets` as written, or those that the profile knows of such peers; one of them must name some.
+/// `targets` as written, or those that the profile knows of such peers.
 fn targets_or(table: &Table<'_>, known: Option<&Counterpart>) -> Vec<TargetSpec> {
-    match (targets(table), known.map(|known| known.targets.as_slice())) {
-        (Some(targets), _) => targets,
-        (None, Some(known)) if !known.is_empty() => known.to_vec(),
-        (None, _) => {
-            table.need("targets", "[\"198.51.100.7:5060\"]");
-            Vec::new()
-        }
+    targets(table).or_else(|| known.map(|known| known.targets.clone())).unwrap_or_default()
+}
+
+/// The profile or the file must name some.
+fn need_targets(table: &Table<'_>, known: Option<&Counterpart>) {
+    if known.is_none_or(|known| known.targets.is_empty()) {
+        table.need("targets", "[\"198.51.100.7:5060\"]");
     }
 }
 

@@ -244,7 +244,8 @@ async fn accept(listener: TcpListener, link: Arc<TlsLink>) {
     }
 }
 
-async fn write_stream(mut writer: impl AsyncWrite + Unpin, mut outbox: mpsc::Receiver<Bytes>) {
+/// Writes what is queued for a connection until the queue or the connection ends.
+pub(super) async fn write_stream(mut writer: impl AsyncWrite + Unpin, mut outbox: mpsc::Receiver<Bytes>) {
     while let Some(octets) = outbox.recv().await {
         if writer.write_all(&octets).await.is_err() || writer.flush().await.is_err() {
             return;
@@ -253,7 +254,23 @@ async fn write_stream(mut writer: impl AsyncWrite + Unpin, mut outbox: mpsc::Rec
     let _ = writer.shutdown().await;
 }
 
-async fn read_stream(link: Arc<TlsLink>, id: u64, mut reader: impl AsyncRead + Unpin) {
+async fn read_stream(link: Arc<TlsLink>, id: u64, reader: impl AsyncRead + Unpin) {
+    let wrap = |octets| Arrived::Message(octets, Origin::Connection(id));
+    if let Err(words) = read_messages(reader, &link.inbox, wrap).await {
+        link.complain(format!("stream: {words}")).await;
+    }
+    lock(&link.writers).remove(&id);
+}
+
+/// Cuts what a connection brings into messages and hands each on, until the connection ends.
+///
+/// # Errors
+/// What cannot be cut, or nobody listens any more.
+pub(super) async fn read_messages<T>(
+    mut reader: impl AsyncRead + Unpin,
+    inbox: &mpsc::Sender<T>,
+    wrap: impl Fn(Bytes) -> T,
+) -> Result<(), String> {
     let mut cutter = StreamCutter::default();
     let mut buffer = vec![0; 8_192];
     while let Ok(length) = reader.read(&mut buffer).await {
@@ -261,18 +278,9 @@ async fn read_stream(link: Arc<TlsLink>, id: u64, mut reader: impl AsyncRead + U
             break;
         }
         cutter.push(buffer.get(..length).unwrap_or_default());
-        if let Err(words) = deliver(&link, id, &mut cutter).await {
-            link.complain(format!("stream: {words}")).await;
-            break;
+        while let Some(octets) = cutter.next_message()? {
+            inbox.send(wrap(octets)).await.map_err(|_| "nobody listens any more")?;
         }
-    }
-    lock(&link.writers).remove(&id);
-}
-
-async fn deliver(link: &TlsLink, id: u64, cutter: &mut StreamCutter) -> Result<(), String> {
-    while let Some(octets) = cutter.next_message()? {
-        let arrived = Arrived::Message(octets, Origin::Connection(id));
-        link.inbox.send(arrived).await.map_err(|_| "the agent is gone")?;
     }
     Ok(())
 }

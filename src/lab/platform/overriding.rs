@@ -40,7 +40,12 @@ pub fn block(wish: &Wish, authority: &Authority) -> String {
         quoted(&authority.sbc.chain),
         quoted(&authority.sbc.key)
     );
-    let _ = writeln!(out, "[trust.default]\nroots = {}\n", quoted(&authority.roots));
+    let _ = writeln!(
+        out,
+        "# The lab's roots alone: a warning that the platform's own roots are lacking is right here, and only here.\n\
+         [trust.default]\nroots = {}\n",
+        quoted(&authority.roots)
+    );
     let _ = writeln!(out, "[listeners.platform]\nport = {}\n", wish.sbc.port());
     let sources: Vec<String> = wish.bind.iter().map(|address| format!("\"{}\"", address.ip())).collect();
     let keys = setting.keys.replace("{sources}", &sources.join(", "));

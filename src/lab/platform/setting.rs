@@ -59,6 +59,8 @@ pub struct Setting {
     pub keys: &'static str,
     pub authentication: Authentication,
     pub manner: fn(SocketAddr) -> Manner,
+    /// Another platform of which this one is a kind: all it is asked and plays holds here too.
+    pub like: Option<&'static Setting>,
     pub statements: &'static [&'static [Statement]],
     pub scenarios: &'static [&'static [Scenario]],
     /// Those of them that this platform plays; empty: all.
@@ -72,14 +74,18 @@ impl Setting {
     /// All statements.
     #[must_use]
     pub fn all_statements(&self) -> Vec<&'static Statement> {
-        self.statements.iter().flat_map(|part| part.iter()).collect()
+        let mut all = self.like.map_or_else(Vec::new, Setting::all_statements);
+        all.extend(self.statements.iter().flat_map(|part| part.iter()));
+        all
     }
 
     /// All scenarios, in the order they are played.
     #[must_use]
     pub fn all_scenarios(&self) -> Vec<&'static Scenario> {
         let plays = |scenario: &&Scenario| self.plays.is_empty() || self.plays.contains(&scenario.name);
-        self.scenarios.iter().flat_map(|part| part.iter()).filter(plays).collect()
+        let mut all = self.like.map_or_else(Vec::new, Setting::all_scenarios);
+        all.extend(self.scenarios.iter().flat_map(|part| part.iter()).filter(plays));
+        all
     }
 
     /// What is not looked at.

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::posture::{Posture, Versions};
 use super::transcript::{Author, Connected, Shown, Transcript};
-use crate::lab::framing::StreamCutter;
+use crate::lab::link::{read_messages, write_stream};
 
 /// Messages that wait for the station; beyond it datagrams are dropped and streams wait.
 const INBOX: usize = 1_024;
@@ -275,35 +275,10 @@ async fn accept(listener: TcpListener, place: usize, wire: Arc<TlsWire>) {
     }
 }
 
-async fn write_stream(mut writer: impl AsyncWrite + Unpin, mut outbox: mpsc::Receiver<Bytes>) {
-    while let Some(octets) = outbox.recv().await {
-        if writer.write_all(&octets).await.is_err() || writer.flush().await.is_err() {
-            return;
-        }
-    }
-    let _ = writer.shutdown().await;
-}
-
-async fn read_stream(wire: Arc<TlsWire>, id: u64, mut reader: impl AsyncRead + Unpin) {
-    let mut cutter = StreamCutter::default();
-    let mut buffer = vec![0; 8_192];
-    while let Ok(length) = reader.read(&mut buffer).await {
-        if length == 0 {
-            break;
-        }
-        cutter.push(buffer.get(..length).unwrap_or_default());
-        if let Err(words) = deliver(&wire, id, &mut cutter).await {
-            wire.transcript.trouble(format!("stream {id}: {words}"));
-            break;
-        }
+async fn read_stream(wire: Arc<TlsWire>, id: u64, reader: impl AsyncRead + Unpin) {
+    let wrap = |octets| Arrived { octets, origin: Origin::Connection(id) };
+    if let Err(words) = read_messages(reader, &wire.inbox, wrap).await {
+        wire.transcript.trouble(format!("stream {id}: {words}"));
     }
     wire.writers().remove(&id);
-}
-
-async fn deliver(wire: &TlsWire, id: u64, cutter: &mut StreamCutter) -> Result<(), String> {
-    while let Some(octets) = cutter.next_message()? {
-        let arrived = Arrived { octets, origin: Origin::Connection(id) };
-        wire.inbox.send(arrived).await.map_err(|_| "the station is gone")?;
-    }
-    Ok(())
 }

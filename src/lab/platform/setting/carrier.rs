@@ -17,6 +17,7 @@ pub(super) static CARRIER: Setting = Setting {
     keys: "",
     authentication: Authentication::Mutual,
     manner: microsoft::manner,
+    like: None,
     statements: &[checks::carrier::STATEMENTS],
     scenarios: &[
         scenario::first_contact::SCENARIOS,

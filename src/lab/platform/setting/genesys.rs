@@ -17,6 +17,7 @@ pub(super) static GENESYS: Setting = Setting {
     keys: "media = { sources = [{sources}] }\n",
     authentication: Authentication::ServerAlone,
     manner,
+    like: None,
     statements: &[checks::genesys::STATEMENTS],
     scenarios: &[
         scenario::first_contact::SCENARIOS,

@@ -5,9 +5,7 @@ use std::net::SocketAddr;
 use super::Setting;
 use crate::lab::platform::manner::{Dress, Gate, Manner, Spelling, Strange};
 use crate::lab::platform::posture::Authentication;
-use crate::lab::platform::scenario::{self, Scenario};
-use crate::lab::platform::statement::Statement;
-use crate::lab::platform::{beyond, checks};
+use crate::lab::platform::{beyond, checks, scenario};
 
 /// Microsoft Teams.
 pub(super) static TEAMS: Setting = Setting {
@@ -19,8 +17,25 @@ pub(super) static TEAMS: Setting = Setting {
     keys: "",
     authentication: Authentication::Mutual,
     manner,
-    statements: MICROSOFT_STATEMENTS,
-    scenarios: MICROSOFT_SCENARIOS,
+    like: None,
+    statements: &[
+        checks::certificate::STATEMENTS,
+        checks::options::STATEMENTS,
+        checks::identity::STATEMENTS,
+        checks::header::STATEMENTS,
+        checks::microsoft::STATEMENTS,
+        checks::dialog::STATEMENTS,
+        checks::description::STATEMENTS,
+    ],
+    scenarios: &[
+        scenario::first_contact::SCENARIOS,
+        scenario::carrier_calls::SCENARIOS,
+        scenario::platform_calls::SCENARIOS,
+        scenario::changes::SCENARIOS,
+        scenario::transfers::SCENARIOS,
+        scenario::matrix::SCENARIOS,
+        scenario::refusals::SCENARIOS,
+    ],
     plays: &[],
     beyond: beyond::MICROSOFT,
     sheet: "MD",
@@ -36,54 +51,13 @@ pub(super) static ACS: Setting = Setting {
     keys: "",
     authentication: Authentication::Mutual,
     manner,
-    statements: ACS_STATEMENTS,
-    scenarios: ACS_SCENARIOS,
+    like: Some(&TEAMS),
+    statements: &[checks::acs::STATEMENTS],
+    scenarios: &[scenario::acs_calls::SCENARIOS],
     plays: &[],
     beyond: beyond::MICROSOFT,
     sheet: "MD",
 };
-
-const ACS_STATEMENTS: &[&[Statement]] = &[
-    checks::certificate::STATEMENTS,
-    checks::options::STATEMENTS,
-    checks::identity::STATEMENTS,
-    checks::header::STATEMENTS,
-    checks::microsoft::STATEMENTS,
-    checks::dialog::STATEMENTS,
-    checks::description::STATEMENTS,
-    checks::acs::STATEMENTS,
-];
-
-const ACS_SCENARIOS: &[&[Scenario]] = &[
-    scenario::first_contact::SCENARIOS,
-    scenario::carrier_calls::SCENARIOS,
-    scenario::acs_calls::SCENARIOS,
-    scenario::platform_calls::SCENARIOS,
-    scenario::changes::SCENARIOS,
-    scenario::transfers::SCENARIOS,
-    scenario::matrix::SCENARIOS,
-    scenario::refusals::SCENARIOS,
-];
-
-const MICROSOFT_STATEMENTS: &[&[Statement]] = &[
-    checks::certificate::STATEMENTS,
-    checks::options::STATEMENTS,
-    checks::identity::STATEMENTS,
-    checks::header::STATEMENTS,
-    checks::microsoft::STATEMENTS,
-    checks::dialog::STATEMENTS,
-    checks::description::STATEMENTS,
-];
-
-const MICROSOFT_SCENARIOS: &[&[Scenario]] = &[
-    scenario::first_contact::SCENARIOS,
-    scenario::carrier_calls::SCENARIOS,
-    scenario::platform_calls::SCENARIOS,
-    scenario::changes::SCENARIOS,
-    scenario::transfers::SCENARIOS,
-    scenario::matrix::SCENARIOS,
-    scenario::refusals::SCENARIOS,
-];
 
 /// MD-71, MD-81, MD-84, MD-97, section 19 of the sheet.
 pub(super) fn manner(address: SocketAddr) -> Manner {

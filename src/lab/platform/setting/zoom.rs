@@ -17,6 +17,7 @@ pub(super) static ZOOM: Setting = Setting {
     keys: "media = { sources = [{sources}] }\n",
     authentication: Authentication::Mutual,
     manner,
+    like: None,
     statements: &[checks::zoom::STATEMENTS],
     scenarios: &[
         scenario::first_contact::SCENARIOS,
