@@ -43,6 +43,7 @@ pub mod screening;
 mod sessions;
 mod silence;
 pub mod step;
+pub mod subcode;
 mod taken;
 mod transfer;
 mod treatment;

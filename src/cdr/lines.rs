@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::SCHEMA;
 use crate::base::WallTime;
 use crate::call::Cause;
-use crate::call::record::{CallRecord, EndedBy, LegMediaCounts, Side, TransferKind, TransferRecord};
+use crate::call::record::{CallRecord, EndedBy, LegMediaCounts, Said, Side, TransferKind, TransferRecord};
+use crate::call::subcode;
 use crate::sip::NameAddr;
 use crate::store::wall;
 
@@ -91,6 +92,16 @@ struct TransferLine<'a> {
 struct ReasonLine<'a> {
     side: Side,
     reason: &'a str,
+    /// The call in the platform's own books (MD-94).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform_call: Option<&'a str>,
+    /// MD-233, where the text names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform_code: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meaning: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -156,8 +167,20 @@ fn call<'a>(origin: &'a Origin, record: &'a CallRecord, head: Head<'a>, legs: us
         redirects: record.redirects,
         transfer_count: record.transfers.len(),
         transfers: record.transfers.iter().take(TRANSFERS).map(transfer).collect(),
-        reasons: record.said.iter().map(|said| ReasonLine { side: said.side, reason: shown(&said.reason) }).collect(),
+        reasons: record.said.iter().map(reason).collect(),
         legs,
+    }
+}
+
+fn reason(said: &Said) -> ReasonLine<'_> {
+    let read = subcode::read(&said.reason);
+    ReasonLine {
+        side: said.side,
+        reason: shown(&said.reason),
+        platform_call: read.call,
+        platform_code: read.code,
+        meaning: read.explanation.map(|row| row.meaning),
+        check: read.explanation.map(|row| row.check),
     }
 }
 

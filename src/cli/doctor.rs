@@ -5,7 +5,8 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::{Settings, load};
+use crate::call::subcode;
+use crate::config::{Settings, load_overridden};
 use crate::doctor::finding::{json, text};
 use crate::doctor::{Daemon, Finding, HostFacts, Verdict, examine};
 
@@ -27,12 +28,33 @@ pub enum Health {
     Refused,
 }
 
+/// Whether a code was explained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    Known,
+    Unknown,
+}
+
+/// What a response code of Microsoft's admin centre means (MD-232, MD-233), and where to look.
+///
+/// # Errors
+/// `out` cannot be written.
+pub fn explain(code: u32, out: &mut dyn Write) -> io::Result<Code> {
+    let Some(row) = subcode::of_code(code) else {
+        writeln!(out, "{code}: not in the list; codes that begin with 560 are this SBC's own answers")?;
+        return Ok(Code::Unknown);
+    };
+    let status = if row.status == 0 { String::new() } else { format!(" (SIP {})", row.status) };
+    writeln!(out, "{code}{status}: {}\n-> {}", row.meaning, row.check)?;
+    Ok(Code::Known)
+}
+
 /// Examines a deployment and writes what was found.
 ///
 /// # Errors
 /// `out` cannot be written, or the system gives nothing to work with.
-pub fn run(path: &Path, form: Form, out: &mut dyn Write) -> io::Result<Health> {
-    let (findings, health) = match load(path) {
+pub fn run(path: &Path, overriding: Option<&Path>, form: Form, out: &mut dyn Write) -> io::Result<Health> {
+    let (findings, health) = match load_overridden(path, overriding) {
         Ok(loaded) => {
             let findings = examine(&loaded, &HostFacts::read(), daemon(&loaded.settings))?;
             let well = findings.iter().all(|finding| finding.verdict < Verdict::Warning);

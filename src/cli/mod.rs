@@ -58,6 +58,9 @@ enum Command {
         /// Findings as a JSON array, for programs.
         #[arg(long)]
         json: bool,
+        /// Only explain a response code of Microsoft's admin centre, such as 510532.
+        #[arg(long, value_name = "N")]
+        code: Option<u32>,
     },
     /// Print the rules that an Azure network security group needs for this configuration.
     Nsg(NsgArguments),
@@ -294,9 +297,16 @@ fn execute(command: Command) -> Exit {
         Command::Lab(arguments) => lab::run(&arguments),
         Command::Explain(arguments) => shown(explain::run(&arguments.options(), &mut io::stdout()), |exit| exit),
         Command::Import(arguments) => import::run(&arguments.import()),
-        Command::Doctor { file, json } => {
+        Command::Doctor { code: Some(code), .. } => {
+            shown(doctor::explain(code, &mut io::stdout()), |explained| match explained {
+                doctor::Code::Known => Exit::Ok,
+                doctor::Code::Unknown => Exit::Findings,
+            })
+        }
+        Command::Doctor { file, json, code: None } => {
             let form = if json { doctor::Form::Json } else { doctor::Form::Text };
-            shown(doctor::run(&file.config, form, &mut io::stdout()), |health| match health {
+            let examined = doctor::run(&file.config, file.overriding.as_deref(), form, &mut io::stdout());
+            shown(examined, |health| match health {
                 doctor::Health::Well => Exit::Ok,
                 doctor::Health::Findings => Exit::Findings,
                 doctor::Health::Refused => Exit::Configuration,

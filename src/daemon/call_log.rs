@@ -5,7 +5,9 @@ use std::fmt;
 use tracing::{debug, info, warn};
 
 use crate::base::pii::Pii;
-use crate::call::record::LegMediaCounts;
+use crate::base::text::Escaped;
+use crate::call::record::{LegMediaCounts, Said};
+use crate::call::subcode::{self, Read};
 use crate::call::{CallEvent, CallRecord, Cause};
 use crate::engine::io::Event;
 use crate::engine::targets::Changed;
@@ -116,6 +118,7 @@ fn ended(record: &CallRecord) {
         tracing::error!(call = record.id.0, from = %record.from, cause = record.cause.label(), "an emergency call failed");
     }
     let talked = record.answered.map(|answered| record.ended.0.saturating_sub(answered.0));
+    let said = told(&record.said);
     info!(
         call = record.id.0,
         from = %record.from,
@@ -127,10 +130,20 @@ fn ended(record: &CallRecord) {
         detail = record.detail.as_deref(),
         attempts = record.attempts,
         talked_ms = talked,
+        platform_call = said.as_ref().and_then(|(_, read)| read.call),
+        reason = said.as_ref().map(|(reason, _)| tracing::field::display(reason)),
+        meaning = said.as_ref().and_then(|(_, read)| read.explanation).map(|row| row.meaning),
         caller_media = %Shown(&record.caller_media),
         callee_media = %Shown(&record.callee_media),
         "call ended"
     );
+}
+
+/// What is worth reading of the Reasons: the one of a platform, whose support asks for its number (MD-94), else the last.
+fn told(said: &[Said]) -> Option<(Escaped<'_>, Read<'_>)> {
+    let of_platform = said.iter().rev().find(|said| subcode::read(&said.reason).call.is_some());
+    let said = of_platform.or(said.last())?;
+    Some((Escaped::new(said.reason.as_bytes()), subcode::read(&said.reason)))
 }
 
 /// One leg's media as people read it.

@@ -1,6 +1,7 @@
 //! `trunkline doctor`: proves that a deployment can take calls, and says what to change where it cannot. Each file looks at
 //! one thing; what is pure there is given its facts, and only `reach` and `names` ask the network.
 
+pub mod calls;
 pub mod certificates;
 pub mod finding;
 pub mod host;
@@ -34,6 +35,7 @@ pub fn examine(loaded: &Loaded, facts: &HostFacts, daemon: Daemon) -> io::Result
     findings.extend(host::examine(facts, &loaded.settings));
     findings.extend(host::bind(&loaded.settings, daemon));
     findings.extend(deployment::examine(loaded));
+    findings.extend(calls::examine(&loaded.settings.cdr.writer.folder, facts.now));
     let net = match net_settings(&loaded.settings, &loaded.snapshot) {
         Ok(net) => net,
         Err(files) => {

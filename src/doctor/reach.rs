@@ -13,6 +13,7 @@ use tokio_rustls::TlsConnector;
 use super::finding::Finding;
 use super::host::{Daemon, now};
 use super::names::addresses;
+use crate::call::subcode;
 use crate::config::Loaded;
 use crate::net::resolver::Resolver;
 use crate::net::settings::NetSettings;
@@ -21,6 +22,7 @@ use crate::route::trunk::{Listener, Network, TargetSpec, Trunk};
 use crate::sip::SipMessage;
 use crate::sip::flow::Transport;
 use crate::sip::frame::datagram;
+use crate::sip::header::Name;
 use crate::sip::message::Response;
 
 /// For a connection, for a handshake, and for an answer.
@@ -228,6 +230,10 @@ impl Probe<'_> {
     fn status(&self, response: &Response) -> Finding {
         let code = response.status.code();
         let told = format!("answered OPTIONS with {code} {}", String::from_utf8_lossy(&response.reason));
+        let told = match explained(response) {
+            Some(words) => format!("{told}: {words}"),
+            None => told,
+        };
         match code {
             200..=299 => Finding::good("target", self.subject(), told),
             401 | 407 => Finding::warning(
@@ -266,6 +272,15 @@ impl Probe<'_> {
             format!("write advertise = \"{seen}\", or send from the right address"),
         ))
     }
+}
+
+/// What the platform's Reason says (MD-94).
+fn explained(response: &Response) -> Option<String> {
+    let reason = response.message.header(Name::Reason)?;
+    let reason = String::from_utf8_lossy(&reason);
+    let read = subcode::read(&reason);
+    let words: Vec<&str> = [read.explanation.map(|row| row.meaning), read.call].into_iter().flatten().collect();
+    (!words.is_empty()).then(|| words.join("; in its books "))
 }
 
 fn transport_parameter(transport: Transport) -> &'static str {

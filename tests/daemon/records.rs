@@ -52,10 +52,10 @@ fn one_call(ground: &Ground, caller: &mut Peer, callee: Peer) -> Peer {
 #[test]
 fn a_call_leaves_a_line_for_each_leg_and_one_for_itself() {
     let ground = ground("");
-    let _running = ground.start();
+    let _running = ground.start_with_log("info");
     let (mut caller, callee) = (ground.udp(ground.caller()), ground.udp(ground.callee()));
     let (mut up, mut callee) = set_up(&mut caller, || callee, media(&ground));
-    let why = "Reason: Q.850;cause=16;text=\"5fb0-GUID;Call ended\"\r\nMax-Forwards:";
+    let why = "Reason: Q.850;cause=31;text=\"5e19725b-7fad-4e89-bae3-dfc5df88bb96;No callee endpoints were found.\"\r\nMax-Forwards:";
     caller.send(up.dialog.request("BYE").replacen("Max-Forwards:", why, 1));
     caller.expect("SIP/2.0 200");
     let bye = callee.expect("BYE ");
@@ -77,7 +77,18 @@ fn a_call_leaves_a_line_for_each_leg_and_one_for_itself() {
         (call["ended_by"].as_str(), call["q850"].as_u64(), call["legs"].as_u64()),
         (Some("caller"), Some(16), Some(2))
     );
-    assert_eq!(call["reasons"][0]["reason"], "Q.850;cause=16;text=\"5fb0-GUID;Call ended\"");
+    let reason = &call["reasons"][0];
+    assert!(reason["reason"].as_str().unwrap().ends_with("No callee endpoints were found.\""), "{reason}");
+    // MD-94, MD-233: Microsoft's own number of the call, and what its phrase means.
+    assert_eq!(reason["platform_call"], "5e19725b-7fad-4e89-bae3-dfc5df88bb96");
+    assert_eq!(reason["meaning"], "nothing of the user rings");
+    assert!(reason["platform_code"].is_null() && reason["check"].is_string(), "{reason}");
+    let log = std::fs::read_to_string(ground.log()).unwrap();
+    let ended = log.lines().find(|line| line.contains("call ended")).expect("the end is logged");
+    assert!(
+        ended.contains("5e19725b-7fad-4e89-bae3-dfc5df88bb96") && ended.contains("nothing of the user rings"),
+        "{ended}"
+    );
     assert!(call["duration_ms"].as_u64() <= call["ended_ms"].as_u64() && call["post_dial_delay_ms"].is_u64());
     assert_eq!((first["side"].as_str(), second["side"].as_str()), (Some("caller"), Some("callee")));
     assert_eq!(first["address"], caller.own.to_string());

@@ -2,7 +2,7 @@
 
 use std::net::{TcpListener, UdpSocket};
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::ExtendedKeyUsagePurpose;
 use trunkline::doctor::Daemon;
@@ -297,4 +297,30 @@ fn a_target_that_sees_us_elsewhere() {
 fn a_target_in_another_time() {
     let manner = Manner::Answers("200 OK", "Date: Sat, 13 Nov 2010 23:29:00 GMT\r\n");
     only(&Deployment::with(manner), "clock.skew");
+}
+
+// ---- calls of the last day
+
+/// MD-94, MD-233: the platform's own words, and its number for the call.
+#[test]
+fn calls_that_a_platform_refused_are_explained() {
+    let deployment = Deployment::healthy();
+    let spool = deployment.folder.path().join("cdr");
+    std::fs::create_dir_all(&spool).unwrap();
+    let line = |ended_ms: u128, text: &str| {
+        let reason = format!("Q.850;cause=31;text=\"5e19725b-7fad-4e89-bae3-dfc5df88bb96;{text}\"");
+        serde_json::json!({ "type": "call", "ended_ms": ended_ms, "reasons": [{ "side": "callee", "reason": reason }] })
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    let lines = [
+        line(now - 1_000, "No callee endpoints were found."),
+        line(now - 2_000, "Call ended"),
+        line(now - 90_000_000, "SrtpEncryptionRequired"),
+    ];
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    std::fs::write(spool.join("calls-000000000001.jsonl"), text).unwrap();
+    only(&deployment, "calls.refused");
+    let found = deployment.findings();
+    let told = &found.iter().find(|finding| finding.code == "calls.refused").unwrap().told;
+    assert!(told.contains("nothing of the user rings in 1 calls") && told.contains("5e19725b"), "{told}");
 }

@@ -69,9 +69,17 @@ max_calls = 20
 max_connections = 100
 "#;
 
-/// A port that nobody has now; each test has its own, so that tests beside each other do not meet.
+/// A port that nobody has; each test has its own, so that tests beside each other do not meet. One that the system chooses
+/// it would choose again, for the next test or for a connection.
 pub fn free_port() -> u16 {
-    UdpSocket::bind("127.0.18.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(12_000);
+    loop {
+        let port = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let at = ("127.0.18.1", port);
+        if UdpSocket::bind(at).is_ok() && std::net::TcpListener::bind(at).is_ok() {
+            return port;
+        }
+    }
 }
 
 impl Deployment {
