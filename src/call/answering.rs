@@ -15,6 +15,8 @@ use super::hunting::{Hunting, Session};
 use super::leg::Leg;
 use super::media_end::{self, MediaEnd};
 use super::negotiate::{AudioPlan, LegMedia, MediaRefusal};
+use super::passed::Passed;
+use super::provisional::passed;
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
 use crate::sip::flow::Flow;
@@ -42,6 +44,7 @@ impl Hunting {
     ) -> State {
         self.forget_losers_update(common, response.to_tag().unwrap_or_default(), work);
         let settled = inviting.settle(response, work);
+        let passed = passed(common, &inviting, response);
         let Inviting { invite, media, candidate, digits, .. } = inviting;
         let Some(Settled { dialog, read, standing }) = settled else {
             invite.end_unwanted(response, flow, Cause::BadAnswer, work);
@@ -56,23 +59,18 @@ impl Hunting {
         common.timers.stop_all();
         if standing == Standing::Left {
             callee.is_over_now();
-            self.attempt = Attempt::Answered(Box::new(Answered { callee, read }));
+            self.attempt = Attempt::Answered(Box::new(Answered { callee, read, passed }));
             return self.cancelled(common, Cause::Refused(Status::TEMPORARILY_UNAVAILABLE), EndedBy::Callee, work);
         }
-        self.attempt = Attempt::Answered(Box::new(Answered { callee, read }));
+        self.attempt = Attempt::Answered(Box::new(Answered { callee, read, passed }));
         self.answer_if_ready(common, work)
     }
 
     /// The caller may hear of the answer.
-    pub(super) fn complete(
-        self,
-        common: &mut Common,
-        callee: Leg,
-        read: Result<Option<AudioPlan>, MediaRefusal>,
-        work: &mut Work<'_>,
-    ) -> State {
+    pub(super) fn complete(self, common: &mut Common, answered: Answered, work: &mut Work<'_>) -> State {
+        let Answered { callee, read, passed } = answered;
         match self.description_for_caller(common, read) {
-            Ok(accepting) => self.establish(common, callee, accepting, work),
+            Ok(accepting) => self.establish(common, callee, (accepting, &passed), work),
             Err(refusal) => self.misfit(common, callee, refusal, work),
         }
     }
@@ -107,7 +105,13 @@ impl Hunting {
         }
     }
 
-    fn establish(mut self, common: &mut Common, mut callee: Leg, accepting: Accepting, work: &mut Work<'_>) -> State {
+    fn establish(
+        mut self,
+        common: &mut Common,
+        mut callee: Leg,
+        (accepting, passed): (Accepting, &Passed),
+        work: &mut Work<'_>,
+    ) -> State {
         common.ledger.answered(work.now);
         work.out.push(Effect::Event(CallEvent::Answered { call: common.ledger.id() }));
         let longest = common.caller.trunk.timers.max_duration.min(callee.trunk.timers.max_duration);
@@ -121,7 +125,7 @@ impl Hunting {
             Accepting::Offer(body) => (Some(body), Exchange::AwaitingAnswer(Side::Caller)),
             Accepting::Agreed { .. } => (None, Exchange::Idle),
         };
-        common.caller.accept_with(&self.invite, body.map(|body| &body[..]), work);
+        common.caller.accept_with(&self.invite, passed, body.map(|body| &body[..]), work);
         let mut established = Established::new(callee, exchange);
         if let Accepting::Agreed { untold: true } = accepting {
             // PF-143: another fork answered than the caller agreed with, so it is asked again.

@@ -90,6 +90,7 @@ impl Asked {
             called: called.as_str().to_owned(),
             calling_user: user(&caller.identity().party),
             called_user: user(&called),
+            original_called: diversions.original().map(|diverted| diverted.by.as_str().to_owned()),
         };
         let others = Bodies::of(&request.message).map(|bodies| bodies.others).unwrap_or_default();
         (numbers, Asked { caller, diversions, came_in, called, message, lines: Vec::new(), others, sent_on_by })

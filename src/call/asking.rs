@@ -9,6 +9,7 @@ use super::cause::Cause;
 use super::compose::{Carried, Inside};
 use super::effect::{Branch, Work};
 use super::leg::{Leg, Pending};
+use super::parting::Parting;
 use super::proof::{Challenge, Credentials};
 use crate::dialog::session_timer::{Said, SessionTimer};
 use crate::media::dtmf::HeardDigit;
@@ -52,7 +53,7 @@ pub(super) struct Asking {
 enum Asked {
     Change(Change, Bytes),
     Refresh,
-    Bye(Cause),
+    Bye(Parting),
     Digit(HeardDigit),
 }
 
@@ -151,7 +152,7 @@ impl Leg {
         Some(match asked {
             Asked::Change(by, offer) => self.send_change(by, offer, &credentials, work),
             Asked::Refresh => self.send_refresh(&credentials, work),
-            Asked::Bye(cause) => self.send_bye_with(cause, &credentials, work),
+            Asked::Bye(parting) => self.send_bye_with(parting, &credentials, work),
             Asked::Digit(digit) => self.send_digit_with(digit, &credentials, work),
         })
     }
@@ -191,7 +192,7 @@ impl Leg {
         if self.refreshes_by(branch) {
             return Some(Asked::Refresh);
         }
-        self.ends_by(branch).map(Asked::Bye).or_else(|| self.digits.told_by(branch).map(Asked::Digit))
+        self.ends_by(branch).cloned().map(Asked::Bye).or_else(|| self.digits.told_by(branch).map(Asked::Digit))
     }
 
     /// 422 (RFC 4028 7.3): it goes again with the interval the peer wants. `None`: that is no longer one than before.

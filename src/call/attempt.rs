@@ -17,6 +17,7 @@ use super::leg::Leg;
 use super::media_end::MediaEnd;
 use super::negotiate::{AudioPlan, LegMedia, MediaRefusal};
 use super::outgoing::OutgoingInvite;
+use super::passed::Passed;
 use super::proof::is_challenge;
 use super::record::Side;
 use super::step::Place;
@@ -198,6 +199,8 @@ pub(super) enum Attempt {
 pub(super) struct Answered {
     pub callee: Leg,
     pub read: Result<Option<AudioPlan>, MediaRefusal>,
+    /// Headers of its 2xx for the caller.
+    pub passed: Passed,
 }
 
 /// What a 2xx makes of an attempt.

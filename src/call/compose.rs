@@ -6,15 +6,18 @@ use super::cause::Cause;
 use super::digits;
 use super::effect::Branch;
 use super::own_address::OwnAddress;
+use super::parting::Parting;
+use super::passed::Passed;
 use super::proof::Credentials;
 use super::screening::Refusal;
 use crate::base::limits::MAX_FORWARDS;
 use crate::dialog::refer::ReferSub;
+use crate::dialog::reliable::Provisional;
 use crate::dialog::{Dialog, Role};
 use crate::media::dtmf::HeardDigit;
 use crate::route::mark::Marked;
 use crate::route::policy::Line;
-use crate::sip::header::early_media::{EarlyMedia, P_EARLY_MEDIA};
+use crate::sip::header::early_media::P_EARLY_MEDIA;
 use crate::sip::{Method, Name, RAck, RSeq, Response, ResponseHead, SipMessage, Status, Uri, Writer, bodies, frame};
 
 /// Methods we take (RFC 3261 20.5).
@@ -108,7 +111,7 @@ pub enum Inside<'a> {
     /// re-INVITE with this offer.
     Invite(&'a [u8], &'a Credentials),
     /// BYE, with why.
-    Bye(Cause, &'a Credentials),
+    Bye(&'a Parting, &'a Credentials),
     /// ACK for a 2xx; our INVITEs carry an offer, so it never carries an answer.
     Ack,
     /// CANCEL of our re-INVITE with the same branch and number (RFC 3261 9.1), with why.
@@ -127,7 +130,7 @@ pub enum Inside<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Carried {
     pub method: Method,
-    pub headers: Vec<(Bytes, Bytes)>,
+    pub headers: Passed,
     /// Content-Type and body.
     pub body: Option<(String, Bytes)>,
 }
@@ -176,7 +179,9 @@ pub fn inside(dialog: &Dialog, own: &OwnAddress, branch: &Branch, cseq: u32, wha
     match what {
         Inside::Invite(offer, credentials) => described(changing(proven(writer, credentials), own), Some(offer)),
         Inside::Update(offer, credentials) => described(changing(proven(writer, credentials), own), *offer),
-        Inside::Bye(cause, credentials) => proven(writer, credentials).header(Name::Reason, cause.reason()).finish(),
+        Inside::Bye(parting, credentials) => {
+            carrying(proven(writer, credentials).header(Name::Reason, parting.reason()), &parting.passed).finish()
+        }
         Inside::Cancel(cause) => writer.header(Name::Reason, cause.reason()).finish(),
         Inside::Ack => writer.finish(),
         Inside::Prack(rack, credentials) => proven(writer, credentials).header(Name::RAck, rack.to_string()).finish(),
@@ -202,11 +207,16 @@ fn changing(writer: Writer, own: &OwnAddress) -> Writer {
 }
 
 fn loaded(writer: Writer, carried: &Carried) -> Bytes {
-    let writer = carried.headers.iter().fold(writer, |writer, (name, value)| writer.raw(name, value));
+    let writer = carrying(writer, &carried.headers);
     match &carried.body {
         Some((kind, body)) => writer.body(kind, body),
         None => writer.finish(),
     }
+}
+
+/// With fields that are settled elsewhere.
+fn carrying(writer: Writer, fields: &Passed) -> Writer {
+    fields.iter().fold(writer, |writer, (name, value)| writer.raw(name, value))
 }
 
 /// The answer to a request that crossed.
@@ -295,36 +305,28 @@ pub fn plain_response(status: Status, head: &ResponseHead, tag: Option<&[u8]>, o
     anybodys(status, head, tag, own).finish()
 }
 
-/// A 18x or 2xx that makes or keeps the peer's dialog: with its Record-Route (RFC 3261 12.1.1), our Contact, and a body
+/// A 18x that makes or keeps the peer's dialog: with its Record-Route (RFC 3261 12.1.1), our Contact, and a body
 /// when there is one.
-pub fn dialog_response(
-    status: Status,
-    head: &ResponseHead,
-    dialog: &Dialog,
-    own: &OwnAddress,
-    early: Option<EarlyMedia>,
-    body: Option<&[u8]>,
-) -> Bytes {
-    described(early_media(dialog_writer(status, head, dialog, own), early), body)
+pub fn dialog_response(said: &Provisional, head: &ResponseHead, dialog: &Dialog, own: &OwnAddress) -> Bytes {
+    described(carrying(provisional(said, head, dialog, own), &said.passed), said.body.as_deref())
 }
 
 /// The same for a provisional response that is sent reliably (RFC 3262 3).
 pub fn reliable_response(
-    status: Status,
+    said: &Provisional,
+    number: RSeq,
     head: &ResponseHead,
     dialog: &Dialog,
     own: &OwnAddress,
-    number: RSeq,
-    early: Option<EarlyMedia>,
-    body: Option<&[u8]>,
 ) -> Bytes {
-    let writer = early_media(dialog_writer(status, head, dialog, own), early).header(Name::Require, RELIABLE);
-    described(writer.header(Name::RSeq, number.to_string()), body)
+    let writer = provisional(said, head, dialog, own).header(Name::Require, RELIABLE);
+    described(carrying(writer.header(Name::RSeq, number.to_string()), &said.passed), said.body.as_deref())
 }
 
-/// RFC 5009.
-fn early_media(writer: Writer, early: Option<EarlyMedia>) -> Writer {
-    match early {
+/// With what it says of early media (RFC 5009).
+fn provisional(said: &Provisional, head: &ResponseHead, dialog: &Dialog, own: &OwnAddress) -> Writer {
+    let writer = dialog_writer(said.status, head, dialog, own);
+    match said.early_media {
         Some(early) => writer.raw(P_EARLY_MEDIA.as_bytes(), early.word().as_bytes()),
         None => writer,
     }
@@ -340,15 +342,15 @@ fn dialog_writer(status: Status, head: &ResponseHead, dialog: &Dialog, own: &Own
     }
 }
 
-/// 200 to an INVITE or UPDATE: the dialog's, with these fields of its session.
+/// 200 to an INVITE or UPDATE: the dialog's, with these fields of its session and those that pass.
 pub fn accepting_response(
     head: &ResponseHead,
     dialog: &Dialog,
     own: &OwnAddress,
     fields: &Credentials,
-    body: Option<&[u8]>,
+    (passed, body): (&Passed, Option<&[u8]>),
 ) -> Bytes {
-    described(proven(dialog_writer(Status::OK, head, dialog, own), fields), body)
+    described(carrying(proven(dialog_writer(Status::OK, head, dialog, own), fields), passed), body)
 }
 
 /// 422 with the least interval that is taken (RFC 4028 6).
@@ -427,8 +429,8 @@ pub fn screened(refusal: &Refusal, head: &ResponseHead, tag: Option<&[u8]>, own:
 }
 
 /// A refusal with its Q.850 cause.
-pub fn refusal(cause: Cause, head: &ResponseHead, tag: &[u8], own: &OwnAddress) -> Bytes {
-    refusal_with(cause.status(), cause, head, (tag, own), None)
+pub fn refusal(parting: &Parting, head: &ResponseHead, tag: &[u8], own: &OwnAddress) -> Bytes {
+    carrying(refusing(parting.cause.status(), parting.reason(), head, (tag, own)), &parting.passed).finish()
 }
 
 /// A 3xx for the caller, with contacts in the order of preference.
@@ -445,14 +447,16 @@ pub fn refusal_with(
     (tag, own): (&[u8], &OwnAddress),
     warning: Option<String>,
 ) -> Bytes {
-    let mut writer = response(status, head, Some(tag), own).header(Name::Reason, cause.reason());
-    if status == Status::SERVICE_UNAVAILABLE {
-        writer = writer.header(Name::RetryAfter, RETRY_AFTER_S.to_string());
+    let writer = refusing(status, cause.reason(), head, (tag, own));
+    warning.into_iter().fold(writer, |writer, text| writer.header(Name::Warning, text)).finish()
+}
+
+fn refusing(status: Status, reason: String, head: &ResponseHead, (tag, own): (&[u8], &OwnAddress)) -> Writer {
+    let writer = response(status, head, Some(tag), own).header(Name::Reason, reason);
+    match status {
+        Status::SERVICE_UNAVAILABLE => writer.header(Name::RetryAfter, RETRY_AFTER_S.to_string()),
+        _ => writer,
     }
-    if let Some(warning) = warning {
-        writer = writer.header(Name::Warning, warning);
-    }
-    writer.finish()
 }
 
 /// Seconds a refused caller is asked to wait: long enough for a burst to pass, short enough that nobody gives up.

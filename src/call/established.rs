@@ -10,6 +10,7 @@ use super::exchange::{Exchange, Held};
 use super::handing::Handed;
 use super::hunting::description;
 use super::leg::{Leg, Pending};
+use super::parting::Parting;
 use super::proof::is_challenge;
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
@@ -122,7 +123,9 @@ impl Established {
                 let bytes = compose::plain_response(Status::OK, &pending.head, None, Some(&leg.own));
                 work.out.push(Effect::Respond { transaction: pending.transaction, status: Status::OK, bytes });
                 common.ledger.heard(side, &request.message);
-                return self.ended_by(common, side, work);
+                let passed = common.passed(side.other(), &self.callee.trunk, &request.message);
+                let parting = Parting::of_bye(&request.message, passed);
+                return self.ended_by(common, side, parting, work);
             }
             Treatment::Answer => Status::OK,
             Treatment::Digits(rule) => return self.info(common, side, pending, request, rule, work),
@@ -359,13 +362,13 @@ impl Established {
     // ---- the end
 
     /// One party said BYE: the other hears it too.
-    fn ended_by(mut self: Box<Self>, common: &mut Common, side: Side, work: &mut Work<'_>) -> State {
+    fn ended_by(mut self: Box<Self>, common: &mut Common, side: Side, parting: Parting, work: &mut Work<'_>) -> State {
         self.refuse_pending(common, work);
         let (leg, _) = self.legs(common, side);
         leg.is_over_now();
         self.give_up_moves(common, Cause::NormalClearing, work);
         let (_, other) = self.legs(common, side);
-        other.end(Cause::NormalClearing, work);
+        other.end(parting, work);
         Releasing::begin(common, Some(self.callee), Cause::NormalClearing, by(side), work)
     }
 

@@ -9,6 +9,7 @@ use super::compose::{self, Carried, Inside};
 use super::effect::{Branch, Effect, Work};
 use super::established::{Established, by, respond};
 use super::leg::{Leg, Pending};
+use super::passed::{Passed, without};
 use super::proof::is_challenge;
 use super::record::Side;
 use crate::base::Instant;
@@ -16,7 +17,7 @@ use crate::base::limits::{PASSED_BODY_OCTETS, PASSED_REQUESTS};
 use crate::sip::flow::Flow;
 use crate::sip::{Message, Method, Name, Request, Response, Status};
 
-/// Fields that belong to a body or say what the request is about (RFC 3261 20.11 to 20.15, RFC 6086 8, RFC 6665 8.2).
+/// Fields that belong to a body or say what the request is about; others pass by the policy of who gets it (`passed`) (RFC 3261 20.11 to 20.15, RFC 6086 8, RFC 6665 8.2).
 const FIELDS: [&[u8]; 9] = [
     b"MIME-Version",
     b"Content-Disposition",
@@ -45,7 +46,7 @@ const PATIENCE: u32 = 48;
 
 impl Carried {
     /// What crosses of a message. A body without a Content-Type is opaque octets.
-    fn of(method: &Method, message: &Message) -> Carried {
+    fn of(method: &Method, message: &Message, passed: Passed) -> Carried {
         let field = |name: &'static [u8]| {
             message.header_named(name).map(|value| (Bytes::from_static(name), Bytes::from(value.into_owned())))
         };
@@ -53,7 +54,7 @@ impl Carried {
         let body = Some(message.body()).filter(|body| !body.is_empty());
         Carried {
             method: method.clone(),
-            headers: FIELDS.into_iter().filter_map(field).collect(),
+            headers: FIELDS.into_iter().filter_map(field).chain(without(passed, &FIELDS)).collect(),
             body: body.map(|body| (kind.unwrap_or_else(|| "application/octet-stream".to_owned()), body)),
         }
     }
@@ -89,7 +90,9 @@ impl Established {
             respond(&asked, status, leg, work);
             return State::Established(self);
         }
-        let carried = Carried::of(&request.method, &request.message);
+        let passed = common.passed(side.other(), &self.callee.trunk, &request.message);
+        let carried = Carried::of(&request.method, &request.message, passed);
+        let (leg, other) = self.legs(common, side);
         let branch = other.ask(&Inside::Carried(&carried), work);
         let until = work.now.instant + leg.trunk.timers.t1 * PATIENCE;
         self.handed.push(Handed { from: side, asked, branch, carried, until });
@@ -114,6 +117,7 @@ impl Established {
             return State::Established(self);
         }
         let Some(mut handed) = self.take_handed(branch) else { return State::Established(self) };
+        let passed = common.passed(handed.from, &self.callee.trunk, &response.message);
         let (sender, other) = self.legs(common, handed.from);
         if is_challenge(response)
             && let Some(again) = other.prove_carried(&handed.carried, response, flow, work)
@@ -126,7 +130,7 @@ impl Established {
             respond(&handed.asked, Status::CALL_DOES_NOT_EXIST, sender, work);
             return self.hang_up(common, Cause::DialogLost, by(handed.from.other()), work);
         };
-        let mut answer = Carried::of(&handed.carried.method, &response.message);
+        let mut answer = Carried::of(&handed.carried.method, &response.message, passed);
         answer.body.take_if(|(_, body)| body.len() > PASSED_BODY_OCTETS);
         let bytes = compose::carried_response(status, &handed.asked.head, &sender.own, &answer);
         work.out.push(Effect::Respond { transaction: handed.asked.transaction, status, bytes });

@@ -19,7 +19,8 @@ use super::fork::Standing;
 use super::leg::{Leg, Pending};
 use super::negotiate::RemoteOffer;
 use super::own_address::OwnAddress;
-use super::provisional::{EarlyEnd, LastHeard, TellsEarlyMedia};
+use super::parting::Parting;
+use super::provisional::{EarlyEnd, LastHeard, TellsEarlyMedia, passed};
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
 use super::ringback::Ringback;
@@ -68,7 +69,7 @@ pub(super) struct Hunting {
     pub(super) shown_one: bool,
     pub(super) ringback: Ringback,
     /// The best of what failed so far: what the caller is told if nothing else comes.
-    pub(super) failed: Option<Cause>,
+    pub(super) failed: Option<Parting>,
 }
 
 impl Hunting {
@@ -286,8 +287,9 @@ impl Hunting {
                     300..=399 => self.redirected(common, *inviting, response, work),
                     _ => {
                         let trunk = Arc::clone(&inviting.candidate.trunk);
+                        let parting = Parting::of_refusal(response, passed(common, &inviting, response));
                         inviting.close(work);
-                        self.attempt_failed(common, &trunk, Cause::Refused(response.status), work)
+                        self.attempt_failed(common, &trunk, parting, work)
                     }
                 }
             }
@@ -400,9 +402,11 @@ impl Hunting {
         mut self,
         common: &mut Common,
         trunk: &Trunk,
-        cause: Cause,
+        parting: impl Into<Parting>,
         work: &mut Work<'_>,
     ) -> State {
+        let parting = parting.into();
+        let cause = parting.cause;
         common.timers.stop(CallTimer::NoResponse);
         common.timers.stop(CallTimer::NoAnswer);
         self.forget_update(common, work);
@@ -412,13 +416,18 @@ impl Hunting {
             to: Arc::clone(&trunk.name),
             cause,
         }));
-        let told = self.failed.map_or(cause, |before| before.better(cause));
-        self.failed = Some(told);
+        let told = match self.failed.take() {
+            Some(before) => before.better(parting),
+            None => parting,
+        };
         // Whoever says no to an emergency call, the next one is asked: 403 of one carrier must not be the end of it.
         let is_urgent = self.candidates.front().is_some_and(|candidate| candidate.urgent.is_some());
         let retry = if is_urgent { Retry::NextCandidate } else { cause.retry_after(trunk) };
         match retry {
-            Retry::NextCandidate => self.next(common, work),
+            Retry::NextCandidate => {
+                self.failed = Some(told);
+                self.next(common, work)
+            }
             Retry::Final => self.refuse(common, told, EndedBy::Callee, work),
         }
     }
@@ -468,7 +477,7 @@ impl Hunting {
             Attempt::Answered(answered) => {
                 let mut callee = answered.callee;
                 callee.end(cause, work);
-                return self.refuse_with(common, Some(callee), cause, by, work);
+                return self.refuse_with(common, Some(callee), cause.into(), by, work);
             }
             Attempt::None | Attempt::Resolving { .. } => {}
         }
@@ -476,8 +485,14 @@ impl Hunting {
     }
 
     /// The caller's INVITE is answered with a failure, and the call ends.
-    pub(super) fn refuse(self, common: &mut Common, cause: Cause, by: EndedBy, work: &mut Work<'_>) -> State {
-        self.refuse_with(common, None, cause, by, work)
+    pub(super) fn refuse(
+        self,
+        common: &mut Common,
+        parting: impl Into<Parting>,
+        by: EndedBy,
+        work: &mut Work<'_>,
+    ) -> State {
+        self.refuse_with(common, None, parting.into(), by, work)
     }
 
     /// The same for a call whose called party has answered, and is being told.
@@ -485,12 +500,13 @@ impl Hunting {
         mut self,
         common: &mut Common,
         callee: Option<Leg>,
-        cause: Cause,
+        parting: Parting,
         by: EndedBy,
         work: &mut Work<'_>,
     ) -> State {
         self.forget_update(common, work);
-        let bytes = compose::refusal(cause, &self.invite.head, &common.caller.dialog.local_tag, &common.caller.own);
+        let cause = parting.cause;
+        let bytes = compose::refusal(&parting, &self.invite.head, &common.caller.dialog.local_tag, &common.caller.own);
         work.out.push(Effect::Respond { transaction: self.invite.transaction, status: cause.status(), bytes });
         common.caller.is_over_now();
         Releasing::begin(common, callee, cause, by, work)

@@ -15,6 +15,8 @@ use super::hop::Hop;
 use super::media_end::MediaEnd;
 use super::negotiate::{KeptMedia, LegMedia};
 use super::own_address::{KeptAddress, OwnAddress};
+use super::parting::Parting;
+use super::passed::Passed;
 use super::proof::{Credentials, Proof};
 use super::record::Side;
 use super::taken::Taken;
@@ -75,9 +77,9 @@ enum Ending {
     /// The dialog lives (or never came to be).
     Open,
     /// BYE waits for the ACK of our 2xx (RFC 3261 15: a called party's agent sends no BYE before it).
-    ByeWanted(Cause),
+    ByeWanted(Parting),
     /// Our BYE is out.
-    ByeSent(Branch, Cause),
+    ByeSent(Branch, Parting),
     Over,
 }
 
@@ -316,14 +318,14 @@ impl Leg {
 
     /// Accepts an INVITE or UPDATE of this leg's peer with 200 and `body`; to an INVITE it is repeated until the ACK comes.
     pub fn accept(&mut self, invite: &Pending, body: &[u8], work: &mut Work<'_>) {
-        self.accept_with(invite, Some(body), work);
+        self.accept_with(invite, &Passed::new(), Some(body), work);
     }
 
-    /// The same; without a body when the session was agreed on before the answer (RFC 3262 5).
-    pub fn accept_with(&mut self, invite: &Pending, body: Option<&[u8]>, work: &mut Work<'_>) {
+    /// The same with headers that pass; without a body when the session was agreed on before the answer (RFC 3262 5).
+    pub fn accept_with(&mut self, invite: &Pending, passed: &Passed, body: Option<&[u8]>, work: &mut Work<'_>) {
         self.said_finally();
         let fields = self.session.accept(work.now.instant, &invite.session);
-        let bytes = compose::accepting_response(&invite.head, &self.dialog, &self.own, &fields, body);
+        let bytes = compose::accepting_response(&invite.head, &self.dialog, &self.own, &fields, (passed, body));
         match invite.by {
             Change::Invite => {
                 let repeat = AcceptedRetransmission::start(work.now.instant, bytes.clone(), timer_values(&self.trunk));
@@ -342,8 +344,8 @@ impl Leg {
             return false;
         }
         self.accepted = None;
-        if let Ending::ByeWanted(cause) = self.ending {
-            self.send_bye(cause, work);
+        if let Ending::ByeWanted(parting) = &self.ending {
+            self.send_bye(parting.clone(), work);
         }
         true
     }
@@ -384,31 +386,33 @@ impl Leg {
     // ---- the end
 
     /// Ends the dialog with BYE: at once, or after the ACK of our 2xx.
-    pub fn end(&mut self, cause: Cause, work: &mut Work<'_>) {
+    pub fn end(&mut self, parting: impl Into<Parting>, work: &mut Work<'_>) {
         match self.ending {
-            Ending::Open if self.accepted.is_some() => self.ending = Ending::ByeWanted(cause),
-            Ending::Open => self.send_bye(cause, work),
+            Ending::Open if self.accepted.is_some() => self.ending = Ending::ByeWanted(parting.into()),
+            Ending::Open => self.send_bye(parting.into(), work),
             Ending::ByeWanted(_) | Ending::ByeSent(..) | Ending::Over => {}
         }
     }
 
     /// The 64*T1 for the ACK are over: a BYE that waited goes now.
     pub fn end_without_ack(&mut self, cause: Cause, work: &mut Work<'_>) {
-        if matches!(self.ending, Ending::Open | Ending::ByeWanted(_)) {
-            self.send_bye(cause, work);
+        match &self.ending {
+            Ending::Open => self.send_bye(cause.into(), work),
+            Ending::ByeWanted(parting) => self.send_bye(parting.clone(), work),
+            Ending::ByeSent(..) | Ending::Over => {}
         }
     }
 
-    fn send_bye(&mut self, cause: Cause, work: &mut Work<'_>) {
+    fn send_bye(&mut self, parting: Parting, work: &mut Work<'_>) {
         self.accepted = None;
         self.proof.begin();
-        self.send_bye_with(cause, &Credentials::new(), work);
+        self.send_bye_with(parting, &Credentials::new(), work);
     }
 
-    pub(super) fn send_bye_with(&mut self, cause: Cause, credentials: &Credentials, work: &mut Work<'_>) -> Branch {
+    pub(super) fn send_bye_with(&mut self, parting: Parting, credentials: &Credentials, work: &mut Work<'_>) -> Branch {
         let cseq = self.dialog.next_cseq();
-        let branch = self.request(Method::Bye, cseq, &Inside::Bye(cause, credentials), work);
-        self.ending = Ending::ByeSent(branch.clone(), cause);
+        let branch = self.request(Method::Bye, cseq, &Inside::Bye(&parting, credentials), work);
+        self.ending = Ending::ByeSent(branch.clone(), parting);
         branch
     }
 
@@ -434,9 +438,9 @@ impl Leg {
     }
 
     /// Why our BYE with this branch went.
-    pub(super) fn ends_by(&self, branch: &Branch) -> Option<Cause> {
+    pub(super) fn ends_by(&self, branch: &Branch) -> Option<&Parting> {
         match &self.ending {
-            Ending::ByeSent(sent, cause) if sent == branch => Some(*cause),
+            Ending::ByeSent(sent, parting) if sent == branch => Some(parting),
             Ending::Open | Ending::ByeWanted(_) | Ending::ByeSent(..) | Ending::Over => None,
         }
     }

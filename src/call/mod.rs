@@ -30,6 +30,8 @@ mod media_end;
 pub mod negotiate;
 mod offering;
 mod outgoing;
+mod parting;
+mod passed;
 pub mod own_address;
 mod prack;
 mod progress;

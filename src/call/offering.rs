@@ -40,8 +40,8 @@ impl Hunting {
     /// Tries the next candidate, or tells the caller that there is none left.
     pub fn next(mut self, common: &mut Common, work: &mut Work<'_>) -> State {
         let Some(candidate) = self.candidates.pop_front() else {
-            let cause = self.failed.unwrap_or(Cause::Unreachable);
-            return self.refuse(common, cause, EndedBy::Callee, work);
+            let told = self.failed.take().unwrap_or(Cause::Unreachable.into());
+            return self.refuse(common, told, EndedBy::Callee, work);
         };
         match candidate.address() {
             Some(address) => self.invite(common, candidate, VecDeque::from([address]), work),
@@ -70,7 +70,7 @@ impl Hunting {
                 self.invite(common, candidate, addresses.into(), work)
             }
             (Attempt::Resolving { id, candidate }, Err(failure)) if id == resolution.id => {
-                self.attempt_failed(common, &candidate.trunk, failure.into(), work)
+                self.attempt_failed(common, &candidate.trunk, Cause::from(failure), work)
             }
             (attempt, _) => {
                 self.attempt = attempt;

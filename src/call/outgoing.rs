@@ -219,7 +219,8 @@ impl OutgoingInvite {
         work.out.push(Effect::Acknowledge(Box::new(ack)));
         let branch = work.branch();
         let cseq = dialog.next_cseq();
-        let bytes = compose::inside(&dialog, &self.own, &branch, cseq, &Inside::Bye(cause, &Credentials::new()));
+        let bytes =
+            compose::inside(&dialog, &self.own, &branch, cseq, &Inside::Bye(&cause.into(), &Credentials::new()));
         work.out.push(Effect::Request(Box::new(ClientRequest {
             side: Side::Callee,
             branch,

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::attempt::{Answered, Attempt};
+use super::attempt::Attempt;
 use super::call::{Common, State, media_refusal};
 use super::cause::Cause;
 use super::compose;
@@ -110,8 +110,7 @@ impl Hunting {
     pub(super) fn answer_if_ready(mut self, common: &mut Common, work: &mut Work<'_>) -> State {
         match std::mem::replace(&mut self.attempt, Attempt::None) {
             Attempt::Answered(answered) if !common.caller.withholds_answer() && self.updating.is_none() => {
-                let Answered { callee, read } = *answered;
-                self.complete(common, callee, read, work)
+                self.complete(common, *answered, work)
             }
             attempt => {
                 self.attempt = attempt;

@@ -54,10 +54,8 @@ impl Leg {
                 self.say_next(invite, work);
             }
             None => {
-                let Provisional { status, early_media, body } = said;
-                let body = body.as_deref();
-                let bytes = compose::dialog_response(status, &invite.head, &self.dialog, &self.own, early_media, body);
-                work.out.push(Effect::Respond { transaction: invite.transaction, status, bytes });
+                let bytes = compose::dialog_response(&said, &invite.head, &self.dialog, &self.own);
+                work.out.push(Effect::Respond { transaction: invite.transaction, status: said.status, bytes });
             }
         }
     }
@@ -66,12 +64,9 @@ impl Leg {
     pub fn say_next(&mut self, invite: &Pending, work: &mut Work<'_>) {
         let Some(sender) = &mut self.reliable else { return };
         let Some((number, provisional)) = sender.take_next() else { return };
-        let Provisional { status, early_media, body } = &provisional;
-        let (status, body) = (*status, body.as_deref());
-        let bytes =
-            compose::reliable_response(status, &invite.head, &self.dialog, &self.own, number, *early_media, body);
+        let bytes = compose::reliable_response(&provisional, number, &invite.head, &self.dialog, &self.own);
         sender.sent(work.now.instant, &provisional, bytes.clone());
-        work.out.push(Effect::Respond { transaction: invite.transaction, status, bytes });
+        work.out.push(Effect::Respond { transaction: invite.transaction, status: provisional.status, bytes });
     }
 
     /// What is due of it goes again. True when no PRACK came in 64*T1: the INVITE must be refused.

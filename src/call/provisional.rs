@@ -11,6 +11,8 @@ use super::fork::Standing;
 use super::hunting::{Hunting, Session};
 use super::media_end::{self, MediaEnd};
 use super::negotiate::AudioPlan;
+use super::passed::Passed;
+use super::record::Side;
 use super::ringback::Ringback;
 use crate::dialog::reliable::Provisional;
 use crate::route::provisional::{ForkView, Passing};
@@ -27,6 +29,8 @@ pub(super) struct LastHeard {
     status: Status,
     /// What it described, where it may be lost and so goes again.
     body: Option<Bytes>,
+    /// Headers of the called side.
+    passed: Passed,
 }
 
 /// Whether the caller is told which early media is authorised (RFC 5009).
@@ -63,13 +67,17 @@ impl Hunting {
             }
             Heard::Word => None,
             // RFC 5009: what is not authorised is not heard. Whoever calls makes a ringing tone of its own meanwhile.
-            Heard::Unauthorised => return self.show(common, inviting, Status::RINGING, None, work),
+            Heard::Unauthorised => {
+                let word = Shown { status: Status::RINGING, plan: None, passed: passed(common, &inviting, response) };
+                return self.show(common, inviting, word, work);
+            }
             Heard::Description(tag) => inviting.follow(&tag),
         };
         if response.status == Status::EARLY_DIALOG_TERMINATED {
             return self.fork_ended(common, inviting, response, work);
         }
-        self.show(common, inviting, response.status, plan, work)
+        let word = Shown { status: response.status, plan, passed: passed(common, &inviting, response) };
+        self.show(common, inviting, word, work)
     }
 
     /// 199: another fork is heard, where one has described itself. The caller's one early dialog ends with the last.
@@ -83,26 +91,22 @@ impl Hunting {
         let next = inviting.lose(response.to_tag().unwrap_or_default(), Standing::Ended);
         let is_last = inviting.is_silent() && self.early_end == EarlyEnd::Told && self.last_heard.is_some();
         if let Some(plan) = next {
-            return self.show(common, inviting, Status::SESSION_PROGRESS, Some(plan), work);
+            let word = Shown { status: Status::SESSION_PROGRESS, plan: Some(plan), passed: Passed::new() };
+            return self.show(common, inviting, word, work);
         }
         self.attempt = Attempt::Inviting(inviting);
         if is_last && common.caller.trunk.provisional.pass.terminated {
-            let said = Provisional { status: Status::EARLY_DIALOG_TERMINATED, early_media: None, body: None };
+            let passed = Passed::new();
+            let said = Provisional { status: Status::EARLY_DIALOG_TERMINATED, early_media: None, body: None, passed };
             common.caller.say(&self.invite, said, work);
         }
         State::Hunting(Box::new(self))
     }
 
     /// The caller hears of it, as its trunk wants to.
-    fn show(
-        mut self,
-        common: &mut Common,
-        mut inviting: Box<Inviting>,
-        status: Status,
-        plan: Option<AudioPlan>,
-        work: &mut Work<'_>,
-    ) -> State {
+    fn show(mut self, common: &mut Common, mut inviting: Box<Inviting>, shown: Shown, work: &mut Work<'_>) -> State {
         let settings = common.caller.trunk.provisional;
+        let Shown { status, plan, passed } = shown;
         let (status, plan) = match (settings.forks, plan) {
             (ForkView::First, _) if self.shown_one => {
                 self.attempt = Attempt::Inviting(inviting);
@@ -126,7 +130,7 @@ impl Hunting {
         let described = Described { early: is_early, body: body.is_some() };
         let Some(status) = presented(status, described, settings.pass) else { return State::Hunting(Box::new(self)) };
         common.ledger.rang(work.now);
-        self.tell(common, status, body, work)
+        self.tell(common, LastHeard { status, body, passed }, work)
     }
 
     /// The called side rings without media, and the caller's trunk wants a tone of ours: its offer is answered for that.
@@ -167,19 +171,14 @@ impl Hunting {
     }
 
     /// The caller hears this now and, as long as nothing else comes, every minute.
-    pub(super) fn tell(
-        mut self,
-        common: &mut Common,
-        status: Status,
-        body: Option<Bytes>,
-        work: &mut Work<'_>,
-    ) -> State {
+    fn tell(mut self, common: &mut Common, heard: LastHeard, work: &mut Work<'_>) -> State {
+        let LastHeard { status, body, passed } = heard;
         common.timers.stop(CallTimer::Progress);
         common.timers.set(CallTimer::Ringing, work.now.instant + RING_AGAIN);
         let again = body.clone().filter(|_| !common.caller.is_reliable());
-        self.last_heard = Some(LastHeard { status, body: again });
+        self.last_heard = Some(LastHeard { status, body: again, passed: passed.clone() });
         let early_media = self.authorised(body.is_some());
-        common.caller.say(&self.invite, Provisional { status, early_media, body }, work);
+        common.caller.say(&self.invite, Provisional { status, early_media, body, passed }, work);
         State::Hunting(Box::new(self))
     }
 
@@ -204,7 +203,7 @@ impl Hunting {
     /// every minute.
     pub(super) fn ring_again(self, common: &mut Common, work: &mut Work<'_>) -> State {
         match self.last_heard.clone() {
-            Some(LastHeard { status, body }) => self.tell(common, status, body, work),
+            Some(heard) => self.tell(common, heard, work),
             None => State::Hunting(Box::new(self)),
         }
     }
@@ -213,10 +212,25 @@ impl Hunting {
     pub(super) fn reassure(self, common: &mut Common, work: &mut Work<'_>) -> State {
         let nothing = Described { early: false, body: false };
         match presented(Status::SESSION_PROGRESS, nothing, common.caller.trunk.provisional.pass) {
-            Some(status) if self.last_heard.is_none() => self.tell(common, status, None, work),
+            Some(status) if self.last_heard.is_none() => {
+                self.tell(common, LastHeard { status, body: None, passed: Passed::new() }, work)
+            }
             Some(_) | None => State::Hunting(Box::new(self)),
         }
     }
+}
+
+/// What the called side said, and what of it the caller may get.
+#[derive(Debug)]
+struct Shown {
+    status: Status,
+    plan: Option<AudioPlan>,
+    passed: Passed,
+}
+
+/// Headers of a response that the caller may get.
+pub(super) fn passed(common: &Common, inviting: &Inviting, response: &Response) -> Passed {
+    common.passed(Side::Caller, &inviting.candidate.trunk, &response.message)
 }
 
 /// What there is to hear.

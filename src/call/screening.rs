@@ -160,6 +160,9 @@ pub struct Numbers {
     /// Octets of the user parts, escapes kept: for the outgoing request.
     pub calling_user: Option<Bytes>,
     pub called_user: Option<Bytes>,
+    /// Who was called first of all, where the call was sent on.
+    #[serde(default)]
+    pub original_called: Option<String>,
 }
 
 /// Checks every request out of a dialog must pass (RFC 3261 8.2.1 to 8.2.3). OPTIONS and INVITE go on from here.

@@ -7,6 +7,7 @@ use super::effect::{Effect, Work};
 use super::established::{Established, refuse, respond};
 use super::exchange::{Held, Room};
 use super::leg::Pending;
+use super::passed::Passed;
 use super::record::Side;
 use super::screening;
 use crate::base::ids::TransactionId;
@@ -33,7 +34,7 @@ impl Established {
         };
         if body.is_empty() {
             leg.follow(&Method::Update, &request.message, flow);
-            leg.accept_with(&asked, None, work);
+            leg.accept_with(&asked, &Passed::new(), None, work);
             return State::Established(self);
         }
         match room {

@@ -25,6 +25,8 @@ pub struct Provisional {
     pub early_media: Option<EarlyMedia>,
     /// A session description: no 2xx goes before it is acknowledged.
     pub body: Option<Bytes>,
+    /// Headers of the other party's response that pass.
+    pub passed: Vec<(Bytes, Bytes)>,
 }
 
 /// What a PRACK did.
@@ -77,7 +79,8 @@ impl Sender {
     /// Takes a response in. One that says what the last one in the queue says is left out; of more than
     /// [`RELIABLE_QUEUE`] that wait, the last gives way.
     pub fn push(&mut self, provisional: Provisional) {
-        if self.queue.back().is_some_and(|last| provisional.body.is_none() && last.status == provisional.status) {
+        let says_as_much = |last: &Provisional| last.status == provisional.status && last.passed == provisional.passed;
+        if self.queue.back().is_some_and(|last| provisional.body.is_none() && says_as_much(last)) {
             return;
         }
         if self.queue.len() >= RELIABLE_QUEUE {
@@ -203,7 +206,12 @@ mod tests {
     }
 
     fn ringing(body: Option<&'static [u8]>) -> Provisional {
-        Provisional { status: Status::RINGING, early_media: None, body: body.map(Bytes::from_static) }
+        Provisional {
+            status: Status::RINGING,
+            early_media: None,
+            body: body.map(Bytes::from_static),
+            passed: Vec::new(),
+        }
     }
 
     fn rack(number: u32, invite: u32, method: Method) -> RAck {

@@ -13,12 +13,20 @@ pub fn sentences(trunk: &Trunk) -> Vec<String> {
     all.extend(identity(presentation));
     all.push(diversion(presentation));
     all.extend(headers(&presentation.headers));
-    all.push(
-        "Nothing of the other side's Via, Record-Route, Contact, Call-ID, session owner or User-Agent is shown."
-            .to_owned(),
-    );
+    all.push(HIDDEN.to_owned());
     all
 }
+
+/// Sentences about what the caller's trunk hears of the other side: the same header policy, the other way.
+pub fn answered(trunk: &Trunk) -> Vec<String> {
+    let mut all = headers(&trunk.presentation.headers);
+    all.push("Why a call ends or is refused is told in Reason, with a Q.850 cause; the text is ours.".to_owned());
+    all.push(HIDDEN.to_owned());
+    all
+}
+
+const HIDDEN: &str =
+    "Nothing of the other side's Via, Record-Route, Contact, Call-ID, session owner or User-Agent is shown.";
 
 fn numbers(plan: &NumberPlan) -> String {
     if plan.reads == Reads::AsWritten {
@@ -100,6 +108,9 @@ fn headers(policy: &HeaderPolicy) -> Vec<String> {
         (false, false) => format!("Headers that pass, byte for byte: {}; not {}.", names(&taken), names(&out)),
     };
     let mut all = vec![passed];
+    if !policy.is_empty() {
+        all.push("So in INVITE, 18x, 2xx, refusals, BYE and requests inside the call that come from there.".to_owned());
+    }
     all.extend(
         (0usize..).zip(&policy.edits).map(|(at, edit)| format!("Then {} (headers.edits[{at}]).", edit_words(edit))),
     );

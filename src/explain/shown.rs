@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::cause;
 use super::header::Rules;
 use super::numbers::read_by;
-use super::policy::sentences;
+use super::policy::{answered, sentences};
 use super::question::Question;
 use super::stage::Played;
 use crate::call::step::{Place, Step, Writing};
@@ -48,6 +48,8 @@ pub struct Known {
     pub profile: String,
     /// What its peer is known by.
     pub by: String,
+    /// What it is shown of the other side inside the call, in sentences.
+    pub policy: Vec<String>,
 }
 
 /// One field that names somebody.
@@ -185,7 +187,7 @@ fn known(trunk: &Trunk, by: KnownBy) -> Known {
         KnownBy::Certificate => "a name of its certificate".to_owned(),
         KnownBy::Registration => "the connection of our registration".to_owned(),
     };
-    Known { name: trunk.name.to_string(), profile: trunk.profile.to_string(), by }
+    Known { name: trunk.name.to_string(), profile: trunk.profile.to_string(), by, policy: answered(trunk) }
 }
 
 fn reading(header: &str, conversion: &crate::route::number::Conversion, trunk: Option<&Trunk>) -> Reading {

@@ -18,7 +18,8 @@ impl Display for Explanation {
             owner(f, account)?;
         }
         self.ways(f)?;
-        self.invites.iter().enumerate().try_for_each(|(at, sent)| self.invite(f, at, sent))
+        self.invites.iter().enumerate().try_for_each(|(at, sent)| self.invite(f, at, sent))?;
+        self.answers(f)
     }
 }
 
@@ -79,6 +80,14 @@ impl Explanation {
         }
         writeln!(f, "What {} is shown:", sent.trunk)?;
         sent.policy.iter().try_for_each(|sentence| writeln!(f, "  {sentence}"))
+    }
+}
+
+impl Explanation {
+    fn answers(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Some(trunk) = self.trunk.as_ref().filter(|_| self.allowed) else { return Ok(()) };
+        writeln!(f, "\nWhat {} is shown of the answers:", trunk.name)?;
+        trunk.policy.iter().try_for_each(|sentence| writeln!(f, "  {sentence}"))
     }
 }
 

@@ -92,6 +92,19 @@ fn a_call_is_followed_from_its_trunk_to_every_header_of_the_invite() {
 }
 
 #[test]
+fn the_caller_is_told_what_crosses_back() {
+    let explanation = explained("north", "030111222", "9030555501234");
+    let trunk = explanation.trunk.as_ref().unwrap();
+    let text = explanation.to_string();
+    let (_, answers) = text.split_once("What north is shown of the answers:\n").unwrap();
+    for sentence in &trunk.policy {
+        assert!(answers.contains(sentence.as_str()), "{sentence}");
+    }
+    assert!(answers.contains("in INVITE, 18x, 2xx, refusals, BYE and requests inside the call"), "{answers}");
+    assert!(answers.contains("Nothing of the other side's Via"), "{answers}");
+}
+
+#[test]
 fn every_header_has_a_rule() {
     for explanation in
         [explained("north", "030111222", "9030555501234"), explained("teams", "+4930555501234", "+4940111222")]

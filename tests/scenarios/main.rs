@@ -73,6 +73,7 @@ mod forwarded_calls_that_circle;
 mod forks_as_a_trunk_shows_them;
 mod glare_is_answered_491;
 mod hang_up_all_ends_every_call;
+mod headers_cross_back;
 mod held_parties_hear_music;
 mod hold_and_resume;
 mod hold_is_written_as_each_trunk_takes_it;

@@ -1,4 +1,5 @@
-//! One table from a peer's refusal to what the caller hears (DESIGN rule 9): no challenge, no redirection, always a Q.850 cause.
+//! One table from a peer's refusal to what the caller hears (DESIGN rule 9): no challenge, no redirection, always a Q.850 cause:
+//! the peer's own where it fits (PF-151), else the table's.
 
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
@@ -40,6 +41,48 @@ fn every_refusal_has_its_line() {
         assert_eq!(heard.status(), Some(told), "{status}");
         assert!(heard.header("Reason").starts_with(&format!("Q.850;cause={cause};")), "{status}: {}", heard.as_str());
         assert!(heard.header("WWW-Authenticate").is_empty() && heard.header("Retry-After").is_empty());
+        world.finish();
+    }
+}
+
+#[test]
+fn the_peers_own_cause_crosses_where_it_fits_its_status() {
+    let cases = [
+        (404, "Q.850;cause=3;text=\"No route, call 4711\"", "Q.850;cause=3"),
+        (480, "SIP;cause=480, q.850 ; cause=\"20\"", "Q.850;cause=20"),
+        (480, "Q.850;cause=18;text=\"guid\"", "Q.850;cause=18;text=\"No user responding\""),
+        // MD-121: busy is 17, and what a user says never sends the network to another circuit.
+        (486, "Q.850;cause=34", "Q.850;cause=17;text=\"User busy\""),
+        (480, "Q.850;cause=34", "Q.850;cause=18;text=\"No user responding\""),
+        (500, "Q.850;cause=34", "Q.850;cause=34"),
+        // Another status has its own.
+        (407, "Q.850;cause=3", "Q.850;cause=21;text=\"Refused: the peer wants credentials\""),
+        // No causes at all.
+        (404, "Q.850;cause=0", "Q.850;cause=1;text=\"Unallocated number\""),
+        (404, "Q.850;cause=128", "Q.850;cause=1;text=\"Unallocated number\""),
+        (404, "preemption;cause=3", "Q.850;cause=1;text=\"Unallocated number\""),
+    ];
+    for (status, said, told) in cases {
+        let mut world = World::new();
+        let (offered, _) = world.dial(Platform, CarrierA);
+        world.send(CarrierA, with_header(&offered.respond(status, CarrierA, ""), &format!("Reason: {said}")));
+        world.expect(CarrierA, "ACK");
+        assert_eq!(world.refusal(Platform).headers("Reason"), [told], "{status} {said}");
+        world.finish();
+    }
+}
+
+#[test]
+fn why_a_party_hangs_up_is_told_to_the_other() {
+    for (said, told) in [
+        ("Q.850;cause=31;text=\"4711\"", "Q.850;cause=31"),
+        ("SIP;cause=200", "Q.850;cause=16;text=\"Normal call clearing\""),
+    ] {
+        let mut world = World::new();
+        let mut talk = world.talk(Platform, CarrierA);
+        world.send(CarrierA, with_header(&talk.callee.request("BYE", ""), &format!("Reason: {said}")));
+        world.expect(CarrierA, "SIP/2.0 200");
+        assert_eq!(world.hears_bye(Platform).headers("Reason"), [told]);
         world.finish();
     }
 }

@@ -11,13 +11,14 @@ use crate::call::effect::{Branch, Effect, Work};
 use crate::call::established::{Established, respond};
 use crate::call::leg::Pending;
 use crate::call::own_address::OwnAddress;
+use crate::call::passed::without;
 use crate::call::record::Side;
 use crate::dialog::refer;
 use crate::sip::flow::Flow;
 use crate::sip::{Method, Name, Request, Response, Status};
 
-/// Fields of a REFER that cross.
-const OF_REFER: [&[u8]; 5] = [b"Refer-To", b"Referred-By", b"Refer-Sub", b"User-to-User", b"Target-Dialog"];
+/// Fields of a REFER that cross whatever the policy of who gets it.
+const OF_REFER: [&[u8]; 4] = [b"Refer-To", b"Referred-By", b"Refer-Sub", b"Target-Dialog"];
 
 /// What is on its way across.
 #[derive(Debug, Default)]
@@ -93,7 +94,8 @@ impl Established {
             let values = asked.request.message.headers_named(name);
             values.map(|value| (Bytes::from_static(name), Bytes::from(value.into_owned()))).collect::<Vec<_>>()
         };
-        let headers = OF_REFER.into_iter().flat_map(fields).collect();
+        let passed = common.passed(asked.side.other(), &self.callee.trunk, &asked.request.message);
+        let headers = OF_REFER.into_iter().flat_map(fields).chain(without(passed, &OF_REFER)).collect();
         let carried = Carried { method: Method::Refer, headers, body: None };
         self.pass(common, asked.side, pending, carried, work);
         let there = self.leg(common, asked.side.other()).dialog.last_cseq();

@@ -11,6 +11,7 @@ use crate::call::established::{Established, refuse, respond};
 use crate::call::exchange::Exchange;
 use crate::call::leg::Pending;
 use crate::call::negotiate::{AudioPlan, Direction};
+use crate::call::passed::Passed;
 use crate::call::record::Side;
 use crate::call::screening;
 use crate::sip::{Method, Status};
@@ -93,7 +94,7 @@ impl Established {
             respond(&pending, Status::SERVER_INTERNAL_ERROR, leg, work);
         } else if pending.by == Change::Update && body.is_empty() {
             leg.follow(&Method::Update, &asked.request.message, asked.flow);
-            leg.accept_with(&pending, None, work);
+            leg.accept_with(&pending, &Passed::new(), None, work);
         } else if busy || body.is_empty() {
             respond(&pending, Status::REQUEST_PENDING, leg, work);
         } else {

@@ -1,9 +1,9 @@
 //! Which headers of one side reach the other, and what is added, changed and removed on the way (DESIGN rule 4: we
 //! originate; what a policy lets through goes byte for byte).
 //!
-//! A trunk's [`HeaderPolicy`] says what may reach *its* peer. [`HeaderPolicy::outgoing`] starts with what the call core
-//! wrote besides the dialog's own headers, takes up what the other side sent and the allow-list passes, and applies the
-//! edits in their order. Every line remembers the rule that made it, so that `explain` and a trace can say so. Headers
+//! A trunk's [`HeaderPolicy`] says what may reach *its* peer, in whatever message: the INVITE, 18x, 2xx and refusals, BYE and
+//! requests that cross. [`HeaderPolicy::outgoing`] starts with what the call core wrote besides the dialog's own headers,
+//! takes up what the other side sent and the allow-list passes, and applies the edits in their order. Every line remembers the rule that made it, so that `explain` and a trace can say so. Headers
 //! that make the dialog, route it, secure it or lead to the other side can be neither passed nor edited.
 
 mod edit;
@@ -72,6 +72,11 @@ impl HeaderPolicy {
     pub fn passes(&self, name: &[u8]) -> bool {
         let decides = self.pass.iter().rev().find(|pattern| pattern.fits(name));
         decides.is_some_and(NamePattern::takes_in) && !is_ours(name) && !self.strips(name)
+    }
+
+    /// True when nothing passes and nothing is changed.
+    pub fn is_empty(&self) -> bool {
+        self.pass.is_empty() && self.edits.is_empty()
     }
 
     fn strips(&self, name: &[u8]) -> bool {

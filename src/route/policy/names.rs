@@ -79,6 +79,9 @@ const OURS: &[&str] = &[
     "security-server",
     "security-verify",
     "flow-timer",
+    "p-early-media",
+    "reason",
+    "x-ms-sbc",
 ];
 
 /// True for a header that a policy can neither pass nor edit. Identity and diversion headers are the trunk's `identity`

@@ -301,6 +301,11 @@ impl Agent {
         if self.is_deaf || self.is_unreachable { None } else { self.waiting.values().next() }
     }
 
+    /// What is sent again is shown like what is new.
+    pub fn sees_repetitions(&mut self) {
+        self.seen.clear();
+    }
+
     /// The agent no longer cares for an answer (it is a stranger, or gone).
     pub fn forget(&mut self) {
         self.waiting.clear();
