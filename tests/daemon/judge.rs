@@ -1,7 +1,7 @@
 //! One message against the running daemon, and what must come of it: the status, and what becomes of the connection.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::{Arc, Mutex};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use crate::ground::{Ground, Rules, Running, SIP};
@@ -44,7 +44,7 @@ pub struct Court {
     pub ground: Ground,
     running: Running,
     transport: &'static str,
-    victim: Arc<Mutex<Vec<String>>>,
+    victim: Victim,
     prober: Peer,
     /// UDP: where answers come, by the port of the Via.
     ears: Vec<UdpSocket>,
@@ -61,11 +61,11 @@ impl Court {
 
     /// The same with tables of the configuration besides.
     pub fn with(transport: &'static str, security: &str, tables: &str) -> Court {
-        let pairs = [
-            ("allow_media = [\"127.0.0.0/8\"]", ALLOWED.to_owned()),
-            ("from = \"caller-tcp\"\nto = [\"callee-tcp\"]", "from = \"caller-tcp\"\nto = [\"callee-udp\"]".to_owned()),
+        let mut changes = vec![
+            ("allow_media = [\"127.0.0.0/8\"]".to_owned(), ALLOWED.to_owned()),
+            // A refused INVITE over UDP is kept for 32 s whatever T1 is (RFC 3261 17.1.1.2, timer D).
+            ("to = [\"callee-udp\"]".to_owned(), "to = [\"callee-tcp\"]".to_owned()),
         ];
-        let mut changes: Vec<(String, String)> = pairs.map(|(from, to)| (from.to_owned(), to)).to_vec();
         for trunk in ["caller-udp", "caller-tcp", "platform"] {
             let head = format!("[trunks.{trunk}]\n");
             changes.push((head.clone(), format!("{head}media = {{ security = \"{security}\" }}\n")));
@@ -73,7 +73,7 @@ impl Court {
         changes.push(("[metrics]\n".to_owned(), format!("[limits]\nmessage_s = 1\n{tables}[metrics]\n")));
         let ground = Ground::new(Rules { timers: "timers = { t1_ms = 50 }", changes, ..Rules::default() });
         let running = ground.start();
-        let victim = victim(ground.callee());
+        let victim = Victim::new(ground.callee());
         let ears = match transport {
             "UDP" => VIA_PORTS.iter().map(|port| ear(ground.caller(), *port)).collect(),
             _ => Vec::new(),
@@ -99,7 +99,7 @@ impl Court {
     }
 
     fn datagram(&mut self, case: &Case) -> Seen {
-        self.victim.lock().unwrap().clear();
+        self.victim.heard().clear();
         self.ears[3].send_to(&case.octets, self.ground.sip()).unwrap();
         let mut seen = Seen::default();
         // What the daemon says by itself it has said when a later question is answered; a called party takes longer.
@@ -109,7 +109,7 @@ impl Court {
             std::thread::park_timeout(Duration::from_millis(2));
             self.listen(&mut seen);
         }
-        seen.called = !self.victim.lock().unwrap().is_empty();
+        seen.called = !self.victim.heard().is_empty();
         seen
     }
 
@@ -126,7 +126,7 @@ impl Court {
     }
 
     fn stream(&mut self, case: &Case) -> Seen {
-        self.victim.lock().unwrap().clear();
+        self.victim.heard().clear();
         let mut way = open(&self.ground, self.transport);
         let mut seen = Seen::default();
         // The daemon may have closed in the middle of what we send.
@@ -158,19 +158,20 @@ impl Court {
                 }
             }
         }
-        seen.called = !self.victim.lock().unwrap().is_empty();
+        seen.called = !self.victim.heard().is_empty();
         way.close();
         seen
     }
 
     /// What the called party was sent so far.
     pub fn shown_to_the_called(&self) -> String {
-        self.victim.lock().unwrap().join("\n")
+        self.victim.heard().join("\n")
     }
 
     /// Nothing is held, the daemon lives and ends when told.
     pub fn close(mut self) {
         self.prober.close();
+        self.victim.hang_up();
         self.ground.until(Ground::held);
         assert!(self.running.is_alive());
         self.running.signal("TERM");
@@ -259,24 +260,49 @@ fn ack(answer: &Message) -> String {
     )
 }
 
-/// Refuses every call that gets through, and says yes to everything else, until the test's process ends.
-pub fn victim(address: IpAddr) -> Arc<Mutex<Vec<String>>> {
-    let socket = UdpSocket::bind((address, SIP)).unwrap();
-    let own: SocketAddr = socket.local_addr().unwrap();
-    let heard = Arc::new(Mutex::new(Vec::new()));
-    let book = Arc::clone(&heard);
-    std::thread::spawn(move || {
-        let mut buffer = vec![0; 65_536];
-        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-            let message = Message(String::from_utf8_lossy(&buffer[..length]).into_owned());
-            let status = match message.start_line().split(' ').next() {
-                Some("ACK" | "SIP/2.0") | None => continue,
-                Some("INVITE") => "486 Busy Here",
-                Some(_) => "200 OK",
-            };
-            book.lock().unwrap().push(message.0.clone());
-            let _ = socket.send_to(message.respond(status, own, "").as_bytes(), from);
+/// Refuses every call that gets through, and says yes to everything else, on the connection the daemon dials.
+struct Victim {
+    heard: Arc<Mutex<Vec<String>>>,
+    connections: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Victim {
+    /// Listens until the test's process ends.
+    fn new(address: IpAddr) -> Victim {
+        let listener = TcpListener::bind((address, SIP)).unwrap();
+        let victim = Victim { heard: Arc::default(), connections: Arc::default() };
+        let (heard, connections) = (Arc::clone(&victim.heard), Arc::clone(&victim.connections));
+        std::thread::spawn(move || {
+            while let Ok((stream, daemon)) = listener.accept() {
+                let (heard, own) = (Arc::clone(&heard), listener.local_addr().unwrap());
+                connections.lock().unwrap().push(stream.try_clone().unwrap());
+                std::thread::spawn(move || refuse(Peer::on(stream, own, daemon), &heard));
+            }
+        });
+        victim
+    }
+
+    /// Requests that came, without ACK.
+    fn heard(&self) -> MutexGuard<'_, Vec<String>> {
+        self.heard.lock().unwrap()
+    }
+
+    fn hang_up(&self) {
+        for stream in self.connections.lock().unwrap().drain(..) {
+            // The daemon may have closed it before.
+            let _ = stream.shutdown(Shutdown::Both);
         }
-    });
-    heard
+    }
+}
+
+fn refuse(mut way: Peer, heard: &Mutex<Vec<String>>) {
+    while let Some(message) = way.next() {
+        let status = match message.start_line().split(' ').next() {
+            Some("ACK" | "SIP/2.0") | None => continue,
+            Some("INVITE") => "486 Busy Here",
+            Some(_) => "200 OK",
+        };
+        heard.lock().unwrap().push(message.0.clone());
+        let _ = way.try_send(message.respond(status, way.own, "").as_bytes());
+    }
 }

@@ -47,7 +47,12 @@ impl Peer {
     pub fn accepted(listener: &TcpListener) -> Peer {
         let (stream, daemon) = listener.accept().unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Peer::new(Link::Stream(stream), listener.local_addr().unwrap(), daemon)
+        Peer::on(stream, listener.local_addr().unwrap(), daemon)
+    }
+
+    /// A connection the daemon dialled to `own`.
+    pub fn on(stream: TcpStream, own: SocketAddr, daemon: SocketAddr) -> Peer {
+        Peer::new(Link::Stream(stream), own, daemon)
     }
 
     pub fn secured(from: IpAddr, daemon: SocketAddr, settings: Arc<ClientConfig>) -> Peer {
