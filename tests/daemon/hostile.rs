@@ -6,8 +6,9 @@ use std::net::{SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use crate::ground::{Ground, PATIENCE, Rules, SIP};
+use crate::judge::Victim;
 use crate::peer::Peer;
-use crate::text::{Message, request};
+use crate::text::request;
 
 /// The largest payload of an IPv4 datagram.
 const DATAGRAM: usize = 65_507;
@@ -44,27 +45,10 @@ fn name(file: &Path) -> String {
     file.file_name().unwrap().to_string_lossy().into_owned()
 }
 
-/// Refuses every call that gets through, and says yes to everything else, until the test's process ends.
-fn victim(ground: &Ground) {
-    let socket = UdpSocket::bind((ground.callee(), SIP)).unwrap();
-    let own = socket.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let mut buffer = vec![0; 65_536];
-        while let Ok((length, from)) = socket.recv_from(&mut buffer) {
-            let message = Message(String::from_utf8_lossy(&buffer[..length]).into_owned());
-            let status = match message.start_line().split(' ').next() {
-                Some("ACK" | "SIP/2.0") | None => continue,
-                Some("INVITE") => "486 Busy Here",
-                Some(_) => "200 OK",
-            };
-            let _ = socket.send_to(message.respond(status, own, "").as_bytes(), from);
-        }
-    });
-}
-
 /// 64*T1 is 3.2 s: what hangs on a timer is gone soon.
 fn ground() -> Ground {
-    Ground::new(Rules { timers: "timers = { t1_ms = 50 }", ..Rules::default() })
+    let changes = vec![("to = [\"callee-udp\"]".to_owned(), "to = [\"callee-tcp\"]".to_owned())];
+    Ground::new(Rules { timers: "timers = { t1_ms = 50 }", changes, ..Rules::default() })
 }
 
 /// Sends everything, each on the way `open` gives; `prober` asks after each.
@@ -87,8 +71,9 @@ fn assault(transport: &str, ground: &Ground, mut open: impl FnMut() -> Peer, pro
     sent
 }
 
-fn assert_unharmed(ground: &Ground, mut running: crate::ground::Running, mut prober: Peer) {
+fn assert_unharmed(ground: &Ground, mut running: crate::ground::Running, mut prober: Peer, called: &Victim) {
     prober.close();
+    called.hang_up();
     ground.until(Ground::held);
     assert!(running.is_alive());
     ground.tcp(ground.caller()).probe();
@@ -100,34 +85,34 @@ fn assert_unharmed(ground: &Ground, mut running: crate::ground::Running, mut pro
 fn the_hostile_corpora_over_udp_leave_the_daemon_answering_and_empty() {
     let ground = ground();
     let running = ground.start();
-    victim(&ground);
+    let called = Victim::new(ground.callee());
     let hostile = UdpSocket::bind((ground.caller(), 15_070)).unwrap();
     hostile.set_read_timeout(Some(PATIENCE)).unwrap();
     let open = || Peer::datagrams(hostile.try_clone().unwrap(), ground.sip());
     let mut prober = ground.udp(ground.caller());
     let sent = assault("UDP", &ground, open, &mut prober);
     assert!(sent > 120, "{sent}");
-    assert_unharmed(&ground, running, prober);
+    assert_unharmed(&ground, running, prober, &called);
 }
 
 #[test]
 fn the_hostile_corpora_over_tcp_leave_the_daemon_answering_and_empty() {
     let ground = ground();
     let running = ground.start();
-    victim(&ground);
+    let called = Victim::new(ground.callee());
     let mut prober = ground.tcp(ground.caller());
     let sent = assault("TCP", &ground, || ground.tcp(ground.caller()), &mut prober);
     assert!(sent > 120, "{sent}");
-    assert_unharmed(&ground, running, prober);
+    assert_unharmed(&ground, running, prober, &called);
 }
 
 #[test]
 fn the_hostile_corpora_over_tls_leave_the_daemon_answering_and_empty() {
     let ground = ground();
     let running = ground.start();
-    victim(&ground);
+    let called = Victim::new(ground.callee());
     let mut prober = ground.tls();
     let sent = assault("TLS", &ground, || ground.tls(), &mut prober);
     assert!(sent > 120, "{sent}");
-    assert_unharmed(&ground, running, prober);
+    assert_unharmed(&ground, running, prober, &called);
 }

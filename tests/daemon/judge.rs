@@ -261,14 +261,14 @@ fn ack(answer: &Message) -> String {
 }
 
 /// Refuses every call that gets through, and says yes to everything else, on the connection the daemon dials.
-struct Victim {
+pub struct Victim {
     heard: Arc<Mutex<Vec<String>>>,
     connections: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Victim {
     /// Listens until the test's process ends.
-    fn new(address: IpAddr) -> Victim {
+    pub fn new(address: IpAddr) -> Victim {
         let listener = TcpListener::bind((address, SIP)).unwrap();
         let victim = Victim { heard: Arc::default(), connections: Arc::default() };
         let (heard, connections) = (Arc::clone(&victim.heard), Arc::clone(&victim.connections));
@@ -287,7 +287,8 @@ impl Victim {
         self.heard.lock().unwrap()
     }
 
-    fn hang_up(&self) {
+    /// Ends every connection the daemon dialled.
+    pub fn hang_up(&self) {
         for stream in self.connections.lock().unwrap().drain(..) {
             // The daemon may have closed it before.
             let _ = stream.shutdown(Shutdown::Both);
