@@ -1,11 +1,9 @@
 //! From a checked configuration to a running daemon: bind, start, serve (DESIGN 8). Nothing is read from the network
 //! before everything is bound.
 
-use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::{JoinHandle, available_parallelism};
 use std::time::Duration;
@@ -18,17 +16,18 @@ use super::clock::{Clock, wall};
 use super::control::{self, Hands};
 use super::drain::Drain;
 use super::entropy::OsEntropy;
+use super::failure::StartFailure;
 use super::first_ports::{self, Announcer, FirstPorts};
 use super::helm::{Cargo, Helm, Load};
 use super::inbox::Inbox;
-use super::materials::{BadFile, api_tls, net_settings, relay_settings};
+use super::materials::{net_settings, relay_settings};
 use super::orders::Orders;
+use super::pages::{api, metrics};
 use super::phase::{Phase, PhaseBoard};
 use super::provisioning::Provisioned;
 use super::renewing;
 use super::signals::{Signals, Stop};
 use super::watchdog::Watchdog;
-use crate::api::server as api_server;
 use crate::base::ids::CommandId;
 use crate::cdr::lines::Origin;
 use crate::cdr::writer::{Started, Surroundings};
@@ -42,10 +41,9 @@ use crate::metrics::calls::CallCounters;
 use crate::metrics::gauges::GaugeBoard;
 use crate::metrics::limits::Bounds;
 use crate::metrics::registry::Sources;
-use crate::metrics::server;
+use crate::net::Signalling;
 use crate::net::inherited::Inherited;
 use crate::net::settings::{Known, Tap};
-use crate::net::{Signalling, StartError};
 use crate::relay::Relay;
 use crate::route::snapshot::{Snapshot, Unidentified};
 use crate::route::trunk::Network;
@@ -54,82 +52,6 @@ use crate::trace::Trace;
 
 /// How long tasks may take to end with the runtime.
 const RUNTIME_END: Duration = Duration::from_millis(200);
-
-/// Why the daemon does not start.
-#[derive(Debug)]
-pub enum StartFailure {
-    /// Files the configuration names.
-    Files(Vec<BadFile>),
-    Signalling(StartError),
-    /// `metrics.bind`.
-    Metrics(SocketAddr, io::Error),
-    /// `api.bind`.
-    Api(SocketAddr, io::Error),
-    /// The relay's threads or ports.
-    Relay(io::Error),
-    /// `cdr.path`.
-    Records(PathBuf, io::Error),
-    /// Threads, signals, the runtime.
-    System(io::Error),
-}
-
-impl StartFailure {
-    /// Who must act.
-    pub fn fault(&self) -> Fault {
-        match self {
-            StartFailure::Files(_) => Fault::Configuration,
-            StartFailure::Signalling(StartError::Taken { .. }) => Fault::Taken,
-            StartFailure::Signalling(StartError::Unavailable { .. } | StartError::Tls { .. }) => Fault::Configuration,
-            StartFailure::Metrics(_, error)
-            | StartFailure::Api(_, error)
-            | StartFailure::Relay(error)
-            | StartFailure::Records(_, error) => match error.kind() {
-                io::ErrorKind::AddrInUse => Fault::Taken,
-                io::ErrorKind::AddrNotAvailable
-                | io::ErrorKind::PermissionDenied
-                | io::ErrorKind::NotADirectory
-                | io::ErrorKind::ReadOnlyFilesystem => Fault::Configuration,
-                _ => Fault::System,
-            },
-            StartFailure::System(_) => Fault::System,
-        }
-    }
-}
-
-/// Whose fault it is that the daemon does not start; `cli` turns it into the exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The configuration, or a file it names.
-    Configuration,
-    /// Another process has a port.
-    Taken,
-    /// The system, or we ourselves.
-    System,
-}
-
-impl fmt::Display for StartFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            StartFailure::Files(files) => files.iter().try_for_each(|file| writeln!(f, "{file}")),
-            StartFailure::Signalling(error) => write!(f, "{error}"),
-            StartFailure::Metrics(address, error) if error.kind() == io::ErrorKind::AddrInUse => {
-                write!(
-                    f,
-                    "TCP port {address} of `metrics.bind` is taken by another process; stop it or change the port"
-                )
-            }
-            StartFailure::Metrics(address, error) => write!(f, "metrics.bind {address}: {error}"),
-            StartFailure::Api(address, error) => write!(f, "api.bind {address}: {error}"),
-            StartFailure::Relay(error) => write!(f, "the media relay does not start: {error}"),
-            StartFailure::Records(folder, error) => {
-                write!(f, "call records cannot be kept in {} (`cdr.path`): {error}", folder.display())
-            }
-            StartFailure::System(error) => write!(f, "the system does not let the daemon start: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for StartFailure {}
 
 /// A running daemon.
 pub struct Daemon {
@@ -412,47 +334,6 @@ fn pairs(network: &Network) -> (String, usize) {
 fn waiting_of(inbox: &Arc<Inbox>) -> Box<dyn Fn() -> (usize, usize) + Send + Sync> {
     let inbox = inbox.clone();
     Box::new(move || inbox.waiting())
-}
-
-fn metrics(
-    settings: &Settings,
-    sources: Sources,
-    phase: &PhaseBoard,
-    inherited: &Inherited,
-    runtime: &Runtime,
-) -> Result<(), StartFailure> {
-    let Some(address) = settings.metrics else { return Ok(()) };
-    let failed = |error| StartFailure::Metrics(address, error);
-    let socket = of_http(address, inherited).map_err(failed)?;
-    let phase = phase.clone();
-    let readiness = server::Readiness(Box::new(move || {
-        let current = phase.current();
-        (current == Phase::Running, current.name())
-    }));
-    runtime.spawn(server::serve(socket, sources, readiness));
-    Ok(())
-}
-
-fn api(
-    settings: &Settings,
-    served: Option<api_server::Served>,
-    inherited: &Inherited,
-    runtime: &Runtime,
-) -> Result<(), StartFailure> {
-    let (Some(api), Some(served)) = (&settings.api, served) else { return Ok(()) };
-    let tls = api_tls(settings).map_err(|bad| StartFailure::Files(vec![bad]))?;
-    let failed = |error| StartFailure::Api(api.bind, error);
-    let socket = of_http(api.bind, inherited).map_err(failed)?;
-    let local = socket.local_addr().map_err(failed)?;
-    tracing::info!(url = %api_server::url(local, tls.is_some()), "API");
-    runtime.spawn(api_server::serve(socket, tls, served));
-    Ok(())
-}
-
-fn of_http(address: SocketAddr, inherited: &Inherited) -> io::Result<tokio::net::TcpListener> {
-    let socket = inherited.stream(address).map_or_else(|| TcpListener::bind(address), Ok)?;
-    socket.set_nonblocking(true)?;
-    tokio::net::TcpListener::from_std(socket)
 }
 
 fn tell_unwanted(inherited: &Inherited) {
