@@ -141,6 +141,12 @@ impl<K: Ord + Clone> WakeUps<K> {
         Some(key)
     }
 
+    /// Forgets the keys that are not `kept`.
+    pub fn retain(&mut self, kept: impl Fn(&K) -> bool) {
+        self.by_key.retain(|key, _| kept(key));
+        self.by_time.retain(|(_, key)| kept(key));
+    }
+
     /// Keys that have a deadline.
     pub fn len(&self) -> usize {
         self.by_key.len()

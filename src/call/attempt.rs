@@ -32,6 +32,7 @@ use crate::route::media::TrunkDtmf;
 use crate::route::number::Field;
 use crate::route::presence::UriForm;
 use crate::route::snapshot::{RoutePlan, Snapshot};
+use crate::route::standing::Urgency;
 use crate::route::trunk::{TargetSpec, Trunk};
 use crate::sip::flow::{Discovery, Flow};
 use crate::sip::header::EarlyMedia;
@@ -141,6 +142,12 @@ impl Candidate {
     fn rank(&self, work: &Work<'_>) -> u8 {
         let is_penalised = self.address().is_some_and(|at| work.is_penalised(&self.trunk, at));
         work.supply.target_state(&self.trunk, self.target_id()).rank().max(u8::from(is_penalised))
+    }
+
+    /// True unless an operator has taken its trunk out of service.
+    pub fn is_in_service(&self, work: &Work<'_>) -> bool {
+        let urgency = if self.urgent.is_some() { Urgency::Emergency } else { Urgency::Normal };
+        work.supply.standing(&self.trunk).takes(urgency)
     }
 
     /// Its place among the trunk's targets; `None` for a contact of a 3xx and for a registrar's route.

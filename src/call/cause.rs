@@ -38,6 +38,8 @@ pub enum Cause {
     NoPorts,
     /// The node's or the trunk's call limit is reached; another trunk may have room.
     TooManyCalls,
+    /// An operator has taken the trunk out of service; another one may take the call.
+    TrunkOutOfService,
     /// The node is being drained, or ended by its operator.
     Shutdown,
     /// The operator ended this one call.
@@ -122,6 +124,7 @@ impl Cause {
             Cause::BadAnswer => line(500, 65, Final, "bad_answer", "The answer does not fit the offer"),
             Cause::NoPorts => line(503, 34, Final, "no_ports", "No media port left"),
             Cause::TooManyCalls => line(503, 42, NextCandidate, "too_many_calls", "Call limit reached"),
+            Cause::TrunkOutOfService => line(503, 38, NextCandidate, "trunk_out_of_service", "Trunk is out of service"),
             Cause::Shutdown => line(503, 41, Final, "shutdown", "Node is going out of service"),
             Cause::Terminated => line(480, 31, Final, "terminated", "Ended by the operator"),
             Cause::TooLong => line(408, 31, Final, "too_long", "Longest call duration reached"),

@@ -18,6 +18,7 @@ use crate::media::plan::{MediaCommand, PortLease};
 use crate::route::group::Choice;
 use crate::route::health::{TargetId, Way};
 use crate::route::liveness::TargetState;
+use crate::route::standing::Standing;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{LargeRequests, Resolve};
 use crate::sip::{Method, Response, Status};
@@ -94,6 +95,8 @@ pub trait Supply {
     fn lease(&mut self, network: NetworkId, worker: Option<WorkerId>) -> Option<PortLease>;
     /// Counts the call on a trunk it goes out to. False: the trunk's limit of calls or of calls per second is reached.
     fn enter(&mut self, now: Instant, trunk: &Trunk) -> bool;
+    /// An operator's word on a trunk that a new leg would go to.
+    fn standing(&self, trunk: &Trunk) -> Standing;
     /// Calls on a trunk now.
     fn load(&self, trunk: TrunkId) -> usize;
     /// The same for an emergency call, which no limit stops (PF-163).

@@ -43,6 +43,10 @@ impl Hunting {
             let told = self.failed.take().unwrap_or(Cause::Unreachable.into());
             return self.refuse(common, told, EndedBy::Callee, work);
         };
+        if !candidate.is_in_service(work) {
+            let trunk = Arc::clone(&candidate.trunk);
+            return self.attempt_failed(common, &trunk, Cause::TrunkOutOfService, work);
+        }
         match candidate.address() {
             Some(address) => self.invite(common, candidate, VecDeque::from([address]), work),
             None => {

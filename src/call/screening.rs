@@ -63,6 +63,8 @@ pub enum Refusal {
     NotReplaceable(Status),
     /// 503: limits or draining.
     Overload,
+    /// 503: an operator has taken the trunk out of service.
+    TrunkOutOfService,
 }
 
 impl Refusal {
@@ -89,7 +91,7 @@ impl Refusal {
             Refusal::NoDialog => 481,
             Refusal::BadReplaces => 400,
             Refusal::NotReplaceable(status) => status.code(),
-            Refusal::Overload => 503,
+            Refusal::Overload | Refusal::TrunkOutOfService => 503,
         };
         Status::new(code).unwrap_or(Status::SERVER_INTERNAL_ERROR)
     }
@@ -119,6 +121,7 @@ impl Refusal {
             Refusal::BadReplaces => "bad_replaces",
             Refusal::NotReplaceable(_) => "not_replaceable",
             Refusal::Overload => "overload",
+            Refusal::TrunkOutOfService => "trunk_out_of_service",
         }
     }
 
@@ -131,7 +134,9 @@ impl Refusal {
             Refusal::IntervalTooSmall(seconds) => Some((Name::MinSe, seconds.to_string())),
             Refusal::MediaType => Some((Name::Accept, compose::ACCEPT.to_owned())),
             Refusal::Unroutable { text, .. } => Some((Name::Warning, format!("399 - \"{text}\""))),
-            Refusal::Overload => Some((Name::RetryAfter, compose::RETRY_AFTER_S.to_string())),
+            Refusal::Overload | Refusal::TrunkOutOfService => {
+                Some((Name::RetryAfter, compose::RETRY_AFTER_S.to_string()))
+            }
             Refusal::UnknownMethod
             | Refusal::UnknownScheme
             | Refusal::TooManyHops

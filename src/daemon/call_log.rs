@@ -27,6 +27,7 @@ pub fn write(event: &Event) {
         Event::Detoured { trunk, why } => {
             debug!(trunk = %trunk, reason = why.label(), "the peer's Contact or Record-Route was not followed");
         }
+        Event::Stands { trunk, standing } => info!(trunk = %trunk, standing = standing.label(), "trunk ordered"),
         Event::Registration { trunk, news } => registration(trunk, news),
         Event::Target(changed) => target(changed),
         Event::Probed { name, target, outcome, .. } => match outcome {

@@ -70,7 +70,9 @@ impl Orders {
     pub fn census(&self) -> Census {
         match self.give(Command::Census) {
             Some(Reply::Census(census)) => census,
-            Some(Reply::Done | Reply::NoSuchCall | Reply::Calls(_) | Reply::Numbers(_)) | None => Census::default(),
+            Some(Reply::Done | Reply::NoSuchCall | Reply::NoSuchTrunk | Reply::Calls(_) | Reply::Numbers(_)) | None => {
+                Census::default()
+            }
         }
     }
 }
@@ -79,7 +81,7 @@ impl ActiveCalls for Orders {
     fn list(&self, after: Option<CallId>, most: usize) -> Option<Vec<ActiveCall>> {
         match self.give(Command::Calls { after, most })? {
             Reply::Calls(calls) => Some(calls),
-            Reply::Done | Reply::NoSuchCall | Reply::Numbers(_) | Reply::Census(_) => None,
+            Reply::Done | Reply::NoSuchCall | Reply::NoSuchTrunk | Reply::Numbers(_) | Reply::Census(_) => None,
         }
     }
 
@@ -87,7 +89,7 @@ impl ActiveCalls for Orders {
         match self.give(Command::Call(id))? {
             Reply::Calls(calls) => Some(calls.into_iter().next()),
             Reply::NoSuchCall => Some(None),
-            Reply::Done | Reply::Numbers(_) | Reply::Census(_) => None,
+            Reply::Done | Reply::NoSuchTrunk | Reply::Numbers(_) | Reply::Census(_) => None,
         }
     }
 
@@ -95,14 +97,14 @@ impl ActiveCalls for Orders {
         match self.give(Command::HangUp(id))? {
             Reply::Done => Some(HungUp::Told),
             Reply::NoSuchCall => Some(HungUp::Gone),
-            Reply::Calls(_) | Reply::Numbers(_) | Reply::Census(_) => None,
+            Reply::NoSuchTrunk | Reply::Calls(_) | Reply::Numbers(_) | Reply::Census(_) => None,
         }
     }
 
     fn in_use(&self, numbers: BTreeSet<String>) -> Option<BTreeSet<String>> {
         match self.give(Command::NumbersInUse(numbers))? {
             Reply::Numbers(numbers) => Some(numbers),
-            Reply::Done | Reply::NoSuchCall | Reply::Calls(_) | Reply::Census(_) => None,
+            Reply::Done | Reply::NoSuchCall | Reply::NoSuchTrunk | Reply::Calls(_) | Reply::Census(_) => None,
         }
     }
 }

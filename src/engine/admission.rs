@@ -113,6 +113,11 @@ impl Admission {
         }
     }
 
+    /// Forgets the counts of trunks that are no more, as soon as they have no calls.
+    pub fn retain(&mut self, is_there: impl Fn(TrunkId) -> bool) {
+        self.trunks.retain(|trunk, count| count.calls > 0 || is_there(*trunk));
+    }
+
     fn release(&mut self, trunk: TrunkId) {
         if let Some(count) = self.trunks.get_mut(&trunk) {
             count.calls = count.calls.saturating_sub(1);

@@ -14,6 +14,7 @@ use crate::route::emergency::Code;
 use crate::route::identify::KnownBy;
 use crate::route::ruling::{host_name, named_by};
 use crate::route::snapshot::Unidentified;
+use crate::route::standing::{Standing, Urgency};
 use crate::route::trunk::{Trunk, WhileDraining};
 use crate::sip::flow::{Destination, Flow, PeerIdentity, Received, Transmit};
 use crate::sip::{Method, Request, Response, ResponseHead, SipMessage, Status};
@@ -165,9 +166,19 @@ impl Engine {
         Ok(())
     }
 
+    /// Why the peer's OPTIONS get no 200: that is how it learns to send its calls elsewhere.
+    fn refuses_probes(&self, trunk: &Trunk) -> Option<Refusal> {
+        let is_told = trunk.options.draining == WhileDraining::Refuse;
+        match self.supply.standings.of(trunk.id) {
+            Standing::Disabled => Some(Refusal::TrunkOutOfService),
+            Standing::Draining if is_told => Some(Refusal::TrunkOutOfService),
+            Standing::Enabled | Standing::Draining => (self.draining && is_told).then_some(Refusal::Overload),
+        }
+    }
+
     fn probed_by_peer(&mut self, now: Now, request: &Request, flow: Flow, trunk: &Trunk, out: &mut Outbox) {
-        if self.draining && trunk.options.draining == WhileDraining::Refuse {
-            return self.refuse(now, request, flow, &Refusal::Overload, out);
+        if let Some(refusal) = self.refuses_probes(trunk) {
+            return self.refuse(now, request, flow, &refusal, out);
         }
         let directory = Arc::clone(&self.directory);
         let named = named_by(&directory, trunk, host_name(&request.uri));
@@ -262,6 +273,10 @@ impl Engine {
         let most = if urgent.is_some() { with_reserve(most) } else { most };
         if self.draining || self.new_calls == NewCalls::Refused || self.calls.len() >= most {
             return Err(Refusal::Overload);
+        }
+        let urgency = if urgent.is_some() { Urgency::Emergency } else { Urgency::Normal };
+        if !self.supply.standings.of(trunk.id).takes(urgency) {
+            return Err(Refusal::TrunkOutOfService);
         }
         if let Some(code) = urgent {
             self.supply.admission.begin_urgent(trunk, id);

@@ -12,6 +12,7 @@ use crate::media::plan::{MediaCommand, MediaEvent};
 use crate::registration;
 use crate::route::directory::Directory;
 use crate::route::snapshot::Snapshot;
+use crate::route::standing::Standing;
 use crate::sip::Status;
 use crate::sip::flow::{PeerIdentity, Received, Resolution, Resolve, Transmit, TransmitFailure};
 
@@ -47,7 +48,9 @@ pub enum Command {
     Calls { after: Option<CallId>, most: usize },
     /// Show one. Answer: [`Reply::Calls`] with it, or [`Reply::NoSuchCall`].
     Call(CallId),
-    /// How many calls each trunk has. Answer: [`Reply::Census`].
+    /// Takes a trunk out of service, or back. Answer: [`Reply::Done`] or [`Reply::NoSuchTrunk`].
+    Trunk { name: Arc<str>, standing: Standing },
+    /// How each trunk stands, and how many calls it has. Answer: [`Reply::Census`].
     Census,
     /// Which of these numbers are called or call now. Answer: [`Reply::Numbers`].
     NumbersInUse(BTreeSet<String>),
@@ -85,14 +88,24 @@ pub type Outbox = Vec<Output>;
 pub enum Reply {
     Done,
     NoSuchCall,
+    NoSuchTrunk,
     Calls(Vec<ActiveCall>),
     Numbers(BTreeSet<String>),
     Census(Census),
 }
 
-/// Calls that are not over, by trunk: those its peer began, and those it was called for.
+/// Every trunk, and its calls that are not over. A trunk that is configured no more stands here until its last call ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Census(pub BTreeMap<Arc<str>, [usize; 2]>);
+pub struct Census(pub BTreeMap<Arc<str>, TrunkLoad>);
+
+/// What one trunk carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrunkLoad {
+    /// Calls that its peer began, and those that went out to it.
+    pub began: usize,
+    pub called: usize,
+    pub standing: Standing,
+}
 
 /// News of the core.
 #[derive(Clone, Debug)]
@@ -109,6 +122,11 @@ pub enum Event {
     NoRoute {
         trunk: Arc<str>,
         nearest: Option<String>,
+    },
+    /// An operator has taken a trunk out of service, or back.
+    Stands {
+        trunk: Arc<str>,
+        standing: Standing,
     },
     /// What became of our registration for a trunk.
     Registration {

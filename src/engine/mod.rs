@@ -16,6 +16,8 @@ mod outgoing;
 mod ports;
 mod probes;
 mod registrations;
+mod replacing;
+mod standings;
 pub mod targets;
 mod transactions;
 mod window;
@@ -42,6 +44,7 @@ use crate::route::directory::Directory;
 use crate::route::health::{Evidence, Health, TargetId, Way};
 use crate::route::liveness::{Sign, TargetState};
 use crate::route::snapshot::Snapshot;
+use crate::route::standing::Standing;
 use crate::route::trunk::Trunk;
 use crate::sip::Method;
 use crate::sip::auth::DigestServer;
@@ -55,6 +58,7 @@ use merging::Merging;
 use ports::Ports;
 use probes::{Due, Probes};
 use registrations::{Registrations, path_failure};
+use standings::Standings;
 use targets::Targets;
 use transactions::{News, Transactions, User};
 
@@ -113,6 +117,7 @@ struct ProcessSupply {
     /// Ways to peers that failed lately.
     health: Health,
     targets: Targets,
+    standings: Standings,
     registrations: Registrations,
     refills: Vec<MediaCommand>,
     tells: bool,
@@ -143,6 +148,10 @@ impl Supply for ProcessSupply {
 
     fn enter(&mut self, now: Instant, trunk: &Trunk) -> bool {
         self.admission.begin(now, trunk, self.call).is_ok()
+    }
+
+    fn standing(&self, trunk: &Trunk) -> Standing {
+        self.standings.of(trunk.id)
     }
 
     fn load(&self, trunk: TrunkId) -> usize {
@@ -222,6 +231,7 @@ impl Engine {
                 fraud: FraudWatch::default(),
                 health: Health::default(),
                 targets: Targets::default(),
+                standings: Standings::default(),
                 registrations: Registrations::default(),
                 refills: Vec::new(),
                 tells: false,
@@ -246,7 +256,7 @@ impl Engine {
         };
         engine.supply.fraud.replace(engine.snapshot.fraud.limits());
         engine.supply.targets.replace(&engine.snapshot);
-        engine.probes.replace(&engine.snapshot, Instant::ZERO, &mut *engine.entropy);
+        engine.probes_replaced(Instant::ZERO);
         engine.registrations_replaced(Now::default(), &mut Outbox::new());
         engine
     }
@@ -270,21 +280,7 @@ impl Engine {
             Input::TransmitFailed(id, failure) => self.transactions.transmit_failed(now.instant, id, failure),
             Input::Resolved(resolution) => self.resolved(now, resolution, out),
             Input::Media(event) => self.media(now, event, out),
-            Input::Snapshot(snapshot) => {
-                if !self.draining {
-                    self.probes.replace(&snapshot, now.instant, &mut *self.entropy);
-                }
-                self.transactions.resize(snapshot.limits.max_transactions);
-                self.supply.ports.resize(snapshot.limits.ready_ports);
-                self.supply.fraud.replace(snapshot.fraud.limits());
-                // Trunks are counted anew.
-                self.supply.health = Health::default();
-                self.supply.targets.replace(&snapshot);
-                self.snapshot = snapshot;
-                if !self.draining {
-                    self.registrations_replaced(now, out);
-                }
-            }
+            Input::Snapshot(snapshot) => self.replace(now, snapshot, out),
             Input::Directory(directory) => self.directory = directory,
             Input::Command(id, command) => {
                 let reply = self.command(now, command, out);

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use crate::base::Now;
 use crate::base::ids::CallId;
 use crate::base::limits::ACTIVE_CALLS_SHOWN;
 use crate::call::{CallInput, Cause};
+use crate::route::trunk::Trunk;
 
 use super::Engine;
-use super::io::{Census, Command, Outbox, Reply};
+use super::io::{Census, Command, Outbox, Reply, TrunkLoad};
 
 impl Engine {
     /// Carries out an order, or answers a question.
@@ -25,6 +27,7 @@ impl Engine {
                 self.new_calls = new_calls;
                 Reply::Done
             }
+            Command::Trunk { name, standing } => self.stand(now, &name, standing, out),
             Command::HangUpAll => {
                 let ids: Vec<CallId> = self.calls.keys().copied().collect();
                 ids.into_iter().for_each(|id| self.hang_up(now, id, Cause::Shutdown, out));
@@ -44,23 +47,27 @@ impl Engine {
                 Some(call) => Reply::Calls(vec![call.active()]),
                 None => Reply::NoSuchCall,
             },
-            Command::Census => {
-                let names = self.snapshot.trunks.iter().map(|trunk| (trunk.name.clone(), [0, 0]));
-                let mut census = Census(names.collect());
-                for (from, to) in self.calls.values().map(|call| call.trunks()) {
-                    let [began, _] = census.0.entry(from).or_default();
-                    *began += 1;
-                    if let Some([_, called]) = to.map(|to| census.0.entry(to).or_default()) {
-                        *called += 1;
-                    }
-                }
-                Reply::Census(census)
-            }
+            Command::Census => Reply::Census(self.census()),
             Command::NumbersInUse(asked) => {
                 let held: BTreeSet<&str> = self.calls.values().flat_map(|call| call.numbers()).collect();
                 Reply::Numbers(asked.into_iter().filter(|number| held.contains(number.as_str())).collect())
             }
         }
+    }
+
+    fn census(&self) -> Census {
+        let load = |trunk: &Arc<Trunk>| {
+            let standing = self.supply.standings.of(trunk.id);
+            (Arc::clone(&trunk.name), TrunkLoad { standing, ..TrunkLoad::default() })
+        };
+        let mut census = Census(self.snapshot.trunks.iter().map(load).collect());
+        for (from, to) in self.calls.values().map(|call| call.trunks()) {
+            census.0.entry(from).or_default().began += 1;
+            if let Some(load) = to.map(|to| census.0.entry(to).or_default()) {
+                load.called += 1;
+            }
+        }
+        census
     }
 
     fn hang_up(&mut self, now: Now, id: CallId, cause: Cause, out: &mut Outbox) {

@@ -11,8 +11,11 @@ use crate::base::{Entropy, Instant};
 use crate::route::health::TargetId;
 use crate::route::liveness::TargetState;
 use crate::route::snapshot::Snapshot;
+use crate::route::standing::Standing;
 use crate::route::trunk::{ProbeSettings, TargetSpec, Trunk};
 use crate::transaction::Branch;
+
+use super::standings::Standings;
 
 /// One target of one trunk, counted over the whole snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +27,7 @@ pub struct Probe {
     pub trunk: TrunkId,
     pub target: TargetId,
     pub name: Arc<str>,
+    port: Option<u16>,
     settings: ProbeSettings,
     /// Where the last question went.
     pub asked: Option<SocketAddr>,
@@ -33,6 +37,13 @@ pub struct Probe {
     open: Option<(Instant, Option<Branch>)>,
     /// When it is asked again.
     next: Instant,
+}
+
+impl Probe {
+    /// The same target, asked as often.
+    fn is_for(&self, trunk: &Trunk, spec: &TargetSpec) -> bool {
+        self.name == spec.host && self.port == spec.port && self.settings.interval == trunk.options.interval
+    }
 }
 
 /// What a probe's deadline asks for.
@@ -57,24 +68,53 @@ pub struct Probes {
 const FIRST_WITHIN: Duration = Duration::from_secs(1);
 
 impl Probes {
-    /// Probes the targets of `snapshot` instead of what was probed before.
-    pub fn replace(&mut self, snapshot: &Snapshot, now: Instant, entropy: &mut dyn Entropy) {
-        self.probes.clear();
-        self.wake_ups = WakeUps::default();
-        self.resolving.clear();
-        for trunk in snapshot.trunks.iter().filter(|trunk| !trunk.options.interval.is_zero()) {
+    /// Probes the targets of `snapshot` instead of what was probed before. A target that stays is asked when it is its turn,
+    /// and a question that is out is answered: a new configuration is no reason to ask everybody at once.
+    pub fn replace(&mut self, snapshot: &Snapshot, standings: &Standings, now: Instant, entropy: &mut dyn Entropy) {
+        let before = std::mem::take(&mut self.probes);
+        let places = before.into_iter().map(|(id, probe)| ((probe.trunk, probe.target), (id, probe)));
+        let mut known: BTreeMap<(TrunkId, TargetId), (ProbeId, Probe)> = places.collect();
+        let is_probed =
+            |trunk: &&Arc<Trunk>| !trunk.options.interval.is_zero() && standings.of(trunk.id) == Standing::Enabled;
+        for trunk in snapshot.trunks.iter().filter(is_probed) {
             for (place, spec) in (0_u16..).zip(&trunk.targets) {
-                let id = ProbeId(self.next_id);
-                self.next_id += 1;
-                let next = now + jitter(trunk.options.interval.min(FIRST_WITHIN), entropy);
-                self.wake_ups.set(id, Some(next));
-                let (target, name, settings) = (TargetId(place), Arc::clone(&spec.host), trunk.options.clone());
-                self.probes.insert(
-                    id,
-                    Probe { trunk: trunk.id, target, name, settings, asked: None, asked_at: now, open: None, next },
-                );
+                let place = (trunk.id, TargetId(place));
+                let same = known.get(&place).is_some_and(|(_, probe)| probe.is_for(trunk, spec));
+                let (id, probe) = match known.remove(&place).filter(|_| same) {
+                    Some((id, probe)) => (id, Probe { settings: trunk.options.clone(), ..probe }),
+                    None => self.begin(trunk, place.1, spec, now, entropy),
+                };
+                self.probes.insert(id, probe);
             }
         }
+        self.wake_ups.retain(|id| self.probes.contains_key(id));
+        self.resolving.retain(|_, id| self.probes.contains_key(id));
+    }
+
+    fn begin(
+        &mut self,
+        trunk: &Trunk,
+        target: TargetId,
+        spec: &TargetSpec,
+        now: Instant,
+        entropy: &mut dyn Entropy,
+    ) -> (ProbeId, Probe) {
+        let id = ProbeId(self.next_id);
+        self.next_id = self.next_id.wrapping_add(1);
+        let next = now + jitter(trunk.options.interval.min(FIRST_WITHIN), entropy);
+        self.wake_ups.set(id, Some(next));
+        let probe = Probe {
+            trunk: trunk.id,
+            target,
+            name: Arc::clone(&spec.host),
+            port: spec.port,
+            settings: trunk.options.clone(),
+            asked: None,
+            asked_at: now,
+            open: None,
+            next,
+        };
+        (id, probe)
     }
 
     /// The next target that is due; its next turn is set, up to a tenth earlier than the interval.

@@ -14,6 +14,7 @@ use crate::call::own_address::OwnAddress;
 use crate::call::{Cause, ClientRequest, Side};
 use crate::registration::{Action, Input, Local, PathFailure, Register, Registration, State};
 use crate::route::snapshot::Snapshot;
+use crate::route::standing::Standing;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Resolve, ResolveFailure, Resolved};
 use crate::sip::{Method, Uri};
@@ -21,6 +22,7 @@ use crate::transaction::TimerValues;
 
 use super::Engine;
 use super::io::{Event, Outbox, Output};
+use super::standings::Standings;
 use super::transactions::User;
 
 /// One registration of the process. Never used again.
@@ -71,7 +73,13 @@ impl Registrations {
     }
 
     /// Registers what `snapshot` wants registered; gives the registrations that it no longer wants.
-    fn replace(&mut self, snapshot: &Snapshot, now: Instant, entropy: &mut dyn Entropy) -> Vec<RegistrationId> {
+    fn replace(
+        &mut self,
+        snapshot: &Snapshot,
+        standings: &Standings,
+        now: Instant,
+        entropy: &mut dyn Entropy,
+    ) -> Vec<RegistrationId> {
         let before = std::mem::take(&mut self.by_trunk);
         for trunk in &snapshot.trunks {
             let same =
@@ -84,7 +92,9 @@ impl Registrations {
                 self.next_id += 1;
                 self.entries.insert(id, Entry { trunk: Arc::clone(trunk), machine, leaving: false });
                 self.by_trunk.insert(trunk.id, id);
-                self.wake_ups.set(id, Some(now + jitter(entropy)));
+                if standings.of(trunk.id) == Standing::Enabled {
+                    self.wake_ups.set(id, Some(now + jitter(entropy)));
+                }
             }
         }
         before.into_values().filter(|id| !self.by_trunk.values().any(|kept| kept == id)).collect()
@@ -144,12 +154,32 @@ fn jitter(entropy: &mut dyn Entropy) -> Duration {
 impl Engine {
     /// A snapshot came: new registrations begin, those it does not want any more are taken back.
     pub(super) fn registrations_replaced(&mut self, now: Now, out: &mut Outbox) {
-        let unwanted = self.supply.registrations.replace(&self.snapshot, now.instant, &mut *self.entropy);
+        let unwanted =
+            self.supply.registrations.replace(&self.snapshot, &self.supply.standings, now.instant, &mut *self.entropy);
         for id in unwanted {
             if let Some(entry) = self.supply.registrations.entries.get_mut(&id) {
                 entry.leaving = true;
             }
             self.registration(now, id, Some(Input::Withdraw), out);
+        }
+    }
+
+    /// A trunk goes out of service, and its binding is taken back; or it comes back, and registers again.
+    pub(super) fn registration_stands(&mut self, now: Now, trunk: TrunkId, standing: Standing, out: &mut Outbox) {
+        let Some(&id) = self.supply.registrations.by_trunk.get(&trunk) else { return };
+        let entry = self.supply.registrations.entries.get(&id);
+        let is_idle = entry.is_some_and(|entry| *entry.machine.state() == State::Idle);
+        match standing {
+            Standing::Draining | Standing::Disabled => {
+                // What had not begun does not.
+                self.supply.registrations.wake_ups.set(id, None);
+                self.registration(now, id, Some(Input::Withdraw), out);
+            }
+            Standing::Enabled if is_idle => {
+                let at = now.instant + jitter(&mut *self.entropy);
+                self.supply.registrations.wake_ups.set(id, Some(at));
+            }
+            Standing::Enabled => {}
         }
     }
 

@@ -7,6 +7,7 @@ pub fn key(label: &str) -> Option<&'static str> {
         "unroutable_number" | "bad_number" => "trunks.NAME.numbers",
         "overload" => "limits.max_calls, trunks.NAME.max_calls, trunks.NAME.max_calls_per_s",
         "too_many_calls" => "trunks.NAME.max_calls of the trunk it goes to",
+        "trunk_out_of_service" => "an operator's order: `trunkline ctl trunk NAME enable` takes it back",
         "extension_required" => "trunks.NAME.provisional.reliable, trunks.NAME.session_timer.mode",
         "interval_too_small" => "trunks.NAME.session_timer.min_se_s",
         "no_credentials" | "wrong_credentials" | "stale_nonce" => "trunks.NAME.auth",

@@ -149,7 +149,7 @@ impl CallCounters {
             Event::Call(event) => self.note_call(event),
             Event::Dropped(reason) => self.add(|held| held.dropped.entry(reason.label())),
             Event::Refused { label, .. } => self.add(|held| held.refused.entry(label)),
-            Event::NoRoute { .. } => {}
+            Event::NoRoute { .. } | Event::Stands { .. } => {}
             Event::Detoured { why, .. } => self.add(|held| held.detours.entry(why.label())),
             Event::Registration { trunk, news } => self.note_registration(trunk, news),
             // What it changes comes as news of the target.

@@ -58,7 +58,9 @@ impl Collector for Sources {
         self.failures(&mut encoder)?;
         self.core(&mut encoder)?;
         self.calls.trunks().encode(&mut encoder)?;
-        trunks::active(&mut encoder, &(self.census)())?;
+        let census = (self.census)();
+        trunks::active(&mut encoder, &census)?;
+        trunks::standings(&mut encoder, &census)?;
         limits::bounds(&mut encoder, &self.bounds)?;
         limits::certificates(&mut encoder, (self.expiries)())?;
         limits::process(&mut encoder)?;

@@ -13,6 +13,7 @@ use super::calls::{Grade, Quality};
 use super::rows::{HistogramRow, Labels, counters, gauges, histograms};
 use crate::call::{CallRecord, Cause};
 use crate::engine::io::Census;
+use crate::route::standing::Standing;
 
 /// An answered call that ends sooner is a short one (PF-197).
 const SHORT: Duration = Duration::from_secs(10);
@@ -23,13 +24,24 @@ const BUCKETS: usize = DELAYS.len() + 1;
 
 /// Calls that are not over.
 pub(super) fn active(encoder: &mut DescriptorEncoder<'_>, census: &Census) -> fmt::Result {
-    let rows = census.0.iter().flat_map(|(trunk, ways)| {
-        let row = move |(way, count): (Way, &usize)| {
-            ([("trunk", trunk.to_string()), ("direction", way.label().to_owned())], *count)
+    let rows = census.0.iter().flat_map(|(trunk, load)| {
+        let row = move |(way, count): (Way, usize)| {
+            ([("trunk", trunk.to_string()), ("direction", way.label().to_owned())], count)
         };
-        [Way::Incoming, Way::Outgoing].into_iter().zip(ways).map(row)
+        [(Way::Incoming, load.began), (Way::Outgoing, load.called)].map(row)
     });
     gauges(encoder, "calls_active", "Calls that are not over, by trunk", rows)
+}
+
+/// Which trunks an operator has taken out of service.
+pub(super) fn standings(encoder: &mut DescriptorEncoder<'_>, census: &Census) -> fmt::Result {
+    let rows = census.0.iter().flat_map(|(trunk, load)| {
+        Standing::ALL.map(|standing| {
+            let labels = [("trunk", trunk.to_string()), ("standing", standing.label().to_owned())];
+            (labels, usize::from(standing == load.standing))
+        })
+    });
+    gauges(encoder, "trunk_standing", "1 for what an operator has ordered of each trunk", rows)
 }
 
 /// Which way a call went over a trunk.

@@ -13,6 +13,7 @@ use super::group::{Group, Member};
 use super::identify::Senders;
 use super::mark::CustomHeader;
 use super::media::MediaSettings;
+use super::numbering::Numbering;
 use super::presence::Presence;
 use super::presentation::Presentation;
 use super::reach::Reach;
@@ -24,7 +25,6 @@ use super::snapshot::Snapshot;
 use super::table::{Destination, Route, RouteTable};
 use super::trunk::{Listener, Network, TargetSpec, Trunk};
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
-use crate::base::limits::LISTENER_TRUSTS;
 use crate::media::plan::AddressRules;
 use crate::sip::flow::{Discovery, TlsTarget, Transport};
 
@@ -33,7 +33,7 @@ use crate::sip::flow::{Discovery, TlsTarget, Transport};
 pub enum CompileError {
     /// `path` names something that does not exist.
     Dangling { path: String, name: String },
-    /// More entries than an index can count, or more trust stores on one listener than `LISTENER_TRUSTS`.
+    /// More entries than the process has numbers for, or more trust stores on one listener than `LISTENER_TRUSTS`.
     TooMany(&'static str),
 }
 
@@ -54,49 +54,77 @@ impl Snapshot {
     /// # Errors
     /// A name that refers to nothing, or too many of something.
     pub fn compile(settings: &RoutingSettings) -> Result<Snapshot, CompileError> {
-        let networks = networks(settings)?;
-        let listeners = listeners(settings, &networks)?;
-        let trunks = trunks(settings, &networks, &listeners)?;
+        Snapshot::compile_after(settings, Numbering::default())
+    }
+
+    /// The same for a process that has a snapshot already, whose numbering is handed on.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn compile_after(settings: &RoutingSettings, mut numbering: Numbering) -> Result<Snapshot, CompileError> {
+        let networks = networks(settings, &mut numbering)?;
+        let listeners = listeners(settings, &networks, &mut numbering)?;
+        let trunks = trunks(settings, &networks, &listeners, &mut numbering)?;
         let names = Names::new(&trunks, settings)?;
         let routes = settings.routes.iter().enumerate().map(|(index, route)| names.route(index, route));
-        let routes = RouteTable::new(routes.collect::<Result<_, _>>()?, trunks.len());
-        let senders = Senders::new(&listeners, &trunks);
-        if listeners.iter().any(|listener| senders.trusts(usize::from(listener.id.0)).len() > LISTENER_TRUSTS) {
-            return Err(CompileError::TooMany("trust stores on one listener"));
-        }
+        let routes = RouteTable::new(routes.collect::<Result<_, _>>()?);
+        let senders = Senders::new(&listeners, &trunks, &mut numbering)?;
         let node_name = settings.node_name.as_str().into();
         let own = trunks.iter().filter_map(|trunk| trunk.presentation.numbers.country);
         let fraud = FraudGuard::new(settings.fraud.clone(), own);
         let emergency = names.emergency(&settings.emergency)?;
-        let trunks = trunks.into_iter().map(Arc::new).collect();
+        let trunks: Vec<Arc<Trunk>> = trunks.into_iter().map(Arc::new).collect();
         let (limits, cross_check) = (settings.limits.clone(), settings.cross_check);
-        Ok(Snapshot { node_name, networks, listeners, trunks, fraud, emergency, limits, cross_check, senders, routes })
+        Ok(Snapshot {
+            node_name,
+            networks,
+            listeners,
+            places: places(&trunks),
+            trunks,
+            fraud,
+            emergency,
+            limits,
+            cross_check,
+            numbering,
+            senders,
+            routes,
+        })
     }
 }
 
-/// Entries by name with their index: the order of the ids.
-fn indexed<'s, T>(
-    entries: &'s [T],
-    name: impl Fn(&T) -> &str,
-    what: &'static str,
-) -> Result<Vec<(u16, &'s T)>, CompileError> {
-    let mut sorted: Vec<&T> = entries.iter().collect();
-    sorted.sort_by(|a, b| name(a).cmp(name(b)));
-    let numbered = sorted.into_iter().enumerate();
-    numbered.map(|(index, entry)| Ok((u16::try_from(index).map_err(|_| CompileError::TooMany(what))?, entry))).collect()
+/// Where the trunk of each id stands.
+fn places(trunks: &[Arc<Trunk>]) -> Vec<Option<u16>> {
+    let mut places = Vec::new();
+    for (place, trunk) in (0_u16..).zip(trunks) {
+        let id = usize::from(trunk.id.0);
+        places.resize(places.len().max(id + 1), None);
+        if let Some(held) = places.get_mut(id) {
+            *held = Some(place);
+        }
+    }
+    places
 }
 
-fn networks(settings: &RoutingSettings) -> Result<Vec<Network>, CompileError> {
+/// Entries in the order of their names.
+fn by_name<'s, T>(entries: &'s [T], name: impl Fn(&T) -> &str) -> Vec<&'s T> {
+    let mut sorted: Vec<&T> = entries.iter().collect();
+    sorted.sort_by(|a, b| name(a).cmp(name(b)));
+    sorted
+}
+
+fn networks(settings: &RoutingSettings, numbering: &mut Numbering) -> Result<Vec<Network>, CompileError> {
     let own = own_ports(settings);
-    let build = |(index, network): (u16, &NetworkSettings)| Network {
-        id: NetworkId(index),
+    let build = |(id, network): (NetworkId, &NetworkSettings)| Network {
+        id,
         name: network.name.as_str().into(),
         bind: network.bind,
         advertise: network.advertise,
         rtp_ports: network.rtp_ports,
         rules: Arc::new(AddressRules { allow: network.allow_media.clone(), own: own.clone() }),
     };
-    Ok(indexed(&settings.networks, |n| &n.name, "networks")?.into_iter().map(build).collect())
+    let sorted = by_name(&settings.networks, |network| &network.name);
+    let ids = numbering.networks(sorted.iter().map(|network| network.name.clone()).collect())?;
+    Ok(ids.into_iter().zip(sorted).map(build).collect())
 }
 
 /// Every address of ours with the ports that are ours there: nobody may have media sent to them.
@@ -119,22 +147,38 @@ fn addresses(network: &NetworkSettings) -> impl Iterator<Item = IpAddr> {
     [network.bind, network.advertise].into_iter().filter(|address| !address.is_unspecified())
 }
 
-fn listeners(settings: &RoutingSettings, networks: &[Network]) -> Result<Vec<Listener>, CompileError> {
-    let build = |(index, listener): (u16, &ListenerSettings)| {
-        let found = networks.iter().find(|network| *network.name == *listener.network);
-        let network = found.ok_or_else(|| dangling("listeners", &listener.name, "network", &listener.network))?;
+fn listeners(
+    settings: &RoutingSettings,
+    networks: &[Network],
+    numbering: &mut Numbering,
+) -> Result<Vec<Listener>, CompileError> {
+    let placed = |listener| {
+        let network = network_of(listener, networks)?;
+        Ok((listener, SocketAddr::new(network.bind, listener.port)))
+    };
+    let sorted = by_name(&settings.listeners, |listener| &listener.name);
+    let sorted: Vec<(&ListenerSettings, SocketAddr)> =
+        sorted.into_iter().map(placed).collect::<Result<_, CompileError>>()?;
+    let ids = numbering.listeners(&sorted)?;
+    let build = |(id, (listener, bind)): (ListenerId, (&ListenerSettings, SocketAddr))| {
+        let network = network_of(listener, networks)?;
         Ok(Listener {
-            id: ListenerId(index),
+            id,
             name: listener.name.as_str().into(),
             network: network.id,
             transport: listener.transport,
-            bind: SocketAddr::new(network.bind, listener.port),
+            bind,
             advertise: SocketAddr::new(network.advertise, listener.port),
             certificates: listener.certificates.clone(),
             client_certificate: listener.client_certificate,
         })
     };
-    indexed(&settings.listeners, |l| &l.name, "listeners")?.into_iter().map(build).collect()
+    ids.into_iter().zip(sorted).map(build).collect()
+}
+
+fn network_of<'n>(listener: &ListenerSettings, networks: &'n [Network]) -> Result<&'n Network, CompileError> {
+    let found = networks.iter().find(|network| *network.name == *listener.network);
+    found.ok_or_else(|| dangling("listeners", &listener.name, "network", &listener.network))
 }
 
 fn dangling(table: &str, entry: &str, key: &str, name: &str) -> CompileError {
@@ -145,17 +189,20 @@ fn trunks(
     settings: &RoutingSettings,
     networks: &[Network],
     listeners: &[Listener],
+    numbering: &mut Numbering,
 ) -> Result<Vec<Trunk>, CompileError> {
     let custom_header = settings.custom_header.clone().map(Arc::new);
-    let build = |(index, trunk): (u16, &TrunkSettings)| {
+    let build = |(id, trunk): (TrunkId, &TrunkSettings)| {
         let found = listeners.iter().find(|listener| *listener.name == *trunk.listener);
         let listener = found.ok_or_else(|| dangling("trunks", &trunk.name, "listener", &trunk.listener))?;
         let network = networks.iter().find(|network| network.id == listener.network);
         let rules = network.map(|network| Arc::clone(&network.rules)).unwrap_or_default();
-        let compiled = compile_trunk(TrunkId(index), trunk, listener, rules);
+        let compiled = compile_trunk(id, trunk, listener, rules);
         Ok(with_custom_header(compiled, custom_header.as_ref()))
     };
-    indexed(&settings.trunks, |t| &t.name, "trunks")?.into_iter().map(build).collect()
+    let sorted = by_name(&settings.trunks, |trunk| &trunk.name);
+    let ids = numbering.trunks(sorted.iter().map(|trunk| trunk.name.clone()).collect())?;
+    ids.into_iter().zip(sorted).map(build).collect()
 }
 
 /// Written to carriers alone (PV-31), and never believed of anybody (PF-29).

@@ -97,6 +97,11 @@ impl Health {
         self.penalties.get(&way.key()).is_some_and(|penalty| now < penalty.until)
     }
 
+    /// Forgets the ways of trunks that are no more.
+    pub fn retain(&mut self, is_there: impl Fn(TrunkId) -> bool) {
+        self.penalties.retain(|(trunk, _), _| is_there(*trunk));
+    }
+
     fn make_room(&mut self, way: Way) {
         if self.penalties.len() < WAYS || self.penalties.contains_key(&way.key()) {
             return;

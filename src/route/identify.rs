@@ -5,15 +5,18 @@
 //! alone, unless the trunk's peers always show one (PF-190). A trunk without sources is known by the name alone. Without `peer_names` the source address decides.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::compile::CompileError;
+use super::numbering::Numbering;
 use super::settings::{ListenerSettings, RoutingSettings, TrunkSettings};
 use super::snapshot::Unidentified;
 use super::trunk::{ClientCertificate, Listener, PeerShows, Trunk};
-use crate::base::ids::TrunkId;
+use crate::base::ids::{ListenerId, TrunkId};
 use crate::sip::flow::{PeerIdentity, Transport};
 
 /// Two trunks of one listener that no sender can be told apart by.
@@ -53,14 +56,15 @@ fn asks_for_certificate(transport: Transport, posture: ClientCertificate) -> boo
 /// Everything needed to name a sender, one entry for each listener.
 #[derive(Debug, Default)]
 pub(super) struct Senders {
-    listeners: Vec<ListenerSenders>,
+    listeners: BTreeMap<ListenerId, ListenerSenders>,
 }
 
 #[derive(Debug)]
 struct ListenerSenders {
     posture: ClientCertificate,
-    /// Trust stores of this listener's trunks, by name; the position is the bit of `PeerIdentity::trusted_by`.
-    trusts: Vec<String>,
+    /// Trust stores of this listener's trunks, and of those it had; the position is the bit of
+    /// `PeerIdentity::trusted_by`.
+    trusts: Arc<[String]>,
     /// Prefix lengths in use, longest first: one look-up each. Both families share them; a miss costs one look-up.
     lengths: Vec<u8>,
     by_source: HashMap<IpNet, Vec<Sender>>,
@@ -101,29 +105,36 @@ enum Proof {
 }
 
 impl Senders {
-    pub(super) fn new(listeners: &[Listener], trunks: &[Trunk]) -> Senders {
+    /// # Errors
+    /// More trust stores on one listener than a connection's bits can count.
+    pub(super) fn new(
+        listeners: &[Listener],
+        trunks: &[Trunk],
+        numbering: &mut Numbering,
+    ) -> Result<Senders, CompileError> {
         let of = |listener: &Listener| trunks.iter().filter(|trunk| trunk.listener == listener.id).collect::<Vec<_>>();
-        Senders { listeners: listeners.iter().map(|l| ListenerSenders::new(l, &of(l))).collect() }
+        let senders = |l: &Listener| Ok((l.id, ListenerSenders::new(l, &of(l), numbering)?));
+        Ok(Senders { listeners: listeners.iter().map(senders).collect::<Result<_, CompileError>>()? })
     }
 
     /// Trust stores of a listener's trunks in the order of the bits of `PeerIdentity::trusted_by`.
-    pub(super) fn trusts(&self, listener: usize) -> &[String] {
-        self.listeners.get(listener).map(|senders| senders.trusts.as_slice()).unwrap_or_default()
+    pub(super) fn trusts(&self, listener: ListenerId) -> &[String] {
+        self.listeners.get(&listener).map(|senders| &*senders.trusts).unwrap_or_default()
     }
 
     pub(super) fn identify(
         &self,
-        listener: usize,
+        listener: ListenerId,
         source: IpAddr,
         peer: &PeerIdentity,
     ) -> Result<(TrunkId, KnownBy), Unidentified> {
-        let senders = self.listeners.get(listener).ok_or(Unidentified::UnknownSource)?;
+        let senders = self.listeners.get(&listener).ok_or(Unidentified::UnknownSource)?;
         senders.identify(source.to_canonical(), peer)
     }
 }
 
 impl ListenerSenders {
-    fn new(listener: &Listener, trunks: &[&Trunk]) -> ListenerSenders {
+    fn new(listener: &Listener, trunks: &[&Trunk], numbering: &mut Numbering) -> Result<ListenerSenders, CompileError> {
         let posture = match asks_for_certificate(listener.transport, listener.client_certificate) {
             true => listener.client_certificate,
             false => ClientCertificate::Never,
@@ -131,13 +142,13 @@ impl ListenerSenders {
         let trusts: BTreeSet<String> = trunks.iter().filter_map(|t| Some(t.tls.as_ref()?.trust.clone())).collect();
         let mut senders = ListenerSenders {
             posture,
-            trusts: trusts.into_iter().collect(),
+            trusts: numbering.trusts(listener.id, trusts)?,
             lengths: Vec::new(),
             by_source: HashMap::new(),
             by_name: Vec::new(),
         };
         trunks.iter().for_each(|trunk| senders.add(trunk));
-        senders
+        Ok(senders)
     }
 
     fn add(&mut self, trunk: &Trunk) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::emergency::Emergency;
 use super::fraud::FraudGuard;
 use super::identify::{KnownBy, Senders};
+use super::numbering::Numbering;
 use super::table::RouteTable;
 use super::trunk::{Listener, Network, Trunk};
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
@@ -15,17 +16,20 @@ use crate::sip::flow::{Flow, PeerIdentity};
 #[derive(Debug)]
 pub struct Snapshot {
     pub node_name: Arc<str>,
-    /// By name; the index is the [`NetworkId`].
+    /// By name.
     pub networks: Vec<Network>,
-    /// By name; the index is the [`ListenerId`].
+    /// By name.
     pub listeners: Vec<Listener>,
-    /// By name; the index is the [`TrunkId`].
+    /// By name.
     pub trunks: Vec<Arc<Trunk>>,
+    /// Where in `trunks` each [`TrunkId`] is.
+    pub(super) places: Vec<Option<u16>>,
     /// What may be called at all, and how much.
     pub fraud: FraudGuard,
     pub emergency: Emergency,
     pub limits: Limits,
     pub cross_check: bool,
+    pub(super) numbering: Numbering,
     pub(super) senders: Senders,
     pub(super) routes: RouteTable,
 }
@@ -56,19 +60,25 @@ pub struct NoRoute {
 }
 
 impl Snapshot {
-    /// The network with this index.
+    /// The network with this number.
     pub fn network(&self, id: NetworkId) -> Option<&Network> {
-        self.networks.get(usize::from(id.0))
+        self.networks.iter().find(|network| network.id == id)
     }
 
-    /// The listener with this index.
+    /// The listener with this number.
     pub fn listener(&self, id: ListenerId) -> Option<&Listener> {
-        self.listeners.get(usize::from(id.0))
+        self.listeners.iter().find(|listener| listener.id == id)
     }
 
-    /// The trunk with this index.
+    /// The trunk with this number.
     pub fn trunk(&self, id: TrunkId) -> Option<&Arc<Trunk>> {
-        self.trunks.get(usize::from(id.0))
+        let place = self.places.get(usize::from(id.0)).copied().flatten()?;
+        self.trunks.get(usize::from(place))
+    }
+
+    /// What the next configuration of this process is compiled with: see [`Snapshot::compile_after`].
+    pub fn numbering(&self) -> Numbering {
+        self.numbering.clone()
     }
 
     /// The trunk an operator calls so.
@@ -84,7 +94,7 @@ impl Snapshot {
 
     /// Keys of `[trust]` that the trunks of a listener name: the order of the bits of [`PeerIdentity::trusted_by`].
     pub fn listener_trusts(&self, id: ListenerId) -> &[String] {
-        self.senders.trusts(usize::from(id.0))
+        self.senders.trusts(id)
     }
 
     /// Which trunk sends on this flow: listener, source address, verified certificate names.
@@ -100,6 +110,6 @@ impl Snapshot {
     /// # Errors
     /// Nobody we know.
     pub fn recognise(&self, flow: &Flow, peer: &PeerIdentity) -> Result<(TrunkId, KnownBy), Unidentified> {
-        self.senders.identify(usize::from(flow.listener.0), flow.remote.ip(), peer)
+        self.senders.identify(flow.listener, flow.remote.ip(), peer)
     }
 }

@@ -1,6 +1,7 @@
 //! The routes of a snapshot: first match wins (DESIGN 7).
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
@@ -304,18 +305,16 @@ fn readable(number: &str) -> Cow<'_, str> {
 #[derive(Debug, Default)]
 pub(super) struct RouteTable {
     routes: Vec<Route>,
-    /// By trunk index: indices of `routes`, in order.
-    by_trunk: Vec<Vec<usize>>,
+    /// Of each trunk: indices of `routes`, in order.
+    by_trunk: HashMap<TrunkId, Vec<usize>>,
 }
 
 impl RouteTable {
-    pub(super) fn new(routes: Vec<Route>, trunks: usize) -> RouteTable {
-        let mut by_trunk = vec![Vec::new(); trunks];
+    pub(super) fn new(routes: Vec<Route>) -> RouteTable {
+        let mut by_trunk: HashMap<TrunkId, Vec<usize>> = HashMap::new();
         for (index, route) in routes.iter().enumerate() {
             for from in &route.from {
-                if let Some(own) = by_trunk.get_mut(usize::from(from.0)) {
-                    own.push(index);
-                }
+                by_trunk.entry(*from).or_default().push(index);
             }
         }
         RouteTable { routes, by_trunk }
@@ -363,7 +362,7 @@ impl RouteTable {
     }
 
     fn of(&self, from: TrunkId) -> impl Iterator<Item = &Route> {
-        let own = self.by_trunk.get(usize::from(from.0)).map(Vec::as_slice).unwrap_or_default();
+        let own = self.by_trunk.get(&from).map(Vec::as_slice).unwrap_or_default();
         own.iter().filter_map(|index| self.routes.get(*index))
     }
 
@@ -403,14 +402,14 @@ mod tests {
 
     #[test]
     fn the_first_route_that_fits_wins() {
-        let table = RouteTable::new(vec![route("berlin", prefix("+4930"), None), route("all", None, None)], 2);
+        let table = RouteTable::new(vec![route("berlin", prefix("+4930"), None), route("all", None, None)]);
         assert_eq!(&*found(&table, "", "+49301").unwrap().route, "berlin");
         assert_eq!(&*found(&table, "", "+4940").unwrap().route, "all");
     }
 
     #[test]
     fn both_patterns_must_fit() {
-        let table = RouteTable::new(vec![route("r", prefix("+49"), prefix("+1"))], 2);
+        let table = RouteTable::new(vec![route("r", prefix("+49"), prefix("+1"))]);
         assert!(found(&table, "+1", "+49").is_ok());
         assert!(found(&table, "+2", "+49").is_err());
     }
@@ -418,7 +417,7 @@ mod tests {
     #[test]
     fn an_exact_number_is_not_a_prefix() {
         let exact = Some(Pattern::Number("110".to_owned()));
-        let table = RouteTable::new(vec![route("emergency", exact, None)], 2);
+        let table = RouteTable::new(vec![route("emergency", exact, None)]);
         assert!(found(&table, "", "110").is_ok());
         assert_eq!(nearest(&table, "", "1101"), "route \"emergency\": called 1101 is not 110");
     }
@@ -426,7 +425,7 @@ mod tests {
     #[test]
     fn an_expression_is_found_anywhere_unless_anchored() {
         let regex = |text| Some(Pattern::regex(text).unwrap());
-        let table = RouteTable::new(vec![route("r", regex("^\\+49(30|40)"), None)], 2);
+        let table = RouteTable::new(vec![route("r", regex("^\\+49(30|40)"), None)]);
         assert!(found(&table, "", "+49401").is_ok());
         assert!(found(&table, "", "x+49401").is_err());
     }
@@ -444,27 +443,27 @@ mod tests {
     #[test]
     fn the_nearest_miss_is_the_route_with_most_in_common() {
         let routes = vec![route("paris", prefix("+331"), None), route("berlin", prefix("+4930"), None)];
-        let table = RouteTable::new(routes, 2);
+        let table = RouteTable::new(routes);
         assert_eq!(nearest(&table, "", "+4912"), "route \"berlin\": called +4912 does not start with +4930");
     }
 
     #[test]
     fn a_route_whose_other_pattern_fits_is_nearer() {
         let routes = vec![route("a", prefix("+4930"), prefix("+1")), route("b", prefix("+7"), None)];
-        let table = RouteTable::new(routes, 2);
+        let table = RouteTable::new(routes);
         assert_eq!(nearest(&table, "+2", "+4931"), "route \"b\": called +4931 does not start with +7");
     }
 
     #[test]
     fn a_hostile_number_is_escaped_and_cut_in_the_text() {
-        let table = RouteTable::new(vec![route("r", prefix("+49"), None)], 2);
+        let table = RouteTable::new(vec![route("r", prefix("+49"), None)]);
         let text = nearest(&table, "", &format!("\x1b[31m{}", "9".repeat(5000)));
         assert!(text.starts_with("route \"r\": called \\x1b[31m999") && text.len() < 200, "{text}");
     }
 
     #[test]
     fn routes_of_another_trunk_are_not_seen() {
-        let table = RouteTable::new(vec![route("r", None, None)], 2);
+        let table = RouteTable::new(vec![route("r", None, None)]);
         let other = Shown { from: TrunkId(1), ..shown("", "1") };
         assert_eq!(table.find(&other, &mut Likeliest), Err(Missed { nearest: None, wants_number: false }));
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use trunkline::engine::io::{Command, Event};
 use trunkline::registration::{Form, News, RegistrationSettings};
 use trunkline::route::settings::RoutingSettings;
+use trunkline::route::standing::Standing;
 use trunkline::sip::Uri;
 
 use crate::world::Name::{CarrierA, CarrierB, Platform};
@@ -154,5 +155,24 @@ fn keeps_its_binding_over_a_new_configuration() {
     world.feed(trunkline::engine::io::Input::Snapshot(std::sync::Arc::new(snapshot)));
     world.pass(Duration::from_secs(100));
     assert!(world.is_quiet(CarrierA));
+    finish(world);
+}
+
+#[test]
+fn a_trunk_that_is_drained_takes_its_binding_back_and_enabled_registers_again() {
+    let mut world = registered(&[]);
+    let stand = |standing| Command::Trunk { name: "carrier-a".into(), standing };
+    world.order(stand(Standing::Draining));
+    let register = world.expect(CarrierA, "REGISTER");
+    assert_eq!(register.header("Expires"), "0");
+    world.send(CarrierA, register.respond(200, CarrierA, ""));
+    let before = world.heard(CarrierA).len();
+    world.pass(Duration::from_secs(1000));
+    assert_eq!(world.heard(CarrierA).len(), before, "{:?}", world.heard(CarrierA));
+    world.order(stand(Standing::Enabled));
+    let register = world.expect(CarrierA, "REGISTER");
+    assert_ne!(register.header("Expires"), "0");
+    world.send(CarrierA, granted(&register, &[]));
+    world.pass(Duration::from_secs(1));
     finish(world);
 }

@@ -1,10 +1,8 @@
 //! DESIGN 8: while draining, INVITE and OPTIONS get 503 with Retry-After, calls go on.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline::engine::io::{Command, Input};
-use trunkline::route::snapshot::Snapshot;
+use trunkline::engine::io::Command;
 
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
@@ -35,8 +33,7 @@ fn our_own_probes_stop_and_a_new_configuration_starts_none() {
     world.order(Command::Drain);
     let mut changed = settings();
     changed.trunks[0].behaviour.options.interval = Duration::from_secs(30);
-    let snapshot = Snapshot::compile(&changed).expect("the changed configuration compiles");
-    world.feed(Input::Snapshot(Arc::new(snapshot)));
+    world.reload(&changed);
     world.pass(Duration::from_secs(120));
     assert!(world.heard(CarrierA).is_empty());
     world.finish();

@@ -34,6 +34,7 @@ mod a_transfer_that_fails_returns_the_parties;
 mod a_transferor_leaves_early;
 mod a_trunk_group_is_named;
 mod a_trunk_registers;
+mod a_trunk_is_taken_out_of_service;
 mod fraud_limits_bound_the_loss;
 mod the_fraud_guard_stops_calls;
 mod a_wrong_certificate_is_nobody;

@@ -102,6 +102,11 @@ impl Seeking {
     /// Calls the next candidate, until one is out.
     pub fn next(&mut self, common: &mut Common, work: &mut Work<'_>) -> Progress {
         while let Some(candidate) = self.candidates.pop_front() {
+            if !candidate.is_in_service(work) {
+                // Never the last word: others may be left.
+                let _ = self.may_go_on(common, &candidate.trunk, Cause::TrunkOutOfService, work);
+                continue;
+            }
             let Some(address) = candidate.address() else {
                 self.resolve(common, candidate, work);
                 return Progress::Nothing;

@@ -22,6 +22,8 @@ use trunkline::base::{Instant, Now, WallTime};
 use trunkline::call::{CallEvent, CallRecord, Cause, Checkpoint};
 use trunkline::engine::Engine;
 use trunkline::engine::io::{Command, Event, Input, Output, Reply};
+use trunkline::route::numbering::Numbering;
+use trunkline::route::settings::RoutingSettings;
 use trunkline::route::snapshot::Snapshot;
 use trunkline::sip::SipMessage;
 use trunkline::sip::flow::{
@@ -51,6 +53,8 @@ enum Arrival {
 
 /// See the module.
 pub struct World {
+    /// Of the configuration before, for [`World::reload`].
+    numbering: Numbering,
     pub engine: Engine,
     pub seed: u64,
     now: Instant,
@@ -95,9 +99,11 @@ impl World {
 
     /// A world with another configuration or another seed.
     pub fn with(snapshot: Snapshot, seed: u64) -> World {
+        let numbering = snapshot.numbering();
         let engine = Engine::new(Arc::new(snapshot), Box::new(SeededEntropy::new(seed)));
         let mut world = World {
             engine,
+            numbering,
             seed,
             now: Instant::from_nanos(1_000_000_000),
             order: 0,
@@ -236,6 +242,14 @@ impl World {
         let mut out = Vec::new();
         self.engine.handle(self.now(), input, &mut out);
         self.obey(out);
+    }
+
+    /// Another configuration of the same process.
+    pub fn reload(&mut self, settings: &RoutingSettings) {
+        let numbering = self.numbering.clone();
+        let snapshot = Snapshot::compile_after(settings, numbering).expect("the changed configuration compiles");
+        self.numbering = snapshot.numbering();
+        self.feed(Input::Snapshot(Arc::new(snapshot)));
     }
 
     /// Every stable call as data.
