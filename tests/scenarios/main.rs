@@ -1,5 +1,6 @@
 //! Calls in a simulated world: one behaviour per file, and the file's name is the sentence.
 
+mod traces;
 mod traps;
 mod world;
 

@@ -38,7 +38,7 @@ impl Text {
     /// Of the top Via.
     pub fn branch(&self) -> String {
         let via = self.header("Via");
-        via.split(";branch=").nth(1).unwrap_or_default().split(';').next().unwrap_or_default().to_owned()
+        via.split(";branch=").nth(1).unwrap_or_default().split([';', ',']).next().unwrap_or_default().to_owned()
     }
 
     pub fn start_line(&self) -> &str {
@@ -61,9 +61,10 @@ impl Text {
 
     pub fn headers(&self, name: &str) -> Vec<String> {
         let head = self.0.split("\r\n\r\n").next().unwrap_or_default();
+        let is_named = |found: &str| found.eq_ignore_ascii_case(name) || compact(found) == Some(name);
         head.lines()
             .filter_map(|line| line.split_once(':'))
-            .filter(|(found, _)| found.trim().eq_ignore_ascii_case(name))
+            .filter(|(found, _)| is_named(found.trim()))
             .map(|(_, value)| value.trim().to_owned())
             .collect()
     }
@@ -141,6 +142,18 @@ impl Text {
             self.header("To"),
             self.header("Call-ID")
         )
+    }
+}
+
+/// The whole name of a compact one (RFC 3261 7.3.3).
+fn compact(name: &str) -> Option<&'static str> {
+    match name {
+        "v" => Some("Via"),
+        "f" => Some("From"),
+        "t" => Some("To"),
+        "i" => Some("Call-ID"),
+        "m" => Some("Contact"),
+        _ => None,
     }
 }
 
