@@ -2,19 +2,29 @@
 
 use std::io::{self, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::call::subcode;
 use crate::config::{Settings, load_overridden};
 use crate::doctor::finding::{json, text};
-use crate::doctor::{Daemon, Finding, HostFacts, Verdict, examine};
+use crate::doctor::{Daemon, Finding, HostFacts, Verdict, Wish, examine};
 
 /// How findings are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     Text,
     Json,
+}
+
+/// What is examined, and how it is told.
+#[derive(Clone, Debug)]
+pub struct Question {
+    pub config: PathBuf,
+    pub overriding: Option<PathBuf>,
+    pub form: Form,
+    /// How long OPTIONS of the platforms are waited for.
+    pub listen: Duration,
 }
 
 /// How an examination ended.
@@ -53,10 +63,15 @@ pub fn explain(code: u32, out: &mut dyn Write) -> io::Result<Code> {
 ///
 /// # Errors
 /// `out` cannot be written, or the system gives nothing to work with.
-pub fn run(path: &Path, overriding: Option<&Path>, form: Form, out: &mut dyn Write) -> io::Result<Health> {
-    let (findings, health) = match load_overridden(path, overriding) {
+pub fn run(question: &Question, out: &mut dyn Write) -> io::Result<Health> {
+    let Question { config: path, form, .. } = question;
+    let (findings, health) = match load_overridden(path, question.overriding.as_deref()) {
         Ok(loaded) => {
-            let findings = examine(&loaded, &HostFacts::read(), daemon(&loaded.settings))?;
+            let findings = examine(
+                &loaded,
+                &HostFacts::read(),
+                Wish { daemon: daemon(&loaded.settings), listen: question.listen },
+            )?;
             let well = findings.iter().all(|finding| finding.verdict < Verdict::Warning);
             (findings, if well { Health::Well } else { Health::Findings })
         }

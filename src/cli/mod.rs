@@ -58,6 +58,9 @@ enum Command {
         /// Findings as a JSON array, for programs.
         #[arg(long)]
         json: bool,
+        /// Seconds to wait for OPTIONS of the platforms that send them; 0: not at all.
+        #[arg(long, value_name = "S", default_value_t = 65)]
+        listen: u64,
         /// Only explain a response code of Microsoft's admin centre, such as 510532.
         #[arg(long, value_name = "N")]
         code: Option<u32>,
@@ -303,10 +306,11 @@ fn execute(command: Command) -> Exit {
                 doctor::Code::Unknown => Exit::Findings,
             })
         }
-        Command::Doctor { file, json, code: None } => {
+        Command::Doctor { file, json, listen, code: None } => {
             let form = if json { doctor::Form::Json } else { doctor::Form::Text };
-            let examined = doctor::run(&file.config, file.overriding.as_deref(), form, &mut io::stdout());
-            shown(examined, |health| match health {
+            let listen = std::time::Duration::from_secs(listen);
+            let question = doctor::Question { config: file.config, overriding: file.overriding, form, listen };
+            shown(doctor::run(&question, &mut io::stdout()), |health| match health {
                 doctor::Health::Well => Exit::Ok,
                 doctor::Health::Findings => Exit::Findings,
                 doctor::Health::Refused => Exit::Configuration,

@@ -4,7 +4,7 @@ use super::read::Table;
 use crate::route::failover::{After503, FailoverSettings};
 use crate::route::liveness::{Alive, LivenessRules};
 use crate::route::presence::{ContactForm, PresenceSettings, UriForm};
-use crate::route::trunk::{ProbeSettings, WhileDraining};
+use crate::route::trunk::{ProbeSettings, TheirOptions, WhileDraining};
 use crate::sip::Status;
 
 /// Reads the table; what is not written stays as in `base`.
@@ -64,6 +64,11 @@ pub(super) fn options(parent: &Table<'_>, base: &ProbeSettings) -> ProbeSettings
         timeout: table.seconds("timeout_s", "5", 1..=32).unwrap_or(base.timeout),
         liveness,
         draining: draining.unwrap_or(base.draining),
+        theirs: match table.flag("asks_us", "false") {
+            Some(true) => TheirOptions::Expected,
+            Some(false) => TheirOptions::Unknown,
+            None => base.theirs,
+        },
     };
     table.close();
     settings

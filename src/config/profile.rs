@@ -10,7 +10,8 @@ use super::read::{Field, Table};
 use super::report::Report;
 use super::target;
 use crate::route::profile::{
-    Behaviour, Counterpart, Need, Profile, Standing, Thumbprint, TrustedRoot, profile_names, profile_text,
+    Behaviour, CertificateRules, Counterpart, Need, Profile, Standing, Thumbprint, TrustedRoot, Wildcards,
+    profile_names, profile_text,
 };
 use crate::route::trunk::{ContactHost, PeerShows, TargetSpec};
 
@@ -51,6 +52,7 @@ fn read_profile(name: &'static str, table: Table<'_>) -> Profile {
         needs: needs.iter().filter_map(|field| field.choice(&NEEDS)).collect(),
         counterpart: counterpart(&table),
         roots: roots(&table),
+        our_certificate: our_certificate(&table),
         behaviour: Behaviour { port, ..behaviour(&table, &Behaviour::default(), &no_music) },
     };
     table.close();
@@ -101,6 +103,21 @@ fn roots(table: &Table<'_>) -> Vec<TrustedRoot> {
         Some(TrustedRoot { name, thumbprint })
     };
     table.pairs(EXAMPLE).into_iter().filter_map(root).collect()
+}
+
+/// `[our_certificate]`: authorities and wildcards that such a peer takes.
+fn our_certificate(table: &Table<'_>) -> CertificateRules {
+    let table = table.table("our_certificate", "{ authorities = [\"DigiCert\"], wildcards = false }");
+    let authorities = table.field("authorities", "[\"DigiCert\"]").and_then(|field| field.list()).unwrap_or_default();
+    let rules = CertificateRules {
+        authorities: authorities.iter().filter_map(|field| field.text()).map(str::to_owned).collect(),
+        wildcards: match table.flag("wildcards", "true") {
+            Some(false) => Wildcards::Refused,
+            Some(true) | None => Wildcards::Accepted,
+        },
+    };
+    table.close();
+    rules
 }
 
 /// A profile is part of the program: there is no file beside it.

@@ -30,6 +30,7 @@ pub fn write(event: &Event) {
         Event::Stands { trunk, standing } => info!(trunk = %trunk, standing = standing.label(), "trunk ordered"),
         Event::Registration { trunk, news } => registration(trunk, news),
         Event::Target(changed) => target(changed),
+        Event::AskedByPeer { trunk } => debug!(trunk = %trunk, "the peer's OPTIONS are answered"),
         Event::Probed { name, target, outcome, .. } => match outcome {
             Ok(status) => debug!(trunk = %name, host = %target, status = status.code(), "target answers OPTIONS"),
             Err(cause) => {

@@ -1,6 +1,8 @@
 //! `trunkline doctor`: proves that a deployment can take calls, and says what to change where it cannot. Each file looks at
 //! one thing; what is pure there is given its facts, and only `reach` and `names` ask the network.
 
+pub mod acceptance;
+pub mod back;
 pub mod calls;
 pub mod certificates;
 pub mod finding;
@@ -10,6 +12,7 @@ pub mod reach;
 pub mod deployment;
 
 use std::io;
+use std::time::Duration;
 
 use tokio::runtime::Builder;
 
@@ -20,11 +23,19 @@ use crate::config::Loaded;
 use crate::daemon::materials::net_settings;
 use crate::net::settings::NetSettings;
 
+/// What an examination goes by besides configuration and machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish {
+    pub daemon: Daemon,
+    /// How long OPTIONS of the platforms are waited for; zero: not at all.
+    pub listen: Duration,
+}
+
 /// Everything there is to say about a configuration that was accepted, on this machine, now.
 ///
 /// # Errors
 /// The system gives no runtime.
-pub fn examine(loaded: &Loaded, facts: &HostFacts, daemon: Daemon) -> io::Result<Vec<Finding>> {
+pub fn examine(loaded: &Loaded, facts: &HostFacts, wish: Wish) -> io::Result<Vec<Finding>> {
     let mut findings = vec![Finding::good("configuration", "configuration", "accepted")];
     findings.extend(
         loaded
@@ -33,7 +44,7 @@ pub fn examine(loaded: &Loaded, facts: &HostFacts, daemon: Daemon) -> io::Result
             .map(|warning| Finding::warning("configuration.warning", "configuration", warning.to_string(), "")),
     );
     findings.extend(host::examine(facts, &loaded.settings));
-    findings.extend(host::bind(&loaded.settings, daemon));
+    findings.extend(host::bind(&loaded.settings, wish.daemon));
     findings.extend(deployment::examine(loaded));
     findings.extend(calls::examine(&loaded.settings.cdr.writer.folder, facts.now));
     let net = match net_settings(&loaded.settings, &loaded.snapshot) {
@@ -46,16 +57,20 @@ pub fn examine(loaded: &Loaded, facts: &HostFacts, daemon: Daemon) -> io::Result
         }
     };
     findings.extend(certificates::examine(loaded, facts));
-    findings.extend(network(loaded, net, daemon)?);
+    findings.extend(acceptance::examine(loaded));
+    findings.extend(network(loaded, net, wish)?);
     Ok(findings)
 }
 
-fn network(loaded: &Loaded, net: NetSettings, daemon: Daemon) -> io::Result<Vec<Finding>> {
+fn network(loaded: &Loaded, net: NetSettings, wish: Wish) -> io::Result<Vec<Finding>> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(async {
         let resolver = names::resolver(&net);
         let mut findings = names::examine(loaded, &resolver).await;
-        findings.extend(reach::examine(loaded, net, &resolver, daemon).await);
+        let ears = back::Ears::open(loaded, &net, wish.daemon, wish.listen).await;
+        let answers = reach::examine(loaded, net, &resolver, wish.daemon).await;
+        findings.extend(ears.hear(loaded, &answers, wish.listen).await);
+        findings.extend(answers);
         findings
     }))
 }

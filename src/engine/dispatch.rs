@@ -192,6 +192,7 @@ impl Engine {
         let head = ResponseHead::new(request, flow.remote);
         let bytes = compose::options_response(&head, &tag, &own);
         self.transactions.respond(now.instant, transaction, Status::OK, bytes);
+        out.push(Output::Event(Event::AskedByPeer { trunk: Arc::clone(&trunk.name) }));
     }
 
     fn invited(

@@ -140,6 +140,10 @@ pub enum Event {
     },
     /// A target is there, or not, other than it was.
     Target(Changed),
+    /// A trunk's peer asked us with OPTIONS, and was answered that we are there.
+    AskedByPeer {
+        trunk: Arc<str>,
+    },
     /// One of our OPTIONS was answered, or not.
     Probed {
         trunk: TrunkId,

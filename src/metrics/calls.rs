@@ -53,6 +53,7 @@ struct Labelled {
     trunks: TrunkCounts,
     round_trips: BTreeMap<(String, String), Duration>,
     silences: BTreeMap<String, u64>,
+    asked_by_peer: BTreeMap<String, u64>,
     lost_digits: BTreeMap<String, u64>,
     unheard_forks: BTreeMap<String, u64>,
     registrations: BTreeMap<String, RegistrationState>,
@@ -157,6 +158,9 @@ impl CallCounters {
                 self.labelled().round_trips.insert((name.to_string(), target.to_string()), *time);
             }
             Event::Probed { round_trip: None, .. } => {}
+            Event::AskedByPeer { trunk } => {
+                *self.labelled().asked_by_peer.entry(trunk.to_string()).or_default() += 1;
+            }
             Event::Target(Changed { trunk, target, change }) => {
                 let mut held = self.labelled();
                 held.targets.insert((trunk.to_string(), target.to_string()), change.to);
@@ -285,6 +289,11 @@ impl CallCounters {
     /// How long the last answered OPTIONS to each target took, by trunk and target.
     pub fn round_trips(&self) -> Vec<((String, String), Duration)> {
         self.labelled().round_trips.iter().map(|(key, time)| (key.clone(), *time)).collect()
+    }
+
+    /// OPTIONS of the peers that were answered with 200, by trunk.
+    pub fn asked_by_peer(&self) -> Counts {
+        self.labelled().asked_by_peer.iter().map(|(trunk, count)| (trunk.clone(), *count)).collect()
     }
 
     /// Digits dropped because too many waited for a peer's answers to INFO, by trunk.

@@ -206,6 +206,8 @@ impl Sources {
         let rows = times.map(|((trunk, target), time)| ([("trunk", trunk), ("target", target)], time.as_secs_f64()));
         let help = "Seconds until the last OPTIONS to this target was answered";
         floats(encoder, "options_round_trip_seconds", help, rows)?;
+        let asked = "OPTIONS of the peer that were answered with 200: a platform that sends none takes us for dead";
+        labelled(encoder, "options_answered", asked, "trunk", self.calls.asked_by_peer())?;
         let changes = "Changes of targets' states, by what showed them";
         labelled(encoder, "target_changes", changes, "why", self.calls.target_changes())
     }

@@ -87,6 +87,8 @@ pub struct Profile {
     pub counterpart: Counterpart,
     /// Roots that the trunk's trust store must hold, by the order of their names.
     pub roots: Vec<TrustedRoot>,
+    /// What such a peer asks of our certificate besides a public root.
+    pub our_certificate: CertificateRules,
     pub behaviour: Behaviour,
 }
 
@@ -124,6 +126,22 @@ pub struct Counterpart {
     pub shows: PeerShows,
     /// Whether the host of its Contact is a place for SIP.
     pub contact_host: ContactHost,
+}
+
+/// `[our_certificate]` of a profile: the doctor holds our certificates against it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CertificateRules {
+    /// Parts of an authority's name, one of which must stand among the issuers; empty: any public authority.
+    pub authorities: Vec<String>,
+    pub wildcards: Wildcards,
+}
+
+/// Whether a name with `*` in it counts as ours (PF-192).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Wildcards {
+    #[default]
+    Accepted,
+    Refused,
 }
 
 /// SHA-1 over a certificate, as administrators name roots.

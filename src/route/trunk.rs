@@ -141,6 +141,18 @@ pub struct ProbeSettings {
     pub timeout: Duration,
     pub liveness: LivenessRules,
     pub draining: WhileDraining,
+    /// `asks_us`.
+    pub theirs: TheirOptions,
+}
+
+/// Whether the peer sends OPTIONS of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TheirOptions {
+    /// It may or may not.
+    #[default]
+    Unknown,
+    /// It does, once ours came (MD-42, MD-43): the doctor waits for them.
+    Expected,
 }
 
 impl Default for ProbeSettings {
@@ -152,6 +164,7 @@ impl Default for ProbeSettings {
             timeout: Duration::from_secs(5),
             liveness: LivenessRules::default(),
             draining: WhileDraining::default(),
+            theirs: TheirOptions::default(),
         }
     }
 }

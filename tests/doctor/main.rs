@@ -2,6 +2,8 @@
 
 mod authority;
 mod faults;
+#[cfg(feature = "lab")]
+mod lab;
 mod peer;
 
 use std::net::UdpSocket;
@@ -9,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 use trunkline::config::load;
-use trunkline::doctor::{Daemon, Finding, HostFacts, Verdict, examine};
+use trunkline::doctor::{Daemon, Finding, HostFacts, Verdict, Wish, examine};
 
 use authority::{Authority, Leaf};
 use peer::{Manner, Platform, carrier};
@@ -138,7 +140,7 @@ impl Deployment {
             &format!("node = {{ state_dir = \"{}\" }}\n{}", self.folder.path().display(), self.text),
         );
         let loaded = load(&path).unwrap_or_else(|report| panic!("{report}"));
-        examine(&loaded, &self.facts, self.daemon).unwrap()
+        examine(&loaded, &self.facts, Wish { daemon: self.daemon, listen: Duration::from_secs(3) }).unwrap()
     }
 
     /// Codes of everything that is not as it should be.

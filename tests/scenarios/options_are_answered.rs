@@ -22,6 +22,9 @@ fn out_of_a_dialog() {
         }
         assert!(answer.as_str().contains("Supported:"));
     }
+    // MD-43: who asked is counted, because a platform that does not takes us for dead.
+    let asked = |event: &&Event| matches!(event, Event::AskedByPeer { .. });
+    assert_eq!(world.events.iter().filter(asked).count(), 2);
     world.finish();
 }
 
