@@ -100,8 +100,19 @@ def template(source, target, **values):
     return os.path.join(WORK, target)
 
 
-def certificates():
-    """A development CA and one leaf for each party, made anew for each run."""
+PARTIES = {
+    "sbc": "DNS:sbc.test,DNS:localhost,IP:127.0.0.1",
+    "kamailio": "DNS:proxy-in.test,DNS:proxy-out.test,IP:127.0.12.1,IP:127.0.12.2",
+    "baresip": "DNS:baresip.test,IP:127.0.13.11,IP:127.0.13.12",
+    "optional": "DNS:optional.test,IP:127.0.13.14",
+    "hostile": "DNS:hostile.test,IP:127.0.14.11",
+    "load": "DNS:load.test,IP:127.0.15.11,IP:127.0.15.12,IP:127.0.15.21,IP:127.0.15.22",
+}
+
+
+def certificates(parties=None):
+    """A development CA and one leaf for each party, name -> alternative names, made anew for each run."""
+    parties = parties or PARTIES
     os.makedirs(CERTS, exist_ok=True)
 
     def openssl(*arguments):
@@ -109,14 +120,6 @@ def certificates():
 
     openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem", "-days", "30", "-subj", "/CN=interop CA",
             "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
-    parties = {
-        "sbc": "DNS:sbc.test,DNS:localhost,IP:127.0.0.1",
-        "kamailio": "DNS:proxy-in.test,DNS:proxy-out.test,IP:127.0.12.1,IP:127.0.12.2",
-        "baresip": "DNS:baresip.test,IP:127.0.13.11,IP:127.0.13.12",
-        "optional": "DNS:optional.test,IP:127.0.13.14",
-        "hostile": "DNS:hostile.test,IP:127.0.14.11",
-        "load": "DNS:load.test,IP:127.0.15.11,IP:127.0.15.12,IP:127.0.15.21,IP:127.0.15.22",
-    }
     for name, alternative in parties.items():
         with open(os.path.join(CERTS, "extensions"), "w") as out:
             out.write(f"basicConstraints=CA:FALSE\nsubjectAltName={alternative}\nextendedKeyUsage=serverAuth,clientAuth\n")

@@ -1,0 +1,285 @@
+"""What every proof shares: the daemon under test with its settings and its share of a processor, what it holds, and the
+table of figures. Nothing needs root; all addresses are loopback ones, all files lie in one folder that goes at the end."""
+import argparse
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(1, os.path.join(HERE, "..", "interop"))
+
+from process import CERTS, REPORT, WORK, certificates, end, log_of, start, stop, wait_until  # noqa: E402
+
+SBC = "127.0.17.1"
+UDP = (SBC, 25200)
+TCP = (SBC, 25200)
+TLS = (SBC, 25201)
+METRICS = "http://127.0.0.1:25204"
+# The parties: a platform over TLS, a carrier over UDP, and a well-behaved pair over UDP that calls during every attack.
+PLATFORM, CARRIER = "127.0.17.11", "127.0.17.12"
+GOOD_CALLER, GOOD_CALLEE = "127.0.17.21", "127.0.17.22"
+# Every table that holds something while a call lives.
+GAUGES = ["sbc_calls", "sbc_transactions", "sbc_dialogs", "sbc_streams", 'sbc_ports{state="leased"}']
+# Those that a short form waits for: a transaction stands 32 s after its call (RFC 6026).
+SHORT_GAUGES = [name for name in GAUGES if name != "sbc_transactions"]
+# Read before anything changes folder.
+BINARY = os.path.realpath(os.environ.get("TRUNKLINE_BIN", "target/release/trunkline"))
+# Longer than every timer of a call whose parties fall silent (64*T1 for the ACK, and again for the BYE).
+SETTLE = 80
+
+SETTINGS = {
+    "node": """name = "proof"
+state_dir = "state"
+drain_s = 0""",
+    "networks.loop": f"""bind = "{SBC}"
+advertise = "{SBC}"
+rtp_ports = "10000-19999"
+allow_media = ["127.0.0.0/8"]""",
+    "certificates.main": """chain = "certs/sbc.pem"
+key = "certs/sbc.key\"""",
+    "trust.proof": """roots = "certs/ca.pem\"""",
+    "listeners.tls": f"""network = "loop"
+transport = "tls"
+port = {TLS[1]}
+certificates = ["main"]
+client_certificate = "request\"""",
+    "listeners.udp": f"""network = "loop"
+transport = "udp"
+port = {UDP[1]}""",
+    "listeners.tcp": f"""network = "loop"
+transport = "tcp"
+port = {TCP[1]}""",
+    "media": "port_rest_s = 2",
+    "trunks.platform": f"""profile = "generic-tls"
+listener = "tls"
+fqdn = "sbc.test"
+trust = "proof"
+targets = ["{PLATFORM}:25211"]
+sources = ["{PLATFORM}/32"]
+media = {{ security = "srtp", codecs = ["PCMU", "PCMA"] }}
+options = {{ interval_s = 0 }}""",
+    "trunks.carrier": f"""profile = "carrier-ip"
+listener = "udp"
+targets = ["{CARRIER}:25210"]
+sources = ["{CARRIER}/32"]
+media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
+options = {{ interval_s = 0 }}""",
+    "trunks.good-caller": f"""profile = "carrier-ip"
+listener = "udp"
+targets = ["{GOOD_CALLER}:25220"]
+sources = ["{GOOD_CALLER}/32"]
+media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
+options = {{ interval_s = 0 }}""",
+    "trunks.good-callee": f"""profile = "carrier-ip"
+listener = "udp"
+targets = ["{GOOD_CALLEE}:25221"]
+sources = ["{GOOD_CALLEE}/32"]
+media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
+options = {{ interval_s = 0 }}""",
+    "fraud": """allow_countries = ["US"]""",
+    "metrics": """bind = "127.0.0.1:25204\"""",
+}
+ROUTES = [("platform", "carrier"), ("carrier", "platform"), ("good-caller", "good-callee")]
+
+
+def settings(routes=ROUTES, **changed):
+    """The configuration. `changed`: tables by name (a double underscore stands for the dot, a single one for a dash in
+    trunks' names stays as it is) that replace the usual ones, or come on top; None leaves one out."""
+    tables = dict(SETTINGS)
+    tables.update({name.replace("__", "."): text for name, text in changed.items()})
+    text = "".join(f"[{name}]\n{body}\n\n" for name, body in tables.items() if body is not None)
+    return text + "".join(f'[[routes]]\nfrom = "{caller}"\nto = ["{callee}"]\n\n' for caller, callee in routes)
+
+
+def halves():
+    """The processors for the daemon and for everybody else: a generator must not take the daemon's time, nor lack its own."""
+    cores = sorted(os.sched_getaffinity(0))
+    return (cores[:1], cores[1:]) if len(cores) > 1 else (cores, cores)
+
+
+# Takes its processor in short bites, at a higher priority than a daemon that is as nice as can be: what is left is that
+# daemon's share. It ends with whoever started it.
+BURNER = """
+import os, sys, time
+share, parent = float(sys.argv[1]), os.getppid()
+while os.getppid() == parent:
+    end = time.perf_counter() + 0.005 * (1 - share)
+    while time.perf_counter() < end:
+        pass
+    time.sleep(0.005 * share)
+"""
+
+
+class Daemon:
+    """One daemon. `share`: of one processor, when it is to be slow; `files`: its limit of open files."""
+
+    def __init__(self, text=None, share=None, files=None, confined=True, environment=None):
+        self.text, self.share, self.files, self.confined, self.environment = text or settings(), share, files, confined, environment
+        self.path = os.path.join(WORK, "proof.toml")
+        self.began = 0.0
+        self.process = self.burner = None
+
+    def write(self):
+        os.makedirs(os.path.join(WORK, "state"), exist_ok=True)
+        with open(self.path, "w") as out:
+            out.write(self.text)
+
+    def start(self, seconds=30):
+        self.write()
+        mine, others = halves()
+        if self.share and not self.burner:
+            self.burner = start("burner", [sys.executable, "-c", BURNER, self.share], preexec_fn=lambda: os.sched_setaffinity(0, mine))
+        os.sched_setaffinity(0, others)
+
+        def prepare():
+            if self.confined:
+                os.sched_setaffinity(0, mine)
+            if self.share:
+                os.nice(19)
+            if self.files:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
+
+        self.began = time.monotonic()
+        command = [BINARY, "run", "--config", self.path]
+        self.process = start("trunkline", command, preexec_fn=prepare, env={**os.environ, **(self.environment or {})})
+        if not wait_until(lambda: ready() or self.process.poll() is not None, seconds, 0.01) or self.process.poll() is not None:
+            raise RuntimeError("the daemon does not start: " + log_of("trunkline")[-2000:])
+        return time.monotonic() - self.began
+
+    def kill(self):
+        """kill -9."""
+        stop(self.process, signal.SIGKILL)
+
+    def stop(self, first=signal.SIGINT):
+        stop(self.process, first, seconds=20)
+        if self.burner:
+            stop(self.burner, signal.SIGKILL)
+            self.burner = None
+        return self.process.returncode
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def resident_kib(self):
+        for line in open(f"/proc/{self.pid}/status"):
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1])
+        return 0
+
+    def peak_kib(self):
+        for line in open(f"/proc/{self.pid}/status"):
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+        return 0
+
+    def processor_s(self):
+        """Seconds of processor time used so far."""
+        fields = open(f"/proc/{self.pid}/stat").read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def files_open(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def unharmed(self):
+        panics = log_of("trunkline").count("panicked at")
+        running = self.process.poll() is None
+        row("R-C5", "daemon at the end", f"{'running' if running else 'ended'}, {panics} panics", "running, 0 panics", running and not panics)
+
+    def settled(self, anchor, what, seconds=SETTLE, gauges=tuple(GAUGES)):
+        """Every gauge of calls is back at zero within `seconds`."""
+        began = time.monotonic()
+        wait_until(lambda: held(gauges) == {}, seconds, 0.5)
+        left = held(gauges)
+        row(anchor, f"held after {what}", f"{left or 'nothing'} after {time.monotonic() - began:.0f} s", f"nothing within {seconds} s", left == {})
+
+
+def row(anchor, what, figure, limit, holds):
+    """One line of the table."""
+    REPORT.passed += bool(holds)
+    REPORT.failed += not holds
+    print(f"{'ok  ' if holds else 'FAIL'} | {anchor:<5} | {what:<52} | {figure:<46} | {limit}", flush=True)
+    return bool(holds)
+
+
+def note(text):
+    print(f"     {text}", flush=True)
+
+
+def page(path, seconds=2):
+    try:
+        with urllib.request.urlopen(METRICS + path, timeout=seconds) as answer:
+            return answer.read().decode()
+    except OSError:
+        return None
+
+
+def ready():
+    return page("/readyz", 1) is not None
+
+
+def samples():
+    """Every sample of /metrics: name with labels -> value."""
+    pairs = (line.rpartition(" ") for line in (page("/metrics", 10) or "").splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in pairs}
+
+
+def held(names=tuple(GAUGES)):
+    """What is not zero of the gauges; every one must be there."""
+    found = samples()
+    return {name: found.get(name, "absent") for name in names if found.get(name, "absent")}
+
+
+def total(found, name, **labels):
+    """The sum of a metric's samples with these labels."""
+    wanted = [f'{key}="{value}"' for key, value in labels.items()]
+    return sum(value for key, value in found.items() if key.split("{")[0] == name and all(part in key for part in wanted))
+
+
+def records(folder=os.path.join("state", "cdr")):
+    """All lines of the spool in order; a line that is no JSON is an error of the daemon and raises."""
+    place, found = os.path.join(WORK, folder), []
+    for name in sorted(os.listdir(place)) if os.path.isdir(place) else []:
+        if name.endswith(".jsonl"):
+            text = open(os.path.join(place, name), "rb").read()
+            if text and not text.endswith(b"\n"):
+                raise ValueError(f"{name} ends inside a line")
+            found += [json.loads(line) for line in text.splitlines()]
+    return found
+
+
+def quantile(values, part):
+    """In milliseconds; NaN of nothing."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000 if ordered else float("nan")
+
+
+def files_at_most(count):
+    """Raises our own limit of open files; False when the system does not give so many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
+    return hard >= count
+
+
+def main(play, description):
+    """Runs one proof: `play(short)`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--short", action="store_true", help="the form for every change: seconds instead of minutes")
+    options = parser.parse_args()
+    code = 0
+    try:
+        certificates({"sbc": "DNS:sbc.test", "load": f"DNS:load.test,IP:{PLATFORM},IP:127.0.17.31"})
+        play(options.short)
+    except Exception as error:  # The closing line must come, whatever happened.
+        print(f"the script itself failed: {error!r}", flush=True)
+        if os.environ.get("PROOF_TRACE"):
+            raise
+        code = 1
+    end(code)
