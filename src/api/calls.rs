@@ -13,7 +13,6 @@ use crate::base::WallTime;
 use crate::base::ids::CallId;
 use crate::base::limits::ACTIVE_CALLS_SHOWN;
 use crate::call::active::ActiveCall;
-use crate::route::number::E164;
 use crate::store::audit::Act;
 use crate::store::refusal::{Code, Detail, Refusal};
 use crate::store::rows::{FieldType, Filter, Row};
@@ -182,7 +181,8 @@ fn shown(call: &Call<'_>, active: &ActiveCall) -> Value {
         "route": record.route,
         "calling": record.calling,
         "called": record.called,
-        "account": account(call, active),
+        "account": record.account,
+        "emergency": record.emergency,
         "callerCallId": record.caller_call_id,
         "calleeCallId": record.callee_call_id,
         "started": wall::text(record.started),
@@ -193,21 +193,6 @@ fn shown(call: &Call<'_>, active: &ActiveCall) -> Value {
     let Value::Object(mut object) = whole else { return Value::Null };
     object.retain(|_, value| !value.is_null());
     Value::Object(object)
-}
-
-/// Whose number is called, or calls.
-fn account(call: &Call<'_>, active: &ActiveCall) -> Option<String> {
-    account_of(call, &[active.so_far.calling.clone(), active.so_far.called.clone()])
-}
-
-/// Whose number is called, or calls; the numbers as calling and called.
-pub fn account_of(call: &Call<'_>, [calling, called]: &[String; 2]) -> Option<String> {
-    let directory = call.site.directory.load();
-    let numbers = [called, calling];
-    let known = |number: &&String| {
-        E164::parse(number).ok().and_then(|number| directory.find(&number).map(|(_, a)| a.name.clone()))
-    };
-    numbers.iter().find_map(known).map(|name| name.as_str().to_owned())
 }
 
 fn found(call: &Call<'_>, id: &str) -> Result<(CallId, Value), Refusal> {

@@ -4,9 +4,10 @@
 use serde_json::Value;
 
 use super::answer::Call;
-use super::calls::{account_of, id_of};
+use super::calls::id_of;
 use super::message::{Body, Response};
 use crate::base::ids::CallId;
+use crate::route::directory::AccountName;
 use crate::store::audit::Act;
 use crate::store::refusal::{Code, Refusal};
 use crate::store::tokens::Role;
@@ -18,8 +19,8 @@ pub struct ShownTrace {
     pub body: Value,
     /// As Wireshark reads it.
     pub capture: Vec<u8>,
-    /// Calling and called.
-    pub numbers: [String; 2],
+    /// Whose call it is.
+    pub account: Option<AccountName>,
 }
 
 /// Calls that go on or ended lately.
@@ -43,12 +44,12 @@ fn found(call: &mut Call<'_>, id: &str) -> Result<ShownTrace, Refusal> {
     let missing = || Refusal::new(Code::CallNotFound, "There is no such call, or its messages are forgotten.");
     let id = id_of(id)?;
     let trace = call.site.traces.trace(id).ok_or_else(missing)?;
-    let account = account_of(call, &trace.numbers);
-    let is_covered = call.grant.accounts.is_none() || account.as_ref().is_some_and(|name| call.grant.covers(name));
+    let account = trace.account.as_ref().map(AccountName::as_str);
+    let is_covered = call.grant.accounts.is_none() || account.is_some_and(|name| call.grant.covers(name));
     if !is_covered {
         return Err(missing());
     }
-    let (target, account) = (format!("calls/{}", id.0), account.unwrap_or_default());
+    let (target, account) = (format!("calls/{}", id.0), account.unwrap_or_default().to_owned());
     writing(call.store, &call.actor, call.now, |writing| {
         let (target, account) = (target.clone(), account.clone());
         writing.note(Act { action: "call.trace", target, account, ..Act::default() })

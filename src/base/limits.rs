@@ -157,6 +157,9 @@ pub const REGISTRATION_MAX: Duration = Duration::from_secs(86_400);
 /// Calls that one answer to an operator shows; more are asked for from the last one on.
 pub const ACTIVE_CALLS_SHOWN: usize = 500;
 
+/// Accounts that a metric names: those with most calls. The others are counted together.
+pub const METRIC_ACCOUNTS: usize = 100;
+
 /// The limits an operator may set (table `limits` of the configuration).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::call::{Call, State};
 use super::record::CallRecord;
+use crate::route::directory::AccountName;
 
 /// Where a call stands, for people.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,11 @@ impl Call {
     pub fn trunks(&self) -> (Arc<str>, Option<Arc<str>>) {
         let record = self.common.ledger.so_far();
         (Arc::clone(&record.from), record.to.clone())
+    }
+
+    /// Whose call it is.
+    pub fn account(&self) -> Option<&AccountName> {
+        self.common.ledger.so_far().account.as_ref()
     }
 
     /// The numbers of its parties.

@@ -480,6 +480,9 @@ fn open_ledger(invitation: &Invitation, work: &mut Work<'_>) -> Ledger {
     work.out.push(Effect::Event(CallEvent::Started { call: invitation.id, from }));
     let came = (&*invitation.request, invitation.flow);
     let mut ledger = Ledger::open(invitation.id, &invitation.trunk, &invitation.numbers, came, work.now);
+    if let Some(account) = &invitation.whose.account {
+        ledger.owned(account);
+    }
     if let Some(code) = &invitation.urgent {
         ledger.urgent(code);
         let from = Arc::clone(&invitation.trunk.name);

@@ -8,6 +8,7 @@ use super::screening::Numbers;
 use crate::base::ids::CallId;
 use crate::base::limits::{EARLIER, REASON_OCTETS, REASONS};
 use crate::base::{Now, WallTime};
+use crate::route::directory::Account;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
 use crate::sip::{Message, Name, Request, Uri};
@@ -27,6 +28,7 @@ impl Ledger {
                 from: Arc::clone(&from.name),
                 to: None,
                 route: None,
+                account: None,
                 calling: numbers.calling.clone(),
                 called: numbers.called.clone(),
                 received: received(request, numbers).map(Box::new),
@@ -72,6 +74,11 @@ impl Ledger {
     /// The route that took the call.
     pub fn routed(&mut self, route: Arc<str>) {
         self.record.route = Some(route);
+    }
+
+    /// Whose call it is.
+    pub fn owned(&mut self, account: &Account) {
+        self.record.account = Some(account.name.clone());
     }
 
     /// It is an emergency call.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::cause::Cause;
 use crate::base::ids::CallId;
 use crate::base::{Instant, WallTime};
+use crate::route::directory::AccountName;
 
 /// Which of the two legs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -153,6 +154,9 @@ pub struct CallRecord {
     pub from: Arc<str>,
     pub to: Option<Arc<str>>,
     pub route: Option<Arc<str>>,
+    /// Whose call it is; of a refused one, who would have had it.
+    #[serde(default)]
+    pub account: Option<AccountName>,
     /// User parts as received, in the form the trunk's numbers are kept in.
     pub calling: String,
     pub called: String,

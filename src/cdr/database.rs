@@ -26,7 +26,8 @@ const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS calls (
     id TEXT PRIMARY KEY, seq INTEGER NOT NULL, node TEXT NOT NULL, started_ms INTEGER NOT NULL,
     ended_ms INTEGER NOT NULL, duration_ms INTEGER NOT NULL, from_trunk TEXT NOT NULL, to_trunk TEXT,
-    calling TEXT NOT NULL, called TEXT NOT NULL, cause TEXT NOT NULL, status INTEGER NOT NULL, line TEXT NOT NULL
+    calling TEXT NOT NULL, called TEXT NOT NULL, cause TEXT NOT NULL, status INTEGER NOT NULL, line TEXT NOT NULL,
+    account TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS calls_started ON calls (started_ms);
 CREATE INDEX IF NOT EXISTS calls_calling ON calls (calling, started_ms);
@@ -38,6 +39,10 @@ CREATE TABLE IF NOT EXISTS legs (
 CREATE INDEX IF NOT EXISTS legs_call_id ON legs (call_id);
 CREATE TABLE IF NOT EXISTS place (one INTEGER PRIMARY KEY CHECK (one = 1), file INTEGER NOT NULL, offset INTEGER NOT NULL) STRICT;
 ";
+
+/// A file of before accounts were recorded has no such column.
+const ACCOUNT: &str = "ALTER TABLE calls ADD COLUMN account TEXT";
+const BY_ACCOUNT: &str = "CREATE INDEX IF NOT EXISTS calls_account ON calls (account, started_ms)";
 
 /// What the thread needs.
 pub struct Database {
@@ -136,6 +141,11 @@ fn opened(file: &Path) -> Result<Connection, Fault> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.execute_batch(TABLES)?;
+    let accounts = "SELECT count(*) FROM pragma_table_info('calls') WHERE name = 'account'";
+    if connection.query_row(accounts, [], |row| row.get::<_, i64>(0))? == 0 {
+        connection.execute_batch(ACCOUNT)?;
+    }
+    connection.execute_batch(BY_ACCOUNT)?;
     Ok(connection)
 }
 
@@ -191,7 +201,8 @@ fn insert(change: &Connection, line: &[u8]) -> Result<u64, Fault> {
     let rows = match text("type") {
         Some("call") => change
             .prepare_cached(
-                "INSERT OR IGNORE INTO calls VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                "INSERT OR IGNORE INTO calls (id, seq, node, started_ms, ended_ms, duration_ms, from_trunk, to_trunk, calling,
+                 called, cause, status, line, account) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
             )?
             .execute(params![
                 text("id"),
@@ -206,7 +217,8 @@ fn insert(change: &Connection, line: &[u8]) -> Result<u64, Fault> {
                 text("called"),
                 text("cause"),
                 whole("status"),
-                line
+                line,
+                text("account")
             ])?,
         Some("leg") => {
             let mos = value.pointer("/media/mos").and_then(Value::as_i64);
@@ -216,4 +228,35 @@ fn insert(change: &Connection, line: &[u8]) -> Result<u64, Fault> {
         Some(_) | None => 0,
     };
     Ok(u64::try_from(rows).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CALL: &[u8] = br#"{"type":"call","id":"n-1-1","seq":1,"node":"n","started_ms":1,"ended_ms":2,"duration_ms":0,
+        "from":"a","to":"b","account":"acme","calling":"1","called":"2","cause":"busy","status":486}"#;
+
+    fn accounts(connection: &Connection) -> Vec<Option<String>> {
+        let mut asked = connection.prepare("SELECT account FROM calls ORDER BY id").unwrap();
+        asked.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_file_of_before_accounts_were_recorded_gets_their_column() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("calls.sqlite");
+        let before = TABLES.replace(",\n    account TEXT", "");
+        assert_ne!(before, TABLES);
+        let old = Connection::open(&file).unwrap();
+        old.execute_batch(&before).unwrap();
+        old.execute("INSERT INTO calls VALUES ('n-0-1', 1, 'n', 1, 2, 0, 'a', 'b', '1', '2', 'busy', 486, '{}')", [])
+            .unwrap();
+        drop(old);
+        for _ in 0..2 {
+            let connection = opened(&file).unwrap();
+            insert(&connection, CALL).unwrap();
+            assert_eq!(accounts(&connection), [None, Some("acme".to_owned())]);
+        }
+    }
 }

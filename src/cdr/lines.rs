@@ -11,6 +11,7 @@ use crate::base::WallTime;
 use crate::call::Cause;
 use crate::call::record::{CallRecord, EndedBy, LegMediaCounts, Said, Side, TransferKind, TransferRecord};
 use crate::call::subcode;
+use crate::route::directory::AccountName;
 use crate::sip::NameAddr;
 use crate::store::wall;
 
@@ -52,6 +53,7 @@ struct CallLine<'a> {
     from: &'a str,
     to: Option<&'a str>,
     route: Option<&'a str>,
+    account: Option<&'a str>,
     calling: &'a str,
     called: &'a str,
     started: String,
@@ -68,6 +70,8 @@ struct CallLine<'a> {
     q850: u8,
     peer_status: Option<u16>,
     ended_by: EndedBy,
+    detail: Option<&'a str>,
+    emergency: Option<&'a str>,
     attempts: u32,
     redirects: u32,
     transfer_count: usize,
@@ -147,6 +151,7 @@ fn call<'a>(origin: &'a Origin, record: &'a CallRecord, head: Head<'a>, legs: us
         from: &record.from,
         to: record.to.as_deref(),
         route: record.route.as_deref().filter(|name| !name.is_empty()),
+        account: record.account.as_ref().map(AccountName::as_str),
         calling: shown(&record.calling),
         called: shown(&record.called),
         started: wall::text(record.started),
@@ -163,6 +168,8 @@ fn call<'a>(origin: &'a Origin, record: &'a CallRecord, head: Head<'a>, legs: us
         q850: record.cause.q850(),
         peer_status: peer_status(record.cause),
         ended_by: record.ended_by,
+        detail: record.detail.as_deref().map(shown),
+        emergency: record.emergency.as_deref(),
         attempts: record.attempts,
         redirects: record.redirects,
         transfer_count: record.transfers.len(),

@@ -207,7 +207,7 @@ fn fields(value: &Value, prefix: &str) -> String {
 
 fn calls(answer: &Value) -> String {
     let calls = answer.get("calls").and_then(Value::as_array).cloned().unwrap_or_default();
-    let columns = ["call", "state", "from", "to", "calling", "called", "started"];
+    let columns = ["call", "state", "from", "to", "account", "calling", "called", "started"];
     let mut out = columns.join("\t") + "\n";
     for call in calls {
         let row = columns.map(|column| plain(call.get(column).unwrap_or(&Value::Null)));

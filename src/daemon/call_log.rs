@@ -125,6 +125,7 @@ fn ended(record: &CallRecord) {
         call = record.id.0,
         from = %record.from,
         to = record.to.as_deref().unwrap_or("-"),
+        account = record.account.as_ref().map(|name| name.as_str()),
         calling = %Pii::new(&record.calling),
         called = %Pii::new(&record.called),
         cause = record.cause.label(),

@@ -10,7 +10,7 @@ use crate::call::active::ActiveCall;
 use crate::call::{CallEvent, Cause};
 use crate::media::plan::{MediaCommand, MediaEvent};
 use crate::registration;
-use crate::route::directory::Directory;
+use crate::route::directory::{AccountName, Directory};
 use crate::route::snapshot::Snapshot;
 use crate::route::standing::Standing;
 use crate::sip::Status;
@@ -50,7 +50,7 @@ pub enum Command {
     Call(CallId),
     /// Takes a trunk out of service, or back. Answer: [`Reply::Done`] or [`Reply::NoSuchTrunk`].
     Trunk { name: Arc<str>, standing: Standing },
-    /// How each trunk stands, and how many calls it has. Answer: [`Reply::Census`].
+    /// How each trunk stands, and how many calls it and each account have. Answer: [`Reply::Census`].
     Census,
     /// Which of these numbers are called or call now. Answer: [`Reply::Numbers`].
     NumbersInUse(BTreeSet<String>),
@@ -94,9 +94,14 @@ pub enum Reply {
     Census(Census),
 }
 
-/// Every trunk, and its calls that are not over. A trunk that is configured no more stands here until its last call ends.
+/// Calls that are not over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Census(pub BTreeMap<Arc<str>, TrunkLoad>);
+pub struct Census {
+    /// Every trunk. One that is configured no more stands here until its last call ends.
+    pub trunks: BTreeMap<Arc<str>, TrunkLoad>,
+    /// By account; a call that is nobody's is not there.
+    pub accounts: BTreeMap<AccountName, usize>,
+}
 
 /// What one trunk carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

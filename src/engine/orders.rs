@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::base::Now;
 use crate::base::ids::CallId;
 use crate::base::limits::ACTIVE_CALLS_SHOWN;
-use crate::call::{CallInput, Cause};
+use crate::call::{Call, CallInput, Cause};
 use crate::route::trunk::Trunk;
 
 use super::Engine;
@@ -60,17 +60,26 @@ impl Engine {
             let standing = self.supply.standings.of(trunk.id);
             (Arc::clone(&trunk.name), TrunkLoad { standing, ..TrunkLoad::default() })
         };
-        let mut census = Census(self.snapshot.trunks.iter().map(load).collect());
-        for (from, to) in self.calls.values().map(|call| call.trunks()) {
-            census.0.entry(from).or_default().began += 1;
-            if let Some(load) = to.map(|to| census.0.entry(to).or_default()) {
-                load.called += 1;
-            }
-        }
+        let trunks = self.snapshot.trunks.iter().map(load).collect();
+        let mut census = Census { trunks, ..Census::default() };
+        self.calls.values().for_each(|call| census.count(call));
         census
     }
 
     fn hang_up(&mut self, now: Now, id: CallId, cause: Cause, out: &mut Outbox) {
         self.with_call(now, id, out, |call, work| call.handle(CallInput::HangUp(cause), work));
+    }
+}
+
+impl Census {
+    fn count(&mut self, call: &Call) {
+        let (from, to) = call.trunks();
+        self.trunks.entry(from).or_default().began += 1;
+        if let Some(load) = to.map(|to| self.trunks.entry(to).or_default()) {
+            load.called += 1;
+        }
+        if let Some(account) = call.account() {
+            *self.accounts.entry(account.clone()).or_default() += 1;
+        }
     }
 }

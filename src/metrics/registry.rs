@@ -30,7 +30,7 @@ pub struct Sources {
     pub relay: Arc<Relay>,
     pub records: Arc<Records>,
     pub bounds: Bounds,
-    /// Calls that are not over, by trunk: as the trunk's peer began them, and as it was called. Asks the engine.
+    /// Calls that are not over, by trunk and by account. Asks the engine.
     pub census: Box<dyn Fn() -> Census + Send + Sync>,
     /// Reads our certificates as they are shown now.
     pub expiries: Box<dyn Fn() -> Expiries + Send + Sync>,
@@ -61,6 +61,7 @@ impl Collector for Sources {
         let census = (self.census)();
         trunks::active(&mut encoder, &census)?;
         trunks::standings(&mut encoder, &census)?;
+        trunks::active_of_accounts(&mut encoder, &census)?;
         limits::bounds(&mut encoder, &self.bounds)?;
         limits::certificates(&mut encoder, (self.expiries)())?;
         limits::process(&mut encoder)?;

@@ -11,6 +11,7 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use super::calls::{Grade, Quality};
 use super::rows::{HistogramRow, Labels, counters, gauges, histograms};
+use crate::base::limits::METRIC_ACCOUNTS;
 use crate::call::{CallRecord, Cause};
 use crate::engine::io::Census;
 use crate::route::standing::Standing;
@@ -24,7 +25,7 @@ const BUCKETS: usize = DELAYS.len() + 1;
 
 /// Calls that are not over.
 pub(super) fn active(encoder: &mut DescriptorEncoder<'_>, census: &Census) -> fmt::Result {
-    let rows = census.0.iter().flat_map(|(trunk, load)| {
+    let rows = census.trunks.iter().flat_map(|(trunk, load)| {
         let row = move |(way, count): (Way, usize)| {
             ([("trunk", trunk.to_string()), ("direction", way.label().to_owned())], count)
         };
@@ -35,13 +36,30 @@ pub(super) fn active(encoder: &mut DescriptorEncoder<'_>, census: &Census) -> fm
 
 /// Which trunks an operator has taken out of service.
 pub(super) fn standings(encoder: &mut DescriptorEncoder<'_>, census: &Census) -> fmt::Result {
-    let rows = census.0.iter().flat_map(|(trunk, load)| {
+    let rows = census.trunks.iter().flat_map(|(trunk, load)| {
         Standing::ALL.map(|standing| {
             let labels = [("trunk", trunk.to_string()), ("standing", standing.label().to_owned())];
             (labels, usize::from(standing == load.standing))
         })
     });
     gauges(encoder, "trunk_standing", "1 for what an operator has ordered of each trunk", rows)
+}
+
+/// The same by account: the busiest, the rest together under a name that no account can have.
+pub(super) fn active_of_accounts(encoder: &mut DescriptorEncoder<'_>, census: &Census) -> fmt::Result {
+    let help = "Calls that are not over, by account: the 100 with most, and all others as one";
+    let rows = busiest(census).into_iter().map(|(account, count)| ([("account", account)], count));
+    gauges(encoder, "account_calls_active", help, rows)
+}
+
+fn busiest(census: &Census) -> Vec<(String, usize)> {
+    let mut rows: Vec<_> = census.accounts.iter().collect();
+    // Sorted by name before, and stably: of equals the same ones are named at each scrape.
+    rows.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+    let (named, others) = rows.split_at(rows.len().min(METRIC_ACCOUNTS));
+    let named = named.iter().map(|(name, count)| (name.to_string(), **count));
+    let rest = others.iter().map(|(_, count)| **count).sum::<usize>();
+    named.chain((rest > 0).then(|| ("(others)".to_owned(), rest))).collect()
 }
 
 /// Which way a call went over a trunk.
@@ -186,5 +204,25 @@ fn is_effective(record: &CallRecord) -> bool {
         Cause::CallerCancelled => record.after.rang.is_some(),
         Cause::Refused(status) => matches!(status.code(), 480 | 486 | 487 | 600 | 603 | 607 | 608),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::route::directory::AccountName;
+
+    #[test]
+    fn the_busiest_accounts_are_named_and_the_others_are_one() {
+        let mut census = Census::default();
+        for at in 0..METRIC_ACCOUNTS + 20 {
+            let name = AccountName::parse(&format!("a{at:04}")).unwrap();
+            census.accounts.insert(name, if at == 110 { 9 } else { 2 });
+        }
+        let rows = busiest(&census);
+        assert_eq!((rows.len(), rows[0].clone()), (METRIC_ACCOUNTS + 1, ("a0110".to_owned(), 9)));
+        assert_eq!(rows[1].0, "a0000", "of equals the first by name");
+        assert_eq!(rows.last(), Some(&("(others)".to_owned(), 40)));
+        assert_eq!(rows.iter().map(|(_, count)| count).sum::<usize>(), 119 * 2 + 9);
     }
 }

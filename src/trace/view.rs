@@ -34,6 +34,7 @@ pub fn json(traced: &Traced, snapshot: &Snapshot) -> Value {
         "state": match traced.standing { Standing::Active => "active", Standing::Over => "over" },
         "from": record.from,
         "to": record.to,
+        "account": record.account,
         "calling": record.calling,
         "called": record.called,
         "started": wall::text(record.started),

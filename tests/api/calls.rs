@@ -15,8 +15,8 @@ fn talking() -> World {
     let world = World::stocked();
     world.put(NUMBER, json!({}));
     world.put("/accounts/zoo/numbers/%2B49309", json!({}));
-    world.calls.begin(1, "+4470", "+49301234");
-    world.calls.begin(2, "+49309", "+4471");
+    world.calls.begin(1, Some("acme"), ["+4470", "+49301234"]);
+    world.calls.begin(2, Some("zoo"), ["+49309", "+4471"]);
     world
 }
 
@@ -50,7 +50,7 @@ fn calls_are_listed_with_their_account_and_filtered() {
 #[test]
 fn a_long_list_of_calls_is_read_page_by_page() {
     let world = World::stocked();
-    (1..=1203).for_each(|id| world.calls.begin(id, "+4470", "+4471"));
+    (1..=1203).for_each(|id| world.calls.begin(id, None, ["+4470", "+4471"]));
     let (mut seen, mut link) = (Vec::new(), "/calls/active?maxpagesize=400".to_owned());
     loop {
         let page = world.get(&link);
@@ -133,13 +133,13 @@ fn an_import_that_deletes_names_the_numbers_that_calls_use() {
     };
     let made = upload("account=acme&validateAndImport=true", &file(3));
     finished(&world, made["id"].as_str().unwrap());
-    world.calls.begin(1, "+4470", "+493050000001");
+    world.calls.begin(1, Some("acme"), ["+4470", "+493050000001"]);
     let job = upload("account=acme&mode=delete", &file(3));
     assert_eq!((&job["counters"]["valid"], &job["counters"]["errors"]), (&json!(2), &json!(1)));
     let rows = world.get(&format!("/imports/{}/rows?code=InUse", job["id"].as_str().unwrap())).json();
     assert_eq!(rows["value"].as_array().map(Vec::len), Some(1));
     // A call that began between the two steps stops its group.
-    world.calls.begin(2, "+4470", "+493050000002");
+    world.calls.begin(2, Some("acme"), ["+4470", "+493050000002"]);
     let id = job["id"].as_str().unwrap();
     world.ask("POST", &format!("/imports/{id}:run"), &[("If-Match", "*")], b"");
     let done = finished(&world, id);

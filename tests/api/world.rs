@@ -21,7 +21,7 @@ use trunkline::call::Cause;
 use trunkline::call::active::{ActiveCall, CallPhase};
 use trunkline::call::record::{CallRecord, EndedBy};
 use trunkline::config::{Files, parse};
-use trunkline::route::directory::Directory;
+use trunkline::route::directory::{AccountName, Directory};
 use trunkline::route::snapshot::Snapshot;
 use trunkline::store::audit::{Actor, Retention};
 use trunkline::store::refusal::Refusal;
@@ -68,13 +68,14 @@ pub struct Talk(Mutex<BTreeMap<u64, ActiveCall>>);
 
 impl Talk {
     /// A call that was answered a minute ago.
-    pub fn begin(&self, id: u64, calling: &str, called: &str) {
+    pub fn begin(&self, id: u64, account: Option<&str>, [calling, called]: [&str; 2]) {
         let now = wall();
         let so_far = CallRecord {
             id: CallId(id),
             from: "north".into(),
             to: Some("teams".into()),
             route: Some("in".into()),
+            account: account.map(|name| AccountName::parse(name).unwrap()),
             calling: calling.to_owned(),
             called: called.to_owned(),
             received: None,
@@ -108,8 +109,8 @@ impl Traces for Talk {
     fn trace(&self, id: CallId) -> Option<ShownTrace> {
         let calls = self.0.lock().unwrap();
         let record = &calls.get(&id.0)?.so_far;
-        let numbers = [record.calling.clone(), record.called.clone()];
-        Some(ShownTrace { body: serde_json::json!({ "call": id.0.to_string() }), capture: b"pcap".to_vec(), numbers })
+        let account = record.account.clone();
+        Some(ShownTrace { body: serde_json::json!({ "call": id.0.to_string() }), capture: b"pcap".to_vec(), account })
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use trunkline::call::CallRecord;
-use trunkline::engine::io::Input;
+use trunkline::engine::io::{Command, Input, Reply};
 use trunkline::route::directory::{
     Account, AccountName, AccountState, Change, Directory, HeaderContent, NumberEntry, NumberState, Service, ServiceSet,
 };
@@ -365,4 +365,29 @@ fn a_change_is_for_the_next_call_and_running_calls_keep_what_they_began_with() {
     assert_eq!(world.refusal(CarrierA).status(), Some(403));
     world.caller_hangs_up(&mut talk);
     world.finish();
+}
+
+/// Records, lists of calls and the gauge of each account tell whose a call is, also of one that is refused.
+#[test]
+fn the_record_and_the_census_name_the_account() {
+    let of = |records: &[CallRecord]| records[0].account.as_ref().map(|name| name.as_str().to_owned());
+    let mut world = world();
+    world.send(Platform, from_tenant(HOST, OWN));
+    let offered = world.expect(CarrierA, "INVITE");
+    let mut talk = world.answer(Platform, CarrierA, offered);
+    world.send(Platform, talk.caller.ack(""));
+    let Reply::Census(census) = world.ask(Command::Census) else { panic!("no census") };
+    assert_eq!(census.accounts, [(named("acme"), 1)].into());
+    world.caller_hangs_up(&mut talk);
+    assert_eq!(of(&world.finish()).as_deref(), Some("acme"));
+
+    let mut refused = world_of(Account { state: AccountState::Suspended, ..acme() }, entry());
+    refused.send(CarrierA, to(OWN));
+    refused.refusal(CarrierA);
+    assert_eq!(of(&refused.finish()).as_deref(), Some("acme"));
+
+    let mut nobodys = World::new();
+    let mut talk = nobodys.talk(CarrierA, Platform);
+    nobodys.caller_hangs_up(&mut talk);
+    assert_eq!(of(&nobodys.finish()), None);
 }

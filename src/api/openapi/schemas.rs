@@ -111,6 +111,7 @@ fn running() -> Value {
             "id": { "type": "string" }, "state": { "type": "string", "enum": ["hunting", "answered", "ending"] },
             "from": { "type": "string" }, "to": { "type": "string" }, "route": { "type": "string" },
             "calling": { "type": "string" }, "called": { "type": "string" }, "account": { "type": "string" },
+            "emergency": { "type": "string", "description": "The code of an emergency call." },
             "callerCallId": { "type": "string" }, "calleeCallId": { "type": "string" },
             "started": time(), "rang": time(), "answered": time(), "duration": { "type": "integer" },
         } },

@@ -37,10 +37,10 @@ impl Traces for Hands {
     fn trace(&self, id: CallId) -> Option<ShownTrace> {
         let active = self.calls.one(id)?.map(|active| (Arc::new(active.so_far), Standing::Active));
         let (record, standing) = active.or_else(|| Some((self.trace.recent(id)?, Standing::Over)))?;
-        let numbers = [record.calling.clone(), record.called.clone()];
+        let account = record.account.clone();
         let traced = self.trace.of(record, standing);
         let body = view::json(&traced, &self.snapshot.load());
-        Some(ShownTrace { body, capture: pcap::file(&traced.messages), numbers })
+        Some(ShownTrace { body, capture: pcap::file(&traced.messages), account })
     }
 }
 
@@ -102,6 +102,7 @@ impl Hands {
                 "state": call.phase.word(),
                 "from": record.from,
                 "to": record.to,
+                "account": record.account,
                 "calling": record.calling,
                 "called": record.called,
                 "started": wall::text(record.started),
