@@ -124,6 +124,11 @@ pub const REASON_OCTETS: usize = 256;
 pub const FRAUD_COUNTS: usize = 16_384;
 /// Routes of `[[emergency.routes]]`. More: refused.
 pub const EMERGENCY_ROUTES: usize = 256;
+/// ELINs that a location names, and that `[emergency.elins]` gives one place. More: not looked at; refused.
+pub const ELINS_OF_PLACE: usize = 8;
+/// Emergency callers that can be called back at an ELIN, some 150 octets each. At the limit the one whose call ended
+/// longest ago gives way, which is counted and logged.
+pub const ELIN_CALLBACKS: usize = 4096;
 /// Rules of `[[fraud.limits]]`. More: refused.
 pub const FRAUD_LIMITS: usize = 64;
 /// Call-IDs of a call's attempts before the last one that its record keeps. More are left out of its trace.

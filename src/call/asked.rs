@@ -1,6 +1,8 @@
 //! What the caller's side asked for besides the called number: who calls, who sent the call on, and which headers may
 //! reach the other side. Kept until the call is answered.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::anonymity::Anonymity;
@@ -12,6 +14,7 @@ use crate::route::diverting::{
     self, DiversionReason, Diversions, Diverted, DivertingPrivacy, read_diversions, read_history, write_diversions,
     write_history,
 };
+use crate::route::emergency::EmergencyCaller;
 use crate::route::number::{Conversion, E164, Field, Party};
 use crate::route::policy::{Facts, HeaderPolicy, Line, NamePattern};
 use crate::route::presentation::{DivertingHeaders, Presentation, RouteKey, Unroutable};
@@ -35,6 +38,8 @@ pub struct Asked {
     others: Vec<OtherBody>,
     /// Who sent the call on last, else who referred to it (PF-25).
     sent_on_by: Option<E164>,
+    /// Of an emergency call: what peers that want it are shown for the caller.
+    elin: Option<E164>,
 }
 
 /// What an outgoing INVITE says of the caller's side.
@@ -93,7 +98,8 @@ impl Asked {
             original_called: diversions.original().map(|diverted| diverted.by.as_str().to_owned()),
         };
         let others = Bodies::of(&request.message).map(|bodies| bodies.others).unwrap_or_default();
-        (numbers, Asked { caller, diversions, came_in, called, message, lines: Vec::new(), others, sent_on_by })
+        let (lines, elin) = (Vec::new(), None);
+        (numbers, Asked { caller, diversions, came_in, called, message, lines, others, sent_on_by, elin })
     }
 
     /// How the fields of an INVITE that name somebody are read.
@@ -134,7 +140,7 @@ impl Asked {
         let (diversions, came_in) = (Diversions::new(Vec::new()), DivertingHeaders::Diversion);
         let called = Presentation::party(called);
         let others = Vec::new();
-        Asked { caller, diversions, came_in, called, message: None, lines, others, sent_on_by: None }
+        Asked { caller, diversions, came_in, called, message: None, lines, others, sent_on_by: None, elin: None }
     }
 
     /// The caller is shown as this number and nothing else: what it said of itself is not its own (PF-25).
@@ -147,6 +153,41 @@ impl Asked {
             number.as_str().to_owned(),
             Some(Bytes::copy_from_slice(number.as_str().as_bytes())),
         );
+    }
+
+    /// Peers that want it are shown this number of the place instead of the caller (MD-164).
+    pub fn located(&mut self, elin: E164) {
+        self.elin = Some(elin);
+    }
+
+    /// Whom this peer is told of.
+    pub fn caller_towards(&self, to: &Trunk) -> Cow<'_, Caller> {
+        self.elin_towards(to).map_or(Cow::Borrowed(&self.caller), |elin| Cow::Owned(Caller::of_place(elin)))
+    }
+
+    pub fn elin(&self) -> Option<&E164> {
+        self.elin.as_ref()
+    }
+
+    /// The number a peer is shown for the place the call comes from.
+    pub fn elin_towards(&self, to: &Trunk) -> Option<&E164> {
+        self.elin.as_ref().filter(|_| to.presentation.emergency.caller == EmergencyCaller::Elin)
+    }
+
+    /// What the call says of where it comes from: a location object (RFC 4119).
+    pub fn location(&self) -> Option<&[u8]> {
+        self.others.iter().find(|other| other.kind.is(PIDF)).map(|other| other.content.as_ref())
+    }
+
+    /// The called party, as routes know it.
+    pub fn called(&self) -> &Party {
+        &self.called
+    }
+
+    /// It is for somebody else than it says: an ELIN stands for who called from there.
+    pub fn called_back(&mut self, party: Party, numbers: &mut Numbers) {
+        numbers.renamed(Side::Callee, party.as_str().to_owned(), user(&party));
+        self.called = party;
     }
 
     /// Who sent the call on last, else who referred to it: whose number answers for a forwarded call (PF-25).
@@ -164,7 +205,11 @@ impl Asked {
     pub fn tell(&self, to: &Trunk, redirected: &[Diverted], us: &SipUri, facts: &Facts<'_>) -> Told {
         let presentation = &to.presentation;
         let list = self.diverted(presentation, redirected);
-        let shown = self.caller.write(&presentation.showing, &list, &presentation.numbers, us);
+        let showing = match self.elin_towards(to) {
+            Some(_) => &presentation.showing.of_place(),
+            None => &presentation.showing,
+        };
+        let shown = self.caller_towards(to).write(showing, &list, &presentation.numbers, us);
         let shows = shown.headers.into_iter().map(|(name, value)| Line::core(name.as_str(), value));
         let mut core: Vec<Line> = self.lines.iter().cloned().chain(shows).collect();
         core.extend(self.diverting_lines(presentation, &list, us));

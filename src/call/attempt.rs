@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::call::Common;
+use super::call::{Common, Heed};
 use super::cause::Cause;
 use super::digits::DigitLine;
 use super::effect::{Branch, Effect, Work};
@@ -53,11 +53,12 @@ pub(super) struct Candidate {
     pub hop: Option<TargetSpec>,
     /// Of an emergency call.
     pub urgent: Option<Code>,
+    pub heed: Heed,
 }
 
 impl Candidate {
     pub fn new(trunk: Arc<Trunk>, target: TargetSpec) -> Candidate {
-        Candidate { trunk, target, diverted: None, hop: None, urgent: None }
+        Candidate { trunk, target, diverted: None, hop: None, urgent: None, heed: Heed::Limits }
     }
 
     /// User part of the Request-URI: the one a 3xx named, else the called number.

@@ -142,6 +142,19 @@ pub struct Invitation {
     pub whose: Decision,
     /// Code of an emergency call.
     pub urgent: Option<Code>,
+    /// What of limits it heeds.
+    pub heed: Heed,
+    /// What an operator may want to know of how it came to its way.
+    pub detail: Option<String>,
+}
+
+/// Whether limits of trunks stop a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Heed {
+    #[default]
+    Limits,
+    /// An emergency call, or the services' call back (PF-163).
+    Nothing,
 }
 
 /// What every state of a call has.
@@ -483,8 +496,11 @@ fn open_ledger(invitation: &Invitation, work: &mut Work<'_>) -> Ledger {
     if let Some(account) = &invitation.whose.account {
         ledger.owned(account);
     }
+    if let Some(detail) = &invitation.detail {
+        ledger.explained(detail.clone());
+    }
     if let Some(code) = &invitation.urgent {
-        ledger.urgent(code);
+        ledger.urgent(code, invitation.asked.elin());
         let from = Arc::clone(&invitation.trunk.name);
         work.out.push(Effect::Event(CallEvent::Emergency { call: invitation.id, from }));
     }

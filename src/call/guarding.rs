@@ -114,6 +114,7 @@ impl Invitation {
     /// Who is offered the call: what the route says, as far as the guard lets it.
     pub(super) fn candidates(&self, ledger: &mut Ledger, work: &mut Work<'_>) -> Result<VecDeque<Candidate>, Cause> {
         let mut candidates = Candidate::expand(&self.snapshot, &self.plan, work);
+        candidates.iter_mut().for_each(|candidate| candidate.heed = self.heed);
         if let Some(code) = &self.urgent {
             candidates.iter_mut().for_each(|candidate| candidate.urgent = Some(Arc::clone(code)));
             work.tell(|| Step::Candidates(candidates.iter().map(Candidate::place).collect()));
@@ -181,9 +182,10 @@ pub(super) fn guarded(
 
 fn may_spend(wish: &Wish<'_>, work: &mut Work<'_>) -> Result<(), Guarded> {
     let country = wish.payer.presentation.numbers.country;
-    let judged = wish.snapshot.fraud.judge(wish.called, country);
-    let destination = judged.map_err(Guarded::Destination)?;
-    work.tell(|| Step::Destination(destination));
+    let weighed = wish.snapshot.fraud.weigh(wish.called, country);
+    let destination = weighed.destination;
+    work.tell(|| Step::Weighed { destination, outcome: weighed.outcome, prefix: weighed.prefix.map(Box::from) });
+    weighed.outcome.map_err(|by| Guarded::Destination(Blocked { by, destination }))?;
     let class = destination.class;
     let spending = Spending { trunk: &wish.payer.name, account: wish.account, class, counting: wish.counting };
     let spent = work.supply.spend(work.now.instant, &spending);

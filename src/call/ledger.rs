@@ -9,6 +9,7 @@ use crate::base::ids::CallId;
 use crate::base::limits::{EARLIER, REASON_OCTETS, REASONS};
 use crate::base::{Now, WallTime};
 use crate::route::directory::Account;
+use crate::route::number::E164;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
 use crate::sip::{Message, Name, Request, Uri};
@@ -47,6 +48,7 @@ impl Ledger {
                 cause: Cause::Unexpected,
                 ended_by: EndedBy::Node,
                 emergency: None,
+                elin: None,
                 detail: None,
                 attempts: 0,
                 redirects: 0,
@@ -82,8 +84,9 @@ impl Ledger {
     }
 
     /// It is an emergency call.
-    pub fn urgent(&mut self, code: &str) {
+    pub fn urgent(&mut self, code: &str, elin: Option<&E164>) {
         self.record.emergency = Some(code.to_owned());
+        self.record.elin = elin.cloned();
     }
 
     /// What stands in the way, for the operator; the first stays.

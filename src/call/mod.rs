@@ -52,7 +52,7 @@ mod treatment;
 mod updating;
 
 pub use asked::Asked;
-pub use call::{Call, CallInput, Invitation};
+pub use call::{Call, CallInput, Heed, Invitation};
 pub use cause::Cause;
 pub use checkpoint::{Checkpoint, Unrestorable};
 pub use effect::{Acknowledgement, Branch, ClientRequest, Effect, Supply, Work};

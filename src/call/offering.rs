@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::asked::{Location, Told};
 use super::attempt::{Attempt, Candidate, EarlyRequests, Inviting, Word};
-use super::call::{CallTimer, Common, State, leg_media};
+use super::call::{CallTimer, Common, Heed, State, leg_media};
 use super::cause::Cause;
 use super::compose::{Beside, NewRequest};
 use super::digits::DigitLine;
@@ -95,7 +95,7 @@ impl Hunting {
         let Some(address) = addresses.pop_front() else {
             return self.attempt_failed(common, &trunk, Cause::NameNotResolved, work);
         };
-        if candidate.urgent.is_some() {
+        if candidate.heed == Heed::Nothing {
             work.supply.enter_urgent(&trunk);
         } else if !work.supply.enter(work.now.instant, &trunk) {
             return self.attempt_failed(common, &trunk, Cause::TooManyCalls, work);
@@ -205,7 +205,9 @@ impl Hunting {
             trunk: Arc::clone(&candidate.trunk),
             call_id: request.call_id.clone(),
             called: Presentation::party(candidate.called_user(common)),
-            caller: self.asked.caller().clone(),
+            urgent: candidate.urgent.clone(),
+            caller: self.asked.caller_towards(&candidate.trunk).into_owned(),
+            elin: self.asked.elin_towards(&candidate.trunk).cloned(),
             custom_header: common.whose.custom_header.clone(),
             lines: request.extra.clone(),
         }

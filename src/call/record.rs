@@ -11,6 +11,7 @@ use super::cause::Cause;
 use crate::base::ids::CallId;
 use crate::base::{Instant, WallTime};
 use crate::route::directory::AccountName;
+use crate::route::number::E164;
 
 /// Which of the two legs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -185,6 +186,9 @@ pub struct CallRecord {
     /// The code of an emergency call.
     #[serde(default)]
     pub emergency: Option<String>,
+    /// The number such a call may have shown for its place.
+    #[serde(default)]
+    pub elin: Option<E164>,
     /// What an operator may want to know besides: the key that stopped it. Never shown to a peer.
     #[serde(default)]
     pub detail: Option<String>,

@@ -12,6 +12,7 @@ use crate::call::Cause;
 use crate::call::record::{CallRecord, EndedBy, LegMediaCounts, Said, Side, TransferKind, TransferRecord};
 use crate::call::subcode;
 use crate::route::directory::AccountName;
+use crate::route::number::E164;
 use crate::sip::NameAddr;
 use crate::store::wall;
 
@@ -72,6 +73,7 @@ struct CallLine<'a> {
     ended_by: EndedBy,
     detail: Option<&'a str>,
     emergency: Option<&'a str>,
+    elin: Option<&'a str>,
     attempts: u32,
     redirects: u32,
     transfer_count: usize,
@@ -170,6 +172,7 @@ fn call<'a>(origin: &'a Origin, record: &'a CallRecord, head: Head<'a>, legs: us
         ended_by: record.ended_by,
         detail: record.detail.as_deref().map(shown),
         emergency: record.emergency.as_deref(),
+        elin: record.elin.as_ref().map(E164::as_str),
         attempts: record.attempts,
         redirects: record.redirects,
         transfer_count: record.transfers.len(),

@@ -1,11 +1,14 @@
 //! `[emergency]`, `[[emergency.routes]]`, and `emergency` of a trunk.
 
+use std::collections::BTreeMap;
+
 use super::grammar;
 use super::presentation::e164;
 use super::read::{Declared, Kind, Table};
-use crate::base::limits::EMERGENCY_ROUTES;
+use crate::base::limits::{ELINS_OF_PLACE, EMERGENCY_ROUTES};
+use crate::route::elin::ElinSettings;
 use crate::route::emergency::{
-    EmergencyForm, EmergencyRouteSettings, EmergencySettings, EmergencyWriting, PriorityHeader,
+    EmergencyCaller, EmergencyForm, EmergencyRouteSettings, EmergencySettings, EmergencyWriting, PriorityHeader,
 };
 use crate::route::number::Country;
 
@@ -18,8 +21,33 @@ pub(super) fn emergency(root: &Table<'_>, declared: &Declared<'_>) -> EmergencyS
         table.doc().error(&table.path_of("routes"), text);
     }
     let routes = tables.into_iter().take(EMERGENCY_ROUTES).filter_map(|table| route(table, declared)).collect();
+    let elin = elin(&table);
     table.close();
-    EmergencySettings { numbers, routes }
+    EmergencySettings { numbers, routes, elin }
+}
+
+fn elin(emergency: &Table<'_>) -> ElinSettings {
+    let base = ElinSettings::default();
+    let elements = emergency.field("elin_elements", "[\"ELIN\", \"NAM\"]").and_then(|field| {
+        field.refuse_empty("nothing of a location would be read");
+        field.all(grammar::token)
+    });
+    let table = emergency.table("elins", "{ \"Berlin, house 3\" = \"+4930555500\" }");
+    let mut places = BTreeMap::new();
+    let mut pairs = table.pairs("[\"+4930555500\"]");
+    pairs.sort_by_key(|(_, field)| table.doc().line(field.path()));
+    for (place, field) in pairs {
+        let numbers = if field.is_text() { field.parsed(e164).map(|elin| vec![elin]) } else { field.all(e164) };
+        field.refuse_empty("a place without a number needs no line");
+        if numbers.as_ref().is_some_and(|numbers| numbers.len() > ELINS_OF_PLACE) {
+            field.refuse(format_args!("has more than {ELINS_OF_PLACE} numbers"));
+        }
+        if places.insert(place.trim().to_lowercase(), numbers.unwrap_or_default()).is_some() {
+            field.refuse_key("names a place a second time; capitals and outer spaces make no difference");
+        }
+    }
+    let callback = emergency.seconds("elin_callback_s", "3600", 0..=86_400);
+    ElinSettings { elements: elements.unwrap_or(base.elements), places, callback: callback.unwrap_or(base.callback) }
 }
 
 fn numbers(table: &Table<'_>) -> Vec<String> {
@@ -47,12 +75,14 @@ pub(super) fn writing(
 ) -> EmergencyWriting {
     const FORMS: [(&str, EmergencyForm); 3] =
         [("short", EmergencyForm::Short), ("country", EmergencyForm::Country), ("urn", EmergencyForm::Urn)];
+    const CALLERS: [(&str, EmergencyCaller); 2] = [("own", EmergencyCaller::Own), ("elin", EmergencyCaller::Elin)];
     let table = parent.table("emergency", "{ form = \"short\" }");
     let form = table.field("form", "\"short\"").and_then(|field| field.choice(&FORMS)).unwrap_or(base.form);
     let priority = table.flag("priority", "false").map(|written| match written {
         true => PriorityHeader::Emergency,
         false => PriorityHeader::Unsaid,
     });
+    let caller = table.field("caller", "\"own\"").and_then(|field| field.choice(&CALLERS));
     let dial = table.table("dial", "{ \"112\" = \"+493012345\" }");
     let mut numbers = base.dial.clone();
     for (code, field) in dial.pairs("\"+493012345\"") {
@@ -70,5 +100,10 @@ pub(super) fn writing(
         table.doc().error(&table.path_of("form"), text);
     }
     table.close();
-    EmergencyWriting { form, dial: numbers, priority: priority.unwrap_or(base.priority) }
+    EmergencyWriting {
+        form,
+        dial: numbers,
+        priority: priority.unwrap_or(base.priority),
+        caller: caller.unwrap_or(base.caller),
+    }
 }

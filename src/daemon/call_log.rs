@@ -9,7 +9,7 @@ use crate::base::text::Escaped;
 use crate::call::record::{LegMediaCounts, Said};
 use crate::call::subcode::{self, Read};
 use crate::call::{CallEvent, CallRecord, Cause};
-use crate::engine::io::Event;
+use crate::engine::io::{ElinNews, Event};
 use crate::engine::targets::Changed;
 use crate::media::presence::Change;
 use crate::registration::News;
@@ -24,6 +24,7 @@ pub fn write(event: &Event) {
         Event::NoRoute { trunk, nearest } => {
             info!(from = %trunk, nearest = nearest.as_deref().unwrap_or("no route from this trunk"), "no route");
         }
+        Event::Elin { call, news } => elin(call.0, *news),
         Event::Detoured { trunk, why } => {
             debug!(trunk = %trunk, reason = why.label(), "the peer's Contact or Record-Route was not followed");
         }
@@ -51,6 +52,20 @@ fn target(changed: &Changed) {
         TargetState::Up | TargetState::Unknown => {
             info!(trunk = %trunk, host = %target, from, to, why, "target changed")
         }
+    }
+}
+
+fn elin(call: u64, news: ElinNews) {
+    match news {
+        ElinNews::Shown => info!(call, "the emergency call shows the number of its place"),
+        ElinNews::Unknown => warn!(
+            call,
+            "the emergency call shows its caller's own number: neither its location nor the caller's number tells an ELIN"
+        ),
+        ElinNews::Displaced => {
+            warn!(call, "an emergency caller before this one can no longer be called back: more ELINs are needed")
+        }
+        ElinNews::CalledBack => warn!(call, "a call back to an emergency caller"),
     }
 }
 

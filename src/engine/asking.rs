@@ -5,12 +5,13 @@ use std::sync::Arc;
 use crate::base::ids::{CallId, TrunkId};
 use crate::base::{Entropy, Now};
 use crate::call::screening::Numbers;
-use crate::call::step::Step;
+use crate::call::step::{Step, Urgency};
 use crate::call::{Asked, Cause};
 use crate::route::directory::{Decision, Denial, Direction};
 use crate::route::group::Choice;
+use crate::route::number::Party;
 use crate::route::role::PeerRole;
-use crate::route::ruling::{Inquiry, Names, Passed, Ruling, Stopped, host_name};
+use crate::route::ruling::{Elins, Inquiry, Names, Passed, Ruling, Stopped, Urgent, host_name};
 use crate::route::settings::ServerNames;
 use crate::route::snapshot::RoutePlan;
 use crate::route::trunk::Trunk;
@@ -19,7 +20,8 @@ use crate::sip::flow::Flow;
 
 use super::Engine;
 use super::admission::Admission;
-use super::io::{Event, Outbox, Output};
+use super::elins::{Caller, Cost};
+use super::io::{ElinNews, Event, Outbox, Output};
 
 /// What the order of a group depends on.
 struct Lots<'e> {
@@ -106,12 +108,15 @@ impl Engine {
         }
     }
 
-    /// The same of an emergency call: nothing but its direction stands in its way (PF-51, PF-163).
+    /// The same of an emergency call: nothing but its direction stands in its way (PF-51, PF-163). What it shows for its
+    /// place is written into what it asks.
     pub(super) fn rule_urgent(
         &mut self,
         now: Now,
+        id: CallId,
         (request, flow, trunk): (&Request, Flow, &Arc<Trunk>),
-        (numbers, asked): (&Numbers, &Asked),
+        (numbers, asked): (&Numbers, &mut Asked),
+        out: &mut Outbox,
     ) -> Fate {
         let identity = self.identities.get(&flow.id).filter(|_| trunk.server_names == ServerNames::NameAccounts);
         let asked_for = identity.and_then(|identity| identity.asked_for.clone());
@@ -124,13 +129,92 @@ impl Engine {
             now: now.wall,
         };
         let mut lots = Lots { admission: &self.supply.admission, entropy: &mut *self.entropy };
-        let (whose, plan) = self.snapshot.rule_urgent(&self.directory, &inquiry, &mut lots);
-        let refused = match (&plan, trunk.role) {
-            (Some(_), _) => None,
-            (None, PeerRole::Carrier) => Some(Cause::EmergencyMisdirected),
-            (None, PeerRole::Platform) => Some(Cause::NoRoute),
+        let ruled = self.snapshot.rule_urgent(&self.directory, &inquiry, asked.location(), &mut lots);
+        self.tell(out, || Step::Urgent(Box::new(self.urgency(&numbers.called, &ruled))));
+        let refused = match (ruled.way.trunks.is_empty(), trunk.role) {
+            (false, _) => None,
+            (true, PeerRole::Carrier) => Some(Cause::EmergencyMisdirected),
+            (true, PeerRole::Platform) => Some(Cause::NoRoute),
         };
-        Fate { whose, plan: plan.unwrap_or_else(nowhere), refused }
+        self.show_place(now, (id, trunk), &ruled, asked, out);
+        let plan = RoutePlan { route: Arc::from("emergency"), trunks: ruled.way.trunks };
+        let plan = if refused.is_some() { nowhere() } else { plan };
+        Fate { whose: Decision { account: ruled.account, ..Decision::default() }, plan, refused }
+    }
+
+    /// The call gets one of the numbers that stand for its place, and its caller can be called back there for a while. A
+    /// caller without a number of his own cannot.
+    fn show_place(
+        &mut self,
+        now: Now,
+        (call, trunk): (CallId, &Trunk),
+        ruled: &Urgent,
+        asked: &mut Asked,
+        out: &mut Outbox,
+    ) {
+        let mut tell = |news| out.push(Output::Event(Event::Elin { call, news }));
+        let offered = ruled.elins.offered();
+        let party = asked.caller().identity().party.clone();
+        let taken = match (&party, offered.first()) {
+            (_, None) => {
+                if ruled.elins == Elins::Unknown {
+                    tell(ElinNews::Unknown);
+                }
+                return;
+            }
+            (Party::Anonymous, Some(first)) => Some((first.clone(), Cost::Nothing)),
+            (Party::Number { .. } | Party::Short(_) | Party::Name(_), Some(_)) => {
+                let account = ruled.account.as_ref().map(|account| account.name.clone());
+                let caller = Caller { call, party, trunk: Arc::clone(&trunk.name), account };
+                self.elins.take(now.instant, offered, caller)
+            }
+        };
+        let Some((elin, cost)) = taken else { return };
+        tell(ElinNews::Shown);
+        if cost == Cost::Displaced {
+            tell(ElinNews::Displaced);
+        }
+        asked.located(elin);
+    }
+
+    fn urgency(&self, code: &str, ruled: &Urgent) -> Urgency {
+        let name = |id: &TrunkId| self.snapshot.trunk(*id).map(|trunk| Arc::clone(&trunk.name));
+        let names = |ids: &[TrunkId]| ids.iter().filter_map(name).collect();
+        Urgency {
+            code: code.to_owned(),
+            account: ruled.account.clone(),
+            route: ruled.way.route,
+            usual: ruled.way.usual.clone(),
+            trunks: names(&ruled.way.trunks),
+            barred: names(&ruled.way.barred),
+            elins: ruled.elins.clone(),
+        }
+    }
+
+    /// Who called for help from behind the number that a carrier's peer calls, as long as it can be called back.
+    pub(super) fn behind_elin(&self, now: Now, from: &Trunk, asked: &Asked) -> Option<(Caller, TrunkId)> {
+        let called = asked.called().number().filter(|_| from.role == PeerRole::Carrier)?;
+        let caller = self.elins.caller(now.instant, called)?;
+        // A new configuration may have taken its trunk away: then the number is an ordinary one.
+        let trunk = self.snapshot.trunk_named(&caller.trunk)?;
+        Some((caller.clone(), trunk.id))
+    }
+
+    /// What becomes of a call back: it goes the way the call for help came, whatever the number's switches and the account's
+    /// state say.
+    pub(super) fn call_back(
+        &self,
+        call: CallId,
+        (caller, trunk): (Caller, TrunkId),
+        (numbers, asked): (&mut Numbers, &mut Asked),
+        out: &mut Outbox,
+    ) -> (Fate, String) {
+        let detail = format!("a call back to ELIN {}, which call {} showed", numbers.called, caller.call.0);
+        out.push(Output::Event(Event::Elin { call, news: ElinNews::CalledBack }));
+        asked.called_back(caller.party, numbers);
+        let account = caller.account.and_then(|name| self.directory.account(&name).cloned());
+        let plan = RoutePlan { route: Arc::from("emergency-callback"), trunks: vec![trunk] };
+        (Fate { whose: Decision { account, ..Decision::default() }, plan, refused: None }, detail)
     }
 
     /// The limits of its account stand in the way of a call that may go on (PV-37).

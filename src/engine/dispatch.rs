@@ -8,7 +8,7 @@ use crate::base::ids::{CallId, TransactionId, TransmitId};
 use crate::call::own_address::OwnAddress;
 use crate::call::screening::{self, Refusal};
 use crate::call::step::Step;
-use crate::call::{Asked, Call, CallEvent, CallInput, Cause, Invitation, Side, Work, compose};
+use crate::call::{Asked, Call, CallEvent, CallInput, Cause, Heed, Invitation, Side, Work, compose};
 use crate::dialog::DialogKey;
 use crate::route::emergency::Code;
 use crate::route::identify::KnownBy;
@@ -209,10 +209,18 @@ impl Engine {
             Ok(asked) => asked,
             Err(refusal) => return self.refuse(now, &request, flow, &refusal, out),
         };
-        let Fate { whose, plan, refused } = match urgent {
-            Some(_) => self.rule_urgent(now, (&request, flow, &trunk), (&numbers, &asked)),
-            None => self.fate(now, id, (&request, flow, &trunk), (&numbers, &asked), out),
+        let came = (&*request, flow, &trunk);
+        let behind = if urgent.is_some() { None } else { self.behind_elin(now, &trunk, &asked) };
+        let heed = if urgent.is_some() || behind.is_some() { Heed::Nothing } else { Heed::Limits };
+        let (fate, detail) = match (&urgent, behind) {
+            (Some(_), _) => (self.rule_urgent(now, id, came, (&numbers, &mut asked), out), None),
+            (None, Some(behind)) => {
+                let (fate, detail) = self.call_back(id, behind, (&mut numbers, &mut asked), out);
+                (fate, Some(detail))
+            }
+            (None, None) => (self.fate(now, id, came, (&numbers, &asked), out), None),
         };
+        let Fate { whose, plan, refused } = fate;
         if let Some(number) = whose.replacement() {
             asked.shown_as(number, &mut numbers);
         }
@@ -241,6 +249,8 @@ impl Engine {
             directory,
             whose,
             urgent,
+            heed,
+            detail,
         };
         self.begin(now, invitation, refused, out);
     }
@@ -262,7 +272,7 @@ impl Engine {
     }
 
     /// Limits first, then the numbers. An emergency call heeds a tenth more of the node's own limit, and no other (PF-163,
-    /// R-A9); a node that goes out of service leaves it to the peer's next one.
+    /// R-A9), the services' call back the node's limit alone; a node that goes out of service leaves it to the peer's next one.
     fn admit(
         &mut self,
         now: Now,
@@ -283,9 +293,12 @@ impl Engine {
             self.supply.admission.begin_urgent(trunk, id);
             return Ok(Asked::urgent(request, trunk, code));
         }
-        let asked = Asked::read(request, trunk)?;
-        self.supply.admission.begin(now.instant, trunk, id).map_err(|_| Refusal::Overload)?;
-        Ok(asked)
+        let (numbers, asked) = Asked::read(request, trunk)?;
+        match self.behind_elin(now, trunk, &asked) {
+            Some(_) => self.supply.admission.begin_urgent(trunk, id),
+            None => self.supply.admission.begin(now.instant, trunk, id).map_err(|_| Refusal::Overload)?,
+        }
+        Ok((numbers, asked))
     }
 
     fn begin(&mut self, now: Now, invitation: Invitation, refused: Option<Cause>, out: &mut Outbox) {

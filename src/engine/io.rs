@@ -133,6 +133,11 @@ pub enum Event {
         trunk: Arc<str>,
         standing: Standing,
     },
+    /// The place an emergency call comes from, or a call back to it.
+    Elin {
+        call: CallId,
+        news: ElinNews,
+    },
     /// What became of our registration for a trunk.
     Registration {
         trunk: Arc<str>,
@@ -158,6 +163,34 @@ pub enum Event {
         /// From the question to its answer, where one came.
         round_trip: Option<Duration>,
     },
+}
+
+/// What happened about an ELIN (MD-164). The name is the metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ElinNews {
+    /// An emergency call shows it.
+    Shown,
+    /// A trunk wants one, and nothing tells it: the caller's own number is shown.
+    Unknown,
+    /// A caller before this one cannot be called back any more.
+    Displaced,
+    /// A call to it goes to who called from there.
+    CalledBack,
+}
+
+impl ElinNews {
+    /// All of them, for the metrics' start at zero.
+    pub const ALL: [ElinNews; 4] = [ElinNews::Shown, ElinNews::Unknown, ElinNews::Displaced, ElinNews::CalledBack];
+
+    /// Metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            ElinNews::Shown => "shown",
+            ElinNews::Unknown => "unknown",
+            ElinNews::Displaced => "displaced",
+            ElinNews::CalledBack => "called_back",
+        }
+    }
 }
 
 /// Why a message was dropped without an answer. The name is the metric label.

@@ -5,6 +5,7 @@ mod admission;
 mod asking;
 mod authorization;
 mod dispatch;
+mod elins;
 mod fraud_watch;
 mod hops;
 pub mod io;
@@ -51,6 +52,7 @@ use crate::sip::auth::DigestServer;
 use crate::sip::flow::{PeerIdentity, Resolution};
 
 use admission::Admission;
+use elins::Elins;
 use fraud_watch::FraudWatch;
 use hops::{Hops, Outgoing};
 use io::{Event, Gauges, Input, NewCalls, Outbox, Output};
@@ -81,6 +83,7 @@ pub struct Engine {
     supply: ProcessSupply,
     digest: DigestServer,
     probes: Probes,
+    elins: Elins,
     draining: bool,
     new_calls: NewCalls,
     next_call: u64,
@@ -249,6 +252,7 @@ impl Engine {
             identities: HashMap::new(),
             hops: Hops::default(),
             probes: Probes::default(),
+            elins: Elins::default(),
             draining: false,
             new_calls: NewCalls::default(),
             next_call: 1,
@@ -463,6 +467,9 @@ impl Engine {
             self.supply.fraud.ended(now.instant, record.id);
             self.supply.admission.ended(record.id);
             self.supply.forget(record.id);
+            if let Some(elin) = &record.elin {
+                self.elins.ended(now.instant, elin, record.id, self.snapshot.emergency.elin().callback);
+            }
             self.media_was_heard(now, record);
             self.no_longer_awaited(now, record, out);
         }

@@ -4,6 +4,7 @@
 pub fn key(label: &str) -> Option<&'static str> {
     Some(match label {
         "no_route" => "routes",
+        "emergency_misdirected" => "emergency.routes: from a carrier only to carriers (PF-51)",
         "unroutable_number" | "bad_number" => "trunks.NAME.numbers",
         "overload" => "limits.max_calls, trunks.NAME.max_calls, trunks.NAME.max_calls_per_s",
         "too_many_calls" => "trunks.NAME.max_calls of the trunk it goes to",

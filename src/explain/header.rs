@@ -69,6 +69,7 @@ impl<'w> Rules<'w> {
             "p-asserted-identity" | "p-preferred-identity" | "remote-party-id" => return self.of_identity(value),
             "privacy" => "the caller's own wish; where a header names a hidden caller, id is added (RFC 3325)",
             "diversion" | "history-info" => return self.of_diversion(name),
+            "priority" => "emergency.priority of the trunk",
             "referred-by" => "who referred to the call",
             _ => return self.of_account(value),
         };
@@ -92,11 +93,20 @@ impl<'w> Rules<'w> {
             Some(_) => "request_uri_host of the trunk",
             None => "the target's name",
         };
+        if let Some(code) = &self.writing.urgent {
+            return format!("emergency number {code} by emergency.form and emergency.dial of the trunk; host: {host}");
+        }
         let number = written_by(&trunk.presentation.numbers, field, &self.writing.called);
         format!("the called number by {number}; host: {host}")
     }
 
     fn of_from(&self, value: &[u8]) -> String {
+        if let Some(elin) = &self.writing.elin {
+            return format!(
+                "emergency.caller = elin: {elin} stands for the place; {}",
+                self.number_in(Field::From, value)
+            );
+        }
         let showing = &self.writing.trunk.presentation.showing;
         let caller = &self.writing.caller;
         let shows_hidden = showing.trusted && showing.private_from == PrivateFrom::Asserted;
@@ -110,6 +120,9 @@ impl<'w> Rules<'w> {
     }
 
     fn of_identity(&self, value: &[u8]) -> String {
+        if self.writing.elin.is_some() {
+            return format!("identity.send, emergency.caller = elin; {}", self.number_in(Field::Identity, value));
+        }
         let by = match self.writing.trunk.presentation.showing.asserted {
             AssertedShows::Caller => "identity.send, of the caller",
             AssertedShows::Pilot => "identity.send and identity.asserted = pilot",

@@ -13,6 +13,7 @@ pub mod question;
 mod shown;
 mod stage;
 mod text;
+mod verdict;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::route::snapshot::Snapshot;
 
 pub use question::{BadQuestion, Question};
 pub use shown::Explanation;
+pub use verdict::{FraudVerdict, UrgentShown};
 
 /// Explains a call at this time.
 ///

@@ -8,7 +8,9 @@ use super::numbers::read_by;
 use super::policy::{answered, sentences};
 use super::question::Question;
 use super::stage::Played;
-use crate::call::step::{Place, Step, Writing};
+use super::verdict::{FraudVerdict, UrgentShown};
+use crate::call::Guarded;
+use crate::call::step::{Place, Step, Urgency, Writing};
 use crate::route::directory::{Claim, Direction};
 use crate::route::identify::KnownBy;
 use crate::route::number::Field;
@@ -34,7 +36,11 @@ pub struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<Owner>,
     pub routes: Vec<RouteShown>,
-    /// What the fraud guard or the emergency rules say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub emergency: Option<UrgentShown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fraud: Option<FraudVerdict>,
+    /// What the emergency rules and the fraud guard say, in sentences.
     pub guard: Vec<String>,
     pub candidates: Vec<String>,
     pub invites: Vec<Invite>,
@@ -76,7 +82,7 @@ pub struct Calling {
 }
 
 /// Whose call it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Owner {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,10 +155,12 @@ pub fn explanation(question: &Question, played: Played) -> Explanation {
         }
         shown.take(step, trunk.as_deref());
     }
-    shown.guard.extend(played.guarded.clone());
+    if let Some(limit @ Guarded::Limit { .. }) = &played.guarded {
+        shown.guard.push(limit.to_string());
+    }
     shown.invites = played.invites.iter().filter_map(|(request, _)| invite(request, &played.steps)).collect();
     if !shown.allowed {
-        shown.refusal = Some(refusal(question, &played));
+        shown.refusal = Some(refusal(question, &played, &shown.guard));
     }
     shown
 }
@@ -170,13 +178,29 @@ impl Explanation {
                 self.caller = Some(Calling { number: number.clone(), by, hides: *is_private });
             }
             Step::Ruled(ruling) => self.account = Some(owner(ruling)),
+            Step::Urgent(urgency) => self.urgent(urgency),
             Step::Routes(routes) => self.routes = routes.iter().map(route).collect(),
-            Step::Destination(destination) => {
-                let country = destination.country.map(|iso| format!(" of {}", iso.as_str())).unwrap_or_default();
-                self.guard.push(format!("the called number is {}{country}: allowed", destination.class.name()));
+            Step::Weighed { destination, outcome, prefix } => {
+                let verdict = FraudVerdict::of(*destination, *outcome, prefix.as_deref());
+                self.guard.push(verdict.text.clone());
+                self.fraud = Some(verdict);
             }
             Step::Candidates(places) => self.candidates = places.iter().map(place).collect(),
         }
+    }
+}
+
+impl Explanation {
+    fn urgent(&mut self, urgency: &Urgency) {
+        let account = urgency.account.as_ref().map(|account| account.name.as_str().to_owned());
+        let by = match account {
+            Some(_) => "a number or name of the call is its; an emergency call is not screened (PF-163)",
+            None => "nobody's; an emergency call is not screened (PF-163)",
+        };
+        self.account = Some(Owner { name: account, by: by.to_owned(), ..Owner::default() });
+        let shown = UrgentShown::of(urgency);
+        self.guard.extend(shown.sentences.iter().cloned());
+        self.emergency = Some(shown);
     }
 }
 
@@ -267,7 +291,7 @@ fn written(request: &Request, writing: &Writing) -> Invite {
     }
 }
 
-fn refusal(question: &Question, played: &Played) -> Refused {
+fn refusal(question: &Question, played: &Played, guard: &[String]) -> Refused {
     let cause = played.record.as_ref().map(|record| record.cause);
     let label = cause.map(|cause| cause.label()).or(played.refused_as).unwrap_or("not_answered");
     let status = played.refusal.as_ref().map_or(0, |response| response.status.code());
@@ -275,13 +299,17 @@ fn refusal(question: &Question, played: &Played) -> Refused {
         Some(cause) => cause.text().to_owned(),
         None => played.steps.iter().rev().find_map(refused_text).unwrap_or_else(|| label.replace('_', " ")),
     };
-    if let Some(guarded) = &played.guarded {
-        text = format!("{text}: {guarded}");
+    if let (Some(_), Some(why)) = (&played.guarded, guard.last()) {
+        text = format!("{text}: {why}");
     }
     if let Some(nearest) = played.steps.iter().find_map(nearest_miss) {
         text = format!("{text}; nearest: {nearest}");
     }
-    let key = cause::key(label).map(|key| key.replace("NAME", &question.from));
+    let key = match &played.guarded {
+        Some(Guarded::Destination(blocked)) => Some(blocked.by.key().to_owned()),
+        Some(Guarded::Limit { exceeded, .. }) => Some(format!("fraud.limits[{}].{}", exceeded.rule, exceeded.limit)),
+        None => cause::key(label).map(|key| key.replace("NAME", &question.from)),
+    };
     Refused { status, cause: label.to_owned(), text, q850: cause.map(|cause| cause.q850()), key }
 }
 

@@ -13,7 +13,7 @@ use crate::base::entropy::SeededEntropy;
 use crate::base::ids::{FlowId, WorkerId};
 use crate::base::{Instant, Now, WallTime};
 use crate::call::step::Step;
-use crate::call::{CallEvent, CallRecord, compose};
+use crate::call::{CallEvent, CallRecord, Guarded, compose};
 use crate::engine::Engine;
 use crate::engine::io::{Event, Input, Outbox, Output};
 use crate::media::plan::{MediaEvent, PortLease};
@@ -42,7 +42,7 @@ pub struct Played {
     /// Label of a request that was refused before it was a call.
     pub refused_as: Option<&'static str>,
     /// Why the fraud guard stops it, with the key.
-    pub guarded: Option<String>,
+    pub guarded: Option<Guarded>,
     pub record: Option<Box<CallRecord>>,
 }
 
@@ -175,7 +175,7 @@ impl<'q> Stage<'q> {
                 None
             }
             Output::Event(Event::Call(CallEvent::Guarded { stopped, .. })) => {
-                self.played.guarded = Some(stopped.to_string());
+                self.played.guarded = Some(*stopped);
                 None
             }
             Output::Event(Event::Refused { label, .. }) => {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::trunks::TrunkCounts;
 use crate::call::record::LegMediaCounts;
 use crate::call::{CallEvent, CallRecord, Cause};
-use crate::engine::io::{Detour, Dropped, Event};
+use crate::engine::io::{Detour, Dropped, ElinNews, Event};
 use crate::engine::targets::Changed;
 use crate::media::presence::Change;
 use crate::net::settings::SecondReader;
@@ -46,6 +46,7 @@ struct Labelled {
     transfers: BTreeMap<&'static str, u64>,
     dropped: BTreeMap<&'static str, u64>,
     detours: BTreeMap<&'static str, u64>,
+    elins: BTreeMap<&'static str, u64>,
     refused: BTreeMap<&'static str, u64>,
     disagreements: BTreeMap<&'static str, u64>,
     targets: BTreeMap<(String, String), TargetState>,
@@ -151,6 +152,7 @@ impl CallCounters {
             Event::Dropped(reason) => self.add(|held| held.dropped.entry(reason.label())),
             Event::Refused { label, .. } => self.add(|held| held.refused.entry(label)),
             Event::NoRoute { .. } | Event::Stands { .. } => {}
+            Event::Elin { news, .. } => self.add(|held| held.elins.entry(news.label())),
             Event::Detoured { why, .. } => self.add(|held| held.detours.entry(why.label())),
             Event::Registration { trunk, news } => self.note_registration(trunk, news),
             // What it changes comes as news of the target.
@@ -257,6 +259,13 @@ impl CallCounters {
         let held = self.labelled();
         let count = |why: &Detour| held.detours.get(why.label()).copied().unwrap_or_default();
         Detour::ALL.iter().map(|why| (why.label().to_owned(), count(why))).collect()
+    }
+
+    /// What happened about ELINs.
+    pub fn elins(&self) -> Counts {
+        let held = self.labelled();
+        let count = |news: &ElinNews| held.elins.get(news.label()).copied().unwrap_or_default();
+        ElinNews::ALL.iter().map(|news| (news.label().to_owned(), count(news))).collect()
     }
 
     /// Messages dropped by the core, by reason; every reason from the start.

@@ -163,6 +163,8 @@ impl Sources {
         let active = read(&calls.emergencies).saturating_sub(read(&calls.emergencies_ended));
         let active = usize::try_from(active).unwrap_or(usize::MAX);
         gauge(encoder, "emergency_calls_active", "Emergency calls held", active)?;
+        let elins = "Numbers of places (ELIN) that emergency calls showed, and calls back to them";
+        labelled(encoder, "elin", elins, "news", calls.elins())?;
         labelled(encoder, "calls_ended", "Calls ended, by cause", "cause", calls.ended())?;
         let failed = "Attempts that failed, by cause";
         labelled(encoder, "call_attempts_failed", failed, "cause", calls.failed_attempts())?;

@@ -359,7 +359,7 @@ impl Names {
             Ok(EmergencyRoute { from, numbers: route.numbers.clone(), to: to.concat() })
         };
         let routes = settings.routes.iter().enumerate().map(route).collect::<Result<_, CompileError>>()?;
-        Ok(Emergency::new(settings.numbers.clone(), routes))
+        Ok(Emergency::new(settings.numbers.clone(), routes, settings.elin.clone()))
     }
 
     fn find(&self, index: usize, key: &str, name: &str) -> Result<&Destination, CompileError> {

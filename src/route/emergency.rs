@@ -5,8 +5,10 @@
 
 use std::sync::Arc;
 
+use super::elin::ElinSettings;
 use super::number::{Country, E164};
 use super::role::PeerRole;
+use super::snapshot::RoutePlan;
 use super::trunk::Trunk;
 use crate::base::ids::TrunkId;
 use crate::sip::Uri;
@@ -22,6 +24,7 @@ pub struct EmergencySettings {
     /// Besides those of each trunk's country.
     pub numbers: Vec<String>,
     pub routes: Vec<EmergencyRouteSettings>,
+    pub elin: ElinSettings,
 }
 
 /// One `[[emergency.routes]]`.
@@ -52,11 +55,29 @@ pub type Code = Arc<str>;
 pub struct Emergency {
     numbers: Vec<String>,
     routes: Vec<EmergencyRoute>,
+    elin: ElinSettings,
+}
+
+/// Where an emergency call goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Way {
+    /// Place of the emergency route that fits.
+    pub route: Option<usize>,
+    /// The ordinary route whose trunks come after those.
+    pub usual: Option<Arc<str>>,
+    /// In the order they are tried; empty: there is nobody it may go to.
+    pub trunks: Vec<TrunkId>,
+    /// Platforms that routes name and that a carrier's call for help never reaches (PF-51).
+    pub barred: Vec<TrunkId>,
 }
 
 impl Emergency {
-    pub fn new(numbers: Vec<String>, routes: Vec<EmergencyRoute>) -> Emergency {
-        Emergency { numbers, routes }
+    pub fn new(numbers: Vec<String>, routes: Vec<EmergencyRoute>, elin: ElinSettings) -> Emergency {
+        Emergency { numbers, routes, elin }
+    }
+
+    pub fn elin(&self) -> &ElinSettings {
+        &self.elin
     }
 
     /// The code of a Request-URI that is for the emergency services: as it is dialled (`112`), with a plus (`+911`), behind
@@ -86,26 +107,29 @@ impl Emergency {
 
     /// Where such a call goes: the trunks of the first emergency route that fits, then those of `usual`, each once. What
     /// comes from a carrier goes to no platform.
-    pub fn trunks<'t>(
+    pub fn way<'t>(
         &self,
         from: &Trunk,
         code: &str,
-        usual: Vec<TrunkId>,
+        usual: Option<RoutePlan>,
         trunk: impl Fn(TrunkId) -> Option<&'t Arc<Trunk>>,
-    ) -> Vec<TrunkId> {
-        let fits = |route: &&EmergencyRoute| {
+    ) -> Way {
+        let fits = |route: &EmergencyRoute| {
             let from_here = route.from.is_empty() || route.from.contains(&from.id);
             from_here && (route.numbers.is_empty() || route.numbers.iter().any(|number| number == code))
         };
-        let own = self.routes.iter().find(fits).map(|route| route.to.clone()).unwrap_or_default();
-        let mut trunks = Vec::new();
-        for id in own.into_iter().chain(usual) {
+        let route = self.routes.iter().position(fits);
+        let own = route.and_then(|place| self.routes.get(place)).map(|route| route.to.clone()).unwrap_or_default();
+        let (usual, after) = usual.map(|plan| (plan.route, plan.trunks)).unzip();
+        let mut way = Way { route, usual, ..Way::default() };
+        for id in own.into_iter().chain(after.unwrap_or_default()) {
             let may = trunk(id).is_some_and(|to| from.role == PeerRole::Platform || to.role == PeerRole::Carrier);
-            if may && !trunks.contains(&id) {
-                trunks.push(id);
+            let list = if may { &mut way.trunks } else { &mut way.barred };
+            if !list.contains(&id) {
+                list.push(id);
             }
         }
-        trunks
+        way
     }
 }
 
@@ -138,6 +162,16 @@ pub enum PriorityHeader {
     Emergency,
 }
 
+/// Whom the INVITE of an emergency call names as its caller (PF-161).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum EmergencyCaller {
+    /// Who calls, as in other calls.
+    #[default]
+    Own,
+    /// The place it comes from, by its ELIN, where one is known.
+    Elin,
+}
+
 /// `emergency = { .. }` of a trunk: how its peer is written such calls.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EmergencyWriting {
@@ -145,6 +179,7 @@ pub struct EmergencyWriting {
     /// A number dialled instead of a code: a national routing number of the services.
     pub dial: Vec<(String, E164)>,
     pub priority: PriorityHeader,
+    pub caller: EmergencyCaller,
 }
 
 impl EmergencyWriting {

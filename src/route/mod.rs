@@ -9,6 +9,7 @@ pub mod directory;
 pub mod diverting;
 pub mod group;
 pub mod failover;
+pub mod elin;
 pub mod emergency;
 pub mod fraud;
 pub mod health;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::directory::{
     Account, Claim, Decision, Denial, Denied, Direction, Directory, Own, Question, Service, Unknown, decide, own_number,
 };
+use super::emergency::{EmergencyCaller, Way};
 use super::group::Choice;
 use super::number::E164;
 use super::role::PeerRole;
@@ -64,6 +65,38 @@ pub enum Stopped {
     NoRoute(NoRoute),
 }
 
+/// An emergency call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Urgent {
+    pub account: Option<Arc<Account>>,
+    pub way: Way,
+    pub elins: Elins,
+}
+
+/// Numbers that an emergency call may show for the place it comes from (MD-164).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Elins {
+    /// No trunk on its way wants one.
+    Unwanted,
+    /// One wants it, and nothing tells it: the caller's own number is shown.
+    Unknown,
+    /// Its location names them.
+    OfPlace(Vec<E164>),
+    /// The caller's number has it (PF-161).
+    OfNumber(E164),
+}
+
+impl Elins {
+    /// In order.
+    pub fn offered(&self) -> &[E164] {
+        match self {
+            Elins::Unwanted | Elins::Unknown => &[],
+            Elins::OfPlace(elins) => elins,
+            Elins::OfNumber(elin) => std::slice::from_ref(elin),
+        }
+    }
+}
+
 impl Snapshot {
     /// Asks everything, in the order of PV-37.
     pub fn rule(&self, directory: &Directory, inquiry: &Inquiry<'_>, choice: &mut dyn Choice) -> Ruling {
@@ -91,22 +124,40 @@ impl Snapshot {
         Ruling { account: account.cloned(), direction, service, outcome }
     }
 
-    /// Where an emergency call goes, and whose it is: no check of PV-37 but the first two stands in its way. `None`: there is
-    /// nobody it may go to.
+    /// Where an emergency call goes, and whose it is: no check of PV-37 but the first two stands in its way. `location`:
+    /// what it says of its place.
     pub fn rule_urgent(
         &self,
         directory: &Directory,
         inquiry: &Inquiry<'_>,
+        location: Option<&[u8]>,
         choice: &mut dyn Choice,
-    ) -> (Decision, Option<RoutePlan>) {
+    ) -> Urgent {
         let asked = Asked::of(directory, inquiry);
         let named = asked.named.unwrap_or_default();
         let own = asked.own(directory, named);
         let account = own.as_ref().map(|own| own.account).or(named).cloned();
         let usual = self.routes.urgent(&shown(inquiry, own.as_ref(), account.as_ref()), choice);
-        let trunks = self.emergency.trunks(inquiry.from, inquiry.called, usual, |id| self.trunk(id));
-        let plan = (!trunks.is_empty()).then(|| RoutePlan { route: Arc::from("emergency"), trunks });
-        (Decision { account, ..Decision::default() }, plan)
+        let way = self.emergency.way(inquiry.from, inquiry.called, usual, |id| self.trunk(id));
+        let elins = match self.shows_elin(inquiry.from, &way) {
+            true => self.elins(inquiry.from, location, own.as_ref()),
+            false => Elins::Unwanted,
+        };
+        Urgent { account, way, elins }
+    }
+
+    /// Whether a platform's call for help goes to a peer that wants to see its place.
+    fn shows_elin(&self, from: &Trunk, way: &Way) -> bool {
+        let wants = |trunk: &Arc<Trunk>| trunk.presentation.emergency.caller == EmergencyCaller::Elin;
+        from.role == PeerRole::Platform && way.trunks.iter().filter_map(|id| self.trunk(*id)).any(wants)
+    }
+
+    /// Of the place the call tells of, else of the caller's number.
+    fn elins(&self, from: &Trunk, location: Option<&[u8]>, own: Option<&Own<'_>>) -> Elins {
+        let place = location.map(|location| self.emergency.elin().of_location(location, &from.presentation.numbers));
+        let of_place = place.filter(|elins| !elins.is_empty()).map(Elins::OfPlace);
+        let of_number = || own.and_then(|own| own.entry.elin.as_deref()).cloned().map(Elins::OfNumber);
+        of_place.or_else(of_number).unwrap_or(Elins::Unknown)
     }
 
     /// Every route that starts at the trunk, in order, and what it says to this call.

@@ -335,11 +335,11 @@ impl RouteTable {
         }
     }
 
-    /// Trunks of the first route of `shown.from` whose numbers fit, whatever else it asks for: an emergency call heeds no
+    /// The first route of `shown.from` whose numbers fit, whatever else it asks for: an emergency call heeds no
     /// hours and no account.
-    pub(super) fn urgent(&self, shown: &Shown<'_>, choice: &mut dyn Choice) -> Vec<TrunkId> {
+    pub(super) fn urgent(&self, shown: &Shown<'_>, choice: &mut dyn Choice) -> Option<RoutePlan> {
         let found = self.of(shown.from).find(|route| route.patterns_fit(shown));
-        found.map(|route| route.trunks(choice)).unwrap_or_default()
+        found.map(|route| RoutePlan { route: Arc::clone(&route.name), trunks: route.trunks(choice) })
     }
 
     /// What each route of `from` says, in order.

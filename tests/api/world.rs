@@ -95,6 +95,7 @@ impl Talk {
             ended_by: EndedBy::Node,
             detail: None,
             emergency: None,
+            elin: None,
             attempts: 1,
             redirects: 0,
             transfers: Vec::new(),

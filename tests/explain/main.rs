@@ -15,9 +15,13 @@ use trunkline::route::snapshot::Snapshot;
 const CONFIG: &str = include_str!("sbc.toml");
 
 fn snapshot() -> Arc<Snapshot> {
+    snapshot_of(CONFIG)
+}
+
+fn snapshot_of(text: &str) -> Arc<Snapshot> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("password"), "secret").unwrap();
-    parse("sbc.toml", CONFIG, folder.path(), Files::Ignored).unwrap_or_else(|report| panic!("{report}")).snapshot
+    parse("sbc.toml", text, folder.path(), Files::Ignored).unwrap_or_else(|report| panic!("{report}")).snapshot
 }
 
 /// Account acme with +4930555501234, which makes and takes calls and has contents for the custom header.
@@ -128,7 +132,10 @@ fn a_platforms_call_is_screened_and_judged() {
     let own = explained("teams", "+4930555501234", "+4940111222");
     assert!(own.allowed, "{own}");
     assert_eq!(own.account.as_ref().unwrap().by, "the caller's number is its");
-    assert_eq!(own.guard, ["the called number is domestic of DE: allowed"]);
+    assert_eq!(
+        own.guard,
+        ["the called number is domestic of DE: allowed, a trunk names that country (numbers.country)"]
+    );
     let foreign = explained("teams", "+4930555509999", "+4940111222");
     let refusal = foreign.refusal.as_ref().unwrap();
     assert_eq!((refusal.status, refusal.cause.as_str()), (403, "screening_failed"), "{foreign}");
@@ -137,6 +144,91 @@ fn a_platforms_call_is_screened_and_judged() {
     let refusal = abroad.refusal.as_ref().unwrap();
     assert_eq!((refusal.status, refusal.q850), (403, Some(21)), "{abroad}");
     assert!(refusal.text.contains("fraud.allow_"), "{}", refusal.text);
+}
+
+/// Which key, which prefix, which country: in text and as data.
+#[test]
+fn the_fraud_guard_says_what_decides() {
+    type Row = (&'static str, bool, &'static str, Option<&'static str>, Option<&'static str>, Option<&'static str>);
+    let fraud = "[fraud]\nallow_countries = [\"FR\"]\nallow_prefixes = [\"+4420\"]\ndeny_prefixes = [\"+49137\", \"+4913755\"]\n";
+    let snapshot = snapshot_of(&format!("{CONFIG}\n{fraud}"));
+    let table: [Row; 6] = [
+        ("+4940111222", true, "domestic", Some("DE"), Some("trunks.NAME.numbers.country"), None),
+        ("+33140000000", true, "international", Some("FR"), Some("fraud.allow_countries"), None),
+        ("+442071838750", true, "international", Some("GB"), Some("fraud.allow_prefixes"), Some("+4420")),
+        ("+441619999999", false, "international", Some("GB"), Some("fraud.allow_countries"), None),
+        ("+4913755123456", false, "shared-cost", Some("DE"), Some("fraud.deny_prefixes"), Some("+4913755")),
+        ("+88213000000", false, "satellite", None, Some("fraud.allow_classes"), None),
+    ];
+    for (called, allowed, class, country, key, prefix) in table {
+        let asked = question("teams", "+4930555501234", called);
+        let explanation = explain(&snapshot, &directory(), &asked, WallTime(1_700_000_000_000)).unwrap();
+        let verdict = explanation.fraud.as_ref().unwrap_or_else(|| panic!("{explanation}"));
+        assert_eq!((verdict.allowed, verdict.class.as_str()), (allowed, class), "{explanation}");
+        assert_eq!((verdict.country.as_deref(), verdict.key.as_deref()), (country, key), "{explanation}");
+        assert_eq!(verdict.prefix.as_deref(), prefix, "{explanation}");
+        assert_eq!(explanation.allowed, allowed);
+        let refused = explanation.refusal.as_ref().map(|refusal| refusal.key.as_deref());
+        assert_eq!(refused, (!allowed).then_some(key), "a refusal names the key: {explanation}");
+        assert!(explanation.to_string().contains(&verdict.text), "{explanation}");
+        let told = explanation.refusal.as_ref().is_none_or(|refusal| refusal.text.ends_with(&verdict.text));
+        assert!(told && prefix.is_none_or(|prefix| verdict.text.ends_with(&format!("({prefix})"))), "{explanation}");
+        assert_eq!(serde_json::json!(explanation)["fraud"]["class"], class);
+    }
+}
+
+#[test]
+fn an_emergency_call_is_explained_with_its_way_and_its_place() {
+    let emergency = "[[emergency.routes]]\nto = [\"teams\", \"north\"]\n";
+    let snapshot = snapshot_of(&format!("{CONFIG}\n{emergency}"));
+    let ask = |from: &str, calling: &str, headers: Vec<(String, String)>| {
+        let asked = Question { headers, ..question(from, calling, "112") };
+        explain(&snapshot, &directory(), &asked, WallTime(1_700_000_000_000)).unwrap()
+    };
+    let help = ask("teams", "+4930555501234", Vec::new());
+    let shown = help.emergency.as_ref().unwrap_or_else(|| panic!("{help}"));
+    assert_eq!((shown.code.as_str(), shown.route.as_deref()), ("112", Some("emergency.routes[0]")), "{help}");
+    assert_eq!(shown.trunks, ["teams", "north"]);
+    assert!(help.allowed && help.fraud.is_none(), "{help}");
+    assert_eq!(help.account.as_ref().and_then(|account| account.name.as_deref()), Some("acme"));
+    let text = help.to_string();
+    assert!(text.contains("112 is an emergency number: no limit"), "{text}");
+    assert!(text.contains("emergency.routes[0] leads"), "{text}");
+    assert!(header(&help, "To").1.starts_with("emergency number 112 by emergency.form"), "{text}");
+
+    let misled = ask("north", "030111222", Vec::new());
+    let shown = misled.emergency.as_ref().unwrap_or_else(|| panic!("{misled}"));
+    assert_eq!(shown.barred, ["teams"], "{misled}");
+    assert_eq!(shown.trunks, ["north"]);
+    assert!(misled.to_string().contains("never to teams: from a carrier it reaches no platform"), "{misled}");
+
+    let only = snapshot_of(&format!("{CONFIG}\n[[emergency.routes]]\nto = [\"teams\"]\n"));
+    let asked = question("north", "030111222", "112");
+    let refused = explain(&only, &directory(), &asked, WallTime(1_700_000_000_000)).unwrap();
+    let refusal = refused.refusal.as_ref().unwrap();
+    assert_eq!((refusal.status, refusal.cause.as_str()), (403, "emergency_misdirected"), "{refused}");
+    assert!(refusal.key.as_ref().is_some_and(|key| key.starts_with("emergency.routes")), "{refused}");
+}
+
+#[test]
+fn an_elin_is_explained() {
+    let elin = CONFIG.replacen("[trunks.north]\n", "[trunks.north]\nemergency = { caller = \"elin\" }\n", 1);
+    assert_ne!(elin, CONFIG);
+    let snapshot = snapshot_of(&format!("{elin}\n[[emergency.routes]]\nto = [\"north\"]\n"));
+    let asked = question("teams", "+4930555501234", "112");
+    let unknown = explain(&snapshot, &directory(), &asked, WallTime(1_700_000_000_000)).unwrap();
+    assert!(unknown.guard.iter().any(|text| text.contains("none is known")), "{unknown}");
+    let located = Arc::new(directory().changed([number_with_elin("+4930555500")]));
+    let known = explain(&snapshot, &located, &asked, WallTime(1_700_000_000_000)).unwrap();
+    assert_eq!(known.emergency.as_ref().unwrap().elins, ["+4930555500"], "{known}");
+    let (from, rule) = header(&known, "From");
+    assert!(from.contains("555500@"), "{from}");
+    assert!(rule.starts_with("emergency.caller = elin: +4930555500 stands for the place"), "{rule}");
+}
+
+fn number_with_elin(elin: &str) -> Change {
+    let entry = NumberEntry { elin: Some(Box::new(E164::parse(elin).unwrap())), ..NumberEntry::default() };
+    Change::Number(E164::parse("+4930555501234").unwrap(), AccountName::parse("acme").unwrap(), entry)
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn order(world: &mut World, name: &str, standing: Standing) {
 
 fn standing_of(world: &mut World, name: &str) -> Standing {
     match world.ask(Command::Census) {
-        Reply::Census(census) => census.0[name].standing,
+        Reply::Census(census) => census.trunks[name].standing,
         other => panic!("{other:?}"),
     }
 }

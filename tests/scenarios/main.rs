@@ -40,6 +40,7 @@ mod fraud_limits_bound_the_loss;
 mod the_fraud_guard_stops_calls;
 mod a_wrong_certificate_is_nobody;
 mod an_operator_sees_and_ends_calls;
+mod an_elin_leads_back_to_its_caller;
 mod an_emergency_call_gets_through;
 mod an_invite_without_contact_is_400;
 mod an_old_cseq_never_ends_a_call;

@@ -83,8 +83,8 @@ pub(super) fn other_paths() -> Vec<(String, Value)> {
                 with_body(
                     operation(
                         "evaluate",
-                        "What numbers and accounts say to a call. No side effect.",
-                        ok(json!({ "type": "object", "required": ["allowed"] })),
+                        "What would happen to a call, and why. No side effect.",
+                        ok(json!({ "anyOf": [reference("Explanation"), reference("Decision")] })),
                     ),
                     "application/json",
                     reference("Question"),

@@ -84,6 +84,11 @@ fn provisioned() -> Value {
             "calling": short(512), "called": short(512), "diverting": e164(),
             "service": { "type": "string", "enum": Service::all().map(Service::name).collect::<Vec<_>>() },
         } },
+        "Decision": { "type": "object", "description": "What numbers and accounts decide, asked with `direction`.", "required": ["allowed"], "additionalProperties": false, "properties": {
+            "allowed": { "type": "boolean" }, "account": { "type": ["string", "null"] }, "customHeader": { "type": ["string", "null"] },
+            "cause": { "type": "string" }, "status": { "type": "integer" }, "q850": { "type": "integer" },
+        } },
+        "Explanation": explanation(),
         "Error": { "type": "object", "required": ["error"], "properties": { "error": {
             "type": "object", "required": ["code", "message", "requestId", "details"],
             "properties": { "code": { "type": "string" }, "message": { "type": "string" }, "target": { "type": "string" }, "requestId": { "type": "string" }, "details": { "type": "array" } },
@@ -123,4 +128,31 @@ fn running() -> Value {
         } },
         "Role": { "type": "object", "required": ["name", "description"] },
     })
+}
+
+/// As `trunkline explain --json` writes it.
+fn explanation() -> Value {
+    let text = || json!({ "type": "string" });
+    let texts = || json!({ "type": "array", "items": { "type": "string" } });
+    let of = |required: &[&str], properties: Value| json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties });
+    let each = |item: Value| json!({ "type": "array", "items": item });
+    let header = of(&["name", "value", "rule"], json!({ "name": text(), "value": text(), "rule": text() }));
+    let number = json!({ "type": "integer" });
+    of(
+        &["allowed", "readings", "routes", "guard", "candidates", "invites"],
+        json!({
+            "allowed": { "type": "boolean", "description": "Whether it reaches anybody." },
+            "refusal": of(&["status", "cause", "text"], json!({ "status": number, "cause": text(), "text": text(), "q850": number, "key": text() })),
+            "trunk": of(&["name", "profile", "by"], json!({ "name": text(), "profile": text(), "by": text() })),
+            "readings": each(of(&["header", "written", "rule"], json!({ "header": text(), "written": text(), "number": text(), "problem": text(), "rule": text() }))),
+            "caller": of(&["number", "by", "hides"], json!({ "number": text(), "by": text(), "hides": { "type": "boolean" } })),
+            "account": of(&["by"], json!({ "name": text(), "by": text(), "number": text(), "service": text(), "customHeader": text() })),
+            "routes": each(of(&["name", "verdict", "why", "to"], json!({ "name": text(), "verdict": { "type": "string", "enum": ["taken", "missed", "notReached"] }, "why": text(), "to": texts() }))),
+            "emergency": of(&["code", "trunks", "barred", "elins"], json!({ "code": text(), "route": text(), "usualRoute": text(), "trunks": texts(), "barred": texts(), "elins": texts() })),
+            "fraud": of(&["allowed", "class", "text"], json!({ "allowed": { "type": "boolean" }, "class": text(), "country": text(), "key": text(), "prefix": text(), "text": text() })),
+            "guard": texts(),
+            "candidates": texts(),
+            "invites": each(of(&["trunk", "requestUri", "requestUriRule", "headers", "policy"], json!({ "trunk": text(), "requestUri": text(), "requestUriRule": text(), "headers": each(header), "policy": texts() }))),
+        }),
+    )
 }

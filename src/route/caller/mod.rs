@@ -15,7 +15,7 @@ pub use write::{AnonymousHost, AssertedShows, CallerShowing, DisplayRule, FromSh
 
 use bytes::Bytes;
 
-use super::number::Party;
+use super::number::{E164, Party};
 
 /// A party and the name shown with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,12 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whoever calls from a place with this ELIN: nothing else is said of him, and a place has nothing to hide.
+    pub fn of_place(elin: &E164) -> Caller {
+        let identity = Identity { party: Party::of(elin.clone()), display: Bytes::new() };
+        Caller { shown: identity.clone(), asserted: Some(identity), privacy: Privacy::default() }
+    }
+
     /// The caller as routes, screening and records know him: the asserted identity first (PF-25), then From.
     pub fn identity(&self) -> &Identity {
         self.asserted.as_ref().unwrap_or(&self.shown)

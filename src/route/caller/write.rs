@@ -94,6 +94,13 @@ impl Default for CallerShowing {
     }
 }
 
+impl CallerShowing {
+    /// The same for a call that shows its place: no pilot and no diverting number stands in for that.
+    pub fn of_place(&self) -> CallerShowing {
+        CallerShowing { from: FromShows::Caller, asserted: AssertedShows::Caller, ..self.clone() }
+    }
+}
+
 /// From without its tag, and the headers that go with it, Privacy among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShownCaller {

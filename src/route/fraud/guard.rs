@@ -115,6 +115,42 @@ impl BlockedBy {
     }
 }
 
+/// Why a destination may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AllowedBy {
+    /// No trunk names a country and `fraud.allow_countries` is empty: all pass.
+    GuardOff,
+    /// The number is of a country that a trunk names.
+    OwnCountry,
+    /// Free for the caller, or a service code.
+    Costless,
+    AllowCountries,
+    AllowClasses,
+    AllowPrefixes,
+}
+
+impl AllowedBy {
+    /// The key of the configuration; `None`: allowed without one.
+    pub const fn key(self) -> Option<&'static str> {
+        match self {
+            AllowedBy::GuardOff | AllowedBy::AllowCountries => Some("fraud.allow_countries"),
+            AllowedBy::OwnCountry => Some("trunks.NAME.numbers.country"),
+            AllowedBy::Costless => None,
+            AllowedBy::AllowClasses => Some("fraud.allow_classes"),
+            AllowedBy::AllowPrefixes => Some("fraud.allow_prefixes"),
+        }
+    }
+}
+
+/// What the guard says of a destination, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weighed<'g> {
+    pub destination: Destination,
+    pub outcome: Result<AllowedBy, BlockedBy>,
+    /// The prefix of the configuration that decides.
+    pub prefix: Option<&'g str>,
+}
+
 /// A destination that may not be called. Its text is for the operator: log, record, explain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blocked {
@@ -188,37 +224,48 @@ impl FraudGuard {
         Destination { class, country: range.country }
     }
 
-    /// Whether it may be called. Where prefixes of the configuration fit, the longest decides, a denied one before an
-    /// allowed one of its length.
+    /// Whether it may be called.
     ///
     /// # Errors
     /// It may not.
     pub fn judge(&self, called: &str, country: Option<&Country>) -> Result<Destination, Blocked> {
+        let Weighed { destination, outcome, .. } = self.weigh(called, country);
+        outcome.map(|_| destination).map_err(|by| Blocked { by, destination })
+    }
+
+    /// The same with what decides. Where prefixes of the configuration fit, the longest does, a denied one before an allowed
+    /// one of its length.
+    pub fn weigh(&self, called: &str, country: Option<&Country>) -> Weighed<'_> {
         let destination = self.destination(called, country);
+        let weighed = |outcome, prefix| Weighed { destination, outcome, prefix };
         if !self.is_on() {
-            return Ok(destination);
+            return weighed(Ok(AllowedBy::GuardOff), None);
         }
-        let blocked = |by| Err(Blocked { by, destination });
         if let Dialled::Number(digits) = dialled(called, country) {
             let allowed = longest(&self.settings.allow_prefixes, &digits);
             let denied = longest(&self.settings.deny_prefixes, &digits);
-            if denied.is_some() && denied >= allowed {
-                return blocked(BlockedBy::DenyPrefixes);
+            if denied.is_some() && denied.map(str::len) >= allowed.map(str::len) {
+                return weighed(Err(BlockedBy::DenyPrefixes), denied);
             }
             if allowed.is_some() {
-                return Ok(destination);
+                return weighed(Ok(AllowedBy::AllowPrefixes), allowed);
             }
         }
-        match destination.class {
-            Class::Domestic | Class::Freephone | Class::Code => Ok(destination),
-            Class::International | Class::Irsf if self.allows(destination.country) => Ok(destination),
-            Class::International | Class::Irsf => blocked(BlockedBy::AllowCountries),
-            Class::Unknown => blocked(BlockedBy::AllowPrefixes),
+        weighed(self.of_class(destination), None)
+    }
+
+    fn of_class(&self, Destination { class, country }: Destination) -> Result<AllowedBy, BlockedBy> {
+        match class {
+            Class::Domestic => Ok(AllowedBy::OwnCountry),
+            Class::Freephone | Class::Code => Ok(AllowedBy::Costless),
+            Class::International | Class::Irsf if self.allows(country) => Ok(AllowedBy::AllowCountries),
+            Class::International | Class::Irsf => Err(BlockedBy::AllowCountries),
+            Class::Unknown => Err(BlockedBy::AllowPrefixes),
             Class::Premium | Class::SharedCost | Class::Personal | Class::Satellite | Class::Global => {
-                match (self.settings.allow_classes.has(destination.class), destination.country) {
-                    (false, _) => blocked(BlockedBy::AllowClasses),
-                    (true, Some(_)) if !self.allows(destination.country) => blocked(BlockedBy::AllowCountries),
-                    (true, _) => Ok(destination),
+                match (self.settings.allow_classes.has(class), country) {
+                    (false, _) => Err(BlockedBy::AllowClasses),
+                    (true, Some(_)) if !self.allows(country) => Err(BlockedBy::AllowCountries),
+                    (true, _) => Ok(AllowedBy::AllowClasses),
                 }
             }
         }
@@ -229,10 +276,10 @@ impl FraudGuard {
     }
 }
 
-/// Length of the longest of these prefixes that the digits begin with.
-fn longest(prefixes: &[String], digits: &str) -> Option<usize> {
+/// The longest of these prefixes that the digits begin with.
+fn longest<'p>(prefixes: &'p [String], digits: &str) -> Option<&'p str> {
     let fits = |prefix: &&String| digits.starts_with(prefix.trim_start_matches('+'));
-    prefixes.iter().filter(fits).map(String::len).max()
+    prefixes.iter().filter(fits).map(String::as_str).max_by_key(|prefix| prefix.len())
 }
 
 #[cfg(test)]

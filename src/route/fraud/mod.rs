@@ -11,5 +11,5 @@ mod limits;
 mod ranges;
 
 pub use class::{Class, ClassSet};
-pub use guard::{Blocked, BlockedBy, Destination, FraudGuard, FraudSettings, Iso};
+pub use guard::{AllowedBy, Blocked, BlockedBy, Destination, FraudGuard, FraudSettings, Iso, Weighed};
 pub use limits::{LimitRule, OnMinutes, Subject};
