@@ -159,6 +159,17 @@ pub const REGISTRAR_CONTACTS: usize = 32;
 /// Longest registration that is asked for or believed, and longest Retry-After that is obeyed: a day.
 pub const REGISTRATION_MAX: Duration = Duration::from_secs(86_400);
 
+/// Strangers' offences count together for so long (S-R2).
+pub const OFFENCES_COUNTED: Duration = Duration::from_secs(60);
+/// The longest ban; after so long without one, the next is as short as the first (S-R2).
+pub const BAN_MAX: Duration = Duration::from_secs(86_400);
+/// How long a source is as good as a peer after we sent it a request, or it sent what belongs to a call.
+pub const TRUST: Duration = Duration::from_secs(3600);
+/// Such sources. At the limit whoever was not trusted anew for longest is a stranger again.
+pub const TRUSTED_SOURCES: usize = 16_384;
+/// Sources of peers whose requests are counted. At the limit whoever sent none for longest begins with a full bucket again.
+pub const PEER_SOURCES: usize = 16_384;
+
 /// Calls that one answer to an operator shows; more are asked for from the last one on.
 pub const ACTIVE_CALLS_SHOWN: usize = 500;
 
@@ -178,16 +189,42 @@ pub struct Limits {
     pub max_connections: usize,
     /// Connections at once from one remote address.
     pub max_connections_per_source: usize,
+    /// TLS handshakes in flight at once; strangers get half. At the limit a new connection is closed (R-B3).
+    pub max_handshakes: usize,
+    /// Connections at once from strangers: sources that no trunk has, without a certificate that one has. At the limit a
+    /// new one is closed; peers keep the rest of `max_connections`.
+    pub max_unknown_connections: usize,
+    /// The same from one address; four times as many from one IPv6 /64 (R-B7).
+    pub max_unknown_connections_per_source: usize,
+    /// Their handshakes in flight, of one source (R-B3).
+    pub max_unknown_handshakes_per_source: usize,
+    /// Connections a stranger may open in a second, twice as many at once. More are closed, counted (S-R1).
+    pub unknown_connections_per_s: u32,
+    /// Messages a stranger may send in a second, twice as many at once. More are not read: datagrams are dropped,
+    /// connections closed, both counted (S-R1).
+    pub unknown_requests_per_s: u32,
+    /// Requests out of a dialog that one address of a peer may send in a second. More get 503 with Retry-After.
+    pub max_requests_per_s_per_source: u32,
+    /// Seconds of a stranger's first ban; each further one is twice as long, up to a day. 0: nobody is banned (S-R2).
+    pub ban_s: u64,
+    /// Strangers whose rates, offences and bans are remembered. At the limit whoever was not seen for longest is forgotten.
+    pub remembered_sources: usize,
     /// Messages waiting for the engine that belong to nothing yet. At the limit: dropped, counted.
     pub inbox_new: usize,
     /// Messages waiting for the engine that belong to a dialog or a transaction. At the limit: reading stops.
     pub inbox_established: usize,
     /// Octets waiting to be written on one connection. At the limit the connection is closed.
     pub connection_write_octets: usize,
+    /// Seconds for the first octet of a TLS handshake.
+    pub hello_s: u64,
     /// Seconds for a TLS handshake.
     pub handshake_s: u64,
     /// Seconds for the rest of a message whose first octet has come.
     pub message_s: u64,
+    /// Seconds for a stranger's first message, from the moment its connection is up.
+    pub first_message_s: u64,
+    /// Seconds without a message leaving a connection whose far end takes no octets. Then it is closed (R-B4).
+    pub write_s: u64,
     /// Seconds without a message after which an incoming connection is closed.
     pub idle_connection_s: u64,
     /// Header fields of one message that pass a policy and are carried to the other leg.
@@ -205,11 +242,23 @@ impl Default for Limits {
             max_transactions: 160_000,
             max_connections: 12_000,
             max_connections_per_source: 1024,
+            max_handshakes: 1000,
+            max_unknown_connections: 2000,
+            max_unknown_connections_per_source: 50,
+            max_unknown_handshakes_per_source: 20,
+            unknown_connections_per_s: 5,
+            unknown_requests_per_s: 10,
+            max_requests_per_s_per_source: 2000,
+            ban_s: 600,
+            remembered_sources: 100_000,
             inbox_new: 4096,
             inbox_established: 16_384,
             connection_write_octets: 4 * 1024 * 1024,
+            hello_s: 5,
             handshake_s: 10,
-            message_s: 30,
+            message_s: 10,
+            first_message_s: 10,
+            write_s: 10,
             idle_connection_s: 3600,
             passed_headers: 64,
             ready_ports: 512,

@@ -41,6 +41,7 @@ pub mod record;
 mod reinvite;
 mod releasing;
 mod ringback;
+pub mod scanner;
 pub mod screening;
 mod sessions;
 mod silence;

@@ -1,6 +1,7 @@
 //! `trunkline ctl` and `trunkline trace`: questions to the running daemon over its control socket.
 
 use std::io::{self, BufRead, BufReader, Write};
+use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -44,6 +45,13 @@ enum Order {
     },
     /// Calls that are not over.
     Calls,
+    /// Sources that are banned, for how long, and why.
+    Bans,
+    /// End the ban of an address.
+    Unban {
+        /// IPv4, or any address of a banned IPv6 network.
+        address: IpAddr,
+    },
     /// End a call with BYE or CANCEL.
     Hangup {
         /// Its number, as in the log and in `calls`.
@@ -86,6 +94,8 @@ impl CtlArguments {
             Order::Health => Request::Health {},
             Order::Log { level } => Request::LogLevel { level },
             Order::Calls => Request::Calls {},
+            Order::Bans => Request::Bans {},
+            Order::Unban { address } => Request::Unban { address },
             Order::Hangup { call } => Request::HangUp { call },
         };
         run(&self.daemon, &request)
@@ -111,7 +121,9 @@ fn run(daemon: &Daemon, request: &Request) -> Exit {
     };
     let shown = match request {
         Request::Calls {} => calls(&answer),
-        Request::Status {}
+        Request::Bans {} => table(&answer, "bans", &["source", "left_s", "times", "why"]),
+        Request::Unban { .. }
+        | Request::Status {}
         | Request::Health {}
         | Request::LogLevel { .. }
         | Request::HangUp { .. }
@@ -206,12 +218,16 @@ fn fields(value: &Value, prefix: &str) -> String {
 }
 
 fn calls(answer: &Value) -> String {
-    let calls = answer.get("calls").and_then(Value::as_array).cloned().unwrap_or_default();
-    let columns = ["call", "state", "from", "to", "account", "calling", "called", "started"];
+    table(answer, "calls", &["call", "state", "from", "to", "account", "calling", "called", "started"])
+}
+
+/// Columns of the objects in the list under `key`, one a line.
+fn table(answer: &Value, key: &str, columns: &[&str]) -> String {
+    let rows = answer.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
     let mut out = columns.join("\t") + "\n";
-    for call in calls {
-        let row = columns.map(|column| plain(call.get(column).unwrap_or(&Value::Null)));
-        out += &(row.join("\t") + "\n");
+    for row in rows {
+        let cells: Vec<_> = columns.iter().map(|column| plain(row.get(column).unwrap_or(&Value::Null))).collect();
+        out += &(cells.join("\t") + "\n");
     }
     out
 }

@@ -173,6 +173,7 @@ fn routing(
     reader: &TrunkReader<'_>,
     provisioning: &ProvisioningSettings,
 ) -> RoutingSettings {
+    let (cross_check, unknown_sources) = sections::sip(root);
     RoutingSettings {
         node_name: node_name.to_owned(),
         networks: network::networks(root),
@@ -184,6 +185,7 @@ fn routing(
         emergency: emergency::emergency(root, &reader.declared),
         custom_header: provisioning.custom_header.clone(),
         limits: sections::limits(root),
-        cross_check: sections::cross_check(root),
+        cross_check,
+        unknown_sources,
     }
 }

@@ -15,6 +15,7 @@ use crate::base::limits::Limits;
 use crate::cdr::{self, AtStart, Rotation, WhenFull};
 use crate::route::mark::{CustomHeader, Marked, NAME_OCTETS};
 use crate::route::policy::HeaderName;
+use crate::route::snapshot::UnknownSources;
 use crate::sip::Name;
 use crate::store::audit::Retention;
 
@@ -88,12 +89,15 @@ pub(super) fn trust(root: &Table<'_>, base: &Path) -> BTreeMap<String, TrustRoot
     stores
 }
 
-/// `sip.cross_check`.
-pub(super) fn cross_check(root: &Table<'_>) -> bool {
+/// `sip.cross_check` and `sip.unknown_sources`.
+pub(super) fn sip(root: &Table<'_>) -> (bool, UnknownSources) {
+    const ANSWERS: [(&str, UnknownSources); 2] =
+        [("silence", UnknownSources::Silence), ("403", UnknownSources::Forbidden)];
     let table = root.table("sip", "{ cross_check = false }");
     let cross_check = table.flag("cross_check", "false").unwrap_or(false);
+    let unknown = table.field("unknown_sources", "\"silence\"").and_then(|field| field.choice(&ANSWERS));
     table.close();
-    cross_check
+    (cross_check, unknown.unwrap_or_default())
 }
 
 pub(super) fn media(root: &Table<'_>) -> MediaEngineSettings {
@@ -114,17 +118,38 @@ pub(super) fn limits(root: &Table<'_>) -> Limits {
         let read = table.whole(key, &default.to_string(), 1..=most);
         read.and_then(|count| usize::try_from(count).ok()).unwrap_or(default)
     };
+    let rate = |key, default: u32| table.whole(key, &default.to_string(), 1..=1_000_000).unwrap_or(default);
     let seconds = |key, default: u64| table.whole(key, &default.to_string(), 1..=86_400).unwrap_or(default);
     let limits = Limits {
         max_calls: count("max_calls", default.max_calls, 1_000_000),
         max_transactions: count("max_transactions", default.max_transactions, 10_000_000),
         max_connections: count("max_connections", default.max_connections, 1_000_000),
         max_connections_per_source: count("max_connections_per_source", default.max_connections_per_source, 1_000_000),
+        max_handshakes: count("max_handshakes", default.max_handshakes, 1_000_000),
+        max_unknown_connections: count("max_unknown_connections", default.max_unknown_connections, 1_000_000),
+        max_unknown_connections_per_source: count(
+            "max_unknown_connections_per_source",
+            default.max_unknown_connections_per_source,
+            1_000_000,
+        ),
+        max_unknown_handshakes_per_source: count(
+            "max_unknown_handshakes_per_source",
+            default.max_unknown_handshakes_per_source,
+            1_000_000,
+        ),
+        unknown_connections_per_s: rate("unknown_connections_per_s", default.unknown_connections_per_s),
+        unknown_requests_per_s: rate("unknown_requests_per_s", default.unknown_requests_per_s),
+        max_requests_per_s_per_source: rate("max_requests_per_s_per_source", default.max_requests_per_s_per_source),
+        ban_s: table.whole("ban_s", &default.ban_s.to_string(), 0..=86_400).unwrap_or(default.ban_s),
+        remembered_sources: count("remembered_sources", default.remembered_sources, 10_000_000),
         inbox_new: count("inbox_new", default.inbox_new, 1_000_000),
         inbox_established: count("inbox_established", default.inbox_established, 1_000_000),
         connection_write_octets: count("connection_write_octets", default.connection_write_octets, 1 << 30),
+        hello_s: seconds("hello_s", default.hello_s),
         handshake_s: seconds("handshake_s", default.handshake_s),
         message_s: seconds("message_s", default.message_s),
+        first_message_s: seconds("first_message_s", default.first_message_s),
+        write_s: seconds("write_s", default.write_s),
         idle_connection_s: seconds("idle_connection_s", default.idle_connection_s),
         passed_headers: count("passed_headers", default.passed_headers, 256),
         ready_ports: count("ready_ports", default.ready_ports, 32_768),

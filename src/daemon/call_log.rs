@@ -20,6 +20,7 @@ pub fn write(event: &Event) {
     match event {
         Event::Call(event) => call(event),
         Event::Dropped(reason) => debug!(reason = reason.label(), "message dropped"),
+        Event::Scanned(scanner) => debug!(tool = scanner.label(), "a scanner's request"),
         Event::Refused { status, label } => info!(status = status.code(), reason = label, "request refused"),
         Event::NoRoute { trunk, nearest } => {
             info!(from = %trunk, nearest = nearest.as_deref().unwrap_or("no route from this trunk"), "no route");

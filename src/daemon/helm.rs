@@ -196,6 +196,7 @@ impl Ship {
                         let _ = self.cargo.records.push(record);
                     }
                 }
+                Output::Bearing(flow, bearing) => self.cargo.outgoing.note(&flow, bearing),
                 Output::CloseFlow(flow) => self.cargo.outgoing.close(flow),
                 Output::Reply(id, reply) => self.cargo.orders.answered(id, reply),
             }

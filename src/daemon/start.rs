@@ -9,6 +9,7 @@ use std::thread::{JoinHandle, available_parallelism};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
@@ -43,9 +44,9 @@ use crate::metrics::limits::Bounds;
 use crate::metrics::registry::Sources;
 use crate::net::Signalling;
 use crate::net::inherited::Inherited;
-use crate::net::settings::{Known, Tap};
+use crate::net::settings::{Acquaintance, Known, Tap};
 use crate::relay::Relay;
-use crate::route::snapshot::{Snapshot, Unidentified};
+use crate::route::snapshot::Snapshot;
 use crate::route::trunk::Network;
 use crate::sip::flow::{Flow, PeerIdentity};
 use crate::trace::Trace;
@@ -102,6 +103,7 @@ impl Daemon {
             calls: orders.clone(),
             records: records.records.clone(),
             trace: trace.clone(),
+            gate: signalling.gate(),
             snapshot: Arc::new(ArcSwap::new(snapshot.clone())),
         });
         let served = provisioned.served(&settings, &snapshot, &orders, hands.clone());
@@ -248,10 +250,23 @@ fn signalling(
         .map_err(StartFailure::Signalling)
 }
 
-/// A flow from an address that some trunk of its listener may send from.
+/// Peers are named by their source range, or by a certificate that was proved. A range as wide as a whole class A network
+/// names nobody.
 fn known(snapshot: Arc<Snapshot>) -> Known {
-    Known(Arc::new(move |flow: &Flow| {
-        !matches!(snapshot.identify(flow, &PeerIdentity::default()), Err(Unidentified::UnknownSource))
+    let is_proved = |peer: &PeerIdentity| !peer.names.is_empty() || peer.trusted_by != 0;
+    let is_narrow = |range: IpNet| match range {
+        IpNet::V4(range) => range.prefix_len() >= 8,
+        IpNet::V6(range) => range.prefix_len() >= 16,
+    };
+    Known(Arc::new(move |flow: &Flow, peer: &PeerIdentity| {
+        if is_proved(peer) && snapshot.identify(flow, peer).is_ok() {
+            return Acquaintance::Peer;
+        }
+        match snapshot.source_range(flow) {
+            Some(range) if is_narrow(range) => Acquaintance::Peer,
+            Some(_) => Acquaintance::Anybody,
+            None => Acquaintance::Nobody,
+        }
     }))
 }
 
@@ -314,6 +329,7 @@ fn sources(
     let (orders, renewal) = (orders.clone(), signalling.renewal());
     Sources {
         net: signalling.counters(),
+        gate: signalling.gate(),
         gauges,
         calls,
         relay: relay.clone(),

@@ -203,7 +203,7 @@ impl Listening {
                 Output::Transmit(transmit) => self.outgoing.transmit(transmit),
                 Output::CloseFlow(flow) => self.outgoing.close(flow),
                 Output::Event(event) => self.note(remote, &event),
-                Output::Resolve(_) | Output::Media(_) | Output::Reply(..) => {}
+                Output::Resolve(_) | Output::Media(_) | Output::Bearing(..) | Output::Reply(..) => {}
             }
         }
         self.outgoing.flush();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::base::Instant;
+use crate::base::bucket::{Bucket, Rate};
 use crate::base::ids::{CallId, TrunkId};
 use crate::base::limits::COUNTED_ACCOUNTS;
 use crate::route::directory::{Account, AccountName};
@@ -32,15 +33,12 @@ pub struct Admission {
 }
 
 /// One count. The rate is a bucket that holds one second's worth of calls.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Count {
     calls: usize,
-    /// Nanoseconds of credit.
-    credit: u64,
-    at: Instant,
+    /// `None`: no call has come under a rate so far.
+    bucket: Option<Bucket>,
 }
-
-const SECOND: u64 = Duration::from_secs(1).as_nanos() as u64;
 
 impl Admission {
     /// Counts a call of `trunk`, if it may begin.
@@ -48,7 +46,7 @@ impl Admission {
     /// # Errors
     /// The limit that is reached; nothing is counted.
     pub fn begin(&mut self, now: Instant, trunk: &Trunk, call: CallId) -> Result<(), Over> {
-        let count = self.trunks.entry(trunk.id).or_insert(Count { calls: 0, credit: SECOND, at: now });
+        let count = self.trunks.entry(trunk.id).or_default();
         count.begin(now, trunk.max_calls, trunk.max_calls_per_s)?;
         self.calls.entry(call).or_default().push(trunk.id);
         Ok(())
@@ -56,7 +54,7 @@ impl Admission {
 
     /// Counts an emergency call: it is there, but no limit of its trunk stops it (PF-163).
     pub fn begin_urgent(&mut self, trunk: &Trunk, call: CallId) {
-        let count = self.trunks.entry(trunk.id).or_insert(Count { calls: 0, credit: SECOND, at: Instant::ZERO });
+        let count = self.trunks.entry(trunk.id).or_default();
         count.calls += 1;
         self.calls.entry(call).or_default().push(trunk.id);
     }
@@ -72,7 +70,7 @@ impl Admission {
         if self.accounts.len() >= COUNTED_ACCOUNTS && !self.accounts.contains_key(&account.name) {
             self.accounts.retain(|_, count| !count.is_idle(now));
         }
-        let count = self.accounts.entry(account.name.clone()).or_insert(Count { calls: 0, credit: SECOND, at: now });
+        let count = self.accounts.entry(account.name.clone()).or_default();
         let most = account.max_calls.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
         count.begin(now, most, account.max_calls_per_s)?;
         self.owners.insert(call, account.name.clone());
@@ -130,8 +128,10 @@ impl Count {
         if calls.is_some_and(|limit| self.calls >= limit) {
             return Err(Over::Calls);
         }
-        if let Some(rate) = rate {
-            self.take(now, rate)?;
+        if let Some(rate) = rate.map(Rate::even)
+            && !self.bucket.get_or_insert(Bucket::full(now, rate)).take(now, rate)
+        {
+            return Err(Over::Rate);
         }
         self.calls += 1;
         Ok(())
@@ -139,15 +139,7 @@ impl Count {
 
     /// Nothing is lost when it is forgotten.
     fn is_idle(&self, now: Instant) -> bool {
-        self.calls == 0 && now.since(self.at) >= Duration::from_secs(1)
-    }
-
-    fn take(&mut self, now: Instant, rate: u32) -> Result<(), Over> {
-        let price = SECOND / u64::from(rate.max(1));
-        let gained = u64::try_from(now.since(self.at).as_nanos()).unwrap_or(u64::MAX);
-        self.credit = self.credit.saturating_add(gained).min(SECOND);
-        self.at = now;
-        self.credit = self.credit.checked_sub(price).ok_or(Over::Rate)?;
-        Ok(())
+        let is_full = |bucket: Bucket| now.since(bucket.asked()) >= Duration::from_secs(1);
+        self.calls == 0 && self.bucket.is_none_or(is_full)
     }
 }

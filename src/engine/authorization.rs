@@ -6,7 +6,7 @@ use crate::call::compose;
 use crate::call::own_address::OwnAddress;
 use crate::route::trunk::Trunk;
 use crate::sip::auth::{Freshness, Verdict};
-use crate::sip::flow::Flow;
+use crate::sip::flow::{Bearing, Flow};
 use crate::sip::{Method, Request, ResponseHead, Status};
 
 use super::Engine;
@@ -31,11 +31,17 @@ impl Engine {
         let binding = binding(flow);
         let verdict = self.digest.verify(now.instant, request, &auth.credentials, demand, &binding);
         let (freshness, label) = match verdict {
-            Verdict::Granted => return true,
+            Verdict::Granted => {
+                out.push(Output::Bearing(flow, Bearing::Trusted));
+                return true;
+            }
             Verdict::Missing => (Freshness::First, "no_credentials"),
             Verdict::Stale => (Freshness::Stale, "stale_nonce"),
             Verdict::Wrong => (Freshness::First, "wrong_credentials"),
         };
+        if verdict == Verdict::Wrong {
+            out.push(Output::Bearing(flow, Bearing::WrongCredentials));
+        }
         let credentials = &auth.credentials;
         let challenges =
             self.digest.challenge(now.instant, credentials, demand, freshness, &binding, &mut *self.entropy);

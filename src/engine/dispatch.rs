@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::base::Now;
 use crate::base::ids::{CallId, TransactionId, TransmitId};
 use crate::call::own_address::OwnAddress;
+use crate::call::scanner::Scanner;
 use crate::call::screening::{self, Refusal};
 use crate::call::step::Step;
 use crate::call::{Asked, Call, CallEvent, CallInput, Cause, Heed, Invitation, Side, Work, compose};
@@ -13,10 +14,10 @@ use crate::dialog::DialogKey;
 use crate::route::emergency::Code;
 use crate::route::identify::KnownBy;
 use crate::route::ruling::{host_name, named_by};
-use crate::route::snapshot::Unidentified;
+use crate::route::snapshot::{Unidentified, UnknownSources};
 use crate::route::standing::{Standing, Urgency};
 use crate::route::trunk::{Trunk, WhileDraining};
-use crate::sip::flow::{Destination, Flow, PeerIdentity, Received, Transmit};
+use crate::sip::flow::{Bearing, Destination, Flow, PeerIdentity, Received, Transmit};
 use crate::sip::{Method, Request, Response, ResponseHead, SipMessage, Status};
 use crate::transaction::TimerValues;
 
@@ -152,10 +153,25 @@ impl Engine {
             Err(Unidentified::NoCertificate) => Dropped::NoCertificate,
         };
         out.push(Output::Event(Event::Dropped(reason)));
+        self.strange(request, flow, reason, out);
+        None
+    }
+
+    /// A stranger's request: what it is noted for, and what it is told (S-A1).
+    fn strange(&self, request: &Request, flow: Flow, reason: Dropped, out: &mut Outbox) {
+        let scanner = Scanner::of(request);
+        out.extend(scanner.map(|scanner| Output::Event(Event::Scanned(scanner))));
+        out.push(Output::Bearing(flow, scanner.map_or(Bearing::Unknown, |_| Bearing::Scanner)));
+        let is_told = self.snapshot.unknown_sources == UnknownSources::Forbidden && reason == Dropped::UnknownSource;
+        if is_told && request.method != Method::Ack {
+            let (head, to) = (ResponseHead::new(request, flow.remote), reply_to(request, flow, None));
+            let bytes = compose::plain_response(Status::FORBIDDEN, &head, Some(self.overload_tag.as_bytes()), None);
+            // The connection stays for it; the stranger's limits close it.
+            return out.push(Output::Transmit(Transmit { id: TransmitId(0), to, bytes }));
+        }
         if flow.transport.is_reliable() {
             out.push(Output::CloseFlow(flow.id));
         }
-        None
     }
 
     fn screen(&self, request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
@@ -332,6 +348,10 @@ impl Engine {
         out: &mut Outbox,
     ) -> Option<TransactionId> {
         let trunk = self.trunk_on(flow);
+        if trunk.is_none() {
+            // Only what belongs to a dialog or a transaction comes here from a source of no trunk.
+            out.push(Output::Bearing(flow, Bearing::Trusted));
+        }
         let timers = trunk.map(|trunk| trunk.timers).unwrap_or_default();
         let timers = TimerValues { t1: timers.t1, t2: timers.t2, t4: timers.t4 };
         let to = reply_to(request, flow, trunk.map(|trunk| &**trunk));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::targets::Changed;
 use crate::base::ids::{CallId, CommandId, FlowId, TransmitId, TrunkId};
 use crate::call::active::ActiveCall;
+use crate::call::scanner::Scanner;
 use crate::call::{CallEvent, Cause};
 use crate::media::plan::{MediaCommand, MediaEvent};
 use crate::registration;
@@ -14,7 +15,7 @@ use crate::route::directory::{AccountName, Directory};
 use crate::route::snapshot::Snapshot;
 use crate::route::standing::Standing;
 use crate::sip::Status;
-use crate::sip::flow::{PeerIdentity, Received, Resolution, Resolve, Transmit, TransmitFailure};
+use crate::sip::flow::{Bearing, Flow, PeerIdentity, Received, Resolution, Resolve, Transmit, TransmitFailure};
 
 /// Everything that can happen to the engine.
 #[derive(Debug)]
@@ -77,6 +78,8 @@ pub enum Output {
     Event(Event),
     /// Close a connection (a peer that no trunk knows).
     CloseFlow(FlowId),
+    /// How whoever sends on a flow has borne itself.
+    Bearing(Flow, Bearing),
     Reply(CommandId, Reply),
 }
 
@@ -118,6 +121,8 @@ pub enum Event {
     Call(CallEvent),
     /// A message was taken off the network and not acted on.
     Dropped(Dropped),
+    /// A stranger named itself as a tool that looks for telephone systems.
+    Scanned(Scanner),
     /// A request out of a dialog was refused; the label is a [`crate::call::screening::Refusal`]'s or a cause's.
     Refused {
         status: Status,

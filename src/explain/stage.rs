@@ -182,7 +182,9 @@ impl<'q> Stage<'q> {
                 self.played.refused_as = Some(label);
                 None
             }
-            Output::Event(_) | Output::Media(_) | Output::CloseFlow(_) | Output::Reply(..) => None,
+            Output::Event(_) | Output::Media(_) | Output::CloseFlow(_) | Output::Bearing(..) | Output::Reply(..) => {
+                None
+            }
         }
     }
 

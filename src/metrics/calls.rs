@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::trunks::TrunkCounts;
 use crate::call::record::LegMediaCounts;
+use crate::call::scanner::Scanner;
 use crate::call::{CallEvent, CallRecord, Cause};
 use crate::engine::io::{Detour, Dropped, ElinNews, Event};
 use crate::engine::targets::Changed;
@@ -45,6 +46,7 @@ struct Labelled {
     failed_attempts: BTreeMap<&'static str, u64>,
     transfers: BTreeMap<&'static str, u64>,
     dropped: BTreeMap<&'static str, u64>,
+    scanners: BTreeMap<&'static str, u64>,
     detours: BTreeMap<&'static str, u64>,
     elins: BTreeMap<&'static str, u64>,
     refused: BTreeMap<&'static str, u64>,
@@ -150,6 +152,7 @@ impl CallCounters {
         match event {
             Event::Call(event) => self.note_call(event),
             Event::Dropped(reason) => self.add(|held| held.dropped.entry(reason.label())),
+            Event::Scanned(scanner) => self.add(|held| held.scanners.entry(scanner.label())),
             Event::Refused { label, .. } => self.add(|held| held.refused.entry(label)),
             Event::NoRoute { .. } | Event::Stands { .. } => {}
             Event::Elin { news, .. } => self.add(|held| held.elins.entry(news.label())),
@@ -266,6 +269,13 @@ impl CallCounters {
         let held = self.labelled();
         let count = |news: &ElinNews| held.elins.get(news.label()).copied().unwrap_or_default();
         ElinNews::ALL.iter().map(|news| (news.label().to_owned(), count(news))).collect()
+    }
+
+    /// Requests of scanners, by the tool they name; every tool from the start.
+    pub fn scanners(&self) -> Counts {
+        let held = self.labelled();
+        let count = |tool: &Scanner| held.scanners.get(tool.label()).copied().unwrap_or_default();
+        Scanner::ALL.iter().map(|tool| (tool.label().to_owned(), count(tool))).collect()
     }
 
     /// Messages dropped by the core, by reason; every reason from the start.

@@ -8,4 +8,5 @@ pub mod limits;
 pub mod registry;
 mod rows;
 pub mod server;
-pub mod trunks;
+mod strangers;
+mod trunks;

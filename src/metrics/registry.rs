@@ -14,17 +14,20 @@ use super::gauges::GaugeBoard;
 use super::limits::{self, Bounds, Expiries};
 use super::records;
 use super::rows::{counter, counters, floats, gauge, gauges};
+use super::strangers;
 use super::trunks;
 use crate::cdr::Records;
 use crate::engine::io::Census;
 use crate::net::Counters;
 use crate::net::counters::{Cell, Direction, Tally};
+use crate::net::guard::Gate;
 use crate::relay::{Relay, RelayCounters};
 use crate::route::liveness::TargetState;
 
 /// Where the values come from.
 pub struct Sources {
     pub net: Arc<Counters>,
+    pub gate: Arc<Gate>,
     pub gauges: Arc<GaugeBoard>,
     pub calls: Arc<CallCounters>,
     pub relay: Arc<Relay>,
@@ -56,6 +59,9 @@ impl Collector for Sources {
         self.tables(&mut encoder)?;
         self.messages(&mut encoder)?;
         self.failures(&mut encoder)?;
+        strangers::rows(&mut encoder, &self.net, &self.gate)?;
+        let tools = "Requests of strangers that name a tool which looks for telephone systems";
+        labelled(&mut encoder, "scanners", tools, "tool", self.calls.scanners())?;
         self.core(&mut encoder)?;
         self.calls.trunks().encode(&mut encoder)?;
         let census = (self.census)();

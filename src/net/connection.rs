@@ -43,6 +43,8 @@ struct Channel {
     octets: usize,
     /// Requests that were written, oldest first. Which of them have been answered only the engine knows.
     written: VecDeque<TransmitId>,
+    /// Messages that left whole.
+    left: u64,
     /// `Some`: no more is written; the task ends with this outcome.
     end: Option<ConnectionOutcome>,
 }
@@ -105,7 +107,8 @@ pub enum Stream {
 impl Connection {
     /// `tls`: the session after its handshake. `limit`: octets that may wait to be written.
     pub fn new(flow: Flow, socket: OwnedWriteHalf, tls: Option<Box<TlsSession>>, limit: usize) -> Self {
-        let channel = Channel { tls, waiting: VecDeque::new(), octets: 0, written: VecDeque::new(), end: None };
+        let channel =
+            Channel { tls, waiting: VecDeque::new(), octets: 0, written: VecDeque::new(), left: 0, end: None };
         Connection {
             flow,
             socket,
@@ -195,6 +198,11 @@ impl Connection {
     /// True when octets wait for the socket.
     pub fn has_backlog(&self) -> bool {
         self.lock().has_backlog()
+    }
+
+    /// Messages that left whole since the connection is up: whether the far end takes octets shows here.
+    pub fn left(&self) -> u64 {
+        self.lock().left
     }
 
     /// True when something was read or written since the last call.
@@ -296,6 +304,7 @@ impl Channel {
             }
             left -= front.bytes.len();
             if let Some(whole) = self.waiting.pop_front() {
+                self.left += 1;
                 self.remember(&whole);
             }
         }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::arrival::Class;
+use super::guard::Offence;
 use super::tls::HandshakeFailure;
 use crate::sip::flow::{ResolveFailure, TransmitFailure, Transport};
 use crate::sip::{Method, RejectionKind, SipMessage};
@@ -69,8 +70,14 @@ pub enum ConnectionOutcome {
     TooMany,
     /// Refused: `limits.max_connections_per_source`.
     TooManyOfSource,
-    /// Refused: handshakes in flight.
+    /// Refused: `limits.max_unknown_connections`.
+    TooManyStrangers,
+    /// Refused: `limits.max_handshakes`, or a stranger's share of them.
     TooManyHandshakes,
+    /// Refused: `limits.unknown_connections_per_s`.
+    TooFast,
+    /// Refused or closed: its source is banned.
+    Banned,
     /// An outgoing one failed.
     DialFailed,
     /// The far end closed it.
@@ -79,6 +86,10 @@ pub enum ConnectionOutcome {
     Broken,
     /// Nothing came for `limits.idle_connection_s`.
     Idle,
+    /// A stranger said nothing in `limits.first_message_s`.
+    Silent,
+    /// A stranger sent more than `limits.unknown_requests_per_s`.
+    Flood,
     /// A message was begun and not finished in `limits.message_s`.
     MessageTimeout,
     /// The stream lost its framing.
@@ -89,10 +100,28 @@ pub enum ConnectionOutcome {
     PingFlood,
     /// More waited to be written than `limits.connection_write_octets`.
     Congested,
+    /// What waited to be written was not taken in `limits.write_s`.
+    Stalled,
     /// It showed a certificate of ours that was renewed since.
     Renewed,
     /// We closed it.
     Closed,
+}
+
+/// Why a message was turned away before the engine saw it. The name is the metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TurnedAway {
+    /// A datagram of a banned source, not read.
+    Banned,
+    /// A stranger's datagram beyond `limits.unknown_requests_per_s`, not read.
+    StrangerRate,
+    /// A peer's request beyond `limits.max_requests_per_s_per_source`: 503.
+    PeerRate,
+}
+
+impl TurnedAway {
+    /// Every reason, for the metrics' start at zero.
+    pub const ALL: [TurnedAway; 3] = [TurnedAway::Banned, TurnedAway::StrangerRate, TurnedAway::PeerRate];
 }
 
 /// One count of [`MessageCounts`].
@@ -281,6 +310,12 @@ pub struct Counters {
     pub refused: Tally<RejectionKind>,
     /// Messages that found their inbox full: dropped, or answered 503.
     pub inbox_full: Tally<Class>,
+    /// Messages turned away at the gate.
+    pub turned_away: Tally<TurnedAway>,
+    /// What strangers and peers did that brings a stranger nearer to a ban.
+    pub offences: Tally<Offence>,
+    /// Bans, by what brought them.
+    pub bans: Tally<Offence>,
     pub transmit_failures: Tally<TransmitFailure>,
     pub handshake_failures: Tally<HandshakeFailure>,
     pub connections: Tally<ConnectionOutcome>,

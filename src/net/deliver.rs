@@ -1,9 +1,11 @@
 //! Handing a message up: into the inbox of its class, and what happens when that is full (DESIGN rule 8).
 
+use std::hash::BuildHasher;
+
 use bytes::Bytes;
 
 use super::arrival::{Class, classify};
-use super::counters::{Direction, MessageKind};
+use super::counters::{Direction, MessageKind, TurnedAway};
 use super::shared::Shared;
 use crate::sip::flow::Received;
 use crate::sip::{Method, Name, SipMessage, Status, Writer};
@@ -21,14 +23,27 @@ fn accepted(shared: &Shared, received: &Received) {
     }
 }
 
+/// Whether the source of a message, a peer, may send it in this second: what belongs to a call always, and what begins
+/// something while the source keeps to its rate.
+fn keeps_to_its_rate(shared: &Shared, class: Class, received: &Received) -> bool {
+    let keeps = class != Class::New || shared.gate.may_begin(received.flow.remote.ip());
+    if !keeps {
+        shared.counters.turned_away.add(TurnedAway::PeerRate);
+    }
+    keeps
+}
+
 /// Delivers a message of a stream. What belongs to a call waits for room, and with it the connection: nothing more is
 /// read until the engine has caught up.
 ///
 /// # Errors
-/// Hands back a new request that found no room.
+/// Hands back a new request that found no room, or came too fast.
 pub async fn deliver(shared: &Shared, received: Received) -> Result<(), Received> {
     accepted(shared, &received);
     let class = classify(&received.message);
+    if !keeps_to_its_rate(shared, class, &received) {
+        return Err(received);
+    }
     let Err(mut refused) = shared.sink.offer(class, received) else { return Ok(()) };
     shared.counters.inbox_full.add(class);
     if class == Class::New {
@@ -47,11 +62,12 @@ pub async fn deliver(shared: &Shared, received: Received) -> Result<(), Received
     }
 }
 
-/// Delivers a datagram's message, or drops it: the far end repeats what matters (RFC 3261 17.1).
+/// Delivers a datagram's message, or drops it: the far end repeats what matters (RFC 3261 17.1). Refused here, a repeated
+/// INVITE would end a call that goes on.
 pub fn deliver_or_drop(shared: &Shared, received: Received) {
     accepted(shared, &received);
     let class = classify(&received.message);
-    if shared.sink.offer(class, received).is_err() {
+    if keeps_to_its_rate(shared, class, &received) && shared.sink.offer(class, received).is_err() {
         shared.counters.inbox_full.add(class);
     }
 }
@@ -63,7 +79,8 @@ pub fn stateless_503(refused: &Received, shared: &Shared) -> Option<Bytes> {
     if request.method == Method::Ack || !shared.answers(&refused.flow) {
         return None;
     }
-    let draw = shared.draw();
+    // RFC 3261 8.2.7: the same for each repetition.
+    let draw = shared.datagram_key.hash_one((&request.call_id, request.cseq.number));
     let retry = RETRY_AFTER_S.get(usize::from(draw.to_le_bytes()[0] & 7)).copied().unwrap_or("5");
     let tag = format!("{draw:016x}");
     let status = Status::new(503)?;

@@ -15,7 +15,7 @@ use super::connection::Connection;
 use super::counters::ConnectionOutcome;
 use super::listener::prepare_stream;
 use super::names::certificate_names;
-use super::reading;
+use super::reading::{self, Origin};
 use super::shared::Shared;
 use super::tls::{HandshakeFailure, client_config, dialled_name};
 use crate::sip::flow::{Flow, PeerIdentity, Target, TlsTarget, TransmitFailure};
@@ -59,6 +59,7 @@ fn begin(shared: &Arc<Shared>, target: &Target, dialled: Dialled) {
         local,
         remote: target.address,
     };
+    shared.gate.trust(&flow);
     let (read, write) = dialled.stream.into_split();
     let connection = Arc::new(Connection::new(flow, write, dialled.tls, shared.limits.connection_write_octets));
     shared.counters.connections.add(ConnectionOutcome::Dialled);
@@ -68,7 +69,7 @@ fn begin(shared: &Arc<Shared>, target: &Target, dialled: Dialled) {
         super::outgoing::put(shared, &connection, transmit);
     }
     connection.flush();
-    tokio::spawn(reading::run(shared.clone(), connection, read, None, target.keep_alive));
+    tokio::spawn(reading::run(shared.clone(), connection, read, Origin::Dialled(target.keep_alive)));
 }
 
 type Failed = (TransmitFailure, String);

@@ -14,12 +14,13 @@ use tokio_rustls::rustls::Connection as TlsSession;
 use super::arrival::News;
 use super::connection::Connection;
 use super::counters::ConnectionOutcome;
-use super::reading;
-use super::seats::Seat;
+use super::guard::{Offence, Verdict, Visitor};
+use super::reading::{self, Origin};
+use super::seats::{Handshake, Seat};
 use super::shared::Shared;
 use super::tls::{HandshakeFailure, TlsServer};
-use crate::base::ids::ListenerId;
-use crate::sip::flow::{Flow, KeepAlive, PeerIdentity, Transport};
+use crate::base::ids::{FlowId, ListenerId};
+use crate::sip::flow::{Flow, PeerIdentity, Transport};
 
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 1024;
@@ -80,76 +81,97 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 fn admit(shared: &Arc<Shared>, listener: ListenerId, stream: TcpStream, remote: SocketAddr, tls: Option<&TlsServer>) {
-    let seat = match shared.seats.take(remote.ip()) {
-        Ok(seat) => seat,
+    let Ok(local) = stream.local_addr() else { return };
+    let transport = if tls.is_some() { Transport::Tls } else { Transport::Tcp };
+    let flow = Flow { id: FlowId(0), transport, listener, local, remote };
+    let visitor = shared.gate.visitor(&flow, &PeerIdentity::default());
+    let refused = match shared.gate.connection(visitor, remote.ip()) {
+        Verdict::Take => None,
+        Verdict::TooMany => Some(ConnectionOutcome::TooFast),
+        Verdict::Banned => Some(ConnectionOutcome::Banned),
+    };
+    if let Some(outcome) = refused {
+        return shared.counters.connections.add(outcome);
+    }
+    let seated = shared.seats.take(remote.ip(), visitor);
+    let seated = seated.and_then(|seat| match tls {
+        Some(tls) => Ok((seat, Some((tls.clone(), shared.seats.begin_handshake(remote.ip(), visitor)?)))),
+        None => Ok((seat, None)),
+    });
+    let (seat, handshake) = match seated {
+        Ok(seated) => seated,
         Err(outcome) => return shared.counters.connections.add(outcome),
     };
     prepare_stream(&stream);
-    let shared = shared.clone();
-    match tls.cloned() {
-        Some(tls) => {
-            let handshake = match shared.seats.begin_handshake() {
-                Ok(handshake) => handshake,
-                Err(outcome) => return shared.counters.connections.add(outcome),
-            };
-            tokio::spawn(async move {
-                let secured = secure(&shared, &tls, stream, remote).await;
-                drop(handshake);
-                if let Some((stream, session, peer)) = secured {
-                    begin(shared, listener, stream, remote, Some(session), peer, seat).await;
-                }
-            });
-        }
-        None => {
-            let peer = PeerIdentity::default();
-            tokio::spawn(async move { begin(shared, listener, stream, remote, None, peer, seat).await });
+    let arrival = Arrival { shared: shared.clone(), flow, seat };
+    tokio::spawn(arrival.proceed(stream, handshake));
+}
+
+/// A connection that was let in.
+struct Arrival {
+    shared: Arc<Shared>,
+    /// Without its number.
+    flow: Flow,
+    seat: Seat,
+}
+
+impl Arrival {
+    async fn proceed(self, stream: TcpStream, handshake: Option<(TlsServer, Handshake)>) {
+        let Some((tls, held)) = handshake else { return self.begin(stream, None, PeerIdentity::default()).await };
+        let secured = self.secure(&tls, stream).await;
+        drop(held);
+        if let Some((stream, session, peer)) = secured {
+            self.begin(stream, Some(session), peer).await;
         }
     }
-}
 
-async fn secure(
-    shared: &Shared,
-    tls: &TlsServer,
-    stream: TcpStream,
-    remote: SocketAddr,
-) -> Option<(TcpStream, Box<TlsSession>, PeerIdentity)> {
-    let limit = Duration::from_secs(shared.limits.handshake_s);
-    let error = match timeout(limit, TlsAcceptor::from(tls.config.clone()).accept(stream)).await {
-        Ok(Ok(secured)) => {
-            let (stream, session) = secured.into_inner();
-            let proved = tls.identify(session.peer_certificates().unwrap_or_default());
-            let asked_for = session.server_name().map(|name| name.to_ascii_lowercase().into());
-            let peer = PeerIdentity { asked_for, ..proved };
-            return Some((stream, Box::new(TlsSession::Server(session)), peer));
+    async fn secure(&self, tls: &TlsServer, stream: TcpStream) -> Option<(TcpStream, Box<TlsSession>, PeerIdentity)> {
+        let limits = &self.shared.limits;
+        let accepted = async {
+            // Who opens and says nothing costs the least time (R-B3).
+            timeout(Duration::from_secs(limits.hello_s), stream.readable()).await??;
+            TlsAcceptor::from(tls.config.clone()).accept(stream).await
+        };
+        let error = match timeout(Duration::from_secs(limits.handshake_s), accepted).await {
+            Ok(Ok(secured)) => {
+                let (stream, session) = secured.into_inner();
+                let proved = tls.identify(session.peer_certificates().unwrap_or_default());
+                let asked_for = session.server_name().map(|name| name.to_ascii_lowercase().into());
+                let peer = PeerIdentity { asked_for, ..proved };
+                return Some((stream, Box::new(TlsSession::Server(session)), peer));
+            }
+            Ok(Err(error)) => error,
+            Err(_) => io::ErrorKind::TimedOut.into(),
+        };
+        self.failed(&error);
+        None
+    }
+
+    fn failed(&self, error: &io::Error) {
+        let (remote, reason) = (self.flow.remote, HandshakeFailure::of(error));
+        self.shared.counters.handshake_failures.add(reason);
+        tracing::info!(%remote, ?reason, %error, "TLS handshake failed");
+        if reason.is_an_offence() {
+            self.shared.offended(&self.flow, Offence::BadHandshake);
         }
-        Ok(Err(error)) => error,
-        Err(_) => io::ErrorKind::TimedOut.into(),
-    };
-    let reason = HandshakeFailure::of(&error);
-    shared.counters.handshake_failures.add(reason);
-    tracing::info!(%remote, ?reason, %error, "TLS handshake failed");
-    None
-}
+    }
 
-async fn begin(
-    shared: Arc<Shared>,
-    listener: ListenerId,
-    stream: TcpStream,
-    remote: SocketAddr,
-    tls: Option<Box<TlsSession>>,
-    peer: PeerIdentity,
-    seat: Seat,
-) {
-    let Ok(local) = stream.local_addr() else { return };
-    let transport = if tls.is_some() { Transport::Tls } else { Transport::Tcp };
-    let flow = Flow { id: shared.new_flow(), transport, listener, local, remote };
-    let (read, write) = stream.into_split();
-    let connection = Arc::new(Connection::new(flow, write, tls, shared.limits.connection_write_octets));
-    shared.counters.connections.add(ConnectionOutcome::Accepted);
-    tracing::debug!(flow = flow.id.0, %remote, names = ?peer.names, "connection accepted");
-    shared.flows.opened(connection.clone(), &peer);
-    shared.sink.report(News::FlowOpened(flow.id, peer));
-    reading::run(shared, connection, read, Some(seat), KeepAlive::Never).await;
+    async fn begin(self, stream: TcpStream, tls: Option<Box<TlsSession>>, peer: PeerIdentity) {
+        let Arrival { shared, flow, mut seat } = self;
+        let flow = Flow { id: shared.new_flow(), ..flow };
+        if seat.visitor() == Visitor::Stranger && shared.gate.visitor(&flow, &peer) == Visitor::Peer {
+            // Its certificate names it, wherever it comes from.
+            seat.is_of_a_peer();
+            shared.gate.trust(&flow);
+        }
+        let (read, write) = stream.into_split();
+        let connection = Arc::new(Connection::new(flow, write, tls, shared.limits.connection_write_octets));
+        shared.counters.connections.add(ConnectionOutcome::Accepted);
+        tracing::debug!(flow = flow.id.0, remote = %flow.remote, names = ?peer.names, "connection accepted");
+        shared.flows.opened(connection.clone(), &peer);
+        shared.sink.report(News::FlowOpened(flow.id, peer));
+        reading::run(shared, connection, read, Origin::Accepted(seat)).await;
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod deliver;
 mod dial;
 mod dns;
 pub mod flows;
+pub mod guard;
 pub mod identity;
 pub mod inherited;
 mod listener;

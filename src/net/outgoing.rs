@@ -8,10 +8,13 @@ use super::connection::{Connection, Pushed};
 use super::counters::{ConnectionOutcome, Direction, MessageKind};
 use super::dial;
 use super::flows::Found;
+use super::guard::Offence;
 use super::resolver::Resolver;
 use super::shared::Shared;
 use crate::base::ids::FlowId;
-use crate::sip::flow::{Destination, Flow, PeerIdentity, Resolve, Target, Transmit, TransmitFailure, Transport};
+use crate::sip::flow::{
+    Bearing, Destination, Flow, PeerIdentity, Resolve, Target, Transmit, TransmitFailure, Transport,
+};
 
 /// Sends what the engine gives out. Owned with the engine, by whoever steers it.
 #[derive(Debug)]
@@ -61,6 +64,16 @@ impl Outgoing {
         if let Some(connection) = self.shared.flows.connection(id) {
             connection.flush();
             connection.close(ConnectionOutcome::Closed);
+        }
+    }
+
+    /// Notes how the far end of a flow has borne itself.
+    pub fn note(&self, flow: &Flow, bearing: Bearing) {
+        match bearing {
+            Bearing::Trusted => self.shared.gate.trust(flow),
+            Bearing::Unknown => self.shared.offended(flow, Offence::UnknownSource),
+            Bearing::Scanner => self.shared.offended(flow, Offence::Scanner),
+            Bearing::WrongCredentials => self.shared.offended(flow, Offence::WrongCredentials),
         }
     }
 
@@ -114,6 +127,10 @@ impl Outgoing {
         };
         let kind = MessageKind::of_octets(&transmit.bytes);
         self.shared.tap(Direction::Sent, &Flow { local: port.local, ..flow }, &transmit.bytes);
+        if !transmit.bytes.starts_with(b"SIP/2.0 ") {
+            // Who is asked is expected to answer, wherever a name or a Contact has led.
+            self.shared.gate.trust(&flow);
+        }
         match port.send(flow.remote, transmit.bytes) {
             Ok(()) => self.shared.counters.messages.add(Transport::Udp, Direction::Sent, kind),
             Err(_) => self.shared.fail(transmit.id, TransmitFailure::SendFailed),

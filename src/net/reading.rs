@@ -20,6 +20,7 @@ use super::arrival::News;
 use super::connection::{Connection, Stream, Written};
 use super::counters::ConnectionOutcome;
 use super::deliver::{deliver, stateless_503};
+use super::guard::{Verdict, Visitor};
 use super::own_pings::{self, Due, OwnPings, PING};
 use super::seats::Seat;
 use super::shared::Shared;
@@ -42,29 +43,46 @@ const LAST_ANSWERS: Duration = Duration::from_millis(100);
 /// Longer than any process runs: no deadline.
 const NEVER: Duration = Duration::from_secs(86_400 * 365);
 
-/// Runs one connection to its end and clears up after it. `seat`: incoming connections hold one. `keep_alive`: of those
-/// that we dialled; the far end of the others keeps them alive.
-pub async fn run(
-    shared: Arc<Shared>,
-    connection: Arc<Connection>,
-    read: OwnedReadHalf,
-    seat: Option<Seat>,
-    keep_alive: KeepAlive,
-) {
+/// Where a connection comes from.
+#[derive(Debug)]
+pub enum Origin {
+    /// It holds a seat; its far end keeps it alive.
+    Accepted(Seat),
+    /// How it is kept alive.
+    Dialled(KeepAlive),
+}
+
+/// Runs one connection to its end and clears up after it.
+pub async fn run(shared: Arc<Shared>, connection: Arc<Connection>, read: OwnedReadHalf, origin: Origin) {
     shared.counters.open.fetch_add(1, Ordering::Relaxed);
-    let idle = if seat.is_some() { Duration::from_secs(shared.limits.idle_connection_s) } else { NEVER };
+    let limits = &shared.limits;
+    let (visitor, keep_alive, idle) = match &origin {
+        Origin::Accepted(seat) => (seat.visitor(), KeepAlive::Never, Duration::from_secs(limits.idle_connection_s)),
+        Origin::Dialled(keep_alive) => (Visitor::Peer, *keep_alive, NEVER),
+    };
+    let (waits_for, first) = match visitor {
+        Visitor::Peer => (Deadline::Idle, idle),
+        Visitor::Stranger => (Deadline::First, Duration::from_secs(limits.first_message_s)),
+    };
     let mut reader = Reader {
         connection: connection.clone(),
         read,
         framer: StreamFramer::default(),
         pings: Pings { since: Instant::now(), count: 0 },
         own_pings: own_pings(&shared, &connection, keep_alive),
-        offers: if seat.is_some() { Offers::Possible } else { Offers::Noted },
+        offers: match &origin {
+            Origin::Accepted(_) => Offers::Possible,
+            Origin::Dialled(_) => Offers::Noted,
+        },
+        visitor,
+        said: Said::Nothing,
         heard: false,
-        timer: Box::pin(tokio::time::sleep(idle)),
-        waits_for: Deadline::Idle,
+        timer: Box::pin(tokio::time::sleep(first)),
+        waits_for,
+        stall: None,
         idle,
-        message: Duration::from_secs(shared.limits.message_s),
+        message: Duration::from_secs(limits.message_s),
+        write: Duration::from_secs(limits.write_s),
         shared: shared.clone(),
     };
     let outcome = reader.serve().await;
@@ -97,16 +115,21 @@ fn own_pings(shared: &Shared, connection: &Connection, keep_alive: KeepAlive) ->
 
 const fn failure_of(outcome: ConnectionOutcome) -> TransmitFailure {
     match outcome {
-        ConnectionOutcome::Congested => TransmitFailure::Congested,
+        ConnectionOutcome::Congested | ConnectionOutcome::Stalled => TransmitFailure::Congested,
         ConnectionOutcome::Accepted
         | ConnectionOutcome::Dialled
         | ConnectionOutcome::TooMany
         | ConnectionOutcome::TooManyOfSource
+        | ConnectionOutcome::TooManyStrangers
         | ConnectionOutcome::TooManyHandshakes
+        | ConnectionOutcome::TooFast
+        | ConnectionOutcome::Banned
         | ConnectionOutcome::DialFailed
         | ConnectionOutcome::PeerClosed
         | ConnectionOutcome::Broken
         | ConnectionOutcome::Idle
+        | ConnectionOutcome::Silent
+        | ConnectionOutcome::Flood
         | ConnectionOutcome::MessageTimeout
         | ConnectionOutcome::BadFraming
         | ConnectionOutcome::NoPong
@@ -124,17 +147,31 @@ struct Reader {
     pings: Pings,
     own_pings: Option<OwnPings>,
     offers: Offers,
+    visitor: Visitor,
+    said: Said,
     /// Octets came since [`Reader::note_heard`].
     heard: bool,
     timer: Pin<Box<Sleep>>,
     waits_for: Deadline,
+    /// Something waits to be written: until when the next message must have left, and how many had left before.
+    stall: Option<(Instant, u64)>,
     idle: Duration,
     message: Duration,
+    write: Duration,
+}
+
+/// Whether a whole message or a keep-alive has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    Something,
 }
 
 /// What the one timer of a connection stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deadline {
+    /// A stranger must say something.
+    First,
     /// The connection is closed when nothing happened since the timer was set: between one and two idle periods.
     Idle,
     /// The message that was begun must be complete.
@@ -161,6 +198,7 @@ enum Event {
     Arrived(io::Result<Stream>),
     Timer,
     PingTimer,
+    Stalled,
 }
 
 impl Reader {
@@ -199,6 +237,10 @@ impl Reader {
                     Some(outcome) => return outcome,
                     None => Ok(Stream::Open),
                 },
+                Event::Stalled => match self.not_written() {
+                    Some(outcome) => return outcome,
+                    None => Ok(Stream::Open),
+                },
                 Event::PingTimer => match self.ping() {
                     Some(outcome) => return outcome,
                     None => Ok(Stream::Open),
@@ -223,6 +265,11 @@ impl Reader {
     async fn wait(&mut self) -> Event {
         let connection = &self.connection;
         let backlog = connection.has_backlog();
+        if !backlog {
+            self.stall = None;
+        }
+        let write = self.write;
+        let patience = backlog.then(|| self.stall.get_or_insert_with(|| (Instant::now() + write, connection.left())).0);
         tokio::select! {
             biased;
             () = connection.woken() => Event::Woken,
@@ -232,6 +279,7 @@ impl Reader {
             }
             () = self.timer.as_mut() => Event::Timer,
             () = own_pings::due(self.own_pings.as_mut()) => Event::PingTimer,
+            () = passed(patience) => Event::Stalled,
         }
     }
 
@@ -245,8 +293,9 @@ impl Reader {
     async fn take_all(&mut self) -> Result<(), ConnectionOutcome> {
         while let Some(framed) = self.framer.next(self.connection.flow.remote) {
             self.connection.mark_used();
+            self.said = Said::Something;
             match framed {
-                Framed::Message(message) => self.hand_up(message).await,
+                Framed::Message(message) => self.hand_up(message).await?,
                 Framed::Ping => self.pong()?,
                 Framed::Refused(rejection) => self.refuse(rejection)?,
             }
@@ -254,7 +303,14 @@ impl Reader {
         Ok(())
     }
 
-    async fn hand_up(&mut self, message: SipMessage) {
+    async fn hand_up(&mut self, message: SipMessage) -> Result<(), ConnectionOutcome> {
+        if self.visitor == Visitor::Stranger {
+            match self.shared.gate.message(&self.connection.flow) {
+                Verdict::Take => {}
+                Verdict::TooMany => return Err(ConnectionOutcome::Flood),
+                Verdict::Banned => return Err(ConnectionOutcome::Banned),
+            }
+        }
         self.note_alias(&message);
         let received = Received { flow: self.connection.flow, message };
         if let Err(refused) = deliver(&self.shared, received).await
@@ -262,6 +318,7 @@ impl Reader {
         {
             self.answer(answer);
         }
+        Ok(())
     }
 
     /// RFC 5923: the first request that offers an incoming connection counts; a far end does not move.
@@ -329,6 +386,8 @@ impl Reader {
     fn set_deadline(&mut self) {
         let (deadline, after) = if self.framer.is_inside_message() {
             (Deadline::Message, self.message)
+        } else if self.said == Said::Nothing && self.visitor == Visitor::Stranger {
+            return;
         } else {
             (Deadline::Idle, self.idle)
         };
@@ -340,6 +399,7 @@ impl Reader {
 
     fn timer_fired(&mut self) -> Option<ConnectionOutcome> {
         match self.waits_for {
+            Deadline::First => Some(ConnectionOutcome::Silent),
             Deadline::Message => Some(ConnectionOutcome::MessageTimeout),
             Deadline::Idle if self.connection.take_used() => {
                 self.timer.as_mut().reset(Instant::now() + self.idle);
@@ -347,6 +407,13 @@ impl Reader {
             }
             Deadline::Idle => Some(ConnectionOutcome::Idle),
         }
+    }
+
+    /// What waits is let wait on when messages have left meanwhile (R-B4).
+    fn not_written(&mut self) -> Option<ConnectionOutcome> {
+        let left = self.connection.left();
+        let before = self.stall.take().map_or(left, |(_, before)| before);
+        (left == before).then_some(ConnectionOutcome::Stalled)
     }
 
     /// Reads on for a moment after we ended the stream: octets that arrive at a closed socket reset it, and the reset
@@ -367,6 +434,14 @@ impl Reader {
         };
         // Either way the socket is closed when this returns.
         let _ = tokio::time::timeout(LINGER, drained).await;
+    }
+}
+
+/// Waits until `moment`; without one for ever.
+async fn passed(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

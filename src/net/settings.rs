@@ -14,7 +14,7 @@ use super::inherited::Inherited;
 use crate::base::ids::ListenerId;
 use crate::base::limits::Limits;
 use crate::sip::SipMessage;
-use crate::sip::flow::{Flow, Transport};
+use crate::sip::flow::{Flow, PeerIdentity, Transport};
 
 /// Everything the signalling shell needs to start.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub struct NetSettings {
     pub second_reader: Option<SecondReader>,
     /// Sees every message that was accepted or sent, as it is on the wire without TLS.
     pub tap: Option<Tap>,
-    /// Who gets an answer of the shell's own (400, 503): a stranger gets nothing. `None`: everybody.
+    /// Who is a peer; strangers are limited, banned, and get no answer of the shell's own (400, 503). `None`: everybody.
     pub known: Option<Known>,
     /// Sockets that are bound already.
     pub inherited: Inherited,
@@ -106,9 +106,23 @@ impl fmt::Debug for Tap {
     }
 }
 
-/// Tells whether anybody we know may send on a flow, by its listener and source address.
+/// What a flow's listener and source address say of who is there, and a certificate if one was proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Acquaintance {
+    /// A configured peer, or one of the addresses it has.
+    Peer,
+    /// It lies in a range so wide that it names nobody: such a peer proves itself by digest.
+    Anybody,
+    /// In no range.
+    Nobody,
+}
+
+/// What a [`Known`] calls.
+pub type Recognising = dyn Fn(&Flow, &PeerIdentity) -> Acquaintance + Send + Sync;
+
+/// Tells peers from strangers.
 #[derive(Clone)]
-pub struct Known(pub Arc<dyn Fn(&Flow) -> bool + Send + Sync>);
+pub struct Known(pub Arc<Recognising>);
 
 impl fmt::Debug for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

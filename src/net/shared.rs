@@ -10,10 +10,11 @@ use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
 use super::arrival::{News, Sink};
-use super::counters::{Counters, Direction};
+use super::counters::{ConnectionOutcome, Counters, Direction};
 use super::flows::Flows;
+use super::guard::{Gate, Offence, Source};
 use super::seats::Seats;
-use super::settings::{Known, ListenerSettings, SecondReader, Tap};
+use super::settings::{ListenerSettings, SecondReader, Tap};
 use super::tls::TlsMaterial;
 use super::udp::UdpPort;
 use crate::base::Entropy;
@@ -38,7 +39,7 @@ pub struct Shared {
     pub udp: Vec<Arc<UdpPort>>,
     pub second_reader: Option<SecondReader>,
     pub tap: Option<Tap>,
-    pub known: Option<Known>,
+    pub gate: Arc<Gate>,
     pub runtime: Handle,
     pub entropy: Mutex<Box<dyn Entropy + Send>>,
     pub next_flow: AtomicU64,
@@ -89,6 +90,7 @@ impl Shared {
     /// Counts and logs a message that the wire layer refused.
     pub fn refused(&self, flow: &Flow, rejection: &Rejection) {
         self.counters.refused.add(rejection.kind);
+        self.offended(flow, Offence::Malformed);
         let first = rejection.answer.as_deref().unwrap_or_default().split(|octet| *octet == b'\r').next();
         tracing::debug!(
             remote = %flow.remote,
@@ -100,7 +102,26 @@ impl Shared {
 
     /// True when the far end may get an answer of the shell's own.
     pub fn answers(&self, flow: &Flow) -> bool {
-        self.known.as_ref().is_none_or(|known| (known.0)(flow))
+        self.gate.answers(flow)
+    }
+
+    /// Counts what the far end of a flow did. If that brings its ban, its connections are closed.
+    pub fn offended(&self, flow: &Flow, offence: Offence) {
+        self.counters.offences.add(offence);
+        let Some(ban) = self.gate.offend(flow, offence) else { return };
+        self.counters.bans.add(offence);
+        tracing::info!(
+            remote = %ban.source,
+            why = offence.words(),
+            banned_s = ban.left.as_secs(),
+            times = ban.times,
+            "source banned"
+        );
+        for connection in self.flows.all() {
+            if Source::of(connection.flow.remote.ip()) == ban.source {
+                connection.close(ConnectionOutcome::Banned);
+            }
+        }
     }
 
     /// 64 random bits.

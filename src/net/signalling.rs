@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::arrival::Sink;
 use super::counters::{ConnectionOutcome, Counters};
 use super::flows::Flows;
+use super::guard::Gate;
 use super::inherited::Inherited;
 use super::listener;
 use super::outgoing::Outgoing;
@@ -98,6 +99,7 @@ impl Signalling {
         }
         let shared = Shared {
             seats: Seats::new(&settings.limits),
+            gate: Arc::new(Gate::new(&settings.limits, settings.known)),
             listeners: settings.listeners,
             limits: settings.limits,
             sink,
@@ -107,7 +109,6 @@ impl Signalling {
             udp: ports,
             second_reader: settings.second_reader,
             tap: settings.tap,
-            known: settings.known,
             runtime,
             entropy: Mutex::new(entropy),
             next_flow: AtomicU64::new(1),
@@ -148,6 +149,11 @@ impl Signalling {
             Some((stream.listener, names, Arc::clone(&stream.tls.as_ref()?.identities)))
         };
         Renewal::new(Arc::clone(&self.shared), self.streams.iter().filter_map(shown).collect())
+    }
+
+    /// Who watches strangers.
+    pub fn gate(&self) -> Arc<Gate> {
+        self.shared.gate.clone()
     }
 
     /// What was counted.

@@ -213,6 +213,28 @@ impl HandshakeFailure {
         }
     }
 
+    /// True when the far end is to blame, or came for no call: not when our own certificate or settings are.
+    pub const fn is_an_offence(self) -> bool {
+        match self {
+            HandshakeFailure::NoCertificate
+            | HandshakeFailure::UnknownIssuer
+            | HandshakeFailure::Expired
+            | HandshakeFailure::NotYetValid
+            | HandshakeFailure::WrongName
+            | HandshakeFailure::WrongPurpose
+            | HandshakeFailure::Revoked
+            | HandshakeFailure::BadCertificate
+            | HandshakeFailure::NoCommonVersion
+            | HandshakeFailure::NoCommonSuite
+            | HandshakeFailure::PeerAlert
+            | HandshakeFailure::NotTls
+            | HandshakeFailure::Misbehaved
+            | HandshakeFailure::TimedOut
+            | HandshakeFailure::Closed => true,
+            HandshakeFailure::OurCertificateRefused | HandshakeFailure::OurSettings => false,
+        }
+    }
+
     fn of_tls(error: &Error) -> HandshakeFailure {
         match error {
             Error::NoCertificatesPresented => HandshakeFailure::NoCertificate,

@@ -12,7 +12,9 @@ use tokio::io::Interest;
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 use tokio::sync::Notify;
 
+use super::counters::TurnedAway;
 use super::deliver::deliver_or_drop;
+use super::guard::Verdict;
 use super::shared::Shared;
 use crate::base::ids::ListenerId;
 use crate::sip::flow::{Flow, Received, Transport};
@@ -179,6 +181,14 @@ fn take(shared: &Shared, port: &UdpPort, remote: SocketAddr, octets: &[u8]) {
         local: port.local,
         remote,
     };
+    let turned_away = match shared.gate.message(&flow) {
+        Verdict::Take => None,
+        Verdict::Banned => Some(TurnedAway::Banned),
+        Verdict::TooMany => Some(TurnedAway::StrangerRate),
+    };
+    if let Some(reason) = turned_away {
+        return shared.counters.turned_away.add(reason);
+    }
     match datagram(&Bytes::copy_from_slice(octets), remote) {
         Some(Ok(message)) => deliver_or_drop(shared, Received { flow, message }),
         Some(Err(rejection)) => {

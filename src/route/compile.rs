@@ -74,7 +74,6 @@ impl Snapshot {
         let fraud = FraudGuard::new(settings.fraud.clone(), own);
         let emergency = names.emergency(&settings.emergency)?;
         let trunks: Vec<Arc<Trunk>> = trunks.into_iter().map(Arc::new).collect();
-        let (limits, cross_check) = (settings.limits.clone(), settings.cross_check);
         Ok(Snapshot {
             node_name,
             networks,
@@ -83,8 +82,9 @@ impl Snapshot {
             trunks,
             fraud,
             emergency,
-            limits,
-            cross_check,
+            limits: settings.limits.clone(),
+            cross_check: settings.cross_check,
+            unknown_sources: settings.unknown_sources,
             numbering,
             senders,
             routes,

@@ -122,6 +122,13 @@ impl Senders {
         self.listeners.get(&listener).map(|senders| &*senders.trusts).unwrap_or_default()
     }
 
+    /// The narrowest source range of the listener's trunks that holds an address, whatever certificate they ask for.
+    pub(super) fn range(&self, listener: ListenerId, source: IpAddr) -> Option<IpNet> {
+        let (senders, source) = (self.listeners.get(&listener)?, source.to_canonical());
+        let ranges = senders.lengths.iter().filter_map(|length| Some(IpNet::new(source, *length).ok()?.trunc()));
+        ranges.into_iter().find(|range| senders.by_source.contains_key(range))
+    }
+
     pub(super) fn identify(
         &self,
         listener: ListenerId,

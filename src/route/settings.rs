@@ -10,6 +10,7 @@ use super::fraud::FraudSettings;
 use super::group::Order;
 use super::mark::CustomHeader;
 use super::profile::Behaviour;
+use super::snapshot::UnknownSources;
 use super::table::{Conditions, Pattern};
 use super::trunk::{ClientCertificate, ContactHost, PeerShows, TargetSpec, TrunkAuth};
 use crate::base::limits::Limits;
@@ -34,6 +35,8 @@ pub struct RoutingSettings {
     pub limits: Limits,
     /// `sip.cross_check`.
     pub cross_check: bool,
+    /// `sip.unknown_sources`.
+    pub unknown_sources: UnknownSources,
 }
 
 /// `[networks.NAME]`.

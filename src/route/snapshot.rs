@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
+
 use super::emergency::Emergency;
 use super::fraud::FraudGuard;
 use super::identify::{KnownBy, Senders};
@@ -29,6 +31,7 @@ pub struct Snapshot {
     pub emergency: Emergency,
     pub limits: Limits,
     pub cross_check: bool,
+    pub unknown_sources: UnknownSources,
     pub(super) numbering: Numbering,
     pub(super) senders: Senders,
     pub(super) routes: RouteTable,
@@ -43,6 +46,16 @@ pub enum Unidentified {
     WrongCertificate,
     /// The source fits, but only a certificate could tell which trunk it is, and none was shown.
     NoCertificate,
+}
+
+/// What a request out of a dialog from a source of no trunk is told (S-A1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownSources {
+    /// Nothing.
+    #[default]
+    Silence,
+    /// 403, without our name.
+    Forbidden,
 }
 
 /// Where a call may go: trunks in the order they are hunted.
@@ -103,6 +116,11 @@ impl Snapshot {
     /// Nobody we know.
     pub fn identify(&self, flow: &Flow, peer: &PeerIdentity) -> Result<TrunkId, Unidentified> {
         self.recognise(flow, peer).map(|(trunk, _)| trunk)
+    }
+
+    /// The narrowest source range of a flow's listener that its remote address lies in.
+    pub fn source_range(&self, flow: &Flow) -> Option<IpNet> {
+        self.senders.range(flow.listener, flow.remote.ip())
     }
 
     /// The same, with what the sender is known by.

@@ -153,6 +153,19 @@ pub struct Transmit {
     pub bytes: Bytes,
 }
 
+/// How whoever sends on a flow has borne itself: what the shell judges its source by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Bearing {
+    /// It belongs to a call, or has proved who it is: as good as a configured peer for a while.
+    Trusted,
+    /// A request out of a dialog from a source that no trunk has.
+    Unknown,
+    /// The same from a tool that looks for telephone systems.
+    Scanner,
+    /// Credentials that were wrong.
+    WrongCredentials,
+}
+
 /// Why a message did not leave. The name is the metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TransmitFailure {

@@ -50,10 +50,13 @@ pub struct Ground {
 
 impl Ground {
     pub fn new(rules: Rules) -> Ground {
-        static NEXT: AtomicU8 = AtomicU8::new(2);
+        /// Four addresses each; the 63rd ground takes those of the first, whose test is over by then.
+        const GROUNDS: u8 = 62;
+        static NEXT: AtomicU8 = AtomicU8::new(0);
         let directory = tempfile::tempdir().unwrap();
         let certificates = certificates::make(directory.path()).unwrap();
-        let ground = Ground { directory, certificates, first: NEXT.fetch_add(4, Ordering::Relaxed), rules };
+        let ground =
+            Ground { directory, certificates, first: 2 + 4 * (NEXT.fetch_add(1, Ordering::Relaxed) % GROUNDS), rules };
         fs::write(ground.config(), ground.changed()).unwrap();
         ground
     }
@@ -173,6 +176,15 @@ impl Ground {
         let mut command = self.command();
         command.env("TRUNKLINE_LOG", level).stderr(fs::File::create(self.log()).unwrap());
         self.start_and_wait(command)
+    }
+
+    /// Asks the running daemon: what the command prints, or what it complains of.
+    pub fn asked(&self, arguments: &[&str]) -> Result<String, String> {
+        let (first, rest) = arguments.split_first().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
+        let output = command.arg(first).arg("--config").arg(self.config()).args(rest).output().unwrap();
+        let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
+        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }
 
     pub fn log(&self) -> PathBuf {

@@ -16,6 +16,7 @@ mod probes;
 mod records;
 mod secrets;
 mod starts;
+mod strangers;
 mod text;
 mod traces;
 mod variants;

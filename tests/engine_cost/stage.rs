@@ -166,7 +166,11 @@ impl Stage {
                         self.deciding.of(|| engine.handle(now, Input::Media(event), out));
                     }
                 }
-                Output::Resolve(_) | Output::Event(_) | Output::CloseFlow(_) | Output::Reply(..) => {}
+                Output::Resolve(_)
+                | Output::Event(_)
+                | Output::CloseFlow(_)
+                | Output::Bearing(..)
+                | Output::Reply(..) => {}
             }
         }
         sent

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use trunkline::base::entropy::SeededEntropy;
 use trunkline::base::limits::Limits;
-use trunkline::net::settings::Known;
+use trunkline::net::settings::{Acquaintance, Known};
 use trunkline::net::{Class, News, Signalling, StartError};
 use trunkline::sip::flow::{Target, TransmitFailure, Transport};
 
@@ -88,7 +88,7 @@ async fn a_malformed_request_is_answered_on_the_spot() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stranger_gets_no_answer_of_the_shells_own() {
     let mut settings = plain(UDP, Transport::Udp, Limits::default());
-    settings.known = Some(Known(Arc::new(|_| false)));
+    settings.known = Some(Known(Arc::new(|_, _| Acquaintance::Nobody)));
     let (mut world, peer) = (World::new(settings), peer());
     peer.send_to(options("bad").replace("CSeq: 1 OPTIONS", "CSeq: x OPTIONS").as_bytes(), world.addr(UDP)).unwrap();
     // Datagrams of one socket arrive in order: when the second is up here, the first has been dealt with.

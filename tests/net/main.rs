@@ -12,6 +12,7 @@ mod keep_alive;
 mod names;
 mod renewal;
 mod reuse;
+mod strangers;
 mod streams;
 mod traps;
 mod world;

@@ -401,7 +401,7 @@ impl World {
                 }
                 Output::Event(Event::Call(CallEvent::Started { .. })) => self.started += 1,
                 Output::Event(Event::Call(CallEvent::Ended(_))) => self.records += 1,
-                Output::Event(_) | Output::CloseFlow(_) | Output::Reply(..) => {}
+                Output::Event(_) | Output::CloseFlow(_) | Output::Bearing(..) | Output::Reply(..) => {}
             }
         }
     }

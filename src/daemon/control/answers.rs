@@ -1,5 +1,6 @@
 //! What each request on the control socket does.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -15,12 +16,16 @@ use crate::cdr::Records;
 use crate::daemon::logging;
 use crate::daemon::phase::{Phase, PhaseBoard};
 use crate::metrics::gauges::GaugeBoard;
+use crate::net::guard::{Ban, Gate, Source};
 use crate::route::snapshot::Snapshot;
 use crate::store::wall;
 use crate::trace::{Standing, Trace, Traced, concerns, pcap, view};
 
 /// Other calls of a number that are named beside the one that is shown.
 const OTHERS: usize = 20;
+
+/// Bans that are shown at once, the longest first.
+const BANS_SHOWN: usize = 1000;
 
 /// What requests act on.
 pub struct Hands {
@@ -29,6 +34,7 @@ pub struct Hands {
     pub calls: Arc<dyn ActiveCalls>,
     pub records: Arc<Records>,
     pub trace: Arc<Trace>,
+    pub gate: Arc<Gate>,
     /// The configuration calls go by now.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
 }
@@ -65,8 +71,31 @@ impl Hands {
                 Some(HungUp::Gone) => Err(format!("there is no call {call}, or it is over")),
                 None => Err(silent()),
             },
+            Request::Bans {} => Ok(self.bans()),
+            Request::Unban { address } => self.unban(address),
             Request::Trace(question) => self.traced(&question),
         }
+    }
+
+    fn bans(&self) -> Value {
+        let shown = |ban: &Ban| {
+            json!({
+                "source": ban.source.to_string(),
+                "why": ban.why.words(),
+                "left_s": ban.left.as_secs(),
+                "times": ban.times,
+            })
+        };
+        let bans = self.gate.bans();
+        json!({ "total": bans.len(), "bans": bans.iter().take(BANS_SHOWN).map(shown).collect::<Vec<_>>() })
+    }
+
+    fn unban(&self, address: IpAddr) -> Answer {
+        if !self.gate.lift(address) {
+            return Err(format!("{} is not banned", Source::of(address)));
+        }
+        tracing::info!(remote = %Source::of(address), "ban lifted at the control socket");
+        Ok(json!({ "source": Source::of(address).to_string() }))
     }
 
     fn health(&self) -> Value {

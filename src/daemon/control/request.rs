@@ -1,5 +1,7 @@
 //! What can be asked on the control socket.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 /// One request: `{"command":"trace","who":"17"}`.
@@ -16,6 +18,10 @@ pub enum Request {
     Calls {},
     /// Ends a call with BYE or CANCEL.
     HangUp { call: u64 },
+    /// Sources that are banned.
+    Bans {},
+    /// Ends the ban of an address.
+    Unban { address: IpAddr },
     /// What was said about a call.
     Trace(Question),
 }

@@ -27,7 +27,7 @@ use trunkline::route::settings::RoutingSettings;
 use trunkline::route::snapshot::Snapshot;
 use trunkline::sip::SipMessage;
 use trunkline::sip::flow::{
-    Destination, Flow, PeerIdentity, Received, Resolution, Resolved, Transmit, TransmitFailure, Transport,
+    Bearing, Destination, Flow, PeerIdentity, Received, Resolution, Resolved, Transmit, TransmitFailure, Transport,
 };
 use trunkline::sip::frame::{self, Framed, StreamFramer};
 
@@ -79,6 +79,8 @@ pub struct World {
     pub events: Vec<Event>,
     /// Connections the engine wanted closed.
     pub closed: Vec<FlowId>,
+    /// What the engine said of those who send, by their address.
+    pub bearings: Vec<(SocketAddr, Bearing)>,
     started: usize,
     /// How often a stable call was written, read and put back.
     pub restored: usize,
@@ -122,6 +124,7 @@ impl World {
             replies: Vec::new(),
             events: Vec::new(),
             closed: Vec::new(),
+            bearings: Vec::new(),
             started: 0,
             restored: 0,
             reconfigured: false,
@@ -437,6 +440,7 @@ impl World {
                 }
                 Output::Event(event) => self.note(event),
                 Output::CloseFlow(flow) => self.closed.push(flow),
+                Output::Bearing(flow, bearing) => self.bearings.push((flow.remote, bearing)),
                 Output::Reply(_, reply) => self.replies.push(reply),
             }
         }

@@ -379,6 +379,7 @@ pub fn settings() -> RoutingSettings {
         custom_header: None,
         limits: Default::default(),
         cross_check: false,
+        unknown_sources: Default::default(),
     }
 }
 
