@@ -19,6 +19,7 @@ use super::passed::Passed;
 use super::provisional::passed;
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
+use crate::media::plan::Flowing;
 use crate::sip::flow::Flow;
 use crate::sip::{Response, Status};
 
@@ -45,7 +46,8 @@ impl Hunting {
         self.forget_losers_update(common, response.to_tag().unwrap_or_default(), work);
         let settled = inviting.settle(response, work);
         let passed = passed(common, &inviting, response);
-        let Inviting { invite, media, candidate, digits, .. } = inviting;
+        let Inviting { invite, mut media, candidate, digits, .. } = inviting;
+        media.allow(Flowing::BOTH);
         let Some(Settled { dialog, read, standing }) = settled else {
             invite.end_unwanted(response, flow, Cause::BadAnswer, work);
             return self.unusable(common, media, work);
@@ -126,6 +128,7 @@ impl Hunting {
             Accepting::Agreed { .. } => (None, Exchange::Idle),
         };
         common.caller.accept_with(&self.invite, passed, body.map(|body| &body[..]), work);
+        common.caller.tell_kept_digits(work);
         let mut established = Established::new(callee, exchange);
         if let Accepting::Agreed { untold: true } = accepting {
             // PF-143: another fork answered than the caller agreed with, so it is asked again.

@@ -11,7 +11,7 @@ use super::cause::Cause;
 use super::digits::DigitLine;
 use super::effect::{Branch, Effect, Work};
 use super::event::CallEvent;
-use super::fork::{Agreement, Fork, Released, Standing, reliable_number};
+use super::fork::{Agreement, Fork, Standing, Turned, reliable_number};
 use super::hunting::description;
 use super::leg::Leg;
 use super::media_end::MediaEnd;
@@ -26,6 +26,7 @@ use crate::base::ids::ResolveId;
 use crate::base::limits::EARLY_DIALOGS;
 use crate::dialog::Dialog;
 use crate::media::dtmf::HeardDigit;
+use crate::media::plan::Flowing;
 use crate::route::emergency::Code;
 use crate::route::health::{TargetId, Way};
 use crate::route::media::TrunkDtmf;
@@ -36,7 +37,7 @@ use crate::route::standing::Urgency;
 use crate::route::trunk::{TargetSpec, Trunk};
 use crate::sip::flow::{Discovery, Flow};
 use crate::sip::header::EarlyMedia;
-use crate::sip::{Host, NameAddr, RAck, Response, SipUri, Uri};
+use crate::sip::{Host, NameAddr, RAck, Request, Response, SipUri, Uri};
 
 /// Candidates of one call at most: more are not tried.
 const CANDIDATES: usize = 32;
@@ -226,15 +227,15 @@ pub(super) enum Heard {
     Nothing,
     /// That something happens.
     Word,
-    /// That it describes itself, and may not be heard yet (RFC 5009).
-    Unauthorised,
+    /// That the party with this To tag may not be heard: not yet, or no more (RFC 5009).
+    Unauthorised(Bytes),
     /// What the party with this To tag receives; [`Inviting::follow`] reads it.
     Description(Bytes),
 }
 
-/// Whether the called side has said anything but 100.
+/// Whether the called side has said anything but 100, or a caller has heard as much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
+pub enum Word {
     Unsaid,
     Said,
 }
@@ -288,7 +289,7 @@ impl Inviting {
         self.keep_fork(&tag, response, flow, work);
         let Some(fork) = self.forks.get_mut(&tag) else { return Heard::Word };
         fork.taken.hear(&response.message);
-        let released = fork.authorise(response, &self.candidate.trunk);
+        let turned = fork.authorise(&response.message, &self.candidate.trunk);
         let number = reliable_number(response).filter(|_| self.invite.is_reliable());
         if let Some(rseq) = number {
             if !fork.takes(rseq) {
@@ -298,9 +299,9 @@ impl Inviting {
         }
         let agreement = if number.is_some() { Agreement::Closed } else { Agreement::Open };
         let described = description(response).is_some_and(|body| fork.describes(body, agreement));
-        match (described || released == Released::Now, fork.is_authorised()) {
+        match (described || turned != Turned::Not, fork.is_authorised()) {
             (true, true) => Heard::Description(tag),
-            (true, false) => Heard::Unauthorised,
+            (true, false) => Heard::Unauthorised(tag),
             (false, _) => Heard::Word,
         }
     }
@@ -333,7 +334,14 @@ impl Inviting {
         };
         self.described.retain(|known| known != tag);
         self.described.push(tag.clone());
+        self.media.allow(Flowing::BOTH);
         Some(plan)
+    }
+
+    /// What this UPDATE of a fork changes about its early media.
+    pub fn authorise(&mut self, tag: &[u8], update: &Request) -> Turned {
+        let trunk = &self.candidate.trunk;
+        self.forks.get_mut(tag).map_or(Turned::Not, |fork| fork.authorise(&update.message, trunk))
     }
 
     /// UPDATE is about to change the media of the fork that is heard: what the others answer is kept.
@@ -363,10 +371,22 @@ impl Inviting {
     /// This fork rings no more, or has left. What the one that is heard instead said, when there is one.
     pub fn lose(&mut self, tag: &[u8], standing: Standing) -> Option<AudioPlan> {
         self.forks.get_mut(tag)?.standing = standing;
-        let was_heard = self.described.last().is_some_and(|heard| heard == tag);
+        self.pass_over(tag)
+    }
+
+    /// What this fork plays is not heard any more. What the one that is heard instead said, when there is one.
+    pub fn pass_over(&mut self, tag: &[u8]) -> Option<AudioPlan> {
+        let is_heard = self.hears(tag);
+        let next = self.described.iter().rev().find(|known| *known != tag).filter(|_| is_heard).cloned();
+        // While the media is still that of the fork which is left.
+        let plan = next.and_then(|next| self.follow(&next));
         self.described.retain(|known| known != tag);
-        let next = self.described.last().filter(|_| was_heard).cloned()?;
-        self.follow(&next)
+        plan
+    }
+
+    /// True for the fork whose media the caller hears.
+    pub fn hears(&self, tag: &[u8]) -> bool {
+        self.described.last().is_some_and(|heard| heard == tag)
     }
 
     /// A digit for whoever is heard (MD-190): by INFO or in the media, as the trunk takes it.
@@ -406,6 +426,11 @@ impl Inviting {
     pub fn authorised(&self) -> Option<EarlyMedia> {
         let heard = self.described.last().and_then(|tag| self.forks.get(tag));
         heard.or(self.forks.values().next()).and_then(|fork| fork.early_media)
+    }
+
+    /// What the network of this fork says of early media.
+    pub fn authorised_of(&self, tag: &[u8]) -> Option<EarlyMedia> {
+        self.forks.get(tag).and_then(|fork| fork.early_media)
     }
 
     /// True when every fork that was heard of has ended.

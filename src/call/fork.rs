@@ -19,7 +19,7 @@ use crate::route::provisional::EarlyMediaTrust;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
 use crate::sip::header::EarlyMedia;
-use crate::sip::{Method, Name, RAck, RSeq, Response};
+use crate::sip::{Message, Method, Name, RAck, RSeq, Response};
 
 /// PRACKs of one early dialog without an answer. Whoever sends a further reliable response before that hears no PRACK
 /// for it until it comes again.
@@ -44,11 +44,14 @@ pub enum Standing {
     Left,
 }
 
-/// Whether a response authorises a description that was given before (RFC 5009).
+/// What a message of a fork changes about what it described before (RFC 5009).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Released {
-    Now,
-    No,
+pub enum Turned {
+    /// It may be heard from now on.
+    Released,
+    /// It may be heard no more.
+    Silenced,
+    Not,
 }
 
 /// See the module.
@@ -61,7 +64,7 @@ pub struct Fork {
     pub body: Option<Bytes>,
     pub agreement: Agreement,
     pub standing: Standing,
-    /// What its network said last of early media, where that counts. Assumed: what may be heard once is not silenced again.
+    /// What its network said last of early media, where that counts.
     pub early_media: Option<EarlyMedia>,
     /// What its Allow names.
     pub taken: Taken,
@@ -99,17 +102,18 @@ impl Fork {
         has_room && self.received.place(number) == Place::Next
     }
 
-    /// Reads what a response says of early media, from a trunk of our trust domain.
-    pub fn authorise(&mut self, response: &Response, trunk: &Trunk) -> Released {
+    /// Reads what a response or an UPDATE says of early media, from a trunk of our trust domain.
+    pub fn authorise(&mut self, message: &Message, trunk: &Trunk) -> Turned {
         let before = self.is_authorised();
         if trunk.provisional.early_media == EarlyMediaTrust::Trusted
-            && let Some(said) = EarlyMedia::of(&response.message)
+            && let Some(said) = EarlyMedia::of(message)
         {
             self.early_media = Some(said);
         }
-        match !before && self.is_authorised() && self.body.is_some() {
-            true => Released::Now,
-            false => Released::No,
+        match (before, self.is_authorised()) {
+            (false, true) if self.body.is_some() => Turned::Released,
+            (true, false) if self.body.is_some() => Turned::Silenced,
+            (false | true, _) => Turned::Not,
         }
     }
 

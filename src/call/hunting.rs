@@ -20,6 +20,7 @@ use super::leg::{Leg, Pending};
 use super::negotiate::RemoteOffer;
 use super::own_address::OwnAddress;
 use super::parting::Parting;
+use super::proof::is_challenge;
 use super::provisional::{EarlyEnd, LastHeard, TellsEarlyMedia, passed};
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
@@ -152,24 +153,30 @@ impl Hunting {
             // Nothing was said reliably to a called party.
             (Treatment::Acknowledge, Side::Callee) => Status::CALL_DOES_NOT_EXIST,
             (Treatment::Update, _) if !request.message.body().is_empty() => {
-                return self.offered_early(common, side, asked, request, work);
+                return match self.offered_early(common, side, asked, request, work) {
+                    State::Hunting(hunting) if side == Side::Callee => hunting.authorised_anew(common, request, work),
+                    state => state,
+                };
             }
             (Treatment::Update, _) => self.early_update(common, side, request, flow),
             (Treatment::End | Treatment::Answer, _) => Status::OK,
+            (Treatment::Digits(_), _) if !in_order => Status::SERVER_INTERNAL_ERROR,
             (Treatment::Digits(_), Side::Caller) => self.early_digit(common, request, work),
+            (Treatment::Digits(_), Side::Callee) => self.early_digit_back(common, request, work),
             // A call can be transferred once it is answered.
             (Treatment::Refuse, _) if request.method == Method::Refer => Status::REQUEST_PENDING,
-            (Treatment::Digits(_), Side::Callee) | (Treatment::Refuse | Treatment::Hand, _) => {
-                Status::METHOD_NOT_ALLOWED
-            }
+            (Treatment::Refuse | Treatment::Hand, _) => Status::METHOD_NOT_ALLOWED,
             (Treatment::Unknown, _) => Status::NOT_IMPLEMENTED,
         };
         let bytes = compose::inside_response(status, &asked.head, self.own(common, side));
         work.out.push(Effect::Respond { transaction, status, bytes });
-        if request.method == Method::Bye && status.is_success() {
-            return self.early_bye(common, side, request, work);
+        match request.method {
+            Method::Bye if status.is_success() => self.early_bye(common, side, request, work),
+            Method::Update if status.is_success() && side == Side::Callee => {
+                self.authorised_anew(common, request, work)
+            }
+            _ => State::Hunting(Box::new(self)),
         }
-        State::Hunting(Box::new(self))
     }
 
     /// UPDATE without a description before the answer: the sender is reached elsewhere from now on.
@@ -222,9 +229,17 @@ impl Hunting {
         }
     }
 
-    /// The caller presses a digit into early media, and the called side's trunk takes digits as INFO.
-    fn digit_pressed(mut self, common: &Common, endpoint: EndpointId, digit: HeardDigit, work: &mut Work<'_>) -> State {
-        if common.caller.media.endpoint() == endpoint {
+    /// A party presses a digit into early media, and the other one's trunk takes digits as INFO.
+    fn digit_pressed(
+        mut self,
+        common: &mut Common,
+        endpoint: EndpointId,
+        digit: HeardDigit,
+        work: &mut Work<'_>,
+    ) -> State {
+        if self.callee_media().is_some_and(|media| media.endpoint() == endpoint) {
+            common.caller.tell_digit_early(digit, self.heard_of(), work);
+        } else if common.caller.media.endpoint() == endpoint {
             match &mut self.attempt {
                 Attempt::Inviting(inviting) => inviting.tell_digit(digit, work),
                 Attempt::Answered(answered) => answered.callee.tell_digit(digit, work),
@@ -232,6 +247,25 @@ impl Hunting {
             }
         }
         State::Hunting(Box::new(self))
+    }
+
+    /// Whether the caller has heard of the call.
+    const fn heard_of(&self) -> Word {
+        if self.last_heard.is_some() { Word::Said } else { Word::Unsaid }
+    }
+
+    /// The same of the called side, for the caller.
+    fn early_digit_back(&mut self, common: &mut Common, request: &Request, work: &mut Work<'_>) -> Status {
+        let heard_of = self.heard_of();
+        let dtmf = self.callee_media().filter(|media| media.is_open()).map(|media| media.media.dtmf());
+        match (dtmf, read_info(request)) {
+            (Some(TrunkDtmf::Info), InfoBody::Digit(digit)) => {
+                common.caller.tell_digit_early(digit, heard_of, work);
+                Status::OK
+            }
+            (Some(TrunkDtmf::Info), InfoBody::Nothing) => Status::OK,
+            _ => Status::METHOD_NOT_ALLOWED,
+        }
     }
 
     /// INFO before the answer: a digit for early media (MD-190).
@@ -257,10 +291,8 @@ impl Hunting {
         if let (Method::Prack, Attempt::Inviting(inviting)) = (&response.cseq.method, &mut self.attempt) {
             inviting.prack_answered(branch, response, flow, work);
         }
-        if let (Method::Info, Attempt::Inviting(inviting)) = (&response.cseq.method, &mut self.attempt)
-            && response.status.is_final()
-        {
-            inviting.digit_told(branch, work);
+        if response.cseq.method == Method::Info {
+            self.info_answered(common, branch, response, flow, work);
         }
         if response.cseq.method == Method::Update {
             return self.update_answered(common, branch, response, flow, work);
@@ -300,6 +332,31 @@ impl Hunting {
         }
     }
 
+    /// A response to a digit of ours.
+    fn info_answered(
+        &mut self,
+        common: &mut Common,
+        branch: &Branch,
+        response: &Response,
+        flow: Flow,
+        work: &mut Work<'_>,
+    ) {
+        if is_challenge(response) && common.caller.prove(branch, response, flow, work).is_some() {
+            return;
+        }
+        if response.status.is_final() {
+            self.digit_told(common, branch, work);
+        }
+    }
+
+    /// Whoever the INFO with this branch went to may be told the next digit.
+    fn digit_told(&mut self, common: &mut Common, branch: &Branch, work: &mut Work<'_>) {
+        common.caller.digit_told(branch, work);
+        if let Attempt::Inviting(inviting) = &mut self.attempt {
+            inviting.digit_told(branch, work);
+        }
+    }
+
     /// The peer wants credentials, an extension or a longer session: the INVITE goes again with that, or the attempt has
     /// failed. The caller never hears of it.
     fn asked_again(
@@ -332,6 +389,7 @@ impl Hunting {
         if self.update_failed(common, branch, work) {
             return self.answer_if_ready(common, work);
         }
+        common.caller.digit_told(branch, work);
         match std::mem::replace(&mut self.attempt, Attempt::None) {
             Attempt::Inviting(inviting) if inviting.invite.branch == *branch => {
                 self.next_address(common, *inviting, cause, work)

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::anonymity::Anonymity;
 use super::asking::{Asking, Change};
+use super::attempt::Word;
 use super::cause::Cause;
 use super::compose::{self, Inside};
 use super::digits::DigitLine;
@@ -235,14 +236,33 @@ impl Leg {
         }
         match self.media.media.dtmf() {
             TrunkDtmf::Info => {
-                if !self.digits.push(digit) {
-                    let trunk = Arc::clone(&self.trunk.name);
-                    work.out.push(Effect::Event(CallEvent::DigitLost { trunk }));
-                }
+                self.keep_digit(digit, work);
                 self.send_digit(work);
             }
             TrunkDtmf::Rfc4733 | TrunkDtmf::Inband => self.media.play_digit(digit, work),
         }
+    }
+
+    /// Tells a caller a digit before it is answered. RFC 6086 4.2.2: by INFO in its early dialog, which it has once it is
+    /// `heard_of` something, and where its Allow has INFO; else the digit waits for the answer.
+    pub fn tell_digit_early(&mut self, digit: HeardDigit, heard_of: Word, work: &mut Work<'_>) {
+        let takes_info = heard_of == Word::Said && self.taken.takes(&Method::Info) == Some(true);
+        match self.media.media.dtmf() {
+            TrunkDtmf::Info if !takes_info => self.keep_digit(digit, work),
+            TrunkDtmf::Info | TrunkDtmf::Rfc4733 | TrunkDtmf::Inband => self.tell_digit(digit, work),
+        }
+    }
+
+    fn keep_digit(&mut self, digit: HeardDigit, work: &mut Work<'_>) {
+        if !self.digits.push(digit) {
+            let trunk = Arc::clone(&self.trunk.name);
+            work.out.push(Effect::Event(CallEvent::DigitLost { trunk }));
+        }
+    }
+
+    /// It is answered: a digit that waited for that goes.
+    pub fn tell_kept_digits(&mut self, work: &mut Work<'_>) {
+        self.send_digit(work);
     }
 
     /// Our INFO has its final answer, or will never have one: the next digit goes.

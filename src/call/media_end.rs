@@ -7,7 +7,7 @@ use super::negotiate::LegMedia;
 use super::record::LegMediaCounts;
 use crate::base::ids::{EndpointId, WorkerId};
 use crate::media::dtmf::HeardDigit;
-use crate::media::plan::{EndpointCounts, EndpointPlan, MediaCommand, RingingTone, Tone};
+use crate::media::plan::{EndpointCounts, EndpointPlan, Flowing, MediaCommand, RingingTone, Tone};
 
 /// Whether the relay serves the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +38,16 @@ pub struct MediaEnd {
     endpoint: EndpointId,
     service: Service,
     plan: Option<EndpointPlan>,
+    /// Which ways media may flow, whatever the legs have settled.
+    allowed: Flowing,
     counts: LegMediaCounts,
 }
 
 impl MediaEnd {
     /// Holds the lease in `media`; nothing is open.
     pub fn new(media: LegMedia, endpoint: EndpointId) -> MediaEnd {
-        MediaEnd { media, endpoint, service: Service::Leased, plan: None, counts: LegMediaCounts::default() }
+        let (service, counts) = (Service::Leased, LegMediaCounts::default());
+        MediaEnd { media, endpoint, service, plan: None, allowed: Flowing::BOTH, counts }
     }
 
     /// An endpoint that the relay serves already, with its legs' agreement not told yet ([`MediaEnd::continues`]).
@@ -84,7 +87,13 @@ impl MediaEnd {
         }
     }
 
+    /// From the next plan on media flows these ways only (RFC 5009).
+    pub const fn allow(&mut self, ways: Flowing) {
+        self.allowed = ways;
+    }
+
     fn obey(&mut self, plan: EndpointPlan, work: &mut Work<'_>) -> Applied {
+        let plan = EndpointPlan { flowing: plan.flowing.within(self.allowed), ..plan };
         if self.plan.as_ref() == Some(&plan) {
             return Applied::Kept;
         }

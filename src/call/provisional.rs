@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::attempt::{Attempt, Heard, Inviting};
 use super::call::{CallTimer, Common, State};
 use super::effect::Work;
-use super::fork::Standing;
+use super::fork::{Standing, Turned};
 use super::hunting::{Hunting, Session};
 use super::media_end::{self, MediaEnd};
 use super::negotiate::AudioPlan;
@@ -15,10 +15,11 @@ use super::passed::Passed;
 use super::record::Side;
 use super::ringback::Ringback;
 use crate::dialog::reliable::Provisional;
+use crate::media::plan::Flowing;
 use crate::route::provisional::{ForkView, Passing};
 use crate::sip::flow::Flow;
 use crate::sip::header::EarlyMedia;
-use crate::sip::{Response, Status};
+use crate::sip::{Request, Response, Status};
 
 /// How often the caller of a ringing call hears so.
 const RING_AGAIN: Duration = Duration::from_secs(60);
@@ -66,10 +67,9 @@ impl Hunting {
                 return State::Hunting(Box::new(self));
             }
             Heard::Word => None,
-            // RFC 5009: what is not authorised is not heard. Whoever calls makes a ringing tone of its own meanwhile.
-            Heard::Unauthorised => {
-                let word = Shown { status: Status::RINGING, plan: None, passed: passed(common, &inviting, response) };
-                return self.show(common, inviting, word, work);
+            Heard::Unauthorised(tag) => {
+                let passed = passed(common, &inviting, response);
+                return self.hush(common, inviting, &tag, passed, work);
             }
             Heard::Description(tag) => inviting.follow(&tag),
         };
@@ -78,6 +78,50 @@ impl Hunting {
         }
         let word = Shown { status: response.status, plan, passed: passed(common, &inviting, response) };
         self.show(common, inviting, word, work)
+    }
+
+    /// RFC 5009: what is not authorised, or no more, is not heard. Another fork that may be heard is heard instead; without
+    /// one the caller hears of ringing, and makes a tone of its own or hears ours.
+    fn hush(
+        mut self,
+        common: &mut Common,
+        mut inviting: Box<Inviting>,
+        tag: &[u8],
+        passed: Passed,
+        work: &mut Work<'_>,
+    ) -> State {
+        let was_heard = inviting.hears(tag);
+        if let Some(plan) = inviting.pass_over(tag) {
+            let word = Shown { status: Status::SESSION_PROGRESS, plan: Some(plan), passed };
+            return self.show(common, inviting, word, work);
+        }
+        if was_heard {
+            let is_spoken_to = inviting.authorised_of(tag).is_some_and(EarlyMedia::is_spoken_to);
+            inviting.media.allow(Flowing { send: is_spoken_to, receive: false });
+            media_end::connect(&mut common.caller.media, &mut inviting.media, work);
+            self.ringback.end(&common.caller.media, work);
+        }
+        self.show(common, inviting, Shown { status: Status::RINGING, plan: None, passed }, work)
+    }
+
+    /// An UPDATE of the called side may change what its network authorises (RFC 5009 8).
+    pub(super) fn authorised_anew(mut self, common: &mut Common, update: &Request, work: &mut Work<'_>) -> State {
+        let Attempt::Inviting(mut inviting) = std::mem::replace(&mut self.attempt, Attempt::None) else {
+            return State::Hunting(Box::new(self));
+        };
+        let tag = Bytes::copy_from_slice(update.from_tag().unwrap_or_default());
+        match inviting.authorise(&tag, update) {
+            Turned::Released => {
+                let plan = inviting.follow(&tag);
+                let word = Shown { status: Status::SESSION_PROGRESS, plan, passed: Passed::new() };
+                self.show(common, inviting, word, work)
+            }
+            Turned::Silenced => self.hush(common, inviting, &tag, Passed::new(), work),
+            Turned::Not => {
+                self.attempt = Attempt::Inviting(inviting);
+                State::Hunting(Box::new(self))
+            }
+        }
     }
 
     /// 199: another fork is heard, where one has described itself. The caller's one early dialog ends with the last.

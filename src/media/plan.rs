@@ -109,6 +109,17 @@ pub struct Flowing {
     pub receive: bool,
 }
 
+impl Flowing {
+    /// Either way.
+    pub const BOTH: Flowing = Flowing { send: true, receive: true };
+
+    /// Only which ways both allow.
+    #[must_use]
+    pub const fn within(self, other: Flowing) -> Flowing {
+        Flowing { send: self.send && other.send, receive: self.receive && other.receive }
+    }
+}
+
 /// Payload type on this endpoint -> payload type on the other; 255: not carried (counted).
 #[derive(Clone, PartialEq, Eq)]
 pub struct PayloadMap(pub [u8; 128]);

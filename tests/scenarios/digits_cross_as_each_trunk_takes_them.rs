@@ -221,3 +221,63 @@ fn before_the_answer_and_across_it() {
     world.send(Platform, caller.ack(""));
     end(world, caller);
 }
+
+/// The carrier, whose INVITE has these lines more, calls the platform, which speaks before its answer.
+fn early_back(world: &mut World, lines: &str) -> (Text, Dialog) {
+    let offered = world.dial_with(CarrierA, Platform, lines, &carrier_sdp());
+    world.send(Platform, offered.respond(183, Platform, &sdp(Platform, "sendrecv")));
+    let caller = Dialog::of_caller(CarrierA, &world.expect(CarrierA, "SIP/2.0 183"));
+    (offered, caller)
+}
+
+fn answered_back(mut world: World, offered: &Text, rest: &[char]) {
+    world.send(Platform, offered.respond(200, Platform, &sdp(Platform, "sendrecv")));
+    world.expect(Platform, "ACK");
+    let mut caller = Dialog::of_caller(CarrierA, &world.expect(CarrierA, "SIP/2.0 200"));
+    world.send(CarrierA, caller.ack(""));
+    for &key in rest {
+        is_told_digit(&mut world, key);
+    }
+    world.leaves(CarrierA, &mut caller);
+    world.hears_bye(Platform);
+    world.finish();
+}
+
+/// The called side presses keys into its early media.
+#[test]
+fn of_the_called_side_before_the_answer() {
+    let mut world = info_world();
+    let (offered, caller) = early_back(&mut world, "Allow: INVITE, ACK, BYE, CANCEL, INFO");
+    ['4', '2'].into_iter().for_each(|key| presses(&mut world, key));
+    let info = is_told_digit(&mut world, '4');
+    assert_eq!(info.header("Call-ID"), caller.call_id());
+    is_told_digit(&mut world, '2');
+    answered_back(world, &offered, &[]);
+}
+
+#[test]
+fn of_the_called_side_they_wait_for_the_answer_where_the_caller_does_not_name_info() {
+    let mut world = info_world();
+    let (offered, _) = early_back(&mut world, "Allow: INVITE, ACK, BYE, CANCEL");
+    ['4', '2'].into_iter().for_each(|key| presses(&mut world, key));
+    world.pass(Duration::from_secs(2));
+    assert!(world.is_quiet(CarrierA));
+    answered_back(world, &offered, &['4', '2']);
+}
+
+#[test]
+fn an_info_of_the_called_side_before_the_answer() {
+    let mut world = World::sounding("platform", |sound| sound.dtmf = TrunkDtmf::Info);
+    let (offered, _) = world.dial(CarrierA, Platform);
+    let speaks = offered.respond(183, Platform, &sdp_with(Platform, "sendrecv", "0 8", 1));
+    let mut callee = Dialog::of_callee(Platform, &offered, &speaks);
+    world.send(Platform, speaks);
+    world.expect(CarrierA, "SIP/2.0 183");
+    world.send(Platform, info(&mut callee, RELAY, "Signal=7\r\nDuration=160\r\n"));
+    world.expect(Platform, "SIP/2.0 200");
+    assert_eq!(played(&world), [('7', 160)]);
+    world.send(Platform, offered.respond(486, Platform, ""));
+    world.expect(Platform, "ACK");
+    world.refusal(CarrierA);
+    world.finish();
+}

@@ -1,11 +1,12 @@
 //! P-Early-Media (RFC 5009): said, obeyed and told to peers of our trust domain, and nothing of it to others.
 
+use trunkline::media::plan::EndpointPlan;
 use trunkline::route::provisional::{EarlyMediaTrust, ProvisionalSettings};
 
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
 use crate::world::steps::number_of;
-use crate::world::text::{Text, invite, sdp, with_header};
+use crate::world::text::{Dialog, Text, invite, sdp, with_header, with_tag};
 
 const FIELD: &str = "P-Early-Media";
 
@@ -97,4 +98,97 @@ fn a_caller_outside_is_told_nothing() {
     progress(&mut world, &offered, "sendrecv");
     assert_eq!(world.expect(Platform, "SIP/2.0 183").header(FIELD), "");
     finish(world, offered);
+}
+
+/// Which ways media flows at the carrier's endpoint: to it, and from it.
+fn flows(world: &World) -> (bool, bool) {
+    let carrier = world.agents[&CarrierA].listens.ip();
+    let its = |plan: &EndpointPlan| plan.remote.is_some_and(|remote| remote.rtp.ip() == carrier);
+    let endpoint = world.relay.endpoint(its).expect("an endpoint of the carrier's");
+    let flowing = world.relay.plans[&endpoint].flowing;
+    (flowing.send, flowing.receive)
+}
+
+/// The carrier is heard, and then says this.
+fn silenced_by(world: &mut World, said: &str) -> Text {
+    let offered = dial(world);
+    progress(world, &offered, "sendrecv");
+    world.expect(Platform, "SIP/2.0 183");
+    assert_eq!(flows(world), (true, true));
+    world.send(CarrierA, with_header(&offered.respond(183, CarrierA, ""), &format!("{FIELD}: {said}")));
+    offered
+}
+
+#[test]
+fn what_is_no_more_authorised_is_silenced_until_it_is_again_or_the_call_is_answered() {
+    for (said, flowing) in [("inactive", (false, false)), ("recvonly", (true, false))] {
+        let mut world = trusting(&["carrier-a", "platform"]);
+        let offered = silenced_by(&mut world, said);
+        let heard = world.expect(Platform, "SIP/2.0 180");
+        assert_eq!((heard.header(FIELD).as_str(), flows(&world)), (said, flowing));
+        let again = with_header(&offered.respond(183, CarrierA, ""), "P-Early-Media: sendrecv");
+        world.agent(Platform).sees_repetitions();
+        world.send(CarrierA, again);
+        assert_eq!(world.expect(Platform, "SIP/2.0 183").header(FIELD), "sendrecv");
+        assert_eq!(flows(&world), (true, true));
+        world.send(CarrierA, with_header(&offered.respond(180, CarrierA, ""), &format!("{FIELD}: {said}")));
+        world.expect(Platform, "SIP/2.0 180");
+        assert_eq!(flows(&world), flowing);
+        let mut talk = world.answer(Platform, CarrierA, offered);
+        world.send(Platform, talk.caller.ack(""));
+        assert_eq!(flows(&world), (true, true), "the answer");
+        world.caller_hangs_up(&mut talk);
+        world.finish();
+    }
+}
+
+#[test]
+fn by_an_update_too() {
+    let mut world = trusting(&["carrier-a", "platform"]);
+    let offered = dial(&mut world);
+    let first = with_header(&offered.respond(183, CarrierA, &sdp(CarrierA, "sendrecv")), "P-Early-Media: sendrecv");
+    let mut callee = Dialog::of_callee(CarrierA, &offered, &first);
+    world.send(CarrierA, first);
+    world.expect(Platform, "SIP/2.0 183");
+    for (said, told, flowing) in [("inactive", "180", (false, false)), ("sendrecv", "183", (true, true))] {
+        world.send(CarrierA, with_header(&callee.request("UPDATE", ""), &format!("{FIELD}: {said}")));
+        world.expect(CarrierA, "SIP/2.0 200");
+        world.agent(Platform).sees_repetitions();
+        assert_eq!(world.expect(Platform, &format!("SIP/2.0 {told}")).header(FIELD), said);
+        assert_eq!(flows(&world), flowing);
+    }
+    finish(world, offered);
+}
+
+#[test]
+fn a_later_fork_that_is_silenced_gives_way_to_the_one_before() {
+    let mut world = trusting(&["carrier-a", "platform"]);
+    let offered = dial(&mut world);
+    progress(&mut world, &offered, "sendrecv");
+    world.expect(Platform, "SIP/2.0 183");
+    let later = sdp(CarrierA, "sendrecv").replace("m=audio 40000", "m=audio 40800");
+    assert!(later.contains("40800"), "{later}");
+    let speaks = |body: &str, said: &str| {
+        let response = with_header(&offered.respond(183, CarrierA, body), &format!("{FIELD}: {said}"));
+        with_tag(&response, "second")
+    };
+    let port = |world: &World| {
+        let carrier = world.agents[&CarrierA].listens.ip();
+        let plans = world.relay.plans.values().filter_map(|plan| plan.remote);
+        plans.filter(|remote| remote.rtp.ip() == carrier).map(|remote| remote.rtp.port()).next()
+    };
+    // RFC 5009: not heard before it is authorised, and the first one is heard on.
+    world.send(CarrierA, speaks(&later, "inactive"));
+    world.pass(std::time::Duration::from_secs(1));
+    assert_eq!((port(&world), flows(&world)), (Some(40_000), (true, true)));
+    world.send(CarrierA, speaks("", "sendrecv"));
+    world.pass(std::time::Duration::from_secs(1));
+    assert_eq!((port(&world), flows(&world)), (Some(40_800), (true, true)));
+    world.send(CarrierA, speaks("", "inactive"));
+    world.pass(std::time::Duration::from_secs(1));
+    assert_eq!((port(&world), flows(&world)), (Some(40_000), (true, true)));
+    world.send(CarrierA, offered.respond(486, CarrierA, ""));
+    world.expect(CarrierA, "ACK");
+    world.refusal(Platform);
+    world.finish();
 }

@@ -47,6 +47,16 @@ impl EarlyMedia {
     }
 }
 
+impl EarlyMedia {
+    /// Whether whoever sends the field may hear what the caller plays.
+    pub const fn is_spoken_to(self) -> bool {
+        match self {
+            EarlyMedia::SendRecv | EarlyMedia::RecvOnly => true,
+            EarlyMedia::SendOnly | EarlyMedia::Inactive => false,
+        }
+    }
+}
+
 /// True when the sender of this INVITE understands the field.
 pub fn is_supported(message: &Message) -> bool {
     words(message).any(|word| word.eq_ignore_ascii_case(SUPPORTED))
