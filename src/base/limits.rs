@@ -110,6 +110,8 @@ pub const EARLY_DIALOGS: usize = 16;
 /// Names of next hops (Contact, Record-Route) whose answer is kept or being asked for. At the limit requests go to where
 /// their dialog's messages come from.
 pub const HOP_NAMES: usize = 1024;
+/// Addresses of one such name that a request tries, one after the other. More are left out.
+pub const HOP_ADDRESSES: usize = 4;
 /// Messages that wait for the answer to one such name. At the limit the same.
 pub const HOP_WAITING: usize = 256;
 /// How long they wait at most.

@@ -35,7 +35,7 @@ use crate::route::presence::UriForm;
 use crate::route::snapshot::{RoutePlan, Snapshot};
 use crate::route::standing::Urgency;
 use crate::route::trunk::{TargetSpec, Trunk};
-use crate::sip::flow::{Discovery, Flow};
+use crate::sip::flow::{Discovery, Flow, Resolve};
 use crate::sip::header::EarlyMedia;
 use crate::sip::{Host, NameAddr, RAck, Request, Response, SipUri, Uri};
 
@@ -161,6 +161,19 @@ impl Candidate {
     /// Where messages go.
     pub fn hop(&self) -> &TargetSpec {
         self.hop.as_ref().unwrap_or(&self.target)
+    }
+
+    /// Asks for the addresses of where messages go.
+    pub fn look_up(&self, work: &mut Work<'_>) -> ResolveId {
+        let (id, hop) = (work.supply.resolve(), self.hop());
+        work.out.push(Effect::Resolve(Resolve {
+            id,
+            host: hop.host.to_string(),
+            port: hop.port,
+            transport: self.trunk.transport,
+            discovery: hop.discovery,
+        }));
+        id
     }
 
     /// Where that is, when it is an address.

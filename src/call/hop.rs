@@ -7,6 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use crate::base::limits::HOP_ADDRESSES;
 use crate::dialog::{Dialog, RequestPath};
 use crate::route::trunk::{ContactHost, Trunk};
 use crate::sip::flow::{Destination, Discovery, Flow, Target, TlsTarget};
@@ -18,6 +19,8 @@ pub struct Hop {
     /// Where it goes unless `wish` names a host that has an answer.
     pub to: Destination,
     pub wish: Wish,
+    /// Where else it may go when that fails, in this order.
+    pub others: Vec<Destination>,
 }
 
 /// What the path of a dialog says of the next hop.
@@ -44,7 +47,7 @@ pub struct NamedHop {
 
 impl From<Destination> for Hop {
     fn from(to: Destination) -> Hop {
-        Hop { to, wish: Wish::Granted }
+        Hop { to, wish: Wish::Granted, others: Vec::new() }
     }
 }
 
@@ -89,16 +92,16 @@ impl Hop {
 }
 
 impl NamedHop {
-    /// The first of the addresses of this name that may be used; `None`: none of them.
-    pub fn destination(&self, addresses: &[SocketAddr]) -> Option<Destination> {
+    /// The addresses of this name that may be used, in their order.
+    pub fn destinations(&self, addresses: &[SocketAddr]) -> Vec<Destination> {
         let reaches = |address: &SocketAddr| {
             let ip = address.ip().to_canonical();
             let is_back = same(ip, self.flow.remote.ip());
             let same_family = ip.is_ipv4() == self.flow.remote.ip().to_canonical().is_ipv4();
             same_family && (is_back || self.trunk.reach.allows(*address))
         };
-        let address = addresses.iter().copied().find(reaches)?;
-        Some(destination(&self.trunk, self.flow, address, self.tls()))
+        let usable = addresses.iter().filter(|address| reaches(address)).take(HOP_ADDRESSES);
+        usable.map(|address| destination(&self.trunk, self.flow, *address, self.tls())).collect()
     }
 
     /// RFC 5922 7.1: the name asked for is the URI's, as long as the trunk says which names its peer must prove.

@@ -29,7 +29,7 @@ use crate::route::policy::{Facts, Line};
 use crate::route::presentation::Presentation;
 use crate::route::provisional::EarlyMediaTrust;
 use crate::route::trunk::Trunk;
-use crate::sip::flow::{Destination, Resolution, Resolve};
+use crate::sip::flow::{Destination, Resolution};
 use crate::sip::header::early_media::{P_EARLY_MEDIA, SUPPORTED};
 use crate::sip::{Host, NameAddr, SipUri, Uri};
 
@@ -50,14 +50,7 @@ impl Hunting {
         match candidate.address() {
             Some(address) => self.invite(common, candidate, VecDeque::from([address]), work),
             None => {
-                let id = work.supply.resolve();
-                work.out.push(Effect::Resolve(Resolve {
-                    id,
-                    host: candidate.hop().host.to_string(),
-                    port: candidate.hop().port,
-                    transport: candidate.trunk.transport,
-                    discovery: candidate.hop().discovery,
-                }));
+                let id = candidate.look_up(work);
                 common.timers.set(CallTimer::NoResponse, work.now.instant + candidate.trunk.timers.no_response);
                 self.attempt = Attempt::Resolving { id, candidate };
                 State::Hunting(Box::new(self))

@@ -40,11 +40,12 @@ impl Outgoing {
         }
     }
 
-    fn lead(&mut self, to: Destination) {
-        match self {
-            Outgoing::Request { request, .. } => request.hop.to = to,
-            Outgoing::Acknowledge(ack) => ack.hop.to = to,
-        }
+    fn lead(&mut self, to: Destination, others: Vec<Destination>) {
+        let hop = match self {
+            Outgoing::Request { request, .. } => &mut request.hop,
+            Outgoing::Acknowledge(ack) => &mut ack.hop,
+        };
+        (hop.to, hop.others) = (to, others);
     }
 }
 
@@ -238,8 +239,9 @@ impl Engine {
         out: &mut Outbox,
     ) {
         let Wish::Name(name) = &message.hop().wish else { return self.leave(now, message, out) };
-        match name.destination(addresses) {
-            Some(to) => message.lead(to),
+        let mut usable = name.destinations(addresses).into_iter();
+        match usable.next() {
+            Some(to) => message.lead(to, usable.collect()),
             None => {
                 let why = if addresses.is_empty() { otherwise } else { Detour::NotAllowed };
                 let trunk = name.trunk.name.clone();

@@ -21,6 +21,7 @@ mod replacing;
 mod standings;
 pub mod targets;
 mod transactions;
+mod ways;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -23,6 +23,7 @@ use super::asking::with_reserve;
 use super::large::{self, Fallback};
 use super::probes::ProbeId;
 use super::registrations::RegistrationId;
+use super::ways::{Again, Ways};
 
 /// Who a transaction works for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +63,8 @@ struct Entry {
     branch: Option<Branch>,
     /// Our request went over TCP for its length.
     fallback: Option<Box<Fallback>>,
+    /// Where else our request may go.
+    ways: Ways,
 }
 
 /// The ACK of one 2xx, kept for its repetition (RFC 3261 13.2.2.4).
@@ -186,6 +189,7 @@ impl Transactions {
         let fallback = large::switch(&mut request);
         let ClientRequest { branch, method, bytes, hop, timers, opens, .. } = *request;
         let to = hop.to;
+        let ways = ways(user, opens.as_deref(), hop.others);
         let transport = transport(&to);
         let mut actions = mem::take(&mut self.client);
         let key = ClientKey::new(branch.as_bytes(), &method);
@@ -199,7 +203,7 @@ impl Transactions {
             self.cancelling(now, &branch);
         }
         // A branch of ours is random: it is in use by nobody.
-        if let Ok(id) = self.table.insert(key, Entry { machine, user, to, branch: Some(branch), fallback }) {
+        if let Ok(id) = self.table.insert(key, Entry { machine, user, to, branch: Some(branch), fallback, ways }) {
             self.client_actions(id, actions, None);
         }
         Ok(())
@@ -367,8 +371,8 @@ impl Transactions {
         } else {
             Machine::Server(ServerNonInvite::new(now, transport, timers))
         };
-        let id =
-            self.table.insert(ServerKey::of(request), Entry { machine, user, to, branch: None, fallback: None })?;
+        let entry = Entry { machine, user, to, branch: None, fallback: None, ways: Ways::NONE };
+        let id = self.table.insert(ServerKey::of(request), entry)?;
         self.settle(id);
         Ok(id)
     }
@@ -418,6 +422,14 @@ impl Transactions {
             && let Some(fallback) = entry.fallback.take()
         {
             return self.begin_again(now, id, *fallback);
+        }
+        if let Some(bytes) = entry.machine.unanswered()
+            && let Some(again) = entry.ways.next(failure)
+        {
+            if let Again::Other(to) = again {
+                entry.to = to;
+            }
+            return self.transmit(id, bytes);
         }
         if let (true, Some(branch)) = (entry.machine.was_taken(), &entry.branch) {
             self.news.push_back(News::WayLost { user: entry.user, branch: branch.clone() });
@@ -486,6 +498,23 @@ impl Machine {
         }
     }
 
+    /// A request of ours that waits for its final answer.
+    fn unanswered(&self) -> Option<Bytes> {
+        match self {
+            Machine::ClientInvite { machine, request, .. } => match machine.state() {
+                ClientInviteState::Calling(_) | ClientInviteState::Proceeding(_) => Some(request.clone()),
+                ClientInviteState::Completed(_) | ClientInviteState::Accepted(_) | ClientInviteState::Terminated => {
+                    None
+                }
+            },
+            Machine::Client(machine) => match machine.state() {
+                ClientState::Trying(open) | ClientState::Proceeding(open) => Some(open.request.clone()),
+                ClientState::Completed(_) | ClientState::Terminated => None,
+            },
+            Machine::ServerInvite(_) | Machine::Server(_) => None,
+        }
+    }
+
     /// True for a request of ours of which nobody has shown any sign.
     const fn is_unheard(&self) -> bool {
         match self {
@@ -493,6 +522,15 @@ impl Machine {
             Machine::Client(machine) => matches!(machine.state(), ClientState::Trying(_)),
             Machine::ServerInvite(_) | Machine::Server(_) => false,
         }
+    }
+}
+
+/// The other ways of a request: a call that looks for a party, a probe and a registration have their own idea of what comes
+/// next.
+fn ways(user: User, opens: Option<&OutgoingInvite>, others: Vec<Destination>) -> Ways {
+    match user {
+        User::Call { .. } if opens.is_none() => Ways::of(others),
+        User::Call { .. } | User::Probe(_) | User::Registration(_) | User::Nobody => Ways::NONE,
     }
 }
 

@@ -133,6 +133,27 @@ fn sends_calls_to_the_topmost_service_route() {
     finish(world);
 }
 
+/// The same for the new party of a transfer, where the topmost route is a name.
+#[test]
+fn transfers_along_the_service_route() {
+    let mut world = World::moving(registering);
+    let register = world.expect(CarrierA, "REGISTER");
+    world.send(CarrierA, granted(&register, &["Service-Route: <sip:edge.carrier.example;lr>"]));
+    world.pass(Duration::from_secs(1));
+    world.names.insert("edge.carrier.example".into(), vec!["198.51.100.7:5060".parse().expect("an address")]);
+    let mut talk = world.talk(Platform, CarrierA);
+    world.asked.clear();
+    world.refers(Platform, &mut talk.caller, "<sip:+4930777@sbc.example.com>");
+    let offered = world.expect(CarrierA, "INVITE");
+    assert_eq!(offered.headers("Route"), ["<sip:edge.carrier.example;lr>"]);
+    assert_eq!(world.asked, [("edge.carrier.example".to_owned(), None)]);
+    world.send(CarrierA, offered.respond(486, CarrierA, ""));
+    world.expect(CarrierA, "ACK");
+    world.is_told(Platform, "SIP/2.0 486 Busy Here");
+    world.caller_hangs_up(&mut talk);
+    finish(world);
+}
+
 #[test]
 fn takes_its_binding_back_when_it_is_no_longer_configured() {
     let mut world = registered(&[]);

@@ -15,6 +15,7 @@ mod a_foreign_realm_is_never_answered;
 mod a_hostile_contact_leads_nowhere;
 mod a_full_transaction_table_breaks_no_bye;
 mod a_large_request_goes_over_tcp;
+mod a_connection_dies_under_a_request;
 mod a_connection_dies_under_an_invite;
 mod a_connection_is_offered;
 mod a_location_goes_along;

@@ -31,7 +31,7 @@ use crate::route::number::Field;
 use crate::route::policy::{Facts, Line};
 use crate::route::transfer::{RedirectPolicy, ReplacesPolicy};
 use crate::route::trunk::Trunk;
-use crate::sip::flow::{Destination, Flow, Resolution, Resolve};
+use crate::sip::flow::{Destination, Flow, Resolution};
 use crate::sip::{Response, SipUri, Status, Uri};
 
 /// Who is called, and in whose name.
@@ -121,14 +121,7 @@ impl Seeking {
     }
 
     fn resolve(&mut self, common: &mut Common, candidate: Candidate, work: &mut Work<'_>) {
-        let id = work.supply.resolve();
-        work.out.push(Effect::Resolve(Resolve {
-            id,
-            host: candidate.target.host.to_string(),
-            port: candidate.target.port,
-            transport: candidate.trunk.transport,
-            discovery: candidate.target.discovery,
-        }));
+        let id = candidate.look_up(work);
         common.timers.set(CallTimer::NoResponse, work.now.instant + candidate.trunk.timers.no_response);
         self.attempt = Attempt::Resolving { id, candidate };
     }
@@ -212,7 +205,7 @@ impl Seeking {
         work.out.push(Effect::Event(CallEvent::Attempted { call, to }));
         common.timers.set(CallTimer::NoResponse, work.now.instant + trunk.timers.no_response);
         common.timers.set(CallTimer::NoAnswer, work.now.instant + trunk.timers.no_answer);
-        let tls = trunk.tls_towards(&candidate.target);
+        let tls = trunk.tls_towards(candidate.hop());
         let target = trunk.target(address, tls);
         Ok((OutgoingInvite::send(trunk, own, request, tag, Destination::Target(target), offer, work), media))
     }
