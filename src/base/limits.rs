@@ -110,6 +110,9 @@ pub const EARLY_DIALOGS: usize = 16;
 /// Names of next hops (Contact, Record-Route) whose answer is kept or being asked for. At the limit requests go to where
 /// their dialog's messages come from.
 pub const HOP_NAMES: usize = 1024;
+/// Targets whose last failure to connect the log has told. At the limit those of the last minute stay, and a further one is
+/// counted and not told.
+pub const DIALLED_TARGETS: usize = 1024;
 /// Addresses of one such name that a request tries, one after the other. More are left out.
 pub const HOP_ADDRESSES: usize = 4;
 /// Messages that wait for the answer to one such name. At the limit the same.

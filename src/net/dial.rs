@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::Connection as TlsSession;
 
 use super::arrival::News;
 use super::connection::Connection;
 use super::counters::ConnectionOutcome;
+use super::dial_log::Worth;
 use super::listener::prepare_stream;
 use super::names::certificate_names;
 use super::reading::{self, Origin};
@@ -36,8 +37,7 @@ pub async fn dial(shared: Arc<Shared>, target: Target) {
         Ok(dialled) => begin(&shared, &target, dialled),
         Err((failure, why)) => {
             shared.counters.connections.add(ConnectionOutcome::DialFailed);
-            // Counted, and told by the call or the probe that wanted it: a peer that hangs up at once must not fill the log.
-            tracing::debug!(address = %target.address, transport = ?target.transport, ?failure, why, "cannot connect");
+            tell_failure(&shared, &target, failure, &why);
             for transmit in shared.flows.dial_failed(&target) {
                 shared.fail(transmit.id, failure);
             }
@@ -63,6 +63,7 @@ fn begin(shared: &Arc<Shared>, target: &Target, dialled: Dialled) {
     let (read, write) = dialled.stream.into_split();
     let connection = Arc::new(Connection::new(flow, write, dialled.tls, shared.limits.connection_write_octets));
     shared.counters.connections.add(ConnectionOutcome::Dialled);
+    tell_success(shared, target);
     shared.sink.report(News::FlowOpened(flow.id, dialled.peer));
     let waiting = shared.flows.dialled(target, connection.clone());
     for transmit in waiting {
@@ -70,6 +71,23 @@ fn begin(shared: &Arc<Shared>, target: &Target, dialled: Dialled) {
     }
     connection.flush();
     tokio::spawn(reading::run(shared.clone(), connection, read, Origin::Dialled(target.keep_alive)));
+}
+
+/// A peer that hangs up at once, and is dialled for each call, must not fill the log.
+fn tell_failure(shared: &Shared, target: &Target, failure: TransmitFailure, why: &str) {
+    let (address, transport) = (target.address, target.transport.uri_token());
+    match shared.dials.failed(Instant::now().into_std(), target) {
+        Worth::Line => {
+            tracing::warn!(%address, transport, ?failure, why, "cannot connect; further failures are counted")
+        }
+        Worth::Nothing => tracing::debug!(%address, transport, ?failure, why, "cannot connect"),
+    }
+}
+
+fn tell_success(shared: &Shared, target: &Target) {
+    if shared.dials.works(Instant::now().into_std(), target) == Worth::Line {
+        tracing::info!(address = %target.address, transport = target.transport.uri_token(), "connected again");
+    }
 }
 
 type Failed = (TransmitFailure, String);

@@ -12,6 +12,7 @@ pub mod connection;
 pub mod counters;
 mod deliver;
 mod dial;
+mod dial_log;
 mod dns;
 pub mod flows;
 pub mod guard;

@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 
 use super::arrival::{News, Sink};
 use super::counters::{ConnectionOutcome, Counters, Direction};
+use super::dial_log::DialLog;
 use super::flows::Flows;
 use super::guard::{Gate, Offence, Source};
 use super::seats::Seats;
@@ -34,6 +35,7 @@ pub struct Shared {
     pub sink: Arc<dyn Sink>,
     pub counters: Arc<Counters>,
     pub flows: Flows,
+    pub dials: DialLog,
     pub seats: Arc<Seats>,
     pub tls: ArcSwap<TlsMaterial>,
     pub udp: Vec<Arc<UdpPort>>,

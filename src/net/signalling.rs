@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::arrival::Sink;
 use super::counters::{ConnectionOutcome, Counters};
+use super::dial_log::DialLog;
 use super::flows::Flows;
 use super::guard::Gate;
 use super::inherited::Inherited;
@@ -105,6 +106,7 @@ impl Signalling {
             sink,
             counters: Arc::new(Counters::default()),
             flows: Flows::default(),
+            dials: DialLog::default(),
             tls: ArcSwap::from_pointee(material),
             udp: ports,
             second_reader: settings.second_reader,
