@@ -253,7 +253,7 @@ impl Default for Limits {
             max_unknown_handshakes_per_source: 20,
             unknown_connections_per_s: 5,
             unknown_requests_per_s: 10,
-            max_requests_per_s_per_source: 2000,
+            max_requests_per_s_per_source: 10_000,
             ban_s: 600,
             remembered_sources: 100_000,
             inbox_new: 4096,
