@@ -28,7 +28,6 @@ use crate::route::number::Field;
 use crate::route::policy::{Facts, Line};
 use crate::route::presentation::Presentation;
 use crate::route::provisional::EarlyMediaTrust;
-use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Resolution};
 use crate::sip::header::early_media::{P_EARLY_MEDIA, SUPPORTED};
 use crate::sip::{Host, NameAddr, SipUri, Uri};
@@ -159,7 +158,7 @@ impl Hunting {
         let tag = work.token(10);
         let request = self.new_request(common, candidate, &own, &tag, work);
         let own = own.calling(&request.from);
-        common.ledger.attempted(Arc::clone(&trunk.name), &request.call_id, sent(&request, &trunk, address));
+        common.ledger.attempted(Arc::clone(&trunk.name), &request.call_id, sent(&request, candidate, address));
         work.tell(|| Step::Written(Box::new(self.writing(common, candidate, &request))));
         work.out.push(Effect::Event(CallEvent::Attempted { call: common.ledger.id(), to: Arc::clone(&trunk.name) }));
         let now = work.now.instant;
@@ -265,13 +264,14 @@ fn beside(parts: Vec<Bytes>, work: &mut Work<'_>) -> Beside {
 }
 
 /// What the record says of this INVITE. Octets are shared, not copied.
-fn sent(request: &NewRequest, trunk: &Trunk, address: SocketAddr) -> Sent {
+fn sent(request: &NewRequest, candidate: &Candidate, address: SocketAddr) -> Sent {
     let called = match &request.uri {
         Uri::Sip(uri) => uri.user.clone().unwrap_or_default(),
         Uri::Tel(uri) => uri.number.clone(),
         Uri::Other { rest, .. } => rest.clone(),
     };
-    Sent { from: request.from.clone(), called, address, policy: Arc::clone(&trunk.policy) }
+    let target = candidate.target_id().map(|_| Arc::clone(&candidate.target.host));
+    Sent { from: request.from.clone(), called, address, target, policy: Arc::clone(&candidate.trunk.policy) }
 }
 
 /// We, as the host of our URIs towards a peer.

@@ -112,6 +112,9 @@ pub struct Sent {
     pub called: Bytes,
     /// Where it went.
     pub address: SocketAddr,
+    /// The target of its trunk that was asked, as the configuration names it; `None`: a redirection, a registrar's route.
+    #[serde(default)]
+    pub target: Option<Arc<str>>,
     /// The rules it was written by (`Trunk::policy`).
     pub policy: Arc<str>,
 }

@@ -118,6 +118,9 @@ struct LegLine<'a> {
     trunk: &'a str,
     call_id: &'a str,
     address: Option<SocketAddr>,
+    /// As the configuration names it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'a str>,
     policy: &'a str,
     calling: String,
     called: String,
@@ -227,6 +230,7 @@ fn caller<'a>(record: &'a CallRecord, head: Head<'a>) -> LegLine<'a> {
         trunk: &record.from,
         call_id: shown(&record.caller_call_id),
         address: record.caller_address,
+        target: None,
         policy: &record.caller_policy,
         calling: shown(calling).to_owned(),
         called: shown(called).to_owned(),
@@ -243,6 +247,7 @@ fn callee<'a>(record: &'a CallRecord, head: Head<'a>) -> Option<LegLine<'a>> {
         trunk,
         call_id: shown(record.callee_call_id.as_deref().unwrap_or_default()),
         address: Some(sent.address),
+        target: sent.target.as_deref(),
         policy: &sent.policy,
         calling: user_of(&sent.from),
         called: text(&sent.called),

@@ -11,7 +11,7 @@ use crate::base::ids::{CallId, TransmitId};
 use crate::base::limits::MAX_FORWARDS;
 use crate::call::compose::NewRequest;
 use crate::call::own_address::OwnAddress;
-use crate::call::record::CallRecord;
+use crate::call::record::{CallRecord, Sent};
 use crate::call::{Branch, CallInput, Cause, ClientRequest, Side};
 use crate::route::health::{Evidence, TargetId, Way};
 use crate::route::liveness::Sign;
@@ -189,7 +189,7 @@ impl Engine {
             0 => Sign::Unheard,
             _ => Sign::Heard,
         };
-        let way = Way { trunk: trunk.id, address: sent.address, target: target_at(trunk, sent.address) };
+        let way = Way { trunk: trunk.id, address: sent.address, target: target_of(trunk, sent) };
         self.supply.targets.see(now.instant, way, sign);
     }
 
@@ -202,14 +202,13 @@ impl Engine {
 /// An answered call must last this long, in milliseconds, before its silence says anything.
 const SHORTEST_PROOF_MS: u64 = 5_000;
 
-/// The target that is this address, or the only one there is.
-fn target_at(trunk: &Trunk, address: SocketAddr) -> Option<TargetId> {
-    let is_there = |spec: &TargetSpec| spec.address == Some(address.ip());
-    let place = match trunk.targets.len() {
-        1 => Some(0),
-        _ => trunk.targets.iter().position(is_there),
-    };
-    place.and_then(|place| u16::try_from(place).ok()).map(TargetId)
+/// The target that was asked. Of several with one name, the one with the port where the call went.
+fn target_of(trunk: &Trunk, sent: &Sent) -> Option<TargetId> {
+    let host = sent.target.as_ref()?;
+    let named = || (0_u16..).zip(&trunk.targets).filter(|(_, spec)| spec.host == *host);
+    let port = |spec: &TargetSpec| spec.port.unwrap_or(trunk.transport.default_port());
+    let exact = named().find(|(_, spec)| port(spec) == sent.address.port());
+    exact.or_else(|| named().next()).map(|(place, _)| TargetId(place))
 }
 
 fn host_of(text: &str) -> Host {

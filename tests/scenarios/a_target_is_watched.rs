@@ -167,6 +167,45 @@ fn answered_calls_without_media_make_it_suspect() {
     world.finish();
 }
 
+/// Of two names of one trunk, the one whose calls get no media is suspect, and only that one: the next call goes to the
+/// other. sip and sip2 of a platform are such (MD-2).
+#[test]
+fn of_two_names_only_the_one_without_media_is_suspect() {
+    let mut world = World::configured(|settings| {
+        settings.trunks[0].behaviour.options.liveness.silent_calls = 2;
+        settings.trunks[0].behaviour.media.silence.after = Duration::ZERO;
+        settings.trunks[0].sources = Some(vec!["198.51.100.7/32".parse().unwrap()]);
+        let mut targets = vec![settings.trunks[0].targets[0].clone(); 2];
+        for (place, (target, host)) in (1..).zip(targets.iter_mut().zip(["one.carrier.test", "two.carrier.test"])) {
+            (target.host, target.address, target.priority) = (host.into(), None, place);
+        }
+        settings.trunks[0].targets = targets;
+    });
+    for (name, address) in [("one.carrier.test", "198.51.100.7:5060"), ("two.carrier.test", "198.51.100.8:5060")] {
+        world.names.insert(name.into(), vec![address.parse().unwrap()]);
+    }
+    for _ in 0..2 {
+        let mut talk = world.talk(Platform, CarrierA);
+        world.pass(Duration::from_secs(10));
+        world.caller_hangs_up(&mut talk);
+        world.pass(Duration::from_secs(1));
+    }
+    let suspects = world.events.iter().filter_map(|event| match event {
+        Event::Target(changed) if changed.change.to == TargetState::Suspect => Some(&*changed.target),
+        _ => None,
+    });
+    assert_eq!(suspects.collect::<Vec<_>>(), ["one.carrier.test"]);
+    world.send(Platform, invite(Platform, "+49309123", &sdp(Platform, "sendrecv")));
+    let offered = world.expect(CarrierB, "INVITE");
+    assert!(offered.start_line().contains("@two.carrier.test"), "{}", offered.start_line());
+    world.send(CarrierB, offered.respond(486, CarrierB, ""));
+    world.expect(CarrierB, "ACK");
+    world.expect(Platform, "SIP/2.0 486");
+    let records = world.finish();
+    let asked = |place: usize| records[place].sent.as_ref().and_then(|sent| sent.target.clone());
+    assert_eq!((asked(0).as_deref(), asked(2).as_deref()), (Some("one.carrier.test"), Some("two.carrier.test")));
+}
+
 /// DESIGN 8, MD-52.
 #[test]
 fn a_drained_node_answers_options_where_the_trunk_says_so() {
