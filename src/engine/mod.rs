@@ -121,6 +121,8 @@ struct ProcessSupply {
     /// Ways to peers that failed lately.
     health: Health,
     targets: Targets,
+    /// Targets that a call has just found silent: they are asked at once.
+    doubted: Vec<(TrunkId, TargetId)>,
     standings: Standings,
     registrations: Registrations,
     refills: Vec<MediaCommand>,
@@ -176,7 +178,9 @@ impl Supply for ProcessSupply {
 
     fn failed(&mut self, now: Instant, way: Way) {
         self.health.failed(now, way, Evidence::Call);
-        self.targets.see(now, way, Sign::Failed);
+        let change = self.targets.see(now, way, Sign::Failed);
+        let became = change.map(|change| change.to);
+        self.doubted.extend(way.target.filter(|_| became == Some(TargetState::Suspect)).map(|it| (way.trunk, it)));
     }
 
     fn told_to_wait(&mut self, now: Instant, way: Way, pause: Duration) {
@@ -235,6 +239,7 @@ impl Engine {
                 fraud: FraudWatch::default(),
                 health: Health::default(),
                 targets: Targets::default(),
+                doubted: Vec::new(),
                 standings: Standings::default(),
                 registrations: Registrations::default(),
                 refills: Vec::new(),
@@ -506,7 +511,7 @@ impl Engine {
     fn flush(&mut self, now: Now, out: &mut Outbox) {
         loop {
             out.extend(self.transactions.transmits().map(Output::Transmit));
-            self.tell_changes(out);
+            self.tell_changes(now, out);
             let Some(news) = self.transactions.news() else { break };
             self.news(now, news, out);
         }

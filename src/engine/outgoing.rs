@@ -193,8 +193,11 @@ impl Engine {
         self.supply.targets.see(now.instant, way, sign);
     }
 
-    /// Tells of targets whose state has changed.
-    pub(super) fn tell_changes(&mut self, out: &mut Outbox) {
+    /// Tells of targets whose state has changed, and asks those that a call found silent.
+    pub(super) fn tell_changes(&mut self, now: Now, out: &mut Outbox) {
+        for (trunk, target) in self.supply.doubted.drain(..) {
+            self.probes.hurry(trunk, target, now.instant, &mut *self.entropy);
+        }
         out.extend(self.supply.targets.changes().map(|changed| Output::Event(Event::Target(changed))));
     }
 }

@@ -168,6 +168,15 @@ impl Probes {
         self.set_wake_up(id);
     }
 
+    /// A call found this target silent: it is asked within a second, so that its next answer tells that it is back.
+    pub fn hurry(&mut self, trunk: TrunkId, target: TargetId, now: Instant, entropy: &mut dyn Entropy) {
+        let is_it = |probe: &Probe| probe.trunk == trunk && probe.target == target && probe.open.is_none();
+        let found = self.probes.iter_mut().find(|(_, probe)| is_it(probe));
+        let Some((&id, probe)) = found else { return };
+        probe.next = probe.next.min(now + jitter(FIRST_WITHIN, entropy));
+        self.set_wake_up(id);
+    }
+
     pub fn probe(&self, id: ProbeId) -> Option<&Probe> {
         self.probes.get(&id)
     }

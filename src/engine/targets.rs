@@ -55,14 +55,15 @@ impl Targets {
         }
     }
 
-    /// Something was seen of the target of this way.
-    pub fn see(&mut self, now: Instant, way: Way, sign: Sign) {
-        let Some(key) = way.target.map(|target| (way.trunk, target)) else { return };
-        let Some(entry) = self.entries.get_mut(&key) else { return };
+    /// Something was seen of the target of this way. Returns what that changed, which is told besides.
+    pub fn see(&mut self, now: Instant, way: Way, sign: Sign) -> Option<Change> {
+        let key = (way.trunk, way.target?);
+        let entry = self.entries.get_mut(&key)?;
         let watched = if entry.trunk.options.interval.is_zero() { Watched::ByCalls } else { Watched::ByProbes };
         let change = entry.liveness.see(now, &entry.trunk.options.liveness, watched, sign);
         self.wake_ups.set(key, entry.liveness.until());
         self.changes.extend(change.map(|change| entry.changed(change)));
+        change
     }
 
     /// What is too old is forgotten.

@@ -48,6 +48,14 @@ struct Penalty {
     length: Duration,
     until: Instant,
     evidence: Evidence,
+    kind: Kind,
+}
+
+/// Where a penalty's length comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Found,
+    AskedFor,
 }
 
 /// What showed that a way fails, or works.
@@ -55,21 +63,27 @@ struct Penalty {
 pub enum Evidence {
     /// A call's INVITE.
     Call,
-    /// One of our OPTIONS. That these are answered takes nothing back of what a call has found.
+    /// One of our OPTIONS. That these are answered takes nothing back of what only calls have found: there are peers that
+    /// answer OPTIONS and no INVITE. Where a probe has failed too, its answer is the end of it.
     Probe,
 }
 
 impl Health {
     /// No answer came on this way, or none that says that anybody can take a call there (503). A failure during a
-    /// penalty is the same failure seen by another call: it changes nothing.
+    /// penalty is the same failure seen again: it changes nothing but who has seen it.
     pub fn failed(&mut self, now: Instant, way: Way, evidence: Evidence) {
-        let length = match self.penalties.get(&way.key()) {
-            Some(penalty) if now < penalty.until => return,
+        let length = match self.penalties.get_mut(&way.key()) {
+            Some(penalty) if now < penalty.until => {
+                if (evidence, penalty.kind) == (Evidence::Probe, Kind::Found) {
+                    penalty.evidence = evidence;
+                }
+                return;
+            }
             Some(penalty) if now < penalty.until + FORGOTTEN => (penalty.length * 2).min(LONGEST),
             Some(_) | None => SHORTEST,
         };
         self.make_room(way);
-        self.penalties.insert(way.key(), Penalty { length, until: now + length, evidence });
+        self.penalties.insert(way.key(), Penalty { length, until: now + length, evidence, kind: Kind::Found });
     }
 
     /// Who answers there asks to be left alone for `pause` (503 with Retry-After, RFC 3261 21.5.4). Asked for longer than
@@ -77,8 +91,9 @@ impl Health {
     pub fn told_to_wait(&mut self, now: Instant, way: Way, pause: Duration, evidence: Evidence) {
         let until = now + pause.min(LONGEST);
         self.make_room(way);
-        let known = self.penalties.entry(way.key()).or_insert(Penalty { length: SHORTEST, until, evidence });
-        (known.until, known.evidence) = (until, evidence);
+        let asked = Penalty { length: SHORTEST, until, evidence, kind: Kind::AskedFor };
+        let known = self.penalties.entry(way.key()).or_insert(asked);
+        *known = Penalty { length: known.length, ..asked };
     }
 
     /// Somebody answered on this way.
@@ -209,5 +224,19 @@ mod tests {
         assert!(health.is_penalised(at(1), way(1)) && !health.is_penalised(at(1), way(2)));
         health.works(way(1), Evidence::Call);
         assert!(!health.is_penalised(at(1), way(1)));
+    }
+
+    /// A target that dies and heals takes calls again with the first probe it answers.
+    #[test]
+    fn what_a_probe_has_seen_too_ends_with_an_answered_probe() {
+        let mut health = Health::default();
+        health.failed(at(0), way(1), Evidence::Call);
+        health.failed(at(5), way(1), Evidence::Probe);
+        health.works(way(1), Evidence::Probe);
+        assert!(!health.is_penalised(at(6), way(1)));
+        health.told_to_wait(at(10), way(2), Duration::from_secs(60), Evidence::Call);
+        health.failed(at(15), way(2), Evidence::Probe);
+        health.works(way(2), Evidence::Probe);
+        assert!(health.is_penalised(at(20), way(2)), "a pause that was asked for is kept");
     }
 }

@@ -72,6 +72,7 @@ mod draining_refuses_new_calls;
 mod early_media_is_authorised;
 mod early_media_reaches_the_caller;
 mod extensions_that_are_required_are_420;
+mod failover_is_timed;
 mod forked_callee;
 mod forwarded_calls_that_circle;
 mod forks_as_a_trunk_shows_them;
