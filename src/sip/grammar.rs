@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use memchr::{memchr, memchr2, memchr3};
 
+use super::octet::Class;
+
 /// An octet of a `token`.
 #[inline]
 pub(crate) const fn is_token_octet(octet: u8) -> bool {
@@ -16,7 +18,7 @@ pub(crate) const fn is_token_octet(octet: u8) -> bool {
 
 /// One or more token octets.
 pub(crate) fn is_token(octets: &[u8]) -> bool {
-    !octets.is_empty() && octets.iter().all(|&octet| is_token_octet(octet))
+    !octets.is_empty() && Class::TOKEN.has_all(octets)
 }
 
 /// Space or tab.

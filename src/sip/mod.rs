@@ -10,6 +10,7 @@ pub mod header;
 pub mod message;
 pub mod method;
 pub mod multipart;
+mod octet;
 pub mod pidf;
 mod read;
 pub mod rejection;

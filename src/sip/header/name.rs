@@ -70,9 +70,10 @@ impl Name {
             return Name::of_letter(letter.to_ascii_lowercase());
         }
         let first = octets.first()?.to_ascii_uppercase();
-        let candidates = BY_LENGTH.get(octets.len())?.iter();
-        let mut same = candidates.filter(|(text, _)| text.first() == Some(&first) && text.eq_ignore_ascii_case(octets));
-        same.next().map(|&(_, name)| name)
+        let mut candidates = BY_LENGTH.get(octets.len())?.iter().filter(|(text, _)| text.first() == Some(&first));
+        // Nearly everybody writes them as the standards do.
+        let same = candidates.find(|(text, _)| *text == octets || text.eq_ignore_ascii_case(octets));
+        same.map(|&(_, name)| name)
     }
 
     const fn of_letter(letter: u8) -> Option<Name> {

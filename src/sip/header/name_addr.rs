@@ -6,6 +6,7 @@ use memchr::{memchr, memchr3};
 
 use super::{BadHeader, params};
 use crate::sip::grammar::{part, quoted_end, share, split, trim};
+use crate::sip::octet::Class;
 use crate::sip::uri::Uri;
 
 /// `[display-name] <uri> *(;param)` or a bare addr-spec (RFC 3261 s.20.10). Lossless.
@@ -39,7 +40,7 @@ impl NameAddr {
             Some(at) => {
                 let (display, rest) = split(text, at);
                 let display = trim(display);
-                if !display.iter().all(|&octet| is_display_octet(octet)) {
+                if !Class::DISPLAY.has_all(display) {
                     return Err(BadHeader);
                 }
                 NameAddr::parse_bracketed(owner, (!display.is_empty()).then_some(display), rest)
@@ -118,12 +119,6 @@ impl NameAddr {
         self.write(&mut out);
         Bytes::from(out)
     }
-}
-
-/// What may stand in a display name without quotes. Wider than `*(token LWS)`: parentheses, slashes and octets above 127
-/// are met; commas and semicolons would change what a list means, and quotes must be whole.
-const fn is_display_octet(octet: u8) -> bool {
-    (octet >= b' ' || octet == b'\t') && !matches!(octet, b'"' | b',' | b';' | b'<' | b'>' | b'\\' | 0x7f)
 }
 
 #[cfg(test)]

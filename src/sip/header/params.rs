@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::BadHeader;
 use crate::sip::grammar::{cut, find_unquoted, quoted_end, share_word, split, trim, trim_start};
+use crate::sip::octet::Class;
 
 /// Reads `*(; param)`; `text` lies inside `owner`.
 ///
@@ -53,20 +54,15 @@ fn next_segment(text: &[u8]) -> Result<(&[u8], &[u8]), BadHeader> {
 pub(crate) fn parse_one(segment: &[u8]) -> Result<(&[u8], Option<&[u8]>), BadHeader> {
     let (name, value) = cut(segment, b'=');
     let (name, value) = (trim(name), value.map(trim));
-    let sound = !name.is_empty() && name.iter().all(|&octet| is_name_octet(octet)) && value.is_none_or(is_value);
+    let sound = !name.is_empty() && Class::PARAM_NAME.has_all(name) && value.is_none_or(is_value);
     if sound { Ok((name, value)) } else { Err(BadHeader) }
-}
-
-/// Wider than `token`: peers write slashes and colons in names of their own.
-const fn is_name_octet(octet: u8) -> bool {
-    octet > b' ' && !matches!(octet, b'"' | b'<' | b'>' | b',' | 0x7f)
 }
 
 fn is_value(value: &[u8]) -> bool {
     if value.first() == Some(&b'"') {
         return quoted_end(value) == Some(value.len());
     }
-    value.iter().all(|&octet| octet > b' ' && !matches!(octet, b'"' | b',' | 0x7f))
+    Class::PARAM_VALUE.has_all(value)
 }
 
 /// Value of the first parameter of that name (no case); `Some(None)` for a flag.

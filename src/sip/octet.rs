@@ -1,0 +1,105 @@
+//! What an octet may be, in one table. The grammar asks for nearly every octet of a message: one load costs less than a
+//! chain of comparisons, and all classes come with it.
+
+use super::grammar::is_token_octet;
+
+/// A set of octets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Class(u8);
+
+impl Class {
+    /// RFC 3261 25.1 `token`.
+    pub const TOKEN: Class = Class(1);
+    /// What may stand in a URI: no control octet, no space, none of the delimiters around URIs. Octets above 127 are let
+    /// through, because a peer's broken escaping is no reason to lose its call.
+    pub const URI: Class = Class(1 << 1);
+    /// Letters, digits, hyphen, dot; the underscore is no host name's but is met.
+    pub const HOST: Class = Class(1 << 2);
+    /// What may stand in a display name without quotes. Wider than `*(token LWS)`: parentheses, slashes and octets above
+    /// 127 are met; commas and semicolons would change what a list means, and quotes must be whole.
+    pub const DISPLAY: Class = Class(1 << 3);
+    /// A header parameter's name. Wider than `token`: peers write slashes and colons in names of their own.
+    pub const PARAM_NAME: Class = Class(1 << 4);
+    /// A header parameter's value without quotes.
+    pub const PARAM_VALUE: Class = Class(1 << 5);
+    /// Digits and dots: what an IPv4 address is written with.
+    pub const DOTTED: Class = Class(1 << 6);
+
+    /// Whether every octet is of the class; no octet at all is.
+    pub fn has_all(self, octets: &[u8]) -> bool {
+        octets.iter().fold(u8::MAX, |common, &octet| common & classes_of(octet)) & self.0 != 0
+    }
+
+    const fn bit_if(self, holds: bool) -> u8 {
+        if holds { self.0 } else { 0 }
+    }
+}
+
+fn classes_of(octet: u8) -> u8 {
+    CLASSES.get(usize::from(octet)).copied().unwrap_or_default()
+}
+
+static CLASSES: [u8; 256] = table();
+
+#[expect(clippy::indexing_slicing, reason = "the compiler builds the table, and would not build past its end")]
+const fn table() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut octet = 0;
+    loop {
+        classes[octet as usize] = judged(octet);
+        if octet == u8::MAX {
+            return classes;
+        }
+        octet += 1;
+    }
+}
+
+const fn judged(octet: u8) -> u8 {
+    let is_visible = octet > b' ' && octet != 0x7f;
+    let is_text = octet >= b' ' || octet == b'\t';
+    Class::TOKEN.bit_if(is_token_octet(octet))
+        | Class::URI.bit_if(is_visible && !matches!(octet, b'<' | b'>' | b'"'))
+        | Class::HOST.bit_if(octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_'))
+        | Class::DISPLAY.bit_if(is_text && !matches!(octet, b'"' | b',' | b';' | b'<' | b'>' | b'\\' | 0x7f))
+        | Class::PARAM_NAME.bit_if(is_visible && !matches!(octet, b'"' | b'<' | b'>' | b','))
+        | Class::PARAM_VALUE.bit_if(is_visible && !matches!(octet, b'"' | b','))
+        | Class::DOTTED.bit_if(octet.is_ascii_digit() || octet == b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn members(class: Class) -> Vec<u8> {
+        (0..=u8::MAX).filter(|&octet| class.has_all(&[octet])).collect()
+    }
+
+    #[test]
+    fn tokens_and_hosts_are_of_few_octets() {
+        let tokens: Vec<u8> = (0..=u8::MAX).filter(|&octet| is_token_octet(octet)).collect();
+        assert_eq!(members(Class::TOKEN), tokens);
+        assert_eq!(members(Class::DOTTED), b".0123456789");
+        assert_eq!(members(Class::HOST), b"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz");
+    }
+
+    #[test]
+    fn the_wide_classes_leave_out_what_delimits_them() {
+        let left_out = |class| (b'!'..=u8::MAX).filter(|octet| !members(class).contains(octet)).collect::<Vec<_>>();
+        assert_eq!(left_out(Class::URI), b"\"<>\x7f");
+        assert_eq!(left_out(Class::DISPLAY), b"\",;<>\\\x7f");
+        assert_eq!(left_out(Class::PARAM_NAME), b"\",<>\x7f");
+        assert_eq!(left_out(Class::PARAM_VALUE), b"\",\x7f");
+        for class in [Class::URI, Class::PARAM_NAME, Class::PARAM_VALUE] {
+            assert!((0..=b' ').all(|octet| !class.has_all(&[octet])));
+        }
+        assert!(Class::DISPLAY.has_all(b" \t") && !Class::DISPLAY.has_all(b"\r") && !Class::DISPLAY.has_all(b"\0"));
+    }
+
+    #[test]
+    fn one_octet_of_another_class_is_enough() {
+        assert!(Class::HOST.has_all(b"") && Class::HOST.has_all(b"a-1.example"));
+        for bad in [b"a b.example".as_slice(), b" a", b"a ", b"a\xff"] {
+            assert!(!Class::HOST.has_all(bad));
+        }
+    }
+}
