@@ -11,7 +11,7 @@ use crate::base::limits::HOP_ADDRESSES;
 use crate::dialog::{Dialog, RequestPath};
 use crate::route::trunk::{ContactHost, Trunk};
 use crate::sip::flow::{Destination, Discovery, Flow, Target, TlsTarget};
-use crate::sip::{Host, SipUri, Uri};
+use crate::sip::{Host, SipUri};
 
 /// Where one request goes, and where its dialog's path would have it go.
 #[derive(Clone, Debug)]
@@ -59,11 +59,11 @@ impl Hop {
         if routes.is_empty() && trunk.contact_host == ContactHost::Ignored {
             return Hop::back(trunk, flow, trunk.transport.default_port());
         }
-        let Uri::Sip(uri) = next_hop else {
+        let Some(uri) = next_hop.as_sip() else {
             return Hop::back(trunk, flow, trunk.transport.default_port());
         };
         let port = uri.port.filter(|&port| port != 0).unwrap_or(trunk.transport.default_port());
-        match host(&uri) {
+        match host(uri) {
             Host::V4(address) => Hop::to_address(trunk, flow, (address, port).into()),
             Host::V6(address) => Hop::to_address(trunk, flow, (address, port).into()),
             Host::Name(name) => {

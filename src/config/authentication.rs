@@ -96,7 +96,7 @@ pub(super) fn registration(trunk: &Table<'_>) -> Option<RegistrationSettings> {
 fn address_of_record(text: &str) -> Result<SipUri, String> {
     match Uri::parse(&Bytes::copy_from_slice(text.as_bytes())) {
         Ok(Uri::Sip(uri))
-            if uri.user.is_some() && uri.password.is_none() && uri.params.is_empty() && uri.headers.is_none() =>
+            if uri.user.is_some() && uri.password().is_none() && uri.params.is_empty() && uri.headers().is_none() =>
         {
             Ok(uri)
         }

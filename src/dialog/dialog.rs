@@ -9,6 +9,7 @@ use super::key::DialogKey;
 use super::path::RequestPath;
 use crate::base::limits::ROUTES;
 use crate::sip::flow::Transport;
+use crate::sip::grammar::ListItems;
 use crate::sip::uri::SipScheme;
 use crate::sip::{CSeq, Message, Method, Name, NameAddr, Request, Response, Uri};
 
@@ -147,12 +148,16 @@ impl Dialog {
         let mut route_set = recorded(&response.message)?;
         route_set.reverse();
         let remote_target = target.unwrap_or_else(|| detached(&invite.uri));
-        Ok(Dialog { remote_target, route_set, ..Dialog::from_uac_astray(invite, response) })
+        Ok(Dialog::of_uac(invite, response, remote_target, route_set))
     }
 
     /// The dialog of a 2xx whose Contact or Record-Route cannot be used: it leads along the INVITE's own way. Good for
     /// nothing but the ACK and the BYE that such an answer must get.
     pub fn from_uac_astray(invite: &OutgoingRequestFacts, response: &Response) -> Dialog {
+        Dialog::of_uac(invite, response, detached(&invite.uri), Vec::new())
+    }
+
+    fn of_uac(invite: &OutgoingRequestFacts, response: &Response, remote_target: Uri, route_set: Vec<Bytes>) -> Dialog {
         Dialog {
             role: Role::Uac,
             call_id: Bytes::copy_from_slice(&invite.call_id),
@@ -162,8 +167,8 @@ impl Dialog {
             remote: Bytes::from(written(&response.message, Name::To, &response.to)),
             local_cseq: Some(invite.cseq),
             remote_cseq: None,
-            remote_target: detached(&invite.uri),
-            route_set: Vec::new(),
+            remote_target,
+            route_set,
             secure: invite.transport == Transport::Tls && is_sips(&invite.uri),
         }
     }
@@ -281,7 +286,7 @@ impl Dialog {
     }
 
     /// Request-URI and Route of the next request to the peer (RFC 3261 12.2.1.1).
-    pub fn request_path(&self) -> RequestPath {
+    pub fn request_path(&self) -> RequestPath<'_> {
         RequestPath::along(&self.route_set, &self.remote_target)
     }
 }
@@ -299,14 +304,22 @@ fn with_tag(mut value: Vec<u8>, parsed: &NameAddr, tag: &[u8]) -> Bytes {
     Bytes::from(value)
 }
 
-/// The one Contact of a message, `None` without one.
+/// The one Contact of a message in a buffer of its own, `None` without one.
 fn contact(message: &Message) -> Result<Option<Uri>, BadDialog> {
-    let contacts = message.name_addrs(Name::Contact).map_err(|_| BadDialog::BadContact)?;
-    match contacts.as_slice() {
-        [] => Ok(None),
-        [NameAddr { uri: uri @ Uri::Sip(_), .. }] => Ok(Some(detached(uri))),
-        [_] => Err(BadDialog::BadContact),
-        [_, _, ..] => Err(BadDialog::SeveralContacts),
+    let mut only = None;
+    for value in message.headers(Name::Contact) {
+        for item in ListItems::new(&value) {
+            if only.is_some() {
+                let all_are_read = message.name_addrs(Name::Contact).is_ok();
+                return Err(if all_are_read { BadDialog::SeveralContacts } else { BadDialog::BadContact });
+            }
+            only = Some(Bytes::copy_from_slice(item));
+        }
+    }
+    match only.map(|contact| NameAddr::parse(&contact)).transpose() {
+        Ok(None) => Ok(None),
+        Ok(Some(NameAddr { uri: uri @ Uri::Sip(_), .. })) => Ok(Some(fitted(uri))),
+        Ok(Some(_)) | Err(_) => Err(BadDialog::BadContact),
     }
 }
 
@@ -324,11 +337,15 @@ fn recorded(message: &Message) -> Result<Vec<Bytes>, BadDialog> {
 
 /// The same URI over a buffer of its own: a part of a message keeps the whole message in memory.
 fn detached(uri: &Uri) -> Uri {
-    let mut own = Uri::parse(&uri.to_bytes()).unwrap_or_else(|_| uri.clone());
-    if let Uri::Sip(uri) = &mut own {
+    fitted(Uri::parse(&uri.to_bytes()).unwrap_or_else(|_| uri.clone()))
+}
+
+/// Without room that nothing will fill: a dialog keeps it as long as it lives.
+fn fitted(mut uri: Uri) -> Uri {
+    if let Uri::Sip(uri) = &mut uri {
         uri.params.shrink_to_fit();
     }
-    own
+    uri
 }
 
 fn is_sips(uri: &Uri) -> bool {

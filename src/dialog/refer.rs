@@ -81,7 +81,7 @@ impl Refer {
         let (mut headers, mut asked) = (None, None);
         match &mut uri {
             Uri::Sip(sip) => {
-                headers = sip.headers.take();
+                headers = sip.take_headers();
                 asked = sip.param("method").flatten().cloned();
                 sip.remove_param("method");
             }

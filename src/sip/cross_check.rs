@@ -293,8 +293,8 @@ fn has_strange_transport(message: &Message) -> bool {
 
 fn has_strange_user(uri: &Uri) -> bool {
     uri.as_sip().is_some_and(|sip| {
-        sip.password.is_some()
-            || sip.headers.is_some()
+        sip.password().is_some()
+            || sip.headers().is_some()
             || sip.user.as_ref().is_some_and(|user| {
                 !user.iter().all(|&octet| octet.is_ascii_alphanumeric() || b"+-._".contains(&octet))
             })

@@ -56,7 +56,7 @@ fn request_line(owner: &Bytes, line: &[u8]) -> Result<(Method, Uri), RejectionKi
     }
     let uri = Uri::parse_within(owner, uri).map_err(|_| RejectionKind::BadRequestUri)?;
     // RFC 3261 19.1.1; RFC 4475 3.1.2.11: a Route must never come out of a URI.
-    if uri.as_sip().is_some_and(|sip| sip.headers.is_some()) {
+    if uri.as_sip().is_some_and(|sip| sip.headers().is_some()) {
         return Err(RejectionKind::RequestUriHeaders);
     }
     Ok((method, uri))

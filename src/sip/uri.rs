@@ -9,6 +9,7 @@ use memchr::memchr;
 
 use super::grammar::{cut, number_as, part, percent_decoded, share, share_word};
 use super::header::params;
+use super::octet::Class;
 use crate::base::text::{append, append_address, append_number};
 
 /// A URI as received or made: written back octet for octet unless changed through a setter of its parts.
@@ -46,17 +47,23 @@ pub struct SipUri {
     pub scheme: SipScheme,
     /// The user part without password and without the at sign, user parameters (`;npdi;rn=..`) included, escapes kept.
     pub user: Option<Bytes>,
-    pub password: Option<Bytes>,
     pub host: Host,
     pub port: Option<u16>,
     /// Parameters after the host, in order: name as written, value as written.
     pub params: Vec<(Bytes, Option<Bytes>)>,
-    /// Octets after the question mark, opaque.
-    pub headers: Option<Bytes>,
+    /// `None` when all of it is.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few URIs have. It stands apart, because a message is full of URIs that are moved and copied without it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Rare {
+    password: Option<Bytes>,
+    headers: Option<Bytes>,
     /// The scheme as received, when it was not in lower case.
-    written_scheme: Option<Bytes>,
+    scheme: Option<Bytes>,
     /// Host and port as received, when we would write them otherwise (`[2001:DB8::1]`, `h:05060`).
-    written_host: Option<Bytes>,
+    host: Option<Bytes>,
 }
 
 /// A host part.
@@ -91,7 +98,7 @@ impl Uri {
 
     /// Reads a URI that fills `text`, which lies inside `owner`.
     pub(crate) fn parse_within(owner: &Bytes, text: &[u8]) -> Result<Uri, BadUri> {
-        if !text.iter().all(|&octet| is_uri_octet(octet)) {
+        if !Class::URI.has_all(text) {
             return Err(BadUri);
         }
         let (scheme, rest) = cut(text, b':');
@@ -167,12 +174,6 @@ impl fmt::Display for Uri {
     }
 }
 
-/// What may stand in a URI: no control octet, no space, none of the delimiters around URIs. Octets above 127 are let
-/// through, because a peer's broken escaping is no reason to lose its call.
-const fn is_uri_octet(octet: u8) -> bool {
-    octet > b' ' && !matches!(octet, b'<' | b'>' | b'"' | 0x7f)
-}
-
 fn is_scheme(octets: &[u8]) -> bool {
     octets.first().is_some_and(u8::is_ascii_alphabetic)
         && octets.iter().all(|&octet| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.'))
@@ -181,17 +182,7 @@ fn is_scheme(octets: &[u8]) -> bool {
 impl SipUri {
     /// A fresh `sip:` URI.
     pub fn new(user: Option<Bytes>, host: Host, port: Option<u16>) -> SipUri {
-        SipUri {
-            scheme: SipScheme::Sip,
-            user,
-            password: None,
-            host,
-            port,
-            params: Vec::new(),
-            headers: None,
-            written_scheme: None,
-            written_host: None,
-        }
+        SipUri { scheme: SipScheme::Sip, user, host, port, params: Vec::new(), rare: None }
     }
 
     /// The at sign is looked for first: a semicolon or question mark before it belongs to the user (RFC 4475 3.1.1.9).
@@ -207,33 +198,48 @@ impl SipUri {
             Some((user, password)) => (Some(share(owner, user)), password.map(|text| share(owner, text))),
             None => (None, None),
         };
-        let mut uri = SipUri::new(user, host, port);
-        uri.scheme = scheme;
-        uri.password = password;
-        uri.params = params.map(|text| uri_params(owner, text)).unwrap_or_default();
-        uri.headers = headers.map(|text| share(owner, text));
-        uri.written_scheme = (written != scheme.as_str().as_bytes()).then(|| share(owner, written));
-        uri.keep_host_text(owner, host_port);
-        Ok(uri)
+        let rare = Rare {
+            password,
+            headers: headers.map(|text| share(owner, text)),
+            scheme: (written != scheme.as_str().as_bytes()).then(|| share(owner, written)),
+            host: differs(&host, port, host_port).then(|| share(owner, host_port)),
+        };
+        let params = params.map(|text| uri_params(owner, text)).unwrap_or_default();
+        Ok(SipUri { scheme, user, host, port, params, rare: rare.boxed() })
     }
 
-    fn keep_host_text(&mut self, owner: &Bytes, text: &[u8]) {
-        // Only an IPv6 text or a port with leading zeros can differ from what we would write.
-        let may_differ = matches!(self.host, Host::V6(_)) || text.windows(2).any(|pair| pair == b":0");
-        if may_differ && written_host_port(&self.host, self.port) != text {
-            self.written_host = Some(share(owner, text));
-        }
+    /// The password, without the colon.
+    pub fn password(&self) -> Option<&Bytes> {
+        self.rare.as_ref()?.password.as_ref()
+    }
+
+    /// Octets after the question mark, opaque.
+    pub fn headers(&self) -> Option<&Bytes> {
+        self.rare.as_ref()?.headers.as_ref()
+    }
+
+    /// Replaces what stands after the question mark.
+    pub fn set_headers(&mut self, headers: Bytes) {
+        self.rare.get_or_insert_default().headers = Some(headers);
+    }
+
+    /// Takes away what stands after the question mark.
+    pub fn take_headers(&mut self) -> Option<Bytes> {
+        let mut rare = self.rare.take()?;
+        let headers = rare.headers.take();
+        self.rare = rare.boxed();
+        headers
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        match &self.written_scheme {
+        match self.rare.as_ref().and_then(|rare| rare.scheme.as_ref()) {
             Some(text) if text.eq_ignore_ascii_case(self.scheme.as_str().as_bytes()) => out.extend_from_slice(text),
             Some(_) | None => out.extend_from_slice(self.scheme.as_str().as_bytes()),
         }
         out.push(b':');
         if let Some(user) = &self.user {
             out.extend_from_slice(user);
-            if let Some(password) = &self.password {
+            if let Some(password) = self.password() {
                 out.push(b':');
                 out.extend_from_slice(password);
             }
@@ -241,7 +247,7 @@ impl SipUri {
         }
         self.write_host_port(out);
         params::write(&self.params, out);
-        if let Some(headers) = &self.headers {
+        if let Some(headers) = self.headers() {
             out.push(b'?');
             out.extend_from_slice(headers);
         }
@@ -249,7 +255,7 @@ impl SipUri {
 
     /// The received text is written only while it still says what `host` and `port` say.
     fn write_host_port(&self, out: &mut Vec<u8>) {
-        match &self.written_host {
+        match self.rare.as_ref().and_then(|rare| rare.host.as_ref()) {
             Some(text) if host_port_of(text, text) == Some((self.host.clone(), self.port)) => {
                 out.extend_from_slice(text)
             }
@@ -281,12 +287,12 @@ impl SipUri {
     fn parts_agree(&self, other: &SipUri) -> bool {
         self.scheme == other.scheme
             && same_escaped(self.user.as_ref(), other.user.as_ref())
-            && same_escaped(self.password.as_ref(), other.password.as_ref())
+            && same_escaped(self.password(), other.password())
             && self.host.equivalent(&other.host)
             && self.port == other.port
             && self.params_agree(other)
             && other.params_agree(self)
-            && same_headers(self.headers.as_ref(), other.headers.as_ref())
+            && same_headers(self.headers(), other.headers())
     }
 
     fn params_agree(&self, other: &SipUri) -> bool {
@@ -298,6 +304,22 @@ impl SipUri {
             }
         })
     }
+}
+
+impl Rare {
+    fn boxed(self) -> Option<Box<Rare>> {
+        let Rare { password, headers, scheme, host } = &self;
+        let is_needed = [password, headers, scheme, host].into_iter().any(Option::is_some);
+        is_needed.then(|| Box::new(self))
+    }
+}
+
+/// Whether we would write this host and port otherwise than they were received: only an IPv6 text or a port with leading
+/// zeros can differ.
+fn differs(host: &Host, port: Option<u16>, text: &[u8]) -> bool {
+    let may_differ =
+        matches!(host, Host::V6(_)) || port.is_some() && text.windows(2).any(|pair| matches!(pair, [b':', b'0']));
+    may_differ && written_host_port(host, port) != text
 }
 
 /// Name and value of one field of a URI's header part, the value unescaped once.
@@ -491,14 +513,12 @@ fn host_of(owner: &Bytes, text: &[u8]) -> Option<Host> {
         let inner = std::str::from_utf8(inner.strip_suffix(b"]")?).ok()?;
         return inner.parse().ok().map(Host::V6);
     }
-    if text.is_empty() || !text.iter().all(|&octet| is_host_octet(octet)) {
+    if text.is_empty() || !Class::HOST.has_all(text) {
         return None;
     }
     // Most names show with their first octet that they are no address.
     let begins_with_digit = text.first().is_some_and(u8::is_ascii_digit) || text.starts_with(b".");
-    let dotted_digits =
-        begins_with_digit && text.contains(&b'.') && text.iter().all(|&octet| octet.is_ascii_digit() || octet == b'.');
-    if dotted_digits {
+    if begins_with_digit && Class::DOTTED.has_all(text) && text.contains(&b'.') {
         return dotted(text).map(Host::V4);
     }
     Some(Host::Name(share(owner, text)))
@@ -513,11 +533,6 @@ fn dotted(text: &[u8]) -> Option<Ipv4Addr> {
     });
     let address = [numbers.next()??, numbers.next()??, numbers.next()??, numbers.next()??];
     numbers.next().is_none().then(|| address.into())
-}
-
-/// Letters, digits, hyphen, dot; the underscore is no host name's but is met.
-const fn is_host_octet(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_')
 }
 
 fn written_host_port(host: &Host, port: Option<u16>) -> Vec<u8> {

@@ -68,5 +68,5 @@ fn a_refresh_leaves_the_route_set_alone() {
 fn a_target_given_by_hand_is_where_the_next_request_goes() {
     let mut dialog = uas("");
     dialog.refresh_target(&uri("sip:ann@203.0.113.5"));
-    assert_eq!(dialog.request_path().uri, uri("sip:ann@203.0.113.5"));
+    assert_eq!(*dialog.request_path().uri, uri("sip:ann@203.0.113.5"));
 }

@@ -129,7 +129,7 @@ fn r14_user_parameters_and_passwords_are_read() {
     let read = request(invite_to("sip:+4930;ext=5:pw@h").as_bytes());
     let sip = read.uri.as_sip().unwrap();
     assert_eq!(
-        (sip.user.as_deref(), sip.password.as_deref()),
+        (sip.user.as_deref(), sip.password().map(|password| password.as_ref())),
         (Some(b"+4930;ext=5".as_slice()), Some(b"pw".as_slice()))
     );
     let read = request(invite_to("sip:user;par=u%40x@h").as_bytes());

@@ -190,7 +190,7 @@ fn contacts(response: &Response) -> Vec<Uri> {
 fn whole(uri: &Uri) -> Option<Uri> {
     let mut uri = uri.clone();
     if let Uri::Sip(sip) = &mut uri {
-        sip.headers = None;
+        sip.take_headers();
     }
     Uri::parse(&uri.to_bytes()).ok()
 }

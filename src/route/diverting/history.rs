@@ -70,7 +70,7 @@ fn is_history_or_session(token: &[u8]) -> bool {
 
 /// Value of a header inside a URI, escapes removed.
 fn header_of(uri: &Uri, name: &[u8]) -> Option<Vec<u8>> {
-    let headers = uri.as_sip()?.headers.as_ref()?;
+    let headers = uri.as_sip()?.headers()?;
     headers.split(|&octet| octet == b'&').find_map(|field| {
         let mut parts = field.splitn(2, |&octet| octet == b'=');
         parts.next().filter(|key| key.eq_ignore_ascii_case(name))?;
@@ -148,7 +148,7 @@ fn private(
         headers.push(format!("Reason=SIP%3Bcause%3D{}", diverted.reason.cause()));
     }
     if !headers.is_empty() {
-        uri.headers = Some(Bytes::from(headers.join("&")));
+        uri.set_headers(Bytes::from(headers.join("&")));
     }
     let mut address = NameAddr::new(Uri::Sip(uri));
     address.display = diverted.display.clone();

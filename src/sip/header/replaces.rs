@@ -41,7 +41,7 @@ impl Replaces {
     /// # Errors
     /// A header part that names Replaces but cannot be read.
     pub fn in_uri(uri: &SipUri) -> Option<Result<Replaces, BadHeader>> {
-        let headers = uri.headers.as_ref()?;
+        let headers = uri.headers()?;
         let value = headers.split(|&octet| octet == b'&').find_map(|field| {
             let (name, value) = cut(field, b'=');
             name.eq_ignore_ascii_case(b"Replaces").then(|| value.unwrap_or_default())
