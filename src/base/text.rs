@@ -13,6 +13,9 @@ pub fn append(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
 /// Appends a number in decimal. A message holds some dozen, and the formatter of the standard library costs a hundred
 /// instructions for each.
 pub fn append_number(out: &mut Vec<u8>, number: u64) {
+    if let Ok(digit @ 0..=9) = u8::try_from(number) {
+        return out.push(b'0' + digit);
+    }
     let mut digits = [b'0'; 20];
     let (mut rest, mut first) = (number, digits.len());
     for digit in digits.iter_mut().rev() {
@@ -29,12 +32,21 @@ pub fn append_number(out: &mut Vec<u8>, number: u64) {
 /// Appends an address, IPv6 without brackets.
 pub fn append_address(out: &mut Vec<u8>, address: IpAddr) {
     let IpAddr::V4(address) = address else { return append(out, format_args!("{address}")) };
-    for (place, octet) in address.octets().into_iter().enumerate() {
-        if place > 0 {
-            out.push(b'.');
+    let mut text = [b'.'; 16];
+    let mut length = 0;
+    for octet in address.octets() {
+        let digits = [octet / 100, octet / 10 % 10, octet % 10];
+        let leading = usize::from(octet < 10) + usize::from(octet < 100);
+        for digit in digits.into_iter().skip(leading) {
+            if let Some(place) = text.get_mut(length) {
+                *place = b'0' + digit;
+            }
+            length += 1;
         }
-        append_number(out, octet.into());
+        // The dot is there already.
+        length += 1;
     }
+    out.extend_from_slice(text.get(..length - 1).unwrap_or_default());
 }
 
 struct End<'a> {

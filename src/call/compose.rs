@@ -59,7 +59,7 @@ impl NewRequest {
     fn start(&self, method: &Method, own: &OwnAddress, branch: &Branch) -> Writer {
         let mut writer = Writer::request(method, &self.uri)
             .parts(Name::Via, &own.via(branch))
-            .text(Name::MaxForwards, format_args!("{}", self.max_forwards));
+            .number(Name::MaxForwards, self.max_forwards.into());
         for route in &self.routes {
             writer = writer.header(Name::Route, route);
         }
@@ -67,7 +67,7 @@ impl NewRequest {
             .header(Name::From, &self.from)
             .header(Name::To, &self.to)
             .header(Name::CallId, &self.call_id)
-            .text(Name::CSeq, format_args!("{} {method}", self.cseq));
+            .cseq(self.cseq, method);
         own.signed_request(writer)
     }
 
@@ -157,15 +157,15 @@ pub fn inside(dialog: &Dialog, own: &OwnAddress, branch: &Branch, cseq: u32, wha
     let path = dialog.request_path();
     let mut writer = Writer::request(&method, &path.uri)
         .parts(Name::Via, &own.via(branch))
-        .text(Name::MaxForwards, format_args!("{MAX_FORWARDS}"));
-    for route in &path.routes {
+        .number(Name::MaxForwards, MAX_FORWARDS.into());
+    for route in path.routes.iter() {
         writer = writer.header(Name::Route, route);
     }
     let writer = writer
         .header(Name::From, &dialog.local)
         .header(Name::To, &dialog.remote)
         .header(Name::CallId, &dialog.call_id)
-        .text(Name::CSeq, format_args!("{cseq} {method}"));
+        .cseq(cseq, &method);
     let writer = own.signed_request(writer);
     let writer = match what {
         Inside::Ack | Inside::Cancel(_) => writer,
@@ -236,7 +236,7 @@ pub fn failure_ack(invite: &Bytes, response: &Response) -> Option<Bytes> {
     let Some(Ok(SipMessage::Request(request))) = frame::datagram(invite, source) else { return None };
     let mut writer = Writer::request(&Method::Ack, &request.uri)
         .header(Name::Via, request.message.header(Name::Via)?)
-        .text(Name::MaxForwards, format_args!("{MAX_FORWARDS}"));
+        .number(Name::MaxForwards, MAX_FORWARDS.into());
     for route in request.message.headers(Name::Route) {
         writer = writer.header(Name::Route, route);
     }
@@ -245,7 +245,7 @@ pub fn failure_ack(invite: &Bytes, response: &Response) -> Option<Bytes> {
         .header(Name::From, request.message.header(Name::From)?)
         .header(Name::To, to)
         .header(Name::CallId, &request.call_id)
-        .text(Name::CSeq, format_args!("{} ACK", request.cseq.number));
+        .cseq(request.cseq.number, &Method::Ack);
     let signature = request.message.raw_headers().filter(|(name, _)| is_signature(name));
     Some(signature.fold(writer, |writer, (name, value)| writer.raw(name, value)).finish())
 }

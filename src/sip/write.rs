@@ -1,7 +1,6 @@
 //! Messages we make: every message is written fresh from values (DESIGN rule 4).
 
 use std::borrow::Cow;
-use std::fmt;
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -17,7 +16,7 @@ use super::rejection::lacks_tag;
 use super::scan::{Field, Head};
 use super::status::Status;
 use super::uri::Uri;
-use crate::base::text::{append, append_address, append_number};
+use crate::base::text::{append_address, append_number};
 
 /// Room for a request without body and for what a response adds to its request's head: one allocation is mostly enough,
 /// and little is left over in a message that is kept for its repetition.
@@ -70,15 +69,42 @@ impl Writer {
     /// One header field. Like [`Writer::raw`] with a known name.
     #[must_use]
     pub fn header(self, name: Name, value: impl AsRef<[u8]>) -> Writer {
-        self.raw(name.as_str().as_bytes(), value.as_ref())
+        self.field(name.as_str().as_bytes(), value.as_ref())
+    }
+
+    /// One header field that is a number.
+    #[must_use]
+    pub fn number(mut self, name: Name, value: u64) -> Writer {
+        self.begin(name);
+        append_number(&mut self.out, value);
+        self.out.extend_from_slice(LINE_END);
+        self
+    }
+
+    /// The CSeq field (RFC 3261 20.16).
+    #[must_use]
+    pub fn cseq(mut self, number: u32, method: &Method) -> Writer {
+        self.begin(Name::CSeq);
+        append_number(&mut self.out, number.into());
+        self.out.push(b' ');
+        self.out.extend_from_slice(method.as_str().as_bytes());
+        self.out.extend_from_slice(LINE_END);
+        self
     }
 
     /// Any name and value, octet for octet, except that a fold becomes one space and an escaped NUL an escaped space.
     /// Refuses (skips, debug assertion) CR, LF, NUL, so that no value can become a second header field.
     #[must_use]
-    pub fn raw(mut self, name: &[u8], value: &[u8]) -> Writer {
+    pub fn raw(self, name: &[u8], value: &[u8]) -> Writer {
+        let sound = is_clean(name);
+        debug_assert!(sound, "a header field would have broken the message's framing");
+        if sound { self.field(name, value) } else { self }
+    }
+
+    fn field(mut self, name: &[u8], value: &[u8]) -> Writer {
         let value = harmless(value);
-        let sound = is_clean(name) && is_clean(&value);
+        // What was not changed has been found clean.
+        let sound = matches!(value, Cow::Borrowed(_)) || is_clean(&value);
         debug_assert!(sound, "a header field would have broken the message's framing");
         if sound {
             self.out.extend_from_slice(name);
@@ -89,33 +115,20 @@ impl Writer {
         self
     }
 
+    fn begin(&mut self, name: Name) {
+        self.out.extend_from_slice(name.as_str().as_bytes());
+        self.out.extend_from_slice(b": ");
+    }
+
     /// One header field whose value comes in parts. Like [`Writer::raw`], without undoing folds.
     #[must_use]
     pub fn parts(mut self, name: Name, parts: &[&[u8]]) -> Writer {
         let sound = parts.iter().all(|part| is_clean(part));
         debug_assert!(sound, "a header field would have broken the message's framing");
         if sound {
-            self.out.extend_from_slice(name.as_str().as_bytes());
-            self.out.extend_from_slice(b": ");
+            self.begin(name);
             parts.iter().for_each(|part| self.out.extend_from_slice(part));
             self.out.extend_from_slice(LINE_END);
-        }
-        self
-    }
-
-    /// One header field whose value is put together in place: `format_args!("{cseq} {method}")`. The same refusals as
-    /// [`Writer::raw`], of the whole field.
-    #[must_use]
-    pub fn text(mut self, name: Name, value: fmt::Arguments<'_>) -> Writer {
-        let start = self.out.len();
-        self.out.extend_from_slice(name.as_str().as_bytes());
-        append(&mut self.out, format_args!(": {value}"));
-        let sound = is_clean(self.out.get(start..).unwrap_or_default());
-        debug_assert!(sound, "a header field would have broken the message's framing");
-        if sound {
-            self.out.extend_from_slice(LINE_END);
-        } else {
-            self.out.truncate(start);
         }
         self
     }
