@@ -1,6 +1,7 @@
 //! `/accounts`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +10,10 @@ use super::body::{merged, object, placed};
 use super::calls::{Force, all_in_use, none_in_use};
 use super::list::{flag, listed};
 use super::message::{Body, Response, shown};
-use crate::route::directory::{AccountName, AccountState, Service};
+use crate::route::directory::{AccountName, AccountState, Service, derived};
+use crate::route::role::PeerRole;
+use crate::route::snapshot::Snapshot;
+use crate::route::trunk::Trunk;
 use crate::store::records::{AccountRecord, Record};
 use crate::store::refusal::{Code, Refusal};
 use crate::store::rows::{Comparison, Fault, Filter, Kind, Row, Rows};
@@ -97,14 +101,29 @@ fn put(call: &mut Call<'_>, name: &str) -> Result<Response, Refusal> {
     let sent = object(call.request)?;
     let is_patch = call.request.method == "PATCH";
     named(name)?;
+    let snapshot = &call.site.snapshot;
     call.write(|writing| {
         let whole = match is_patch {
             true => merged(found(writing.rows, name)?.body, serde_json::Value::Object(sent.clone())),
             false => serde_json::Value::Object(sent.clone()),
         };
         let account = AccountRecord::read(placed(whole.as_object().cloned().unwrap_or_default(), &[("name", name)])?)?;
+        names_fit(snapshot, &account)?;
         Ok(answered(&writing.put_account(&account, &condition)?))
     })
+}
+
+/// MD-59, PF-15, PV-77: below each base name it is used under the label makes a name that platforms know.
+fn names_fit(snapshot: &Snapshot, account: &AccountRecord) -> Result<(), Refusal> {
+    let Some(label) = &account.subdomain else { return Ok(()) };
+    let is_used = |trunk: &&Arc<Trunk>| {
+        trunk.role == PeerRole::Platform && account.trunk.as_deref().is_none_or(|own| *own == *trunk.name)
+    };
+    for base in snapshot.trunks.iter().filter(is_used).filter_map(|trunk| trunk.base_name()) {
+        let name = format!("{label}.{base}");
+        derived(&name).map_err(|bad| Refusal::value("subdomain", format!("makes {name}, which {bad}")))?;
+    }
+    Ok(())
 }
 
 /// 201 for what is new.

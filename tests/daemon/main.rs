@@ -4,6 +4,7 @@
 
 mod accounts;
 mod calls;
+mod emergency;
 mod ends;
 mod fraud;
 mod ground;
