@@ -104,7 +104,7 @@ fn decided(call: &Call<'_>, sent: &Map<String, Value>) -> Result<Response, Refus
     let directory = call.site.directory.load();
     Ok(Response::json(
         200,
-        match decide(&directory, &question) {
+        match decide(&directory, &question).map_err(|denied| call.site.snapshot.codes.told(denied, direction)) {
             Ok(decision) => json!({
                 "allowed": true,
                 "account": decision.account.map(|account| account.name.as_str().to_owned()),

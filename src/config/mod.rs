@@ -184,6 +184,7 @@ fn routing(
         fraud: fraud::fraud(root, &reader.declared),
         emergency: emergency::emergency(root, &reader.declared),
         custom_header: provisioning.custom_header.clone(),
+        codes: provisioning.codes.clone(),
         limits: sections::limits(root),
         cross_check,
         unknown_sources,

@@ -220,6 +220,11 @@ impl<'d> Field<'d> {
         self.refuse(format_args!("expected {expected}, found {found}"));
     }
 
+    /// True for a table: which of two forms a value has.
+    pub(super) fn is_table(&self) -> bool {
+        self.value.get_ref().is_table()
+    }
+
     /// True for a string: which of two forms a value has.
     pub(super) fn is_text(&self) -> bool {
         self.value.get_ref().is_str()

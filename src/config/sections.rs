@@ -6,13 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::grammar;
-use super::read::{Declared, Kind, Table};
+use super::read::{Declared, Field, Kind, Table};
 use super::settings::{
     ApiSettings, CdrSettings, CertificateFiles, DnsSettings, LogFormat, LogLevel, LogSettings, MediaEngineSettings,
     NodeSettings, ProvisioningSettings, ProvisioningSource, TrustRoots,
 };
 use crate::base::limits::Limits;
 use crate::cdr::{self, AtStart, Rotation, WhenFull};
+use crate::route::directory::{Denial, DenialCodes, Direction, RefusalStatus};
 use crate::route::mark::{CustomHeader, Marked, NAME_OCTETS};
 use crate::route::policy::HeaderName;
 use crate::route::snapshot::UnknownSources;
@@ -207,8 +208,42 @@ pub(super) fn provisioning(root: &Table<'_>) -> ProvisioningSettings {
         days: table.whole("audit_days", "400", 1..=36_500).unwrap_or(kept.days),
         events: table.whole("audit_events", "5000000", 1000..=1_000_000_000).unwrap_or(kept.events),
     };
+    let codes = codes(&table);
     table.close();
-    ProvisioningSettings { source, custom_header, audit }
+    ProvisioningSettings { source, custom_header, codes, audit }
+}
+
+/// `provisioning.codes` (PV-38): one status for both ways, or one for each.
+fn codes(provisioning: &Table<'_>) -> DenialCodes {
+    let mut codes = DenialCodes::default();
+    let table = provisioning.table("codes", "{ number_unknown = 404 }");
+    for denial in Denial::ALL {
+        let Some(field) = table.field(denial.label(), "404") else { continue };
+        let mut set = |direction, status: Option<RefusalStatus>| {
+            status.into_iter().for_each(|status| codes.set(denial, direction, status));
+        };
+        let ways = if field.is_table() { field.table() } else { None };
+        if let Some(ways) = ways {
+            set(Direction::CarrierToPlatform, ways.field("from_carrier", "404").and_then(|field| refusal(&field)));
+            set(Direction::PlatformToCarrier, ways.field("from_platform", "403").and_then(|field| refusal(&field)));
+            ways.close();
+        } else {
+            let status = refusal(&field);
+            set(Direction::CarrierToPlatform, status);
+            set(Direction::PlatformToCarrier, status);
+        }
+    }
+    table.close();
+    codes
+}
+
+fn refusal(field: &Field<'_>) -> Option<RefusalStatus> {
+    let status = RefusalStatus::new(field.whole(100..=699)?);
+    if status.is_none() {
+        let known: Vec<String> = RefusalStatus::all().map(|status| status.to_string()).collect();
+        field.refuse(format_args!("is no status a refused caller is told; there are {}", known.join(", ")));
+    }
+    status
 }
 
 /// `custom_header` and `custom_header_on` (PV-31, PV-34).

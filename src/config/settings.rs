@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cdr;
+use crate::route::directory::DenialCodes;
 use crate::route::mark::CustomHeader;
 use crate::route::settings::RoutingSettings;
 use crate::store::audit::Retention;
@@ -73,6 +74,7 @@ pub struct ProvisioningSettings {
     pub source: ProvisioningSource,
     /// The header that carries a number's contents (PV-31).
     pub custom_header: Option<CustomHeader>,
+    pub codes: DenialCodes,
     /// How long the audit log is kept (PV-74).
     pub audit: Retention,
 }

@@ -229,7 +229,10 @@ impl Engine {
         let (Some(account), Some(direction)) = (&passed.decision.account, direction) else { return Ok(passed) };
         match self.supply.admission.begin_of(now.instant, account, call) {
             Ok(()) => Ok(passed),
-            Err(_) => Err(Stopped::Denied(Denial::LimitReached.towards(direction))),
+            Err(_) => {
+                let denied = Denial::LimitReached.towards(direction);
+                Err(Stopped::Denied(self.snapshot.codes.told(denied, direction)))
+            }
         }
     }
 }

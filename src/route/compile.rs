@@ -82,6 +82,7 @@ impl Snapshot {
             trunks,
             fraud,
             emergency,
+            codes: settings.codes.clone(),
             limits: settings.limits.clone(),
             cross_check: settings.cross_check,
             unknown_sources: settings.unknown_sources,

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use super::directory::{
-    Account, Claim, Decision, Denial, Denied, Direction, Directory, Own, Question, Service, Unknown, decide, own_number,
+    Account, Claim, Decision, Denial, DenialCodes, Denied, Direction, Directory, Own, Question, Service, Unknown,
+    decide, own_number,
 };
 use super::emergency::{EmergencyCaller, Way};
 use super::group::Choice;
@@ -101,7 +102,7 @@ impl Snapshot {
     /// Asks everything, in the order of PV-37.
     pub fn rule(&self, directory: &Directory, inquiry: &Inquiry<'_>, choice: &mut dyn Choice) -> Ruling {
         let asked = Asked::of(directory, inquiry);
-        let Ok(named) = asked.named else { return asked.unknown_name() };
+        let Ok(named) = asked.named else { return asked.unknown_name(&self.codes) };
         let own = asked.own(directory, named);
         let account = own.as_ref().map(|own| own.account).or(named);
         let found = self.routes.find(&shown(inquiry, own.as_ref(), account), choice);
@@ -113,7 +114,8 @@ impl Snapshot {
         let plan = plan.and_then(|plan| self.kept(plan, account));
         let (direction, service) = self.way(inquiry.from, plan.as_ref().ok(), named);
         let decided = match direction {
-            Some(direction) => decide(directory, &asked.question(direction, named, service, unknown)),
+            Some(direction) => decide(directory, &asked.question(direction, named, service, unknown))
+                .map_err(|denied| self.codes.told(denied, direction)),
             None => Ok(own.map_or_else(Decision::default, |own| own.passes())),
         };
         let outcome = match (decided, plan) {
@@ -261,9 +263,9 @@ impl<'d> Asked<'d> {
         }
     }
 
-    fn unknown_name(&self) -> Ruling {
+    fn unknown_name(&self, codes: &DenialCodes) -> Ruling {
         let direction = Direction::PlatformToCarrier;
-        let denied = Denial::HostUnknown.towards(direction);
+        let denied = codes.told(Denial::HostUnknown.towards(direction), direction);
         Ruling { account: None, direction: Some(direction), service: None, outcome: Err(Stopped::Denied(denied)) }
     }
 

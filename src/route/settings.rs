@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+use super::directory::DenialCodes;
 use super::emergency::EmergencySettings;
 use super::fraud::FraudSettings;
 use super::group::Order;
@@ -32,6 +33,8 @@ pub struct RoutingSettings {
     pub emergency: EmergencySettings,
     /// `provisioning.custom_header`.
     pub custom_header: Option<CustomHeader>,
+    /// `provisioning.codes`.
+    pub codes: DenialCodes,
     pub limits: Limits,
     /// `sip.cross_check`.
     pub cross_check: bool,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::directory::DenialCodes;
 use super::emergency::Emergency;
 use super::fraud::FraudGuard;
 use super::identify::{KnownBy, Senders};
@@ -29,6 +30,8 @@ pub struct Snapshot {
     /// What may be called at all, and how much.
     pub fraud: FraudGuard,
     pub emergency: Emergency,
+    /// What callers are told of refusals.
+    pub codes: DenialCodes,
     pub limits: Limits,
     pub cross_check: bool,
     pub unknown_sources: UnknownSources,

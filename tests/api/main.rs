@@ -83,6 +83,65 @@ fn a_call_on_a_trunk_is_explained() {
     assert_eq!(ask(json!({ "from": "north" })).status, 400);
 }
 
+/// MD-61, PF-15, PV-77: 63 characters for a label, 48 for the name it makes below the platform trunk's.
+#[test]
+fn a_label_that_makes_too_long_a_name_is_refused() {
+    let world = World::stocked();
+    let put = |label: usize| world.put("/accounts/acme", json!({ "subdomain": "a".repeat(label) }));
+    for (label, text) in [(64, "1 to 63"), (63, "has 90 characters"), (22, "has 49 characters")] {
+        let error = put(label).json()["error"].clone();
+        assert_eq!(error["target"], "subdomain", "{label}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(text), "{label}: {error}");
+    }
+    assert!(matches!(put(21).status, 200 | 201));
+    assert_eq!(world.get("/accounts/acme").json()["subdomain"], "a".repeat(21));
+}
+
+/// What `routes:evaluate` answers is what the document says it does.
+#[test]
+fn an_explanation_is_as_its_schema_says() {
+    let world = World::stocked();
+    world.put(NUMBER, number());
+    world.get("/accounts");
+    let schemas = world.get("/openapi.json").json()["components"]["schemas"].clone();
+    for asked in [
+        json!({ "from": "north", "called": "+49301234" }),
+        json!({ "from": "north", "called": "112" }),
+        json!({ "from": "south", "calling": "+49301234", "called": "+33140000000" }),
+        json!({ "from": "south", "calling": "+49301234", "called": "112" }),
+        json!({ "from": "north", "called": "1".repeat(40) }),
+    ] {
+        let explained = world.send("POST", "/routes:evaluate", &[], asked.clone());
+        assert_eq!(explained.status, 200, "{asked}");
+        conforms(&explained.json(), &schemas["Explanation"], &asked.to_string());
+    }
+    for asked in [
+        json!({ "direction": "carrierToPlatform", "called": "+49301234" }),
+        json!({ "direction": "platformToCarrier", "calling": "+4477" }),
+    ] {
+        let decided = world.send("POST", "/routes:evaluate", &[], asked.clone()).json();
+        conforms(&decided, &schemas["Decision"], &asked.to_string());
+    }
+}
+
+/// Every property is named, every required one there, down to the last list.
+fn conforms(value: &Value, schema: &Value, place: &str) {
+    match value {
+        Value::Object(object) => {
+            for name in schema["required"].as_array().into_iter().flatten() {
+                assert!(object.contains_key(name.as_str().unwrap()), "{place} lacks {name}");
+            }
+            for (name, value) in object {
+                let inner = &schema["properties"][name];
+                assert!(!inner.is_null(), "{place}: {name} is in no schema");
+                conforms(value, inner, &format!("{place}.{name}"));
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| conforms(item, &schema["items"], place)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// The page is served without a token, and may do nothing but ask this server.
 #[test]
 fn the_page_is_served_under_a_policy_of_its_own_and_hides_nothing_of_the_api() {

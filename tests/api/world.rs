@@ -56,7 +56,7 @@ pub struct World {
 fn snapshot() -> Arc<Snapshot> {
     let text = include_str!("../../config/minimal.toml").replacen(
         "profile = \"carrier-ip\"\nlistener = \"main\"\ntargets = [\"127.0.1.2",
-        "profile = \"carrier-ip\"\nrole = \"platform\"\nlistener = \"main\"\ntargets = [\"127.0.1.2",
+        "profile = \"carrier-ip\"\nrole = \"platform\"\nfqdn = \"sbc1.customers.example.com\"\nlistener = \"main\"\ntargets = [\"127.0.1.2",
         1,
     );
     parse("minimal.toml", &text, Path::new("/"), Files::Ignored).unwrap().snapshot

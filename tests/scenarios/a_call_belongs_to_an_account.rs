@@ -391,3 +391,33 @@ fn the_record_and_the_census_name_the_account() {
     nobodys.caller_hangs_up(&mut talk);
     assert_eq!(of(&nobodys.finish()), None);
 }
+
+/// PV-38: the status is the operator's, with the cause that goes with it; the record keeps what it was.
+#[test]
+fn refusals_have_the_statuses_an_operator_chose() {
+    use trunkline::route::directory::{Denial, Direction, RefusalStatus};
+    let told = |why, direction, status| {
+        let mut world = World::configured(|settings| {
+            settings.codes.set(why, direction, RefusalStatus::new(status).unwrap());
+            settings.routes.iter_mut().for_each(|route| route.only.numbers = Numbers::Provisioned);
+        });
+        world.feed(directory(acme(), NumberEntry { inbound: false, ..entry() }));
+        world
+    };
+    let world = told(Denial::InboundDisabled, Direction::CarrierToPlatform, 480);
+    refused(world, CarrierA, to(OWN), 480, 18, "inbound_disabled");
+    let world = told(Denial::HostUnknown, Direction::PlatformToCarrier, 603);
+    refused(world, Platform, from_tenant("nobody.sbc.example.com", OWN), 603, 21, "host_unknown");
+    let world = told(Denial::ScreeningFailed, Direction::CarrierToPlatform, 480);
+    refused(world, Platform, from_tenant(HOST, "+4930777"), 403, 21, "screening_failed");
+}
+
+#[test]
+fn an_accounts_limit_has_the_status_an_operator_chose() {
+    use trunkline::route::directory::{Denial, Direction, RefusalStatus};
+    let mut world = World::configured(|settings| {
+        settings.codes.set(Denial::LimitReached, Direction::CarrierToPlatform, RefusalStatus::new(486).unwrap());
+    });
+    world.feed(directory(Account { max_calls: Some(0), ..acme() }, entry()));
+    refused(world, CarrierA, to(OWN), 486, 17, "account_limit_reached");
+}

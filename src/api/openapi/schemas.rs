@@ -143,7 +143,7 @@ fn explanation() -> Value {
         json!({
             "allowed": { "type": "boolean", "description": "Whether it reaches anybody." },
             "refusal": of(&["status", "cause", "text"], json!({ "status": number, "cause": text(), "text": text(), "q850": number, "key": text() })),
-            "trunk": of(&["name", "profile", "by"], json!({ "name": text(), "profile": text(), "by": text() })),
+            "trunk": of(&["name", "profile", "by", "policy"], json!({ "name": text(), "profile": text(), "by": text(), "policy": texts() })),
             "readings": each(of(&["header", "written", "rule"], json!({ "header": text(), "written": text(), "number": text(), "problem": text(), "rule": text() }))),
             "caller": of(&["number", "by", "hides"], json!({ "number": text(), "by": text(), "hides": { "type": "boolean" } })),
             "account": of(&["by"], json!({ "name": text(), "by": text(), "number": text(), "service": text(), "customHeader": text() })),

@@ -11,7 +11,7 @@ use crate::base::WallTime;
 use crate::route::number::E164;
 
 /// Which way a call goes. A trunk is a carrier's or a platform's; between two of a kind nothing is provisioned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Direction {
     CarrierToPlatform,
     PlatformToCarrier,
@@ -84,7 +84,7 @@ impl Decision {
 }
 
 /// Why a call may not go on. The name is the record's cause (PV-38).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Denial {
     NumberUnknown,
     NumberSuspended,
@@ -108,6 +108,19 @@ pub struct Denied {
 }
 
 impl Denial {
+    /// In the order of the table.
+    pub const ALL: [Denial; 9] = [
+        Denial::NumberUnknown,
+        Denial::NumberSuspended,
+        Denial::AccountSuspended,
+        Denial::InboundDisabled,
+        Denial::OutboundDisabled,
+        Denial::ServiceDisabled,
+        Denial::ScreeningFailed,
+        Denial::HostUnknown,
+        Denial::LimitReached,
+    ];
+
     /// Status and cause of PV-37.
     pub const fn towards(self, direction: Direction) -> Denied {
         let (status, q850) = match (self, direction) {

@@ -4,12 +4,14 @@
 //! million numbers take no longer to change than the few that change; running calls keep the directory they began with.
 
 mod account;
+mod codes;
 mod decision;
 mod entry;
 mod names;
 mod shards;
 
 pub use account::{Account, AccountName, AccountState, BadAccountName};
+pub use codes::{DenialCodes, RefusalStatus};
 pub use decision::{Claim, Decision, Denial, Denied, Direction, Question, Unknown, decide};
 pub(in crate::route) use decision::{Own, own_number};
 pub use entry::{Carrier, HeaderContent, NumberEntry, NumberState, Service, ServiceSet, Validity};

@@ -377,6 +377,7 @@ pub fn settings() -> RoutingSettings {
         emergency: Default::default(),
         fraud: Default::default(),
         custom_header: None,
+        codes: Default::default(),
         limits: Default::default(),
         cross_check: false,
         unknown_sources: Default::default(),
