@@ -130,7 +130,6 @@ impl Daemon {
         listen(&settings.node.control, hands);
         phase.enter(Phase::Running);
         drop(inside);
-        let drain_patience = settings.node.drain;
         Ok(Daemon {
             runtime,
             signalling,
@@ -139,7 +138,7 @@ impl Daemon {
             engine,
             phase,
             load: watched,
-            drain_patience,
+            drain_patience: settings.node.drain,
             provisioned,
             records,
             orders,

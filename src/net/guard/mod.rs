@@ -204,7 +204,7 @@ impl Guard {
 
     /// Ends a ban; `false`: there is none. What the source did before is forgotten.
     pub fn lift(&mut self, now: Instant, source: Source) -> bool {
-        let Some(conduct) = self.strangers.get_mut(&source) else { return false };
+        let Some(conduct) = self.strangers.held(&source) else { return false };
         conduct.offences = [0; Offence::ALL.len()];
         conduct.banned.take().is_some_and(|banned| banned.until > now)
     }
