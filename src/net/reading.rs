@@ -292,6 +292,8 @@ impl Reader {
 
     async fn take_all(&mut self) -> Result<(), ConnectionOutcome> {
         while let Some(framed) = self.framer.next(self.connection.flow.remote) {
+            // One read brings hundreds of small messages: other connections, and the datagrams, have their turn between them.
+            tokio::task::consume_budget().await;
             self.connection.mark_used();
             self.said = Said::Something;
             match framed {

@@ -165,6 +165,8 @@ class Tally:
         # Final responses other than 2xx, by status; those without Retry-After among the 503.
         self.refused, self.without_retry_after = {}, 0
         self.trying, self.answering, self.refusing, self.hanging_up = [], [], [], []
+        # From the 200 to the BYE.
+        self.talked = []
         # When calls were completed: answered, and their BYE too.
         self.completed = []
 
@@ -176,11 +178,11 @@ class Tally:
 
 
 class Call:
-    __slots__ = ("serial", "call_id", "number", "way", "began", "heard", "final", "accepted", "bye_began", "bye_answered")
+    __slots__ = ("serial", "call_id", "number", "way", "began", "heard", "final", "accepted", "accepted_at", "bye_began", "bye_answered")
 
     def __init__(self, serial, call_id, number, began):
         self.serial, self.call_id, self.number, self.began = serial, call_id, number, began
-        self.way = self.accepted = self.bye_began = None
+        self.way = self.accepted = self.accepted_at = self.bye_began = None
         self.heard = self.final = self.bye_answered = False
 
 
@@ -258,7 +260,7 @@ class Caller:
         elif status >= 200:
             self.in_dialog(call, "ACK", 1, message)
             if not call.final:
-                call.final, call.accepted = True, message
+                call.final, call.accepted, call.accepted_at = True, message, now
                 self.tally.answered += 1
                 self.tally.answering.append(now - call.began)
                 if self.hold is not None:
@@ -275,6 +277,7 @@ class Caller:
     def hang_up(self, call):
         call.bye_began = time.monotonic()
         self.tally.byes += 1
+        self.tally.talked.append(call.bye_began - call.accepted_at)
         self.in_dialog(call, "BYE", 2, call.accepted, repeated=True)
 
     def bye_answered(self, call, status):

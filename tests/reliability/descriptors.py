@@ -1,0 +1,87 @@
+"""Every open file of the process is used up by connections: accepting pauses without a busy loop, calls that are up go on, and
+a second after the connections have gone everything works again (R-B6)."""
+import asyncio
+import time
+
+from proof import GOOD_CALLEE, GOOD_CALLER, TCP, Daemon, files_at_most, main, note, row, samples, settings, wait_until
+from streams import is_closed, tcp
+from traffic import Callee, Caller, Udp
+
+FILES, CALLS = 600, 20
+SOURCES = [f"127.0.29.{number}" for number in range(1, 241)]
+# A trunk's own addresses, so that no limit on strangers comes before.
+TRUNK = '''profile = "carrier-ip"
+listener = "tcp"
+targets = ["127.0.29.1:5060"]
+sources = ["127.0.29.0/24"]
+media = { security = "rtp" }
+options = { interval_s = 0 }'''
+
+
+async def calls_go_on(caller, callee, part):
+    """Some of the calls end, from both sides in turn; how many were told so."""
+    before = caller.tally.byes_served
+    mine = [call for call in caller.calls.values() if call.accepted and not call.bye_began][:part]
+    for call in mine:
+        caller.hang_up(call)
+    end = time.monotonic() + 5
+    while caller.tally.byes_served - before < len(mine) and time.monotonic() < end:
+        await asyncio.sleep(0.02)
+    return caller.tally.byes_served - before, len(mine)
+
+
+async def one_call(caller):
+    caller.hold = 0.05
+    call = caller.place()
+    end = time.monotonic() + 5
+    while not call.bye_answered and time.monotonic() < end:
+        await asyncio.sleep(0.01)
+    return call.bye_answered, time.monotonic() - call.began
+
+
+async def starve(daemon, seconds):
+    caller, callee = Caller(None), Callee()
+    caller.side, callee.side = Udp(caller, GOOD_CALLER, 25220), Udp(callee, GOOD_CALLEE, 25221)
+    await caller.side.open()
+    await callee.side.open()
+    for _ in range(CALLS):
+        caller.place()
+    await caller.over(5)
+    up = sum(call.accepted is not None for call in caller.calls.values())
+    made = [tcp(SOURCES[number % len(SOURCES)], TCP) for number in range(FILES + 200)]
+    await asyncio.sleep(1)
+    note(f"{daemon.files_open()} of {FILES} files open, {len(made)} connections made, {up} calls up")
+    row("R-B6", "files open of those allowed", f"{daemon.files_open()} of {FILES}", "nearly all: the case is met", daemon.files_open() >= FILES - 40)
+    used, began = daemon.processor_s(), time.monotonic()
+    await asyncio.sleep(seconds)
+    share = 100 * (daemon.processor_s() - used) / (time.monotonic() - began)
+    row("R-B6", "processor meanwhile", f"{share:.1f} %", "at most 5 %", share <= 5)
+    served, asked = await calls_go_on(caller, callee, CALLS // 2)
+    row("R-B6", "calls that go on, and end as they should", f"{served} of {asked}", "all", served == asked == CALLS // 2)
+    for connection in made:
+        connection.close()
+    began = time.monotonic()
+    await asyncio.sleep(0.5)
+    again, _ = await one_call(caller)
+    fresh = tcp(SOURCES[0], TCP)
+    taken = wait_until(lambda: not is_closed(fresh) and samples().get("sbc_flows", 0) == 1, 1, 0.05)
+    took = time.monotonic() - began
+    fresh.close()
+    row("R-B6", "a new call and a new connection afterwards", f"{'both' if again and taken else 'not both'} after {took:.1f} s", "both within 1 s", again and taken and took <= 1)
+    served, asked = await calls_go_on(caller, callee, CALLS)
+    row("R-B6", "the other calls end as they should", f"{served} of {asked}", "all", served == asked)
+    caller.side.close()
+    callee.side.close()
+
+
+def play(short):
+    files_at_most(4000)
+    daemon = Daemon(settings(limits="ready_ports = 32", trunks__crowd=TRUNK), files=FILES)
+    daemon.start()
+    asyncio.run(starve(daemon, 3 if short else 30))
+    daemon.unharmed()
+    daemon.stop()
+
+
+if __name__ == "__main__":
+    main(play, __doc__)
