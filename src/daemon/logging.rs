@@ -28,7 +28,9 @@ pub fn start(settings: LogSettings) {
         Ok(filter) => (level, filter),
         Err(_) => (settings.level.as_str().to_owned(), EnvFilter::new(settings.level.as_str())),
     };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that standard error does not take is lost, and nothing else: to say so on standard error would panic.
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     // A second subscriber in one process (tests, demo) is refused; the first goes on.
     let exchange: Box<dyn Fn(EnvFilter) -> bool + Send + Sync> = match settings.format {
         LogFormat::Json => {

@@ -1,6 +1,8 @@
 //! A panic is a defect of the highest class. It ends the process: a daemon that lost a thread but still holds its
 //! ports is worse than none, because nothing starts in its place.
 
+use std::io::Write;
+
 /// Logs a panic of any thread with its place, and ends the process with `code`.
 #[expect(clippy::exit, clippy::disallowed_methods, reason = "a panic on any thread must not be survived")]
 pub fn end_on_panic(code: i32) {
@@ -11,7 +13,8 @@ pub fn end_on_panic(code: i32) {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
         tracing::error!(%place, %thread, text, "panic; the process ends");
-        eprintln!("trunkline: internal error in thread {thread} at {place}: {text}");
+        // Where nobody can be told, the code still says it.
+        let _ = writeln!(std::io::stderr(), "trunkline: internal error in thread {thread} at {place}: {text}");
         std::process::exit(code);
     }));
 }

@@ -15,7 +15,7 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::arrival::News;
 use super::dns::{self, plain};
@@ -29,8 +29,10 @@ use crate::sip::flow::{Discovery, Resolution, Resolve, ResolveFailure, Resolved,
 const WHOLE: Duration = Duration::from_secs(10);
 /// How long a good answer stands in for a failing server.
 const KEPT: Duration = Duration::from_secs(86_400);
-/// How long an old answer is given out before the servers are asked again.
+/// How long an old answer is given out before a call waits for the servers again.
 const OLD_ANSWER_TTL: Duration = Duration::from_secs(30);
+/// How long a call waits for the servers when there is an old answer to go on with (RFC 8767 5: below two seconds).
+const STAND_IN: Duration = Duration::from_millis(1500);
 /// TTL of a static host.
 const STATIC_TTL: Duration = Duration::from_secs(3600);
 /// Names kept. More are resolved, but not kept.
@@ -48,7 +50,24 @@ const ADDRESSES: usize = 32;
 pub struct Resolver {
     hosts: BTreeMap<String, Vec<IpAddr>>,
     dns: Option<TokioResolver>,
-    kept: Mutex<HashMap<Key, (Resolved, Instant)>>,
+    kept: Mutex<HashMap<Key, Kept>>,
+}
+
+/// The last good answer of a name.
+#[derive(Clone, Debug)]
+struct Kept {
+    resolved: Resolved,
+    at: Instant,
+    /// When the servers last failed to give a newer one.
+    failed: Option<Instant>,
+}
+
+/// What a question led to.
+enum Found {
+    /// What the servers said, or what stands in for it.
+    Answer(Result<Resolved, ResolveFailure>),
+    /// The servers took too long: an old answer, while they may go on.
+    Meanwhile(Resolved),
 }
 
 impl fmt::Debug for Resolver {
@@ -80,12 +99,17 @@ impl Resolver {
     pub(super) fn ask(self: &Arc<Self>, shared: &Arc<Shared>, question: Resolve) {
         let (resolver, tasks) = (self.clone(), shared.clone());
         shared.runtime.spawn(async move {
-            let id = question.id;
-            let outcome = resolver.answer(question, || tasks.draw()).await;
+            let (id, key) = (question.id, Key::of(&question));
+            let found = resolver.find(&key, || tasks.draw()).await;
+            let slow = matches!(found, Found::Meanwhile(_));
+            let outcome = found.outcome();
             if let Err(failure) = &outcome {
                 tasks.counters.resolve_failures.add(*failure);
             }
             tasks.sink.report(News::Resolved(Resolution { id, outcome }));
+            if slow {
+                resolver.refresh(&key, || tasks.draw()).await;
+            }
         });
     }
 
@@ -94,22 +118,44 @@ impl Resolver {
     /// # Errors
     /// No address, or no answer and none kept.
     pub async fn answer(&self, question: Resolve, draw: impl FnMut() -> u64) -> Result<Resolved, ResolveFailure> {
-        let key = Key {
-            host: plain(&question.host),
-            port: question.port,
-            transport: question.transport,
-            // RFC 3263 4.2: an explicit port leaves nothing to discover.
-            discovery: if question.port.is_some() { Discovery::Hosts } else { question.discovery },
+        self.find(&Key::of(&question), draw).await.outcome()
+    }
+
+    async fn find(&self, key: &Key, draw: impl FnMut() -> u64) -> Found {
+        let looking = self.look_up(key, draw);
+        let fresh = match self.kept(key) {
+            None => looking.await,
+            Some(Kept { resolved, failed: Some(failed), .. }) if failed.elapsed() < OLD_ANSWER_TTL => {
+                return Found::Answer(Ok(old(resolved)));
+            }
+            Some(Kept { resolved, .. }) => match timeout(STAND_IN, looking).await {
+                Ok(fresh) => fresh,
+                Err(_) => {
+                    self.note_failure(key);
+                    return Found::Meanwhile(old(resolved));
+                }
+            },
         };
-        let fresh = self.look_up(&key, draw).await;
+        Found::Answer(self.or_last_good(key, fresh))
+    }
+
+    /// Asks again without anybody waiting, so that a slow server is heard too.
+    async fn refresh(&self, key: &Key, draw: impl FnMut() -> u64) {
+        if let Ok(resolved) = self.look_up(key, draw).await {
+            self.keep(key.clone(), &resolved);
+        }
+    }
+
+    fn or_last_good(&self, key: &Key, fresh: Result<Resolved, ResolveFailure>) -> Result<Resolved, ResolveFailure> {
         match fresh {
             Ok(resolved) => {
-                self.keep(key, &resolved);
+                self.keep(key.clone(), &resolved);
                 Ok(resolved)
             }
             Err(ResolveFailure::NoSuchName) => Err(ResolveFailure::NoSuchName),
             Err(failure @ (ResolveFailure::TimedOut | ResolveFailure::ServerFailed)) => {
-                self.last_good(&key).ok_or(failure)
+                self.note_failure(key);
+                self.kept(key).map(|kept| old(kept.resolved)).ok_or(failure)
             }
         }
     }
@@ -226,19 +272,49 @@ impl Resolver {
     fn keep(&self, key: Key, resolved: &Resolved) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < KEPT_NAMES || kept.contains_key(&key) {
-            kept.insert(key, (resolved.clone(), Instant::now()));
+            kept.insert(key, Kept { resolved: resolved.clone(), at: Instant::now(), failed: None });
         }
     }
 
-    fn last_good(&self, key: &Key) -> Option<Resolved> {
+    /// The last good answer, unless it is too old to be one.
+    fn kept(&self, key: &Key) -> Option<Kept> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let (resolved, at) = kept.get(key)?;
-        if at.elapsed() > KEPT {
-            return None;
-        }
-        tracing::warn!(host = %key.host, "no DNS server answers; the last good answer is used");
-        Some(Resolved { addresses: resolved.addresses.clone(), ttl: OLD_ANSWER_TTL })
+        kept.get(key).filter(|kept| kept.at.elapsed() <= KEPT).cloned()
     }
+
+    fn note_failure(&self, key: &Key) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept.get_mut(key) {
+            kept.failed = Some(Instant::now());
+            tracing::warn!(host = %key.host, "no DNS server answers; the last good answer is used");
+        }
+    }
+}
+
+impl Key {
+    fn of(question: &Resolve) -> Key {
+        Key {
+            host: plain(&question.host),
+            port: question.port,
+            transport: question.transport,
+            // RFC 3263 4.2: an explicit port leaves nothing to discover.
+            discovery: if question.port.is_some() { Discovery::Hosts } else { question.discovery },
+        }
+    }
+}
+
+impl Found {
+    fn outcome(self) -> Result<Resolved, ResolveFailure> {
+        match self {
+            Found::Answer(answer) => answer,
+            Found::Meanwhile(resolved) => Ok(resolved),
+        }
+    }
+}
+
+/// An old answer is soon asked for again.
+fn old(resolved: Resolved) -> Resolved {
+    Resolved { addresses: resolved.addresses, ttl: OLD_ANSWER_TTL }
 }
 
 /// RFC 3263 4.2.

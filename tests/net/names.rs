@@ -18,6 +18,7 @@ use trunkline::sip::flow::{Discovery, Resolve, ResolveFailure, Resolved, Transpo
 struct Server {
     address: SocketAddr,
     fails: Arc<AtomicBool>,
+    silent: Arc<AtomicBool>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -25,13 +26,17 @@ fn server(records: Vec<Record>) -> Server {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     let (fails, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
-    let (failing, log) = (fails.clone(), asked.clone());
+    let silent = Arc::new(AtomicBool::new(false));
+    let (failing, log, deaf) = (fails.clone(), asked.clone(), silent.clone());
     std::thread::spawn(move || {
         let mut buffer = [0u8; 4096];
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
             let Ok(request) = Message::from_vec(&buffer[..length]) else { continue };
             let query = request.queries[0].clone();
             log.lock().unwrap().push(format!("{} {}", query.query_type(), query.name()));
+            if deaf.load(Ordering::SeqCst) {
+                continue;
+            }
             let mut answer = request.into_response();
             let of_name = |record: &&Record| record.name == *query.name();
             let fitting = records.iter().filter(of_name).filter(|record| record.record_type() == query.query_type());
@@ -45,7 +50,7 @@ fn server(records: Vec<Record>) -> Server {
             socket.send_to(&answer.to_vec().unwrap(), from).unwrap();
         }
     });
-    Server { address, fails, asked }
+    Server { address, fails, silent, asked }
 }
 
 fn host(name: &str, ttl: u32, last: u8) -> Record {
@@ -215,4 +220,26 @@ async fn the_last_good_answer_stands_in_for_a_failing_server() {
     assert_eq!(addresses(ask(&resolver, "peer.example", Some(5061)).await), ["192.0.2.1:5061"]);
     assert_eq!(ask(&resolver, "other.example", Some(5061)).await, Err(ResolveFailure::ServerFailed));
     assert!(server.asked.lock().unwrap().iter().filter(|question| *question == "A peer.example.").count() > 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_servers_failed_a_moment_ago_the_next_call_does_not_wait_for_them_again() {
+    let server = server(vec![host("peer.example.", 0, 1)]);
+    let resolver = resolver(&server, &[]);
+    addresses(ask(&resolver, "peer.example", Some(5061)).await);
+    server.fails.store(true, Ordering::SeqCst);
+    addresses(ask(&resolver, "peer.example", Some(5061)).await);
+    let asked = server.asked.lock().unwrap().len();
+    assert_eq!(addresses(ask(&resolver, "peer.example", Some(5061)).await), ["192.0.2.1:5061"]);
+    assert_eq!(server.asked.lock().unwrap().len(), asked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_server_does_not_hold_up_a_call_to_a_name_that_was_known() {
+    let server = server(vec![host("peer.example.", 0, 1)]);
+    let resolver = resolver(&server, &[]);
+    addresses(ask(&resolver, "peer.example", Some(5061)).await);
+    server.silent.store(true, Ordering::SeqCst);
+    assert_eq!(addresses(ask(&resolver, "peer.example", Some(5061)).await), ["192.0.2.1:5061"]);
+    assert_eq!(ask(&resolver, "other.example", Some(5061)).await, Err(ResolveFailure::TimedOut));
 }

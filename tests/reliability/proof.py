@@ -117,10 +117,12 @@ while os.getppid() == parent:
 
 
 class Daemon:
-    """One daemon. `share`: of one processor, when it is to be slow; `files`: its limit of open files."""
+    """One daemon. `share`: of one processor, when it is to be slow; `files`: its limit of open
+    files; `octets`: of a file's size, which is what a full disk is to a process."""
 
-    def __init__(self, text=None, share=None, files=None, confined=True, environment=None):
+    def __init__(self, text=None, share=None, files=None, octets=None, confined=True, environment=None):
         self.text, self.share, self.files, self.confined, self.environment = text or settings(), share, files, confined, environment
+        self.octets = octets
         self.path = os.path.join(WORK, "proof.toml")
         self.began = 0.0
         self.process = self.burner = None
@@ -144,6 +146,9 @@ class Daemon:
                 os.nice(19)
             if self.files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
+            if self.octets:
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (self.octets, resource.RLIM_INFINITY))
 
         self.began = time.monotonic()
         command = [BINARY, "run", "--config", self.path]
@@ -151,6 +156,9 @@ class Daemon:
         if not wait_until(lambda: ready() or self.process.poll() is not None, seconds, 0.01) or self.process.poll() is not None:
             raise RuntimeError("the daemon does not start: " + log_of("trunkline")[-2000:])
         return time.monotonic() - self.began
+
+    def disk_is_empty_again(self):
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     def kill(self):
         """kill -9."""
