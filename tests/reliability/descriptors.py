@@ -41,7 +41,7 @@ async def one_call(caller):
 
 async def starve(daemon, seconds):
     caller, callee = Caller(None), Callee()
-    caller.side, callee.side = Udp(caller, GOOD_CALLER, 25220), Udp(callee, GOOD_CALLEE, 25221)
+    caller.side, callee.side = Udp(caller, GOOD_CALLER, 27220), Udp(callee, GOOD_CALLEE, 27221)
     await caller.side.open()
     await callee.side.open()
     for _ in range(CALLS):

@@ -56,7 +56,7 @@ def play(short):
 listener = "tls"
 fqdn = "sbc.test"
 trust = "proof"
-targets = ["127.0.17.13:25213"]
+targets = ["127.0.17.13:27213"]
 sources = ["127.0.18.0/24"]
 media = {{ security = "srtp" }}
 options = {{ interval_s = 0 }}'''

@@ -7,10 +7,10 @@ import time
 from proof import Daemon, main, note, quantile, row, settings
 from traffic import Callee, Caller, GoodTrunk, Udp, carrier
 
-SERVER = ("127.0.17.53", 25253)
+SERVER = ("127.0.17.53", 27253)
 NAME = "sip.named.test"
 NAMED, ELSEWHERE = "127.0.17.41", "127.0.17.42"
-PORT = 25241
+PORT = 27241
 TTL = 1
 # How long an old answer is used before a server that failed is asked again.
 OLD = 31

@@ -15,7 +15,7 @@ TRUNK = f'''profile = "generic-tls"
 listener = "tls"
 fqdn = "sbc.test"
 trust = "proof"
-targets = ["{CALLED}:25231"]
+targets = ["{CALLED}:27231"]
 sources = ["{CALLED}/32"]
 media = {{ security = "srtp", codecs = ["PCMU", "PCMA"] }}
 options = {{ interval_s = 0 }}'''
@@ -34,7 +34,7 @@ class Load:
 
     async def open(self):
         await platform(self.caller, connections=8).open()
-        self.callee.side = Tls(self.callee, CALLED, 25231, connections=0)
+        self.callee.side = Tls(self.callee, CALLED, 27231, connections=0)
         await self.callee.side.open()
 
     async def at(self, rate, seconds):

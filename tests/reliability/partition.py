@@ -8,9 +8,9 @@ from proof import CARRIER, Daemon, main, note, quantile, records, row, samples, 
 from traffic import Callee, Caller, GoodTrunk, Tls, Udp, carrier
 
 # The first way leads through a proxy, for either transport; the second is always there.
-FRONT_UDP, BACK_UDP, FIRST_UDP = ("127.0.17.51", 25250), ("127.0.17.52", 25251), ("127.0.17.53", 25252)
-FRONT_TLS, FIRST_TLS = ("127.0.17.51", 25255), ("127.0.17.54", 25256)
-SECOND = ("127.0.17.56", 25257)
+FRONT_UDP, BACK_UDP, FIRST_UDP = ("127.0.17.51", 27250), ("127.0.17.52", 27251), ("127.0.17.53", 27252)
+FRONT_TLS, FIRST_TLS = ("127.0.17.51", 27255), ("127.0.17.54", 27256)
+SECOND = ("127.0.17.56", 27257)
 TRUNK = '''profile = "{profile}"
 listener = "{listener}"
 {more}targets = ["{target}"]
@@ -45,7 +45,7 @@ class DatagramProxy:
         if self.mode == "drop all" or self.mode == "drop one direction" and to_daemon or self.mode == "50 % loss" and self.count % 2:
             return
         if to_daemon:
-            self.front.sendto(data, ("127.0.17.1", 25200))
+            self.front.sendto(data, ("127.0.17.1", 27200))
         else:
             self.back.sendto(data, FIRST_UDP)
 

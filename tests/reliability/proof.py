@@ -17,10 +17,10 @@ sys.path.insert(1, os.path.join(HERE, "..", "interop"))
 from process import CERTS, REPORT, WORK, certificates, end, log_of, start, stop, wait_until  # noqa: E402
 
 SBC = "127.0.17.1"
-UDP = (SBC, 25200)
-TCP = (SBC, 25200)
-TLS = (SBC, 25201)
-METRICS = "http://127.0.0.1:25204"
+UDP = (SBC, 27200)
+TCP = (SBC, 27200)
+TLS = (SBC, 27201)
+METRICS = "http://127.0.0.1:27204"
 # The parties: a platform over TLS, a carrier over UDP, and a well-behaved pair over UDP that calls during every attack.
 PLATFORM, CARRIER = "127.0.17.11", "127.0.17.12"
 GOOD_CALLER, GOOD_CALLEE = "127.0.17.21", "127.0.17.22"
@@ -60,30 +60,30 @@ port = {TCP[1]}""",
 listener = "tls"
 fqdn = "sbc.test"
 trust = "proof"
-targets = ["{PLATFORM}:25211"]
+targets = ["{PLATFORM}:27211"]
 sources = ["{PLATFORM}/32"]
 media = {{ security = "srtp", codecs = ["PCMU", "PCMA"] }}
 options = {{ interval_s = 0 }}""",
     "trunks.carrier": f"""profile = "carrier-ip"
 listener = "udp"
-targets = ["{CARRIER}:25210"]
+targets = ["{CARRIER}:27210"]
 sources = ["{CARRIER}/32"]
 media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
 options = {{ interval_s = 0 }}""",
     "trunks.good-caller": f"""profile = "carrier-ip"
 listener = "udp"
-targets = ["{GOOD_CALLER}:25220"]
+targets = ["{GOOD_CALLER}:27220"]
 sources = ["{GOOD_CALLER}/32"]
 media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
 options = {{ interval_s = 0 }}""",
     "trunks.good-callee": f"""profile = "carrier-ip"
 listener = "udp"
-targets = ["{GOOD_CALLEE}:25221"]
+targets = ["{GOOD_CALLEE}:27221"]
 sources = ["{GOOD_CALLEE}/32"]
 media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
 options = {{ interval_s = 0 }}""",
     "fraud": """allow_countries = ["US"]""",
-    "metrics": """bind = "127.0.0.1:25204\"""",
+    "metrics": """bind = "127.0.0.1:27204\"""",
 }
 ROUTES = [("platform", "carrier"), ("carrier", "platform"), ("good-caller", "good-callee")]
 

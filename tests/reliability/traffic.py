@@ -357,12 +357,12 @@ class Callee:
 
 
 def platform(owner, connections=4):
-    owner.side = Tls(owner, PLATFORM, 25211, connections=connections)
+    owner.side = Tls(owner, PLATFORM, 27211, connections=connections)
     return owner.side
 
 
 def carrier(owner):
-    owner.side = Udp(owner, CARRIER, 25210)
+    owner.side = Udp(owner, CARRIER, 27210)
     return owner.side
 
 
@@ -390,7 +390,7 @@ class GoodTrunk:
 
     async def call(self, pipe):
         caller, callee = Caller(self.hold), Callee()
-        caller.side, callee.side = Udp(caller, GOOD_CALLER, 25220), Udp(callee, GOOD_CALLEE, 25221)
+        caller.side, callee.side = Udp(caller, GOOD_CALLER, 27220), Udp(callee, GOOD_CALLEE, 27221)
         await caller.side.open()
         await callee.side.open()
         calling = asyncio.ensure_future(caller.run(self.rate, 1e9))
