@@ -104,6 +104,35 @@ async fn passes(platform: Platform, only: &[&str]) -> Report {
     report
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_trunk_with_media_bypass_keeps_every_statement_of_ice() {
+    let scenarios = [
+        "inbound",
+        "outbound",
+        "hold-platform",
+        "transfer-blind",
+        "bypass-inbound",
+        "bypass-outbound",
+        "bypass-forks",
+        "bypass-restart",
+        "bypass-without",
+        "bypass-forged",
+    ];
+    let report = passes(Platform::TeamsBypass, &scenarios).await;
+    for number in ["MD-195", "MD-196", "MD-197", "MD-198", "MD-199", "MD-200", "MD-201", "MD-202"] {
+        assert!(matches!(report.verdict(number), Some(Verdict::Passed { .. })), "{number}: {}", report.text());
+    }
+}
+
+/// The bypass lab notices a trunk without ICE.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bypass_trunk_that_offers_no_ice_is_told() {
+    let ground = Ground::new(Platform::TeamsBypass, &["inbound", "MD-195"]);
+    let block = ground.block(|block| block.replace("profile = \"microsoft-teams-bypass\"\n", ""));
+    let report = ground.play(&shipped("config/teams.toml"), &block).await;
+    assert!(report.failed().contains(&"MD-195"), "{}", report.text());
+}
+
 #[tokio::test]
 async fn a_misspelt_statement_or_scenario_is_no_run_that_passes() {
     for word in ["MD-9999", "inbond"] {

@@ -11,7 +11,7 @@ use trunkline::lab::demo::stage::{CARRIER_AGENT, PLATFORM_AGENT, Progress, Stage
 use trunkline::lab::demo::table::{self, Paint};
 use trunkline::lab::ladder::Ladder;
 use trunkline::lab::link::Peer;
-use trunkline::lab::session::{MediaSettings, Security};
+use trunkline::lab::session::{MediaSettings, Path, Security};
 use trunkline::lab::signal::Codec;
 
 async fn agent(name: &'static str, host: &str, ladder: &Ladder) -> Agent {
@@ -20,6 +20,7 @@ async fn agent(name: &'static str, host: &str, ladder: &Ladder) -> Agent {
         security: Security::Plain,
         codecs: vec![Codec::Pcma],
         event_type: 96,
+        path: Path::Described,
     };
     let address = format!("{host}:0").parse().expect("an address");
     let settings = AgentSettings {

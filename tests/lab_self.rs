@@ -10,7 +10,7 @@ use trunkline::lab::certificates::{self, Certificates, Identity, PLATFORM_NAME, 
 use trunkline::lab::ladder::{Ladder, Way};
 use trunkline::lab::link::Peer;
 use trunkline::lab::sdp::Direction;
-use trunkline::lab::session::{MediaSettings, Security};
+use trunkline::lab::session::{MediaSettings, Path, Security};
 use trunkline::lab::signal::{Codec, Side, Signal};
 use trunkline::lab::stream::{Signals, StreamReport};
 use trunkline::lab::tls::TlsSettings;
@@ -24,7 +24,13 @@ fn address(text: &str) -> SocketAddr {
 
 fn media(host: &str, security: Security) -> MediaSettings {
     let codecs = vec![Codec::Pcmu, Codec::Pcma];
-    MediaSettings { address: host.parse().expect("an address"), security, codecs, event_type: 101 }
+    MediaSettings {
+        address: host.parse().expect("an address"),
+        security,
+        codecs,
+        event_type: 101,
+        path: Path::Described,
+    }
 }
 
 async fn udp_agent(name: &'static str, host: &str, ladder: &Ladder) -> Agent {

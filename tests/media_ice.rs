@@ -18,6 +18,7 @@ use trunkline::media::plan::{
 use trunkline::media::streams::Streams;
 use trunkline::media::verdict::{DropReason, MediaPort, Slot, Verdict};
 use trunkline::rtp::buffer::PacketBuffer;
+use trunkline::rtp::srtp::{Outbound, SrtpMaster, SrtpSuite};
 use trunkline::rtp::stun::{Class, Message};
 
 const PASSWORD: &str = "aVeryGoodPasswordOf32Characters0";
@@ -130,6 +131,26 @@ fn media_is_taken_from_every_checked_pair_of_the_far_end_and_from_nobody_else() 
     assert!(matches!(bench.voice(A, "7.7.7.7:1"), Verdict::Forward { .. }));
     assert_eq!(bench.voice(A, "6.6.6.6:1"), Verdict::Drop(DropReason::UnknownSource));
     assert_eq!(bench.voice(A, "5.5.5.5:1"), Verdict::Drop(DropReason::UnknownSource));
+}
+
+/// MD-199: with one place for RTP and RTCP, a report of the far end from elsewhere moves neither.
+#[test]
+fn an_authentic_report_from_elsewhere_does_not_move_a_nominated_pair() {
+    let mut bench = Bench::new();
+    let master =
+        |octet: u8| SrtpMaster { suite: SrtpSuite::AesCm128HmacSha1_80, key_salt: Secret::new(vec![octet; 30]) };
+    let keys = Protection::Srtp { local: master(1), remote: master(2) };
+    bench.configure(&EndpointPlan { protection: keys, ..plan("9.9.9.9:10", ice("ours", "them")) });
+    bench.check("7.7.7.7:1", Check { nominates: true, ..CHECK });
+    assert_eq!(bench.target(), at("7.7.7.7:1"));
+    let mut report = vec![0x80, 201, 0, 1, 0, 0, 0, 7];
+    report.resize(64, 0);
+    let octets = Outbound::new(&master(2)).expect("keys").seal_rtcp(&mut report, 8).expect("sealed");
+    bench.buffer.load(&report[..octets]);
+    let port = MediaPort::Rtcp;
+    let verdict = bench.streams.receive(Instant::ZERO, A, port, at("5.5.5.5:1"), &mut bench.buffer, &mut Vec::new());
+    assert_eq!(verdict, Verdict::Consumed);
+    assert_eq!(bench.target(), at("7.7.7.7:1"));
 }
 
 #[test]

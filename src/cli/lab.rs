@@ -77,6 +77,7 @@ pub struct LabArguments {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum PlatformName {
     Teams,
+    TeamsBypass,
     Acs,
     Genesys,
     Zoom,
@@ -94,6 +95,7 @@ impl LabArguments {
         Wish {
             platform: match self.platform {
                 PlatformName::Teams => Platform::Teams,
+                PlatformName::TeamsBypass => Platform::TeamsBypass,
                 PlatformName::Acs => Platform::Acs,
                 PlatformName::Genesys => Platform::Genesys,
                 PlatformName::Zoom => Platform::Zoom,

@@ -45,8 +45,8 @@ impl Endpoint {
         let (rtp, rtcp) = (Arc::new(rtp), Arc::new(rtcp));
         let tasks = vec![
             tokio::spawn(send_audio(stream.clone(), rtp.clone())),
-            tokio::spawn(receive_audio(stream.clone(), rtp)),
-            tokio::spawn(send_reports(stream.clone(), rtcp.clone())),
+            tokio::spawn(receive_audio(stream.clone(), rtp.clone())),
+            tokio::spawn(send_reports(stream.clone(), rtp, rtcp.clone())),
             tokio::spawn(receive_reports(stream.clone(), rtcp)),
         ];
         Ok(Endpoint { stream, rtp: rtp_address, rtcp: rtcp_address, tasks })
@@ -103,8 +103,11 @@ async fn send_audio(stream: Arc<Mutex<Stream>>, socket: Arc<UdpSocket>) {
     let mut clock = tokio::time::interval(TICK);
     loop {
         clock.tick().await;
-        let packet = lock(&stream).tick();
-        if let Some((packet, address)) = packet {
+        let (check, packet) = {
+            let mut stream = lock(&stream);
+            (stream.check(), stream.tick())
+        };
+        for (packet, address) in [check, packet].into_iter().flatten() {
             // A refused datagram (ICMP from a closed port) shows as loss at the far end.
             let _ = socket.send_to(&packet, address).await;
         }
@@ -120,11 +123,16 @@ async fn receive_audio(stream: Arc<Mutex<Stream>>, socket: Arc<UdpSocket>) {
     }
 }
 
-async fn send_reports(stream: Arc<Mutex<Stream>>, socket: Arc<UdpSocket>) {
+async fn send_reports(stream: Arc<Mutex<Stream>>, rtp: Arc<UdpSocket>, rtcp: Arc<UdpSocket>) {
     let mut clock = tokio::time::interval(REPORT_INTERVAL);
     loop {
         clock.tick().await;
-        let report = lock(&stream).make_report(ntp_now());
+        let (report, socket) = {
+            let mut stream = lock(&stream);
+            // RFC 5761: where both share a port, they share ours too.
+            let socket = if stream.is_multiplexed() { &rtp } else { &rtcp };
+            (stream.make_report(ntp_now()), socket)
+        };
         if let Some((report, address)) = report {
             let _ = socket.send_to(&report, address).await;
         }

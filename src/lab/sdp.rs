@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use super::base64;
+use super::ice::Ice;
 use super::signal::Codec;
 use super::srtp::{KEY_AND_SALT, MasterKey};
 
@@ -76,6 +77,8 @@ pub struct Description {
     /// The payload type of telephone events.
     pub event_type: Option<u8>,
     pub direction: Direction,
+    /// With media bypass.
+    pub ice: Option<Ice>,
 }
 
 impl Description {
@@ -110,6 +113,7 @@ impl Description {
         if let Some(crypto) = &self.crypto {
             lines.push(format!("a=crypto:{} {SUITE} inline:{}", crypto.tag, base64::encode(crypto.key.octets())));
         }
+        lines.extend(self.ice.iter().flat_map(Ice::write));
         lines.push("a=ptime:20".to_owned());
         lines.push(format!("a={}", self.direction.token()));
         lines.join("\r\n") + "\r\n"
@@ -136,7 +140,10 @@ impl Description {
         if line.secured != crypto.is_some() {
             return Err(if line.secured { "RTP/SAVP without a usable key" } else { "keys on RTP/AVP" }.to_owned());
         }
+        let ice = Ice::read(&lines);
         let rtcp = media.iter().find_map(|line| line.strip_prefix("a=rtcp:")?.split(' ').next()?.parse().ok());
+        // RFC 5761: both on one port, which is all that is used of it here.
+        let rtcp = rtcp.or_else(|| ice.as_ref().filter(|ice| ice.multiplexed).map(|_| line.port));
         Ok(Description {
             rtp: SocketAddr::new(address, line.port),
             rtcp: SocketAddr::new(address, rtcp.unwrap_or(line.port.saturating_add(1))),
@@ -144,6 +151,7 @@ impl Description {
             codecs: line.types.iter().filter_map(|number| Codec::of_payload_type(*number)).collect(),
             event_type: media.iter().find_map(|line| event_type(line)).filter(|event| line.types.contains(event)),
             direction: direction(&media).or_else(|| direction(session)).unwrap_or_default(),
+            ice,
         })
     }
 }
@@ -211,6 +219,7 @@ mod tests {
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             event_type: Some(96),
             direction: Direction::SendOnly,
+            ice: None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::endpoint::{Endpoint, random};
+use super::ice::{Agent, Credentials, Ice, Progress};
 use super::sdp::{Crypto, Description, Direction};
 use super::signal::Codec;
 use super::srtp::{KEY_AND_SALT, MasterKey};
@@ -27,6 +28,16 @@ pub struct MediaSettings {
     pub codecs: Vec<Codec>,
     /// The payload type it offers for telephone events.
     pub event_type: u8,
+    pub path: Path,
+}
+
+/// How media finds its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Path {
+    /// To the addresses described.
+    Described,
+    /// To what ICE has proved; the address described is a decoy until then (media bypass).
+    Checked,
 }
 
 /// How far an answer goes.
@@ -58,6 +69,8 @@ pub struct Session {
     /// The offer that waits for our answer.
     offered: Option<Description>,
     answer: Option<String>,
+    /// The last description of the other end had ICE: an answer without any is of a party that cannot (MD-202).
+    far_checks: bool,
 }
 
 impl Session {
@@ -67,6 +80,9 @@ impl Session {
     /// None is free.
     pub async fn new(settings: MediaSettings, signals: Signals) -> Result<Session, String> {
         let endpoint = Arc::new(Endpoint::bind(settings.address, signals).await?);
+        if settings.path == Path::Checked {
+            endpoint.stream().set_ice(Agent::new(Credentials::new()));
+        }
         Ok(Session {
             endpoint,
             settings,
@@ -76,7 +92,18 @@ impl Session {
             direction: Direction::SendReceive,
             offered: None,
             answer: None,
+            far_checks: true,
         })
+    }
+
+    /// As a party that knows no ICE (MD-202).
+    pub fn leave_ice(&mut self) {
+        self.endpoint.stream().leave_ice();
+    }
+
+    /// New ICE credentials from the next offer on (MD-201).
+    pub fn restart_ice(&mut self) {
+        self.endpoint.stream().ice().into_iter().for_each(Agent::restart);
     }
 
     /// The sockets and the stream.
@@ -113,8 +140,26 @@ impl Session {
             Security::Plain => None,
             Security::Sdes => Some(Crypto { tag: crypto_tag, key: self.own_key }),
         };
-        let (rtp, rtcp) = (self.endpoint.rtp(), self.endpoint.rtcp());
-        Description { rtp, rtcp, crypto, codecs, event_type, direction: self.direction }.write(self.version)
+        let ice = self.ice();
+        let (rtp, rtcp) = match &ice {
+            None => (self.endpoint.rtp(), self.endpoint.rtcp()),
+            // The place described is the last candidate: a decoy until a pair is nominated, then that pair's.
+            Some(ice) => {
+                let described = ice.candidates.last().copied().unwrap_or_else(|| self.endpoint.rtp());
+                (described, described)
+            }
+        };
+        Description { rtp, rtcp, crypto, codecs, event_type, direction: self.direction, ice }.write(self.version)
+    }
+
+    /// Our part of ICE. A nominated pair stands alone, beside the far end's candidate (MD-198).
+    fn ice(&self) -> Option<Ice> {
+        let (rtp, decoy) = (self.endpoint.rtp(), self.endpoint.rtcp());
+        let mut stream = self.endpoint.stream();
+        let agent = stream.ice().filter(|_| self.far_checks)?;
+        let remote = agent.far().filter(|_| agent.progress() == Progress::Nominated);
+        let candidates = if remote.is_some() { vec![rtp] } else { vec![rtp, decoy] };
+        Some(Ice { credentials: agent.own().clone(), lite: false, multiplexed: true, candidates, remote })
     }
 
     /// Takes the answer to our offer.
@@ -123,6 +168,7 @@ impl Session {
     /// What is wrong with it.
     pub fn take_answer(&mut self, body: &[u8], kind: AnswerKind) -> Result<(), String> {
         let answer = Description::read(body).map_err(|error| format!("SDP answer: {error}"))?;
+        self.far_checks = answer.ice.is_some();
         let remote = self.remote(&answer)?;
         let mut stream = self.endpoint.stream();
         stream.connect(remote)?;
@@ -141,6 +187,7 @@ impl Session {
         let offer = Description::read(body).map_err(|error| format!("SDP offer: {error}"))?;
         self.remote(&offer)?;
         let direction = offer.direction;
+        self.far_checks = offer.ice.is_some();
         self.offered = Some(offer);
         self.answer = None;
         Ok(direction)
@@ -182,6 +229,7 @@ impl Session {
             codec: codec.ok_or("no common codec")?,
             event_type: description.event_type,
             keys,
+            ice: description.ice.clone(),
         })
     }
 }

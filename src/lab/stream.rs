@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::ice::{Agent, Ice};
 use super::quality::{SourceCount, mean_opinion_score};
 use super::rtp::{Packet, ReportBlock, SenderReport, TelephoneEvent, key_of_event, report_types, write_report};
 use super::signal::{Codec, Heard, Signal, TICK_SAMPLES, Verifier};
 use super::srtp::{MasterKey, Opener, Protector};
+use super::stun;
 
 /// Packets of a telephone event before its three end packets: 160 ms.
 const EVENT_TICKS: u16 = 8;
@@ -29,6 +31,8 @@ pub struct Remote {
     pub event_type: Option<u8>,
     /// Our key and theirs.
     pub keys: Option<(MasterKey, MasterKey)>,
+    /// The far end's part of ICE.
+    pub ice: Option<Ice>,
 }
 
 /// What one end plays and what it shall hear. `heard: None` takes anything (guests of `--keep`).
@@ -128,6 +132,7 @@ pub struct Stream {
     octets_sent: u32,
     sources: Vec<SourceCount>,
     report: StreamReport,
+    ice: Option<Agent>,
 }
 
 impl Stream {
@@ -154,7 +159,28 @@ impl Stream {
             octets_sent: 0,
             sources: Vec::new(),
             report: StreamReport::default(),
+            ice: None,
         }
+    }
+
+    /// From now on places are proved before media goes there.
+    pub fn set_ice(&mut self, agent: Agent) {
+        self.ice = Some(agent);
+    }
+
+    /// No ICE any more.
+    pub fn leave_ice(&mut self) {
+        self.ice = None;
+    }
+
+    /// Its agent, with media bypass.
+    pub fn ice(&mut self) -> Option<&mut Agent> {
+        self.ice.as_mut()
+    }
+
+    /// The check of this tick and where it goes.
+    pub fn check(&mut self) -> Option<(Vec<u8>, SocketAddr)> {
+        self.ice.as_mut()?.tick()
     }
 
     /// Takes the outcome of an offer and answer. Unchanged keys keep their state (RFC 3711 3.3.1).
@@ -170,6 +196,9 @@ impl Stream {
             if keys_before.is_none_or(|(_, before)| before != far) {
                 self.opener = Some(Opener::new(&far)?);
             }
+        }
+        if let (Some(agent), Some(ice)) = (&mut self.ice, &remote.ice) {
+            agent.meet(ice);
         }
         if let Some(far) = self.signals.far.filter(|_| self.verifier.is_none()) {
             self.verifier = Some(Verifier::new(far, remote.codec));
@@ -246,12 +275,18 @@ impl Stream {
     }
 
     fn packet_of_tick(&mut self) -> Option<(Packet, SocketAddr)> {
-        let remote = self.remote.clone().filter(|_| self.sending)?;
+        let remote = self.remote.clone().filter(|_| self.sending && self.is_proved())?;
         let packet = match (self.pressed, remote.event_type) {
             (Some(pressed), Some(event_type)) => self.event_packet(pressed, event_type),
             (Some(_), None) | (None, _) => self.audio_packet(remote.codec),
         };
         Some((packet, remote.rtp))
+    }
+
+    /// Whether the far end's place was checked, where that is asked for.
+    fn is_proved(&self) -> bool {
+        let asked = self.remote.as_ref().is_some_and(|remote| remote.ice.is_some());
+        !asked || self.ice.as_ref().is_none_or(Agent::is_proved)
     }
 
     fn audio_packet(&mut self, codec: Codec) -> Packet {
@@ -288,6 +323,12 @@ impl Stream {
 
     /// Takes a packet that came at `arrival` (since any fixed moment) from `source`.
     pub fn receive(&mut self, arrival: Duration, source: SocketAddr, octets: &[u8]) {
+        if stun::is_stun(octets) {
+            return self.ice.iter_mut().for_each(|agent| agent.receive(octets));
+        }
+        if is_report(octets) {
+            return self.receive_report(octets);
+        }
         let Some(remote) = self.remote.clone() else { return };
         if source != remote.rtp {
             self.report.strangers += 1;
@@ -350,6 +391,12 @@ impl Stream {
         }
     }
 
+    /// Whether reports share the port of the media.
+    #[must_use]
+    pub fn is_multiplexed(&self) -> bool {
+        self.remote.as_ref().is_some_and(|remote| remote.rtp == remote.rtcp)
+    }
+
     /// The compound report of this moment and where it goes; `ntp` as RFC 3550 4 writes it.
     pub fn make_report(&mut self, ntp: u64) -> Option<(Vec<u8>, SocketAddr)> {
         let address = self.remote.as_ref()?.rtcp;
@@ -374,6 +421,9 @@ impl Stream {
 
     /// Takes a packet from the RTCP socket.
     pub fn receive_report(&mut self, octets: &[u8]) {
+        if let Some(agent) = self.ice.as_mut().filter(|_| !is_report(octets)) {
+            return agent.note_elsewhere();
+        }
         let plain = match &mut self.opener {
             Some(opener) => opener.open_report(octets).ok(),
             None => Some(octets.to_vec()),
@@ -395,6 +445,11 @@ impl Stream {
         report.heard = self.verifier.as_ref().map(|verifier| verifier.heard().clone()).unwrap_or_default();
         report
     }
+}
+
+/// RFC 5761 4: packet types of RTCP where RTP has its payload type.
+fn is_report(octets: &[u8]) -> bool {
+    octets.get(1).is_some_and(|kind| (192..224).contains(kind))
 }
 
 fn block_about(source: &SourceCount) -> ReportBlock {
@@ -419,8 +474,14 @@ mod tests {
     fn end(own: Side, far: Side, keys: Option<(MasterKey, MasterKey)>) -> Stream {
         let signals = Signals { own: Signal::new(1, own), far: Some(Signal::new(1, far)) };
         let mut stream = Stream::new(signals, [1; 10]);
-        let remote =
-            Remote { rtp: address(4000), rtcp: address(4001), codec: Codec::Pcmu, event_type: Some(101), keys };
+        let remote = Remote {
+            rtp: address(4000),
+            rtcp: address(4001),
+            codec: Codec::Pcmu,
+            event_type: Some(101),
+            keys,
+            ice: None,
+        };
         stream.connect(remote).expect("good keys");
         stream.set_sending(true);
         stream.set_steady(true);

@@ -477,9 +477,11 @@ impl Endpoint {
         }
     }
 
-    /// An authentic packet came from `source`. Once a check has chosen the pair, only a check moves it (MD-199).
+    /// An authentic packet came from `source`. Once a check has chosen the pair, only a check moves it (MD-199); where
+    /// RTP and RTCP share a place, the pair of RTP is that of both.
     fn follow(&mut self, port: MediaPort, source: SocketAddr) {
-        if self.ice.as_ref().is_none_or(|ice| ice.selected(port).is_none()) {
+        let chosen = |port| self.ice.as_ref().is_some_and(|ice| ice.selected(port).is_some());
+        if !chosen(port) && !(self.gate.is_shared() && chosen(MediaPort::Rtp)) {
             self.gate.authenticated(port, source);
         }
     }

@@ -45,6 +45,11 @@ impl Gate {
         self.current
     }
 
+    /// Whether the far end takes RTP and RTCP at one place (RFC 5761).
+    pub fn is_shared(&self) -> bool {
+        self.current.is_some_and(RemoteMedia::is_shared)
+    }
+
     /// The RTP address, when no plain packet can change it.
     pub fn fixed_remote(&self) -> Option<SocketAddr> {
         match self.rule {
@@ -110,7 +115,7 @@ impl Gate {
 
     fn move_to(&mut self, port: MediaPort, source: SocketAddr) {
         let Some(current) = &mut self.current else { return };
-        let shared = current.rtp == current.rtcp;
+        let shared = current.is_shared();
         if shared || port == MediaPort::Rtp {
             current.rtp = source;
         }

@@ -100,6 +100,14 @@ pub struct RemoteMedia {
     pub rtcp: SocketAddr,
 }
 
+impl RemoteMedia {
+    /// Whether RTCP is multiplexed.
+    #[must_use]
+    pub fn is_shared(self) -> bool {
+        self.rtp == self.rtcp
+    }
+}
+
 /// Which way media may flow at one endpoint, seen from us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flowing {

@@ -7,7 +7,7 @@ use crate::lab::agent::{Agent, AgentSettings, Transport};
 use crate::lab::certificates::{PLATFORM_NAME, SBC_NAME};
 use crate::lab::ladder::Ladder;
 use crate::lab::link::Peer;
-use crate::lab::session::{MediaSettings, Security};
+use crate::lab::session::{MediaSettings, Path, Security};
 use crate::lab::signal::Codec;
 use crate::lab::tls::TlsSettings;
 
@@ -69,6 +69,7 @@ fn platform(ground: &Ground, ladder: &Ladder) -> Result<AgentSettings, String> {
             security: Security::Sdes,
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             event_type: 101,
+            path: Path::Described,
         },
         ladder: ladder.clone(),
         hidden: vec![CARRIER.to_string()],
@@ -87,6 +88,7 @@ fn carrier(ground: &Ground, ladder: &Ladder) -> AgentSettings {
             codecs: vec![Codec::Pcma, Codec::Pcmu],
             // Another number than the platform's, as carriers have.
             event_type: 96,
+            path: Path::Described,
         },
         ladder: ladder.clone(),
         hidden: vec![PLATFORM.to_string(), PLATFORM_NAME.to_owned()],

@@ -5,7 +5,7 @@ pub type Beyond = (u16, u16, &'static str);
 
 const OWN_NETWORK: &str = "about the SBC's own network, DNS or tenant, which no peer on one machine can see";
 const THEIR_SIDE: &str = "tells how Microsoft behaves or is set up; nothing for an SBC to get wrong on the wire";
-const BYPASS: &str = "media bypass (ICE-lite towards clients) is not emulated";
+const BYPASS: &str = "media bypass: `trunkline lab teams-bypass` plays it";
 const READING: &str = "for reading and logging on the SBC's side; a peer does not see it";
 
 /// See the module. What is named here and has a statement all the same is shown as a statement only.
@@ -45,7 +45,9 @@ pub const MICROSOFT: &[Beyond] = &[
     (192, 192, THEIR_SIDE),
     (194, 194, "needs a packet from a foreign address: see the reliability tests of the SBC"),
     (195, 202, BYPASS),
-    (204, 205, BYPASS),
+    (203, 203, "ICE is demanded with media bypass; `trunkline lab teams` sees that it is absent elsewhere"),
+    (204, 204, "a trunk of each kind needs a second name, port and certificate: a run has one"),
+    (205, 205, THEIR_SIDE),
     (206, 210, "Local Media Optimization is not emulated"),
     (211, 218, "Azure Communication Services: `trunkline lab acs` looks at what shows on the wire"),
     (219, 227, "Dynamics 365 rides on Azure Communication Services: see `trunkline lab acs`"),

@@ -9,7 +9,14 @@ pub fn refusal(gate: Gate, text: &Text) -> Option<u16> {
     match gate {
         Gate::Open => None,
         Gate::Microsoft => microsoft(text),
+        Gate::MicrosoftBypass => microsoft(text).or_else(|| without_ice(text)),
     }
+}
+
+/// MD-195: 488 with the sub-code 531027.
+fn without_ice(text: &Text) -> Option<u16> {
+    let lacks = |start: &str| !text.sdp().iter().any(|line| line.starts_with(start));
+    (text.asks("INVITE") && (lacks("a=ice-ufrag:") || lacks("a=candidate:"))).then_some(488)
 }
 
 fn microsoft(text: &Text) -> Option<u16> {

@@ -90,6 +90,8 @@ pub struct Invitation<'a> {
 /// What an INVITE of a script carries.
 pub enum Offer {
     Usual,
+    /// The usual one of a party that knows no ICE.
+    Unchecked,
     /// No description: the SBC offers (RFC 3261 13.2.1).
     None,
     /// The usual description, changed.
@@ -138,6 +140,9 @@ impl Leg {
         let from = wish.from.unwrap_or_else(|| shared.fill(manner.from, wish.caller));
         let with = manner.calls_with.iter().map(|(name, value)| (*name, shared.fill(value, wish.caller)));
         let with: Vec<Line> = with.collect();
+        if matches!(wish.offer, Offer::Unchecked) {
+            session.leave_ice();
+        }
         let described = dressed(&session.offer(Direction::SendReceive), manner.dress);
         let call_id = hex::<16>();
         let state = State {
@@ -163,7 +168,7 @@ impl Leg {
         more.extend(with.into_iter().filter(|(name, _)| !spoken.contains(name)));
         more.extend(wish.more);
         let body = match wish.offer {
-            Offer::Usual => Some(("application/sdp".to_owned(), described)),
+            Offer::Usual | Offer::Unchecked => Some(("application/sdp".to_owned(), described)),
             Offer::None => None,
             Offer::Changed(change) => Some(("application/sdp".to_owned(), leg.core.redescribe(change(&described)))),
             Offer::Wrapped(wrap) => Some(wrap(&described)),
@@ -411,6 +416,28 @@ impl Leg {
         let sent = self.request("INVITE", more, body, leaves).await?;
         lock(&self.core.state).open_invite = Some(sent);
         Ok(())
+    }
+
+    /// From now on a party that knows no ICE.
+    pub fn leave_ice(&self) {
+        lock(&self.core.state).session.leave_ice();
+    }
+
+    /// New ICE credentials with the next offer (MD-201).
+    pub fn restart_ice(&self) {
+        lock(&self.core.state).session.restart_ice();
+    }
+
+    /// Another client that rings for the same INVITE: its media, and what it answers.
+    ///
+    /// # Errors
+    /// No media port, or no usable offer.
+    pub async fn second_client(&self) -> Result<(Session, String), String> {
+        let (mut session, _) = self.core.shared.session().await?;
+        let invite = self.invite_text().ok_or("nobody called")?;
+        session.take_offer(&invite.body)?;
+        let text = dressed(&session.answer()?, self.core.shared.manner.dress);
+        Ok((session, text))
     }
 
     /// A re-INVITE with this direction. A new version of the description.

@@ -38,6 +38,8 @@ pub enum Gate {
     Open,
     /// MD-50, MD-74, MD-75, MD-77, MD-78, MD-167.
     Microsoft,
+    /// The same, and MD-195.
+    MicrosoftBypass,
 }
 
 /// A station's way to write. Templates know `{user}`, `{host}`, `{guid}`, `{hex}`, `{address}`, `{sbc}` (name and
@@ -246,6 +248,7 @@ mod tests {
             codecs: vec![Codec::Pcmu, Codec::Pcma],
             event_type: Some(101),
             direction: crate::lab::sdp::Direction::SendReceive,
+            ice: None,
         };
         description.write(1)
     }

@@ -16,7 +16,7 @@ use super::station::{Station, StationSettings};
 use super::transcript::{Ending, Side, Transcript};
 use super::wire::Wire;
 use crate::lab::certificates::Identity;
-use crate::lab::session::{MediaSettings, Security};
+use crate::lab::session::{MediaSettings, Path, Security};
 use crate::lab::signal::Codec;
 
 /// For the SBC to listen.
@@ -178,7 +178,10 @@ pub async fn set(wish: &Wish, setting: &'static Setting) -> Result<Stage, String
         manner: (setting.manner)(address),
         sbc: wish.sbc,
         sbc_name: wish.name.clone(),
-        media: media(address, Security::Sdes, vec![Codec::Pcmu, Codec::Pcma], 101),
+        media: MediaSettings {
+            path: setting.path,
+            ..media(address, Security::Sdes, vec![Codec::Pcmu, Codec::Pcma], 101)
+        },
         transcript: transcript.clone(),
     };
     Ok(Stage {
@@ -210,5 +213,5 @@ async fn carrier_station(own: SocketAddr, sbc: SocketAddr, transcript: &Transcri
 }
 
 fn media(address: SocketAddr, security: Security, codecs: Vec<Codec>, event_type: u8) -> MediaSettings {
-    MediaSettings { address: address.ip(), security, codecs, event_type }
+    MediaSettings { address: address.ip(), security, codecs, event_type, path: Path::Described }
 }

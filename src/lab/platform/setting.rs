@@ -12,6 +12,7 @@ use super::manner::Manner;
 use super::posture::Authentication;
 use super::scenario::Scenario;
 use super::statement::Statement;
+use crate::lab::session::Path;
 
 pub use carrier::manner as carrier_manner;
 
@@ -19,6 +20,8 @@ pub use carrier::manner as carrier_manner;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Platform {
     Teams,
+    /// With media bypass: clients with full ICE in the media path.
+    TeamsBypass,
     Acs,
     Genesys,
     Zoom,
@@ -28,14 +31,15 @@ pub enum Platform {
 
 impl Platform {
     /// Each of them.
-    pub const ALL: [Platform; 5] =
-        [Platform::Teams, Platform::Acs, Platform::Genesys, Platform::Zoom, Platform::Carrier];
+    pub const ALL: [Platform; 6] =
+        [Platform::Teams, Platform::TeamsBypass, Platform::Acs, Platform::Genesys, Platform::Zoom, Platform::Carrier];
 
     /// Its data.
     #[must_use]
     pub const fn setting(self) -> &'static Setting {
         match self {
             Platform::Teams => &microsoft::TEAMS,
+            Platform::TeamsBypass => &microsoft::TEAMS_BYPASS,
             Platform::Acs => &microsoft::ACS,
             Platform::Genesys => &genesys::GENESYS,
             Platform::Zoom => &zoom::ZOOM,
@@ -58,9 +62,13 @@ pub struct Setting {
     /// Keys of that trunk which the lab's block sets besides, as TOML lines; `{sources}` are the lab's addresses.
     pub keys: &'static str,
     pub authentication: Authentication,
+    /// How its media finds its way.
+    pub path: Path,
     pub manner: fn(SocketAddr) -> Manner,
     /// Another platform of which this one is a kind: all it is asked and plays holds here too.
     pub like: Option<&'static Setting>,
+    /// Statements and scenarios of that platform which do not hold here.
+    pub without: &'static [&'static str],
     pub statements: &'static [&'static [Statement]],
     pub scenarios: &'static [&'static [Scenario]],
     /// Those of them that this platform plays; empty: all.
@@ -75,6 +83,7 @@ impl Setting {
     #[must_use]
     pub fn all_statements(&self) -> Vec<&'static Statement> {
         let mut all = self.like.map_or_else(Vec::new, Setting::all_statements);
+        all.retain(|statement| !self.without.contains(&statement.number));
         all.extend(self.statements.iter().flat_map(|part| part.iter()));
         all
     }
@@ -84,6 +93,7 @@ impl Setting {
     pub fn all_scenarios(&self) -> Vec<&'static Scenario> {
         let plays = |scenario: &&Scenario| self.plays.is_empty() || self.plays.contains(&scenario.name);
         let mut all = self.like.map_or_else(Vec::new, Setting::all_scenarios);
+        all.retain(|scenario| !self.without.contains(&scenario.name));
         all.extend(self.scenarios.iter().flat_map(|part| part.iter()).filter(plays));
         all
     }

@@ -9,7 +9,7 @@ use crate::lab::platform::transcript::{Author, Evidence, Seen};
 const SUITE: &str = "AES_CM_128_HMAC_SHA1_80";
 
 /// Attributes that Microsoft's page calls plain (MD-177); what is beyond is named.
-const PLAIN: [&str; 14] = [
+const PLAIN: [&str; 15] = [
     "rtpmap",
     "fmtp",
     "ptime",
@@ -24,6 +24,7 @@ const PLAIN: [&str; 14] = [
     "ice-lite",
     "candidate",
     "ice-ufrag",
+    "ice-pwd",
 ];
 
 /// See the module.
@@ -195,7 +196,7 @@ pub(super) fn no_mki(evidence: &Evidence) -> Findings {
 }
 
 /// The offer of ours that a description of the SBC answers.
-fn offer_of<'e>(evidence: &'e Evidence, answer: &Seen) -> Option<&'e Seen> {
+pub(super) fn offer_of<'e>(evidence: &'e Evidence, answer: &Seen) -> Option<&'e Seen> {
     let fits = |asked: &&Seen| {
         asked.author == Author::Lab
             && asked.side == answer.side

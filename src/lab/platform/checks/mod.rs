@@ -1,6 +1,7 @@
 //! The statements the lab looks at, by subject.
 
 pub mod acs;
+pub mod bypass;
 pub mod carrier;
 pub mod certificate;
 pub mod description;

@@ -2,6 +2,7 @@
 //! that is written down as a fact under its statement's number.
 
 pub mod acs_calls;
+pub mod bypass;
 pub mod carrier_calls;
 pub mod carrier_checks;
 pub mod changes;

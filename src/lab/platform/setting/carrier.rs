@@ -6,6 +6,7 @@ use super::{Setting, microsoft};
 use crate::lab::platform::manner::{Dress, Gate, Manner, Spelling, Strange};
 use crate::lab::platform::posture::Authentication;
 use crate::lab::platform::{beyond, checks, scenario};
+use crate::lab::session::Path;
 
 /// Judged from the carrier's side; the other side is a Microsoft platform and its configuration.
 pub(super) static CARRIER: Setting = Setting {
@@ -16,8 +17,10 @@ pub(super) static CARRIER: Setting = Setting {
     file: "config/teams.toml",
     keys: "",
     authentication: Authentication::Mutual,
+    path: Path::Described,
     manner: microsoft::manner,
     like: None,
+    without: &[],
     statements: &[checks::carrier::STATEMENTS],
     scenarios: &[
         scenario::first_contact::SCENARIOS,

@@ -6,6 +6,7 @@ use super::Setting;
 use crate::lab::platform::manner::{Dress, Gate, Manner, Spelling, Strange};
 use crate::lab::platform::posture::Authentication;
 use crate::lab::platform::{beyond, checks, scenario};
+use crate::lab::session::Path;
 
 /// Microsoft Teams.
 pub(super) static TEAMS: Setting = Setting {
@@ -16,8 +17,10 @@ pub(super) static TEAMS: Setting = Setting {
     file: "config/teams.toml",
     keys: "",
     authentication: Authentication::Mutual,
+    path: Path::Described,
     manner,
     like: None,
+    without: &[],
     statements: &[
         checks::certificate::STATEMENTS,
         checks::options::STATEMENTS,
@@ -41,6 +44,27 @@ pub(super) static TEAMS: Setting = Setting {
     sheet: "MD",
 };
 
+/// Microsoft Teams with media bypass.
+pub(super) static TEAMS_BYPASS: Setting = Setting {
+    name: "teams-bypass",
+    title: "Microsoft Teams Direct Routing with media bypass (statements MD of the requirement sheet)",
+    names: TEAMS.names,
+    trunk: "teams",
+    file: "config/teams.toml",
+    keys: "profile = \"microsoft-teams-bypass\"\n",
+    authentication: Authentication::Mutual,
+    path: Path::Checked,
+    manner: bypass_manner,
+    like: Some(&TEAMS),
+    // ICE is forbidden there and demanded here.
+    without: &["MD-203"],
+    statements: &[checks::bypass::STATEMENTS],
+    scenarios: &[scenario::bypass::SCENARIOS],
+    plays: &[],
+    beyond: beyond::MICROSOFT,
+    sheet: "MD",
+};
+
 /// Azure Communication Services.
 pub(super) static ACS: Setting = Setting {
     name: "acs",
@@ -50,8 +74,10 @@ pub(super) static ACS: Setting = Setting {
     file: "config/acs.toml",
     keys: "",
     authentication: Authentication::Mutual,
+    path: Path::Described,
     manner,
     like: Some(&TEAMS),
+    without: &[],
     statements: &[checks::acs::STATEMENTS],
     scenarios: &[scenario::acs_calls::SCENARIOS],
     plays: &[],
@@ -78,4 +104,9 @@ pub(super) fn manner(address: SocketAddr) -> Manner {
         untagged_options: true,
         gate: Gate::Microsoft,
     }
+}
+
+/// MD-195: what has no ICE is refused.
+fn bypass_manner(address: SocketAddr) -> Manner {
+    Manner { gate: Gate::MicrosoftBypass, ..manner(address) }
 }

@@ -6,6 +6,7 @@ use super::Setting;
 use crate::lab::platform::manner::{Dress, Gate, Manner, Spelling, Strange};
 use crate::lab::platform::posture::Authentication;
 use crate::lab::platform::{beyond, checks, scenario};
+use crate::lab::session::Path;
 
 /// See the module.
 pub(super) static ZOOM: Setting = Setting {
@@ -16,8 +17,10 @@ pub(super) static ZOOM: Setting = Setting {
     file: "config/zoom.toml",
     keys: "media = { sources = [{sources}] }\n",
     authentication: Authentication::Mutual,
+    path: Path::Described,
     manner,
     like: None,
+    without: &[],
     statements: &[checks::zoom::STATEMENTS],
     scenarios: &[
         scenario::first_contact::SCENARIOS,
