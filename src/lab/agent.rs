@@ -16,11 +16,12 @@ use super::call::{Call, CallEvent, Command};
 use super::call_task::{CallTask, Dialog, Role};
 use super::endpoint::random;
 use super::ladder::{Entry, Ladder, Way};
-use super::link::{Arrived, Link, Origin, Peer};
+use super::link::{Link, Peer};
 use super::message::{Incoming, Kind, Outgoing, Reply, request, response};
 use super::session::{MediaSettings, Session};
 use super::signal::{Side, Signal};
 use super::stream::Signals;
+use super::streams::{Arrived, Origin};
 use super::tls::TlsSettings;
 
 /// Messages and commands that wait for one call.

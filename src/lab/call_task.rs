@@ -11,11 +11,11 @@ use tokio::time::{Instant, sleep_until};
 
 use super::agent::{Delivery, Shared};
 use super::call::{CallEvent, Command};
-use super::link::Origin;
 use super::message::{Incoming, Kind, Outgoing, Reply, request, response};
 use super::repeat::{Due, PATIENCE, Repeat, T2};
 use super::sdp::Direction;
 use super::session::{AnswerKind, Session};
+use super::streams::Origin;
 
 /// Answers kept for repeated requests.
 const ANSWER_LIMIT: usize = 16;

@@ -26,5 +26,6 @@ pub mod session;
 pub mod signal;
 pub mod srtp;
 pub mod stream;
+pub mod streams;
 pub mod stun;
 pub mod tls;

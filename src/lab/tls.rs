@@ -9,6 +9,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::GeneralName;
 
 use super::certificates::Identity;
 
@@ -25,11 +27,7 @@ impl TlsSettings {
     /// # Errors
     /// A file that cannot be read or does not fit.
     pub fn new(authority: &Path, identity: &Identity) -> Result<TlsSettings, String> {
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(authority)? {
-            roots.add(certificate).map_err(|error| error.to_string())?;
-        }
-        let roots = Arc::new(roots);
+        let roots = roots(authority)?;
         Ok(TlsSettings {
             acceptor: TlsAcceptor::from(Arc::new(server(&roots, identity)?)),
             connector: TlsConnector::from(Arc::new(client(&roots, identity)?)),
@@ -37,7 +35,7 @@ impl TlsSettings {
     }
 }
 
-fn provider() -> Arc<CryptoProvider> {
+pub(super) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
@@ -62,21 +60,48 @@ fn client(roots: &Arc<RootCertStore>, identity: &Identity) -> Result<ClientConfi
         .map_err(|error| error.to_string())
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+/// The certificates of a PEM file, in order.
+///
+/// # Errors
+/// The file, and what is wrong with it.
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let say = |error| format!("{}: {error:?}", path.display());
     CertificateDer::pem_file_iter(path).map_err(say)?.collect::<Result<_, _>>().map_err(say)
 }
 
-fn key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
+/// The key of a PEM file.
+///
+/// # Errors
+/// The file, and what is wrong with it.
+pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
     PrivateKeyDer::from_pem_file(path).map_err(|error| format!("{}: {error:?}", path.display()))
+}
+
+/// The roots of a PEM file.
+///
+/// # Errors
+/// The file, and what is wrong with it.
+pub(super) fn roots(path: &Path) -> Result<Arc<RootCertStore>, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(Arc::new(roots))
+}
+
+/// The DNS names among the alternative names of a certificate.
+pub(super) fn dns_names(leaf: &X509Certificate<'_>) -> Vec<String> {
+    let dns = |name: &GeneralName<'_>| match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        _ => None,
+    };
+    let names = leaf.subject_alternative_name().ok().flatten();
+    names.map(|names| names.value.general_names.iter().filter_map(dns).collect()).unwrap_or_default()
 }
 
 /// True when the leaf's alternative names hold `name` (the chain itself was verified by rustls).
 #[must_use]
 pub fn carries_name(leaf: &CertificateDer<'_>, name: &str) -> bool {
     let Ok((_, parsed)) = x509_parser::parse_x509_certificate(leaf) else { return false };
-    let Ok(Some(names)) = parsed.subject_alternative_name() else { return false };
-    names.value.general_names.iter().any(
-        |known| matches!(known, x509_parser::extensions::GeneralName::DNSName(dns) if dns.eq_ignore_ascii_case(name)),
-    )
+    dns_names(&parsed).iter().any(|known| known.eq_ignore_ascii_case(name))
 }

@@ -12,11 +12,12 @@ use self::reacting::Writing;
 use super::manner::{Line, dressed, hex};
 use super::station::{Delivery, Shared, Station, lock};
 use super::text::Text;
-use super::wire::{From, Origin};
+use super::wire::From;
 use crate::lab::endpoint::Endpoint;
 use crate::lab::sdp::Direction;
 use crate::lab::session::{Rollover, Session};
 use crate::lab::signal::Signal;
+use crate::lab::streams::Origin;
 
 /// Messages that wait for a script.
 const QUEUE: usize = 256;

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio_rustls::rustls::crypto::WebPkiSupportedAlgorithms;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use tokio_rustls::rustls::{
@@ -16,11 +15,11 @@ use tokio_rustls::rustls::{
     SupportedProtocolVersion, version,
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
-use x509_parser::extensions::GeneralName;
 use x509_parser::public_key::PublicKey;
 
 use super::transcript::Shown;
 use crate::lab::certificates::Identity;
+use crate::lab::tls::{self, certificates, dns_names, key, provider};
 
 /// Which protocol versions a connection of ours offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,16 +53,13 @@ impl Posture {
     /// # Errors
     /// A file that cannot be read or does not fit.
     pub fn new(roots: &Path, identities: &[Identity], mode: Authentication) -> Result<Posture, String> {
-        let mut store = RootCertStore::empty();
-        for certificate in certificates(roots)? {
-            store.add(certificate).map_err(|error| format!("{}: {error}", roots.display()))?;
-        }
+        let roots = tls::roots(roots)?;
         let acceptors = identities.iter().map(|identity| acceptor(identity, mode)).collect::<Result<Vec<_>, _>>()?;
         let connectors = identities.iter().map(|identity| connector(identity, mode, Versions::Both));
         let connectors = connectors.collect::<Result<Vec<_>, _>>()?;
         let first = identities.first().ok_or("no identity for the platform")?;
         let twelve = connector(first, mode, Versions::Twelve)?;
-        Ok(Posture { roots: Arc::new(store), acceptors, connectors, twelve })
+        Ok(Posture { roots, acceptors, connectors, twelve })
     }
 
     /// For the listener of that place in the list.
@@ -121,23 +117,12 @@ fn described(leaf: &CertificateDer<'_>) -> (Vec<String>, String) {
     let Ok((_, parsed)) = x509_parser::parse_x509_certificate(leaf) else {
         return (Vec::new(), "unreadable".to_owned());
     };
-    let names = parsed.subject_alternative_name().ok().flatten().map(|names| {
-        let dns = |name: &GeneralName<'_>| match name {
-            GeneralName::DNSName(name) => Some((*name).to_owned()),
-            _ => None,
-        };
-        names.value.general_names.iter().filter_map(dns).collect()
-    });
     let key = match parsed.public_key().parsed() {
         Ok(PublicKey::RSA(key)) => format!("RSA {}", key.key_size()),
         Ok(PublicKey::EC(point)) => format!("EC {}", point.key_size()),
         Ok(_) | Err(_) => "another key".to_owned(),
     };
-    (names.unwrap_or_default(), key)
-}
-
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(aws_lc_rs::default_provider())
+    (dns_names(&parsed), key)
 }
 
 static BOTH: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::TLS12];
@@ -181,15 +166,6 @@ fn connector(identity: &Identity, mode: Authentication, versions: Versions) -> R
     // Each handshake is a whole one, so that each shows its certificates.
     config.resumption = tokio_rustls::rustls::client::Resumption::disabled();
     Ok(TlsConnector::from(Arc::new(config)))
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let say = |error| format!("{}: {error:?}", path.display());
-    CertificateDer::pem_file_iter(path).map_err(say)?.collect::<Result<_, _>>().map_err(say)
-}
-
-fn key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| format!("{}: {error:?}", path.display()))
 }
 
 /// Takes every certificate whose holder proves that it has the key; `Posture::judge` says what is wrong with it.

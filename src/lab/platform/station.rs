@@ -17,12 +17,13 @@ use super::manner::{Line, Manner, hex, phrase, written};
 use super::posture::Versions;
 use super::text::Text;
 use super::transcript::{Author, Side, Transcript};
-use super::wire::{Arrived, From, Origin, Wire};
+use super::wire::{From, Wire};
 use crate::lab::message::Incoming;
 use crate::lab::repeat::{PATIENCE, T1};
 use crate::lab::session::{MediaSettings, Session};
 use crate::lab::signal::Signal;
 use crate::lab::stream::Signals;
+use crate::lab::streams::{Arrived, Origin};
 
 /// Answers kept for repeated requests.
 const ANSWER_LIMIT: usize = 500;
@@ -362,23 +363,32 @@ fn answer_key(text: &Text) -> String {
 }
 
 async fn route(shared: Arc<Shared>, mut arrivals: mpsc::Receiver<Arrived>) {
-    while let Some(Arrived { octets, origin }) = arrivals.recv().await {
-        match Text::read(&octets) {
-            Ok(text) => {
-                shared.compare(&octets, &text);
-                let text = Arc::new(text);
-                if answer_again(&shared, &text, origin).await {
-                    continue;
+    while let Some(arrived) = arrivals.recv().await {
+        match arrived {
+            Arrived::Trouble(words) => shared.transcript.trouble(words),
+            Arrived::Message(octets, origin) => match Text::read(&octets) {
+                Ok(text) => {
+                    shared.compare(&octets, &text);
+                    take(&shared, Delivery { text: Arc::new(text), origin }).await;
                 }
-                if !text.is_request() {
-                    lock(&shared.open).remove(&answer_key(&text));
+                Err(words) => {
+                    shared.transcript.trouble(format!("{}: unreadable message: {words}", shared.side.name()));
                 }
-                shared.transcript.record(shared.side, Author::Sbc, origin.connection(), text.clone());
-                dispatch(&shared, Delivery { text, origin }).await;
-            }
-            Err(words) => shared.transcript.trouble(format!("{}: unreadable message: {words}", shared.side.name())),
+            },
         }
     }
+}
+
+async fn take(shared: &Arc<Shared>, delivery: Delivery) {
+    let Delivery { text, origin } = &delivery;
+    if answer_again(shared, text, *origin).await {
+        return;
+    }
+    if !text.is_request() {
+        lock(&shared.open).remove(&answer_key(text));
+    }
+    shared.transcript.record(shared.side, Author::Sbc, origin.connection(), text.clone());
+    dispatch(shared, delivery).await;
 }
 
 /// RFC 3261 17.2: a repeated request gets the last answer again and is no news.

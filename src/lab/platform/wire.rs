@@ -1,10 +1,9 @@
 //! Octets of a station: TLS listeners and as many connections as one likes, from any of its addresses (MD-36), or one
 //! datagram socket.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,40 +14,10 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::posture::{Posture, Versions};
 use super::transcript::{Author, Connected, Shown, Transcript};
-use crate::lab::link::{read_messages, write_stream};
+use crate::lab::streams::{Arrived, Origin, Streams, datagrams, inbox, send_datagram};
 
-/// Messages that wait for the station; beyond it datagrams are dropped and streams wait.
-const INBOX: usize = 1_024;
-/// Messages that wait for a connection's writer.
-const OUTBOX: usize = 256;
-const DATAGRAM_LIMIT: usize = 65_535;
 /// For a connection and its handshake.
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
-
-/// Where a message came from; a response goes back there (RFC 3261 18.2.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    Datagram(SocketAddr),
-    Connection(u64),
-}
-
-impl Origin {
-    /// The connection, if it was one.
-    #[must_use]
-    pub const fn connection(self) -> Option<u64> {
-        match self {
-            Origin::Connection(id) => Some(id),
-            Origin::Datagram(_) => None,
-        }
-    }
-}
-
-/// One framed message.
-#[derive(Clone, Debug)]
-pub struct Arrived {
-    pub octets: Bytes,
-    pub origin: Origin,
-}
 
 /// What carries a station's messages. Cloning shares.
 #[derive(Clone)]
@@ -62,10 +31,8 @@ pub struct TlsWire {
     posture: Posture,
     sources: Vec<IpAddr>,
     transcript: Transcript,
-    writers: Mutex<HashMap<u64, mpsc::Sender<Bytes>>>,
-    next: AtomicU64,
+    streams: Arc<Streams>,
     dialled: AtomicUsize,
-    inbox: mpsc::Sender<Arrived>,
 }
 
 /// From which address a connection leaves.
@@ -83,9 +50,7 @@ impl Wire {
     /// # Errors
     /// The address is taken.
     pub async fn udp(address: SocketAddr) -> Result<(Wire, mpsc::Receiver<Arrived>), String> {
-        let socket = Arc::new(UdpSocket::bind(address).await.map_err(|error| format!("{address}/udp: {error}"))?);
-        let (inbox, arrivals) = mpsc::channel(INBOX);
-        tokio::spawn(read_datagrams(socket.clone(), inbox));
+        let (socket, arrivals) = datagrams(address).await?;
         Ok((Wire::Udp(socket), arrivals))
     }
 
@@ -98,19 +63,20 @@ impl Wire {
         posture: Posture,
         transcript: Transcript,
     ) -> Result<(Wire, mpsc::Receiver<Arrived>), String> {
-        let (inbox, arrivals) = mpsc::channel(INBOX);
+        let (inbox, arrivals) = inbox();
         let wire = Arc::new(TlsWire {
             posture,
             sources: addresses.iter().map(SocketAddr::ip).collect(),
             transcript,
-            writers: Mutex::default(),
-            next: AtomicU64::new(1),
+            streams: Arc::new(Streams::new(inbox)),
             dialled: AtomicUsize::new(0),
-            inbox,
         });
         for (place, address) in addresses.iter().enumerate() {
             let listener = TcpListener::bind(address).await.map_err(|error| format!("{address}/tcp: {error}"))?;
-            tokio::spawn(accept(listener, place, wire.clone()));
+            let taker = wire.clone();
+            tokio::spawn(wire.streams.clone().accept(listener, move |stream, source| {
+                tokio::spawn(taker.clone().take(stream, source, place));
+            }));
         }
         Ok((Wire::Tls(wire), arrivals))
     }
@@ -130,10 +96,8 @@ impl Wire {
     /// The connection is closed, or the transport is another.
     pub async fn write(&self, origin: Origin, octets: Bytes) -> Result<(), String> {
         match (self, origin) {
-            (Wire::Udp(socket), Origin::Datagram(address)) => {
-                socket.send_to(&octets, address).await.map(|_| ()).map_err(|error| format!("UDP to {address}: {error}"))
-            }
-            (Wire::Tls(wire), Origin::Connection(id)) => wire.write(id, octets).await,
+            (Wire::Udp(socket), Origin::Datagram(address)) => send_datagram(socket, address, &octets).await,
+            (Wire::Tls(wire), Origin::Connection(id)) => wire.streams.write(id, octets).await,
             (Wire::Udp(_), Origin::Connection(_)) | (Wire::Tls(_), Origin::Datagram(_)) => {
                 Err("a reply to another transport".to_owned())
             }
@@ -142,21 +106,12 @@ impl Wire {
 }
 
 impl TlsWire {
-    fn writers(&self) -> MutexGuard<'_, HashMap<u64, mpsc::Sender<Bytes>>> {
-        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn write(&self, id: u64, octets: Bytes) -> Result<(), String> {
-        let writer = self.writers().get(&id).cloned().ok_or("the connection is closed")?;
-        writer.send(octets).await.map_err(|_| "the connection is closed".to_owned())
-    }
-
     /// Opens a connection to the SBC and gives its number and the address it left from.
     ///
     /// # Errors
     /// Why there is none, in words.
     pub async fn dial(
-        self: &Arc<Self>,
+        &self,
         peer: SocketAddr,
         name: &str,
         from: From,
@@ -194,11 +149,11 @@ impl TlsWire {
     }
 
     /// Gives a connection its number, reader and writer.
-    fn serve<S>(self: &Arc<Self>, stream: S, seen: Handshake) -> u64
+    fn serve<S>(&self, stream: S, seen: Handshake) -> u64
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let id = self.streams.number();
         if let Some((local, remote)) = seen.ends {
             self.transcript.connected(Connected {
                 id,
@@ -212,11 +167,7 @@ impl TlsWire {
                 shown: seen.shown,
             });
         }
-        let (reader, writer) = tokio::io::split(stream);
-        let (queue, outbox) = mpsc::channel(OUTBOX);
-        self.writers().insert(id, queue);
-        tokio::spawn(write_stream(writer, outbox));
-        tokio::spawn(read_stream(self.clone(), id, reader));
+        self.streams.serve(id, stream);
         id
     }
 
@@ -251,34 +202,4 @@ fn spoken(
 ) -> (String, String) {
     let suite = suite.map(|suite| format!("{:?}", suite.suite())).unwrap_or_default();
     (version.map(|version| format!("{version:?}")).unwrap_or_default(), suite)
-}
-
-async fn read_datagrams(socket: Arc<UdpSocket>, inbox: mpsc::Sender<Arrived>) {
-    let mut buffer = vec![0; DATAGRAM_LIMIT];
-    while !inbox.is_closed() {
-        // An error here is an ICMP answer to something sent before.
-        let Ok((length, source)) = socket.recv_from(&mut buffer).await else { continue };
-        let octets = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
-        if octets.iter().any(|octet| !octet.is_ascii_whitespace()) {
-            let _ = inbox.try_send(Arrived { octets, origin: Origin::Datagram(source) });
-        }
-    }
-}
-
-async fn accept(listener: TcpListener, place: usize, wire: Arc<TlsWire>) {
-    while !wire.inbox.is_closed() {
-        if let Ok((stream, source)) = listener.accept().await
-            && stream.set_nodelay(true).is_ok()
-        {
-            tokio::spawn(wire.clone().take(stream, source, place));
-        }
-    }
-}
-
-async fn read_stream(wire: Arc<TlsWire>, id: u64, reader: impl AsyncRead + Unpin) {
-    let wrap = |octets| Arrived { octets, origin: Origin::Connection(id) };
-    if let Err(words) = read_messages(reader, &wire.inbox, wrap).await {
-        wire.transcript.trouble(format!("stream {id}: {words}"));
-    }
-    wire.writers().remove(&id);
 }

@@ -9,7 +9,8 @@ use crate::lab::platform::posture::Versions;
 use crate::lab::platform::stage::Stage;
 use crate::lab::platform::text::host_of;
 use crate::lab::platform::transcript::{Evidence, Side};
-use crate::lab::platform::wire::{From, Origin};
+use crate::lab::platform::wire::From;
+use crate::lab::streams::Origin;
 use crate::scenario;
 
 /// MD-44: one a minute, and some jitter.

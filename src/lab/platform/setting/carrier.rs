@@ -4,23 +4,12 @@ use std::net::SocketAddr;
 
 use super::{Setting, microsoft};
 use crate::lab::platform::manner::{Dress, Gate, Manner, Spelling, Strange};
-use crate::lab::platform::posture::Authentication;
 use crate::lab::platform::{beyond, checks, scenario};
-use crate::lab::session::Path;
 
 /// Judged from the carrier's side; the other side is a Microsoft platform and its configuration.
 pub(super) static CARRIER: Setting = Setting {
     name: "carrier",
     title: "a PSTN carrier (statements PF of the requirement sheet, section 10)",
-    names: &["sip.pstnhub.microsoft.com", "sip2.pstnhub.microsoft.com", "sip3.pstnhub.microsoft.com"],
-    trunk: "teams",
-    file: "config/teams.toml",
-    keys: "",
-    authentication: Authentication::Mutual,
-    path: Path::Described,
-    manner: microsoft::manner,
-    like: None,
-    without: &[],
     statements: &[checks::carrier::STATEMENTS],
     scenarios: &[
         scenario::first_contact::SCENARIOS,
@@ -55,6 +44,7 @@ pub(super) static CARRIER: Setting = Setting {
     ],
     beyond: beyond::CARRIER,
     sheet: "PF",
+    ..microsoft::MICROSOFT
 };
 
 /// The other side of the SBC.

@@ -8,11 +8,15 @@ use crate::lab::platform::posture::Authentication;
 use crate::lab::platform::{beyond, checks, scenario};
 use crate::lab::session::Path;
 
-/// Microsoft Teams.
-pub(super) static TEAMS: Setting = Setting {
+/// The names of every Microsoft platform of the worldwide cloud (MD-2).
+pub(super) const NAMES: &[&str] =
+    &["sip.pstnhub.microsoft.com", "sip2.pstnhub.microsoft.com", "sip3.pstnhub.microsoft.com"];
+
+/// What every Microsoft platform is: Teams adds its statements and scenarios, the others are like Teams and add theirs.
+pub(super) const MICROSOFT: Setting = Setting {
     name: "teams",
     title: "Microsoft Teams Direct Routing (statements MD of the requirement sheet)",
-    names: &["sip.pstnhub.microsoft.com", "sip2.pstnhub.microsoft.com", "sip3.pstnhub.microsoft.com"],
+    names: NAMES,
     trunk: "teams",
     file: "config/teams.toml",
     keys: "",
@@ -21,6 +25,15 @@ pub(super) static TEAMS: Setting = Setting {
     manner,
     like: None,
     without: &[],
+    statements: &[],
+    scenarios: &[],
+    plays: &[],
+    beyond: beyond::MICROSOFT,
+    sheet: "MD",
+};
+
+/// Microsoft Teams.
+pub(super) static TEAMS: Setting = Setting {
     statements: &[
         checks::certificate::STATEMENTS,
         checks::options::STATEMENTS,
@@ -39,20 +52,14 @@ pub(super) static TEAMS: Setting = Setting {
         scenario::matrix::SCENARIOS,
         scenario::refusals::SCENARIOS,
     ],
-    plays: &[],
-    beyond: beyond::MICROSOFT,
-    sheet: "MD",
+    ..MICROSOFT
 };
 
 /// Microsoft Teams with media bypass.
 pub(super) static TEAMS_BYPASS: Setting = Setting {
     name: "teams-bypass",
     title: "Microsoft Teams Direct Routing with media bypass (statements MD of the requirement sheet)",
-    names: TEAMS.names,
-    trunk: "teams",
-    file: "config/teams.toml",
     keys: "profile = \"microsoft-teams-bypass\"\n",
-    authentication: Authentication::Mutual,
     path: Path::Checked,
     manner: bypass_manner,
     like: Some(&TEAMS),
@@ -60,33 +67,23 @@ pub(super) static TEAMS_BYPASS: Setting = Setting {
     without: &["MD-203"],
     statements: &[checks::bypass::STATEMENTS],
     scenarios: &[scenario::bypass::SCENARIOS],
-    plays: &[],
-    beyond: beyond::MICROSOFT,
-    sheet: "MD",
+    ..MICROSOFT
 };
 
 /// Azure Communication Services.
 pub(super) static ACS: Setting = Setting {
     name: "acs",
     title: "Azure Communication Services direct routing (statements MD of the requirement sheet)",
-    names: &["sip.pstnhub.microsoft.com", "sip2.pstnhub.microsoft.com", "sip3.pstnhub.microsoft.com"],
     trunk: "acs",
     file: "config/acs.toml",
-    keys: "",
-    authentication: Authentication::Mutual,
-    path: Path::Described,
-    manner,
     like: Some(&TEAMS),
-    without: &[],
     statements: &[checks::acs::STATEMENTS],
     scenarios: &[scenario::acs_calls::SCENARIOS],
-    plays: &[],
-    beyond: beyond::MICROSOFT,
-    sheet: "MD",
+    ..MICROSOFT
 };
 
 /// MD-71, MD-81, MD-84, MD-97, section 19 of the sheet.
-pub(super) fn manner(address: SocketAddr) -> Manner {
+fn manner(address: SocketAddr) -> Manner {
     Manner {
         spelling: Spelling::Capitals,
         product: "Microsoft.PSTNHub.SIPProxy v.2026.1.1.1 i.EUWE.5".to_owned(),
