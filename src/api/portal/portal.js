@@ -77,6 +77,25 @@ const blocks = (text) => Object.fromEntries(words(text).map((name) => [name, { e
 const enabled = (services) => Object.keys(services || {}).join(" ");
 const yes = (flag) => (flag ? "yes" : "no");
 
+// What a form says beside its flags and services; what was left empty is not sent.
+function written(form, names) {
+  return Object.fromEntries(names.map((name) => [name, form.get(name)]).filter(([, value]) => value));
+}
+
+// A row of texts that ends with its buttons.
+function row(table, texts, ...buttons) {
+  const made = document.createElement("tr");
+  texts.forEach((what) => cell(made, what));
+  if (buttons.length) cell(made, actions(...buttons));
+  table.append(made);
+}
+
+// Asks for the header content of a number or an account; `undefined`: the person left it as it is, `null`: none.
+function askedContent(of, now) {
+  const asked = prompt(`Header content of ${of} (letters, digits, - and _; empty: none)`, now || "");
+  return asked === null ? undefined : asked || null;
+}
+
 // A list page by page; `show` writes one row.
 async function list(section, path, show) {
   const page = (await ask("GET", path)).value;
@@ -91,13 +110,19 @@ async function list(section, path, show) {
 
 async function accounts() {
   const table = $("account-list");
-  heading(table, ["Account", "Shown as", "State", "Services", "Numbers", ""]);
+  heading(table, ["Account", "Shown as", "State", "Services", "Carrier", "Header", "Numbers", ""]);
   await list($("accounts"), "/accounts?maxpagesize=100", (account) => {
-    const row = document.createElement("tr");
     const at = `/accounts/${encodeURIComponent(account.name)}`;
     const suspended = account.state === "suspended";
+    const defaults = account.defaults || {};
     const turn = button(suspended ? "Resume" : "Suspend", async () => {
       await ask("POST", `${at}:${suspended ? "resume" : "suspend"}`, undefined, { "If-Match": account.etag });
+      await accounts();
+    });
+    const content = button("Header", async () => {
+      const customHeader = askedContent(account.name, defaults.customHeader);
+      if (customHeader === undefined) return;
+      await ask("PATCH", at, { defaults: { customHeader } }, { "If-Match": account.etag });
       await accounts();
     });
     const remove = button("Delete", async () => {
@@ -105,16 +130,14 @@ async function accounts() {
       await ask("DELETE", at, undefined, { "If-Match": account.etag });
       await accounts();
     });
-    [account.name, account.displayName, account.state, enabled(account.services), account.numberCount].forEach((what) => cell(row, what));
-    cell(row, actions(turn, remove));
-    table.append(row);
+    row(table, [account.name, account.displayName, account.state, enabled(account.services), defaults.carrier, defaults.customHeader, account.numberCount],
+      turn, content, remove);
   });
 }
 
 $("account-new").addEventListener("submit", guarded(async (event) => {
   const form = new FormData(event.target);
-  const body = { services: blocks(form.get("services")) };
-  if (form.get("displayName")) body.displayName = form.get("displayName");
+  const body = { services: blocks(form.get("services")), ...written(form, ["displayName"]), defaults: written(form, ["carrier", "customHeader"]) };
   await ask("PUT", `/accounts/${encodeURIComponent(form.get("name"))}`, body, { "If-None-Match": "*" });
   event.target.reset();
   await accounts();
@@ -133,9 +156,8 @@ async function numbers() {
   const query = new URLSearchParams({ maxpagesize: "100" });
   if (filters.length) query.set("filter", filters.join(" and "));
   const table = $("number-list");
-  heading(table, ["Number", "Account", "Carrier", "Services", "Takes", "Makes", "State", ""]);
+  heading(table, ["Number", "Account", "Carrier", "Services", "Header", "Takes", "Makes", "State", ""]);
   await list($("numbers"), `/numbers?${query}`, (number) => {
-    const row = document.createElement("tr");
     const at = `/accounts/${encodeURIComponent(number.account)}/numbers/${encodeURIComponent(number.phoneNumber)}`;
     const flip = (name, text) => button(text, async () => {
       await ask("PATCH", at, { [name]: !number[name] }, { "If-Match": number.etag });
@@ -146,12 +168,16 @@ async function numbers() {
       await ask("DELETE", at, undefined, { "If-Match": number.etag });
       await numbers();
     });
-    [number.phoneNumber, number.account, number.carrier, enabled(number.services), yes(number.inboundEnabled), yes(number.outboundEnabled),
-      number.state].forEach((what) => cell(row, what));
+    const content = button("Header", async () => {
+      const customHeader = askedContent(number.phoneNumber, number.customHeader);
+      if (customHeader === undefined) return;
+      await ask("PATCH", at, { customHeader }, { "If-Match": number.etag });
+      await numbers();
+    });
     const takes = flip("inboundEnabled", number.inboundEnabled ? "Take no calls" : "Take calls");
     const makes = flip("outboundEnabled", number.outboundEnabled ? "Make no calls" : "Make calls");
-    cell(row, actions(takes, makes, remove));
-    table.append(row);
+    row(table, [number.phoneNumber, number.account, number.carrier, enabled(number.services), number.customHeader, yes(number.inboundEnabled),
+      yes(number.outboundEnabled), number.state], takes, makes, content, remove);
   });
 }
 
@@ -159,12 +185,55 @@ $("number-find").addEventListener("submit", guarded(numbers));
 $("number-new").addEventListener("submit", guarded(async (event) => {
   const form = new FormData(event.target);
   const path = `/accounts/${encodeURIComponent(form.get("account"))}/numbers/${encodeURIComponent(form.get("number"))}`;
-  const body = { services: blocks(form.get("services")) };
+  const body = { services: blocks(form.get("services")), ...written(form, ["carrier", "customHeader"]) };
   for (const flag of ["inboundEnabled", "outboundEnabled"]) body[flag] = form.get(flag) !== null;
   await ask("PUT", path, body, { "If-None-Match": "*" });
   await numbers();
   say("The number is there.", true);
 }));
+
+// ---- carriers
+
+async function carriers() {
+  const table = $("carrier-list");
+  heading(table, ["Carrier", "Shown as", "Countries", ""]);
+  await list($("carriers"), "/carriers?maxpagesize=100", (carrier) => {
+    const remove = button("Delete", async () => {
+      if (prompt(`Type ${carrier.id} to delete the carrier.`) !== carrier.id) return;
+      await ask("DELETE", `/carriers/${encodeURIComponent(carrier.id)}`, undefined, { "If-Match": carrier.etag });
+      await carriers();
+    });
+    row(table, [carrier.id, carrier.displayName, (carrier.countries || []).join(" ")], remove);
+  });
+}
+
+$("carrier-new").addEventListener("submit", guarded(async (event) => {
+  const form = new FormData(event.target);
+  const body = { countries: words(form.get("countries")), ...written(form, ["displayName"]) };
+  await ask("PUT", `/carriers/${encodeURIComponent(form.get("id"))}`, body, { "If-None-Match": "*" });
+  event.target.reset();
+  await carriers();
+  say("The carrier is there.", true);
+}));
+
+// ---- calls
+
+async function calls() {
+  const table = $("call-list");
+  heading(table, ["Call", "State", "From", "To", "Calling", "Called", "Account", "Seconds", ""]);
+  await list($("calls"), "/calls/active?maxpagesize=100", (call) => {
+    const end = button("Hang up", async () => {
+      const reason = prompt(`Hang up call ${call.id}? Say why: it is kept in the audit log.`);
+      if (!reason) return;
+      await ask("POST", `/calls/active/${encodeURIComponent(call.id)}:terminate`, { reason });
+      await calls();
+      say("The call is ended.", true);
+    });
+    row(table, [call.id, call.state, call.from, call.to, call.calling, call.called, call.account, call.duration], end);
+  });
+}
+
+$("call-find").addEventListener("submit", guarded(calls));
 
 // ---- imports: validated first, then run; the bar shows groups that were applied
 
@@ -184,11 +253,7 @@ async function showProblems() {
   const table = $("problems");
   heading(table, ["Row", "Column", "What", "Text"]);
   const found = (await ask("GET", `/imports/${job.value.id}/rows?maxpagesize=200`)).value.value;
-  found.forEach((problem) => {
-    const row = document.createElement("tr");
-    [problem.row, problem.column, `${problem.severity}: ${problem.code}`, problem.message].forEach((what) => cell(row, what));
-    table.append(row);
-  });
+  found.forEach((problem) => row(table, [problem.row, problem.column, `${problem.severity}: ${problem.code}`, problem.message]));
 }
 
 $("import-new").addEventListener("submit", guarded(async (event) => {
@@ -245,11 +310,7 @@ $("ask").addEventListener("submit", guarded(async (event) => {
     : `The call is refused with ${refusal.status}: ${refusal.text}.${refusal.key ? ` Look at ${refusal.key}.` : ""}`;
   const table = $("steps");
   heading(table, ["Step", "Finding", "Why"]);
-  const add = (...cells) => {
-    const row = document.createElement("tr");
-    cells.forEach((what) => cell(row, what));
-    table.append(row);
-  };
+  const add = (...cells) => row(table, cells);
   if (said.trunk) add("Trunk", said.trunk.name, said.trunk.by);
   said.readings.forEach((one) => add(one.header, `${one.written} -> ${one.number || one.problem}`, one.rule));
   if (said.account) add("Account", said.account.name || "none", said.account.by);
@@ -261,7 +322,7 @@ $("ask").addEventListener("submit", guarded(async (event) => {
 
 // ---- pages
 
-const PAGES = { accounts, numbers, import: async () => {}, evaluate: async () => {} };
+const PAGES = { accounts, numbers, carriers, calls, import: async () => {}, evaluate: async () => {} };
 
 function open(name) {
   for (const page of Object.keys(PAGES)) $(page).hidden = page !== name;
