@@ -246,10 +246,13 @@ fn no_call_is_lost_while_a_target_dies_and_heals() {
     }
     assert_eq!(taken.iter().sum::<usize>(), 200, "every call was offered to somebody who answered: {taken:?}");
     assert!(taken[1] >= 80, "{taken:?}");
-    world.pass(Duration::from_secs(60));
-    for at in [CarrierA, CarrierB] {
-        decline(&mut world, at);
-        world.agent(at).forget();
+    // Healed, the target answers its next probe; it is probed again until it does.
+    for _ in 0..60 {
+        world.pass(Duration::from_secs(1));
+        for at in [CarrierA, CarrierB] {
+            decline(&mut world, at);
+            world.agent(at).forget();
+        }
     }
     refused_at(&mut world, CarrierA);
     world.finish();
