@@ -101,14 +101,14 @@ fn put(call: &mut Call<'_>, name: &str) -> Result<Response, Refusal> {
     let sent = object(call.request)?;
     let is_patch = call.request.method == "PATCH";
     named(name)?;
-    let snapshot = &call.site.snapshot;
+    let snapshot = call.site.snapshot.load_full();
     call.write(|writing| {
         let whole = match is_patch {
             true => merged(found(writing.rows, name)?.body, serde_json::Value::Object(sent.clone())),
             false => serde_json::Value::Object(sent.clone()),
         };
         let account = AccountRecord::read(placed(whole.as_object().cloned().unwrap_or_default(), &[("name", name)])?)?;
-        names_fit(snapshot, &account)?;
+        names_fit(&snapshot, &account)?;
         Ok(answered(&writing.put_account(&account, &condition)?))
     })
 }

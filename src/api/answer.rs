@@ -7,10 +7,11 @@ use arc_swap::ArcSwap;
 use super::authenticator::Authenticator;
 use super::calls::ActiveCalls;
 use super::message::{Request, Response, etag, shown};
+use super::operation::Operation;
 use super::place::Place;
 use super::rates::{Allowance, Rates};
 use super::traces::Traces;
-use super::{accounts, audit, calls, carriers, clients, evaluate, imports, numbers, openapi, traces};
+use super::{accounts, audit, calls, carriers, clients, evaluate, imports, numbers, openapi, operation, traces};
 use crate::base::{Entropy, WallTime};
 use crate::route::directory::Directory;
 use crate::route::snapshot::Snapshot;
@@ -28,11 +29,13 @@ pub struct Site {
     /// What calls read now.
     pub directory: Arc<ArcSwap<Directory>>,
     /// The configuration that calls go by.
-    pub snapshot: Arc<Snapshot>,
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// What is going on now.
     pub calls: Arc<dyn ActiveCalls>,
     /// What was said about them, and about those that ended lately.
     pub traces: Arc<dyn Traces>,
+    /// The node itself.
+    pub operation: Arc<dyn Operation>,
     /// `provisioning.custom_header`.
     pub custom_header: Option<String>,
 }
@@ -168,6 +171,11 @@ impl Call<'_> {
             Place::VerifyAudit => audit::verify(self),
             Place::CustomHeader => evaluate::custom_header(self),
             Place::Evaluate => evaluate::evaluate(self),
+            Place::Configuration => operation::configuration(self),
+            Place::Reload => operation::reload(self),
+            Place::Trunks => operation::trunks(self),
+            Place::Stand(name, standing) => operation::stand(self, name, *standing),
+            Place::LogLevel => operation::log(self),
             Place::OpenApi => Ok(Response::json(200, openapi::document())),
         }
     }

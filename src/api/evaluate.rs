@@ -37,7 +37,7 @@ fn explained(call: &Call<'_>, sent: Map<String, Value>) -> Result<Response, Refu
     let headers = asked.headers.into_iter().map(|header| (header.name, header.value)).collect();
     let question = explain::Question { from: asked.from, calling: asked.calling, called: asked.called, headers };
     let directory = call.site.directory.load_full();
-    let explained = explain::explain(&call.site.snapshot, &directory, &question, call.now);
+    let explained = explain::explain(&call.site.snapshot.load(), &directory, &question, call.now);
     match explained {
         Ok(explanation) => Ok(Response::json(200, json!(explanation))),
         Err(bad) => Err(Refusal::new(Code::ValidationFailed, format!("{bad}.")).at(bad.place)),
@@ -101,10 +101,10 @@ fn decided(call: &Call<'_>, sent: &Map<String, Value>) -> Result<Response, Refus
         unknown: Unknown::Refuse,
         now: call.now,
     };
-    let directory = call.site.directory.load();
+    let (directory, snapshot) = (call.site.directory.load(), call.site.snapshot.load());
     Ok(Response::json(
         200,
-        match decide(&directory, &question).map_err(|denied| call.site.snapshot.codes.told(denied, direction)) {
+        match decide(&directory, &question).map_err(|denied| snapshot.codes.told(denied, direction)) {
             Ok(decision) => json!({
                 "allowed": true,
                 "account": decision.account.map(|account| account.name.as_str().to_owned()),

@@ -18,6 +18,7 @@ mod message;
 mod multipart;
 mod numbers;
 mod openapi;
+mod operation;
 mod place;
 mod portal;
 mod rates;
@@ -29,6 +30,7 @@ pub use authenticator::{Authenticator, TokenAuthenticator};
 pub use calls::{ActiveCalls, HungUp};
 pub use message::{Body, Request, Response};
 pub use openapi::document;
+pub use operation::{Kept, Operation, Ordered, Reloaded, shown_trunks};
 pub use rates::Rates;
 pub use traces::{ShownTrace, Traces};
 

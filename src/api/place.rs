@@ -3,6 +3,7 @@
 use super::BASE;
 use super::message::decoded;
 use crate::route::directory::AccountState;
+use crate::route::standing::Standing;
 
 /// A resource, or an action on one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,11 @@ pub enum Place {
     VerifyAudit,
     CustomHeader,
     Evaluate,
+    Configuration,
+    Reload,
+    Trunks,
+    Stand(String, Standing),
+    LogLevel,
     OpenApi,
 }
 
@@ -81,6 +87,9 @@ impl Place {
             ["roles"] => Place::Roles,
             ["audit"] => Place::Audit,
             ["settings", "customHeader"] => Place::CustomHeader,
+            ["settings", "log"] => Place::LogLevel,
+            ["configuration"] => Place::Configuration,
+            ["trunks"] => Place::Trunks,
             _ => return None,
         })
     }
@@ -98,6 +107,10 @@ impl Place {
             (["clients", name], "rotate") => Place::RotateClient(own(name)),
             (["audit"], "verify") => Place::VerifyAudit,
             (["routes"], "evaluate") => Place::Evaluate,
+            (["configuration"], "reload") => Place::Reload,
+            (["trunks", name], "enable") => Place::Stand(own(name), Standing::Enabled),
+            (["trunks", name], "disable") => Place::Stand(own(name), Standing::Disabled),
+            (["trunks", name], "drain") => Place::Stand(own(name), Standing::Draining),
             _ => return None,
         })
     }
@@ -109,6 +122,7 @@ impl Place {
             Place::Client(_) => &["GET", "PUT", "DELETE"],
             Place::Imports => &["GET", "POST"],
             Place::Import(_) => &["GET", "DELETE"],
+            Place::LogLevel => &["GET", "PUT"],
             Place::AccountState(..)
             | Place::BatchPut(_)
             | Place::BatchDelete(_)
@@ -117,6 +131,8 @@ impl Place {
             | Place::TerminateCall(_)
             | Place::RotateClient(_)
             | Place::VerifyAudit
+            | Place::Reload
+            | Place::Stand(..)
             | Place::Evaluate => &["POST"],
             Place::Accounts
             | Place::AccountNumbers(_)
@@ -133,6 +149,8 @@ impl Place {
             | Place::CallCapture(_)
             | Place::Audit
             | Place::CustomHeader
+            | Place::Configuration
+            | Place::Trunks
             | Place::OpenApi => &["GET"],
         }
     }

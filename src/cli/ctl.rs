@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::exit::Exit;
 use crate::config;
-use crate::daemon::control::{Question, Request};
+use crate::daemon::control::{self, Question, Request};
 
 /// `trunkline ctl`.
 #[derive(Debug, Args)]
@@ -43,6 +43,17 @@ enum Order {
         /// error, warn, info, debug, trace, or a filter like trunkline::net=trace,info.
         level: Option<String>,
     },
+    /// Read the configuration again: all of it comes into force, or nothing.
+    Reload,
+    /// Every trunk, its standing and its calls.
+    Trunks,
+    /// Take a trunk out of service, or back. Calls that are there go on.
+    Trunk {
+        /// As in [trunks.NAME].
+        name: String,
+        #[arg(value_enum)]
+        order: TrunkOrder,
+    },
     /// Calls that are not over.
     Calls,
     /// Sources that are banned, for how long, and why.
@@ -57,6 +68,17 @@ enum Order {
         /// Its number, as in the log and in `calls`.
         call: u64,
     },
+}
+
+/// What can be ordered of a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum TrunkOrder {
+    /// Back into service.
+    Enable,
+    /// No new call, no emergency call; its OPTIONS get 503.
+    Disable,
+    /// No new call but emergency calls; its OPTIONS get what options.draining says.
+    Drain,
 }
 
 /// `trunkline trace`.
@@ -93,6 +115,16 @@ impl CtlArguments {
             Order::Status => Request::Status {},
             Order::Health => Request::Health {},
             Order::Log { level } => Request::LogLevel { level },
+            Order::Reload => Request::Reload {},
+            Order::Trunks => Request::Trunks {},
+            Order::Trunk { name, order } => Request::Trunk {
+                name,
+                order: match order {
+                    TrunkOrder::Enable => control::Order::Enable,
+                    TrunkOrder::Disable => control::Order::Disable,
+                    TrunkOrder::Drain => control::Order::Drain,
+                },
+            },
             Order::Calls => Request::Calls {},
             Order::Bans => Request::Bans {},
             Order::Unban { address } => Request::Unban { address },
@@ -122,9 +154,12 @@ fn run(daemon: &Daemon, request: &Request) -> Exit {
     let shown = match request {
         Request::Calls {} => calls(&answer),
         Request::Bans {} => table(&answer, "bans", &["source", "left_s", "times", "why"]),
+        Request::Trunks {} => table(&answer, "trunks", &["name", "standing", "callsIncoming", "callsOutgoing"]),
+        Request::Reload {} => reloaded(&answer),
         Request::Unban { .. }
         | Request::Status {}
         | Request::Health {}
+        | Request::Trunk { .. }
         | Request::LogLevel { .. }
         | Request::HangUp { .. }
         | Request::Trace(_) => fields(&answer, ""),
@@ -174,13 +209,10 @@ fn pairs(text: &str) -> impl Iterator<Item = u8> + '_ {
 fn ask(daemon: &Daemon, request: &Request) -> Result<Value, Exit> {
     let path = match &daemon.socket {
         Some(path) => path.clone(),
-        None => match config::load(&daemon.config) {
-            Ok(loaded) => loaded.settings.node.control,
-            Err(report) => {
-                eprint!("{report}");
-                return Err(Exit::Configuration);
-            }
-        },
+        None => config::control_socket(&daemon.config).map_err(|error| {
+            eprintln!("trunkline: {error}");
+            Exit::Configuration
+        })?,
     };
     let answer = exchange(&path, request).map_err(|error| {
         eprintln!("trunkline: the daemon does not answer at {}: {error}", path.display());
@@ -230,6 +262,22 @@ fn table(answer: &Value, key: &str, columns: &[&str]) -> String {
         out += &(cells.join("\t") + "\n");
     }
     out
+}
+
+/// What a reload came to, one key a line.
+fn reloaded(answer: &Value) -> String {
+    let keys = |kind: &str| answer.get(kind).and_then(Value::as_array).cloned().unwrap_or_default();
+    let lines =
+        |kind: &str, text: &str| -> String { keys(kind).iter().map(|key| format!("{text}{}\n", plain(key))).collect() };
+    let changed = lines("live", "live     ") + &lines("rebind", "rebind   ");
+    let left = lines("restart", "restart  ") + &lines("warnings", "warning  ");
+    let revision = plain(answer.get("revision").unwrap_or(&Value::Null));
+    let word = match (changed.is_empty(), keys("restart").is_empty()) {
+        (true, true) => "nothing has changed",
+        (_, true) => "in force",
+        (_, false) => "in force, but for what takes a restart: its old values stay",
+    };
+    format!("{changed}{left}configuration {revision}: {word}\n")
 }
 
 /// Without quotes; what a terminal must not see is escaped.

@@ -71,6 +71,7 @@ fn password_in(field: &Field<'_>, path: &Path) -> Option<Secret<Vec<u8>>> {
         field.refuse_key(&format!("{} cannot be read: {error}; let the daemon's user read it", path.display()));
         return None;
     }
+    field.read_file(&octets);
     let line = octets.strip_suffix(b"\n").unwrap_or(&octets);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let sound = (1..=PASSWORD_OCTETS).contains(&line.len()) && !line.iter().any(u8::is_ascii_control);

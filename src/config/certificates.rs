@@ -95,7 +95,10 @@ fn read(doc: &Document, path: &str, file: &Path) -> Option<Vec<u8>> {
     }
     let mut octets = Vec::new();
     match File::open(file).and_then(|opened| opened.take(CONFIG_OCTETS).read_to_end(&mut octets)) {
-        Ok(_) => Some(octets),
+        Ok(_) => {
+            doc.read_file(path, &octets);
+            Some(octets)
+        }
         Err(error) => refuse(doc, path, file, format_args!("cannot be read: {error}; let the daemon's user read it")),
     }
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
+use super::changes::fingerprint;
 use super::report::{Finding, Level, Report, shown};
 
 /// The places and findings of one file. Readers share it; findings gather until [`Document::into_report`].
@@ -21,6 +22,8 @@ pub(super) struct Document {
     /// Lines that are no TOML, and the complaint: what the parser made up for them is not judged again.
     broken: BTreeMap<usize, String>,
     findings: RefCell<Vec<Finding>>,
+    /// Contents of files that the text names, by the key that names them.
+    files: RefCell<BTreeMap<String, [u8; 32]>>,
 }
 
 #[derive(Debug)]
@@ -84,6 +87,7 @@ impl Document {
             places: BTreeMap::new(),
             broken: BTreeMap::new(),
             findings: RefCell::default(),
+            files: RefCell::default(),
         };
         let root = root.into_inner();
         document.note_table("", &root);
@@ -185,6 +189,16 @@ impl Document {
         };
         let path = path.to_owned();
         self.findings.borrow_mut().push(Finding { file, line, path, text, level });
+    }
+
+    /// Notes what the file held that the key at `path` names.
+    pub(super) fn read_file(&self, path: &str, octets: &[u8]) {
+        self.files.borrow_mut().insert(path.to_owned(), fingerprint(octets));
+    }
+
+    /// See [`Document::read_file`].
+    pub(super) fn files(&self) -> BTreeMap<String, [u8; 32]> {
+        self.files.borrow().clone()
     }
 
     /// True when nothing speaks against the file so far.

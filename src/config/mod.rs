@@ -8,6 +8,7 @@ mod accounts;
 mod authentication;
 mod behaviour;
 mod certificates;
+mod changes;
 mod cross;
 mod document;
 mod emergency;
@@ -39,6 +40,7 @@ use crate::route::settings::{ListenerSettings, RoutingSettings};
 use crate::route::snapshot::Snapshot;
 
 pub use certificates::Files;
+pub use changes::{Change, Source, Takes};
 pub use profile::profile;
 pub use report::{Finding, Level, Report};
 pub use settings::{CertificateFiles, LogFormat, LogLevel, LogSettings, Settings, TrustRoots};
@@ -57,6 +59,60 @@ pub struct Loaded {
     pub directory: Arc<Directory>,
     /// What somebody should look at: keys not yet acted on, routes never reached. No errors in it.
     pub report: Report,
+    /// What it was read from.
+    pub source: Source,
+    /// Where that stands; `None`: in no file.
+    pub origin: Option<Origin>,
+}
+
+/// The files a configuration was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    pub file: PathBuf,
+    /// Laid over it.
+    pub overriding: Option<PathBuf>,
+}
+
+impl Origin {
+    /// Reads and checks them again.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them, at once.
+    pub fn load(&self) -> Result<Loaded, Report> {
+        load_overridden(&self.file, self.overriding.as_deref())
+    }
+
+    /// What is in force after `loaded` was read beside `before`, the configuration of this process: the keys of `kept` stay
+    /// as they were.
+    ///
+    /// # Errors
+    /// The rest of the new file does not go with them.
+    pub fn keeping(&self, loaded: Loaded, before: &Source, kept: &[&Change]) -> Result<Loaded, Report> {
+        if kept.is_empty() {
+            return Ok(loaded);
+        }
+        let blend = loaded.source.keeping(before, kept);
+        let name = format!("{} (with what takes a restart left as it is)", self.file.display());
+        let stays = parse(&name, &blend.text(), &base_of(&self.file), Files::Checked)?;
+        Ok(Loaded { report: loaded.report, origin: loaded.origin, ..stays })
+    }
+}
+
+/// The control socket of a daemon that runs by this file, though the file may be wrong by now: whoever is asked to read it
+/// again must be found.
+///
+/// # Errors
+/// It cannot be read.
+pub fn control_socket(file: &Path) -> Result<PathBuf, String> {
+    let text = read_file(file).map_err(|reason| format!("{}: {reason}", file.display()))?;
+    let (doc, entries) = Document::parse(&file.display().to_string(), &text);
+    Ok(sections::node(&Table::root(&doc, &entries), &base_of(file)).control)
+}
+
+/// Where relative paths of a file start.
+fn base_of(file: &Path) -> PathBuf {
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    absolute.parent().map_or_else(PathBuf::new, Path::to_owned)
 }
 
 impl Loaded {
@@ -87,10 +143,10 @@ pub fn load_overridden(path: &Path, overriding: Option<&Path>) -> Result<Loaded,
     };
     let (name, text) = named(path)?;
     let over = overriding.map(named).transpose()?;
-    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let base = absolute.parent().map_or_else(PathBuf::new, Path::to_owned);
     let over = over.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
-    parse_overridden((&name, &text), over, &base, Files::Checked)
+    let loaded = parse_overridden((&name, &text), over, &base_of(path), Files::Checked)?;
+    let origin = Origin { file: path.to_owned(), overriding: overriding.map(Path::to_owned) };
+    Ok(Loaded { origin: Some(origin), ..loaded })
 }
 
 fn read_file(path: &Path) -> Result<String, String> {
@@ -133,9 +189,17 @@ fn parse_overridden(
         true => Snapshot::compile(&settings.routing).map_err(|error| doc.error("", error.to_string())).ok(),
         false => None,
     };
+    let source = Source::of(first.1, second.map(|(_, text)| text), doc.files());
     let report = doc.into_report();
     match snapshot {
-        Some(snapshot) => Ok(Loaded { settings, snapshot: Arc::new(snapshot), directory: Arc::new(directory), report }),
+        Some(snapshot) => Ok(Loaded {
+            settings,
+            snapshot: Arc::new(snapshot),
+            directory: Arc::new(directory),
+            report,
+            source,
+            origin: None,
+        }),
         None => Err(report),
     }
 }

@@ -181,6 +181,11 @@ impl<'d> Field<'d> {
         &self.path
     }
 
+    /// Notes what the file held that this names.
+    pub(super) fn read_file(&self, octets: &[u8]) {
+        self.doc.read_file(&self.path, octets);
+    }
+
     /// Refuses the value and shows a right one, unless the text ends with one.
     pub(super) fn refuse(&self, text: impl Display) {
         let text = text.to_string();

@@ -123,6 +123,7 @@ impl TrunkReader<'_> {
             field.refuse(format_args!("cannot read {}", path.display()));
             return None;
         };
+        field.read_file(text.as_bytes());
         let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
         let ranges = lines.enumerate().filter(|(_, line)| !line.is_empty()).filter_map(|(index, line)| {
             let refuse = |reason| {
@@ -145,7 +146,8 @@ impl TrunkReader<'_> {
         if self.files == Files::Ignored {
             return None;
         }
-        match read_music(&path).map(|octets| music::read(format, &octets)) {
+        let octets = read_music(&path).inspect(|octets| field.read_file(octets));
+        match octets.map(|octets| music::read(format, &octets)) {
             Ok(Ok(samples)) => return Some(samples),
             Ok(Err(fault)) => field.refuse(format_args!("{} {}", path.display(), fault.text())),
             Err(reason) => field.refuse(format_args!("cannot read {}: {reason}", path.display())),

@@ -41,9 +41,13 @@ impl fmt::Display for BadFile {
 pub fn net_settings(settings: &Settings, snapshot: &Snapshot) -> Result<NetSettings, Vec<BadFile>> {
     let mut bad = Vec::new();
     let identities = each(&settings.certificates, &mut bad, identity);
-    let trust = each(&settings.trust, &mut bad, roots);
+    let mut trust = each(&settings.trust, &mut bad, roots);
     if !bad.is_empty() {
         return Err(bad);
+    }
+    // Places among a listener's trust stores are kept for good: one that is no more proves nothing.
+    for name in snapshot.listeners.iter().flat_map(|listener| snapshot.listener_trusts(listener.id)) {
+        trust.entry(name.clone()).or_insert_with(|| Arc::new(RootCertStore::empty()));
     }
     Ok(NetSettings {
         listeners: snapshot.listeners.iter().map(|listener| listener_settings(listener, settings, snapshot)).collect(),

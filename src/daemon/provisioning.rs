@@ -11,7 +11,7 @@ use super::entropy::OsEntropy;
 use super::inbox::Inbox;
 use super::orders::Orders;
 use crate::api::server::Served;
-use crate::api::{ActiveCalls, Rates, Site, TokenAuthenticator, Traces};
+use crate::api::{ActiveCalls, Operation, Rates, Site, TokenAuthenticator, Traces};
 use crate::config::Settings;
 use crate::config::settings::ProvisioningSource;
 use crate::engine::io::Input;
@@ -35,13 +35,14 @@ pub struct Provisioned {
 
 /// Who sees what is provisioned: the API, which reads it when asked, and the engine, whose next call goes by it.
 #[derive(Clone)]
-struct Seen {
+pub struct Seen {
     directory: Arc<ArcSwap<Directory>>,
     inbox: Arc<Inbox>,
 }
 
 impl Seen {
-    fn show(&self, directory: Arc<Directory>) {
+    /// Calls go by `directory` from now on.
+    pub fn show(&self, directory: Arc<Directory>) {
         self.directory.store(directory.clone());
         self.inbox.put_by(Input::Directory(directory));
     }
@@ -85,6 +86,16 @@ impl Provisioned {
         Provisioned { seen, store }
     }
 
+    /// Who sees what is provisioned.
+    pub fn seen(&self) -> Seen {
+        self.seen.clone()
+    }
+
+    /// Where what operators do is noted; `None`: there is no store.
+    pub fn audited(&self) -> Option<StoreHandle> {
+        self.store.as_ref().map(|(handle, _)| handle.clone())
+    }
+
     /// What calls go by now.
     pub fn directory(&self) -> Arc<Directory> {
         self.seen.directory.load_full()
@@ -94,8 +105,8 @@ impl Provisioned {
     pub fn served(
         &self,
         settings: &Settings,
-        snapshot: &Arc<Snapshot>,
-        orders: &Arc<Orders>,
+        snapshot: &Arc<ArcSwap<Snapshot>>,
+        (orders, operation): (&Arc<Orders>, Arc<dyn Operation>),
         traces: Arc<dyn Traces>,
     ) -> Option<Served> {
         let (api, (store, _)) = (settings.api.as_ref()?, self.store.as_ref()?);
@@ -106,6 +117,7 @@ impl Provisioned {
             snapshot: snapshot.clone(),
             calls: orders.clone(),
             traces,
+            operation,
             custom_header: settings.provisioning.custom_header.as_ref().map(|header| header.name.as_str().to_owned()),
         };
         let entropy = || -> Box<dyn crate::base::Entropy> { Box::new(OsEntropy::new()) };

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::materials::identity;
@@ -17,26 +18,40 @@ use crate::net::renewal::Renewal;
 const LOOK: Duration = Duration::from_secs(5);
 /// How long connections that showed the old certificate live on: transactions under way end within it (64 x T1), and the
 /// whole is a matter of minutes (MD-40).
-const REST: Duration = Duration::from_secs(120);
+pub const REST: Duration = Duration::from_secs(120);
 
 /// When a file was written, and how large it is. `None`: it is not there.
 type Stamp = Option<(SystemTime, u64)>;
 
 /// The files of one identity as they were last looked at.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Seen {
     files: CertificateFiles,
     chain: Stamp,
     key: Stamp,
 }
 
-/// Watches the files of `[certificates]` until the process ends.
-pub async fn watch(files: BTreeMap<String, CertificateFiles>, renewal: Renewal) {
-    let mut seen: BTreeMap<String, Seen> = files.into_iter().map(|(name, files)| (name, Seen::now(files))).collect();
+/// The files of every identity, by its key in `[certificates]`.
+#[derive(Clone, Debug, Default)]
+pub struct Watched(BTreeMap<String, Seen>);
+
+impl Watched {
+    /// As they are now.
+    pub fn now(files: &BTreeMap<String, CertificateFiles>) -> Watched {
+        Watched(files.iter().map(|(name, files)| (name.clone(), Seen::now(files.clone()))).collect())
+    }
+}
+
+/// Watches files until the process ends: those that were told last.
+pub async fn watch(mut told: watch::Receiver<Watched>, renewal: Renewal) {
+    let mut seen = told.borrow_and_update().clone().0;
     let mut ticks = interval(LOOK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        if told.has_changed().unwrap_or(false) {
+            seen = told.borrow_and_update().clone().0;
+        }
         let renewed: BTreeMap<String, Arc<Identity>> = seen
             .iter_mut()
             .filter_map(|(name, seen)| seen.has_changed().then_some((name, &seen.files)))

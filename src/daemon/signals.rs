@@ -1,10 +1,18 @@
-//! The signals that end the process.
+//! The signals the process heeds.
 
 use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What the operator asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signalled {
+    Stop(Stop),
+    /// HUP: read the configuration again.
+    Reload,
+}
+
+/// How the process is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// TERM: drain. A second one: at once.
@@ -13,11 +21,12 @@ pub enum Stop {
     AtOnce,
 }
 
-/// Both signals, from the moment this is made.
+/// All of them, from the moment this is made.
 #[derive(Debug)]
 pub struct Signals {
     term: Signal,
     int: Signal,
+    hup: Signal,
 }
 
 impl Signals {
@@ -26,15 +35,32 @@ impl Signals {
     /// # Errors
     /// The system does not let us listen.
     pub fn listen() -> io::Result<Signals> {
-        Ok(Signals { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())? })
+        Ok(Signals {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            hup: signal(SignalKind::hangup())?,
+        })
     }
 
-    /// Waits for the next one.
-    pub async fn next(&mut self) -> Stop {
+    /// Waits for the next one. Several HUPs that came together are one.
+    pub async fn next(&mut self) -> Signalled {
         tokio::select! {
             biased;
-            _ = self.int.recv() => Stop::AtOnce,
-            _ = self.term.recv() => Stop::Drain,
+            stop = wait(&mut self.int, &mut self.term) => Signalled::Stop(stop),
+            _ = self.hup.recv() => Signalled::Reload,
         }
+    }
+
+    /// Waits for the next that ends the process: one that ends already reads no configuration.
+    pub async fn stop(&mut self) -> Stop {
+        wait(&mut self.int, &mut self.term).await
+    }
+}
+
+async fn wait(int: &mut Signal, term: &mut Signal) -> Stop {
+    tokio::select! {
+        biased;
+        _ = int.recv() => Stop::AtOnce,
+        _ = term.recv() => Stop::Drain,
     }
 }

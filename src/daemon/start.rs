@@ -22,12 +22,15 @@ use super::first_ports::{self, Announcer, FirstPorts};
 use super::helm::{Cargo, Helm, Load};
 use super::inbox::Inbox;
 use super::materials::{net_settings, relay_settings};
+use super::notice;
+use super::operating::{Operating, Way};
 use super::orders::Orders;
 use super::pages::{api, metrics};
 use super::phase::{Phase, PhaseBoard};
 use super::provisioning::Provisioned;
-use super::renewing;
-use super::signals::{Signals, Stop};
+use super::reloading::{Reloader, Shells};
+use super::renewing::{self, Watched};
+use super::signals::{Signalled, Signals, Stop};
 use super::watchdog::Watchdog;
 use crate::base::ids::CommandId;
 use crate::cdr::lines::Origin;
@@ -42,6 +45,7 @@ use crate::metrics::calls::CallCounters;
 use crate::metrics::gauges::GaugeBoard;
 use crate::metrics::limits::Bounds;
 use crate::metrics::registry::Sources;
+use crate::metrics::reloads::ReloadCounters;
 use crate::net::Signalling;
 use crate::net::inherited::Inherited;
 use crate::net::settings::{Acquaintance, Known, Tap};
@@ -63,10 +67,9 @@ pub struct Daemon {
     engine: JoinHandle<()>,
     phase: PhaseBoard,
     load: watch::Receiver<Load>,
-    drain_patience: Duration,
     provisioned: Provisioned,
     records: Started,
-    orders: Arc<Orders>,
+    operating: Arc<Operating>,
 }
 
 impl Daemon {
@@ -75,61 +78,33 @@ impl Daemon {
     /// # Errors
     /// Nothing was served.
     pub fn start(loaded: Loaded) -> Result<Daemon, StartFailure> {
-        let phase = PhaseBoard::default();
-        phase.enter(Phase::Building);
-        let Loaded { settings, snapshot, directory, .. } = loaded;
+        let shares = Shares::of(&loaded);
+        shares.phase.enter(Phase::Building);
+        let settings = &loaded.settings;
         let runtime = runtime().map_err(StartFailure::System)?;
         let inside = runtime.enter();
-        let inherited = Inherited::from_environment();
-        let clock = Clock::start();
-        let inbox = Arc::new(Inbox::new(&snapshot.limits, clock));
-        let helm = Helm::new(inbox.clone());
-        let calls = Arc::new(CallCounters::default());
-        let trace = Arc::new(Trace::new(settings.trace_octets, wall));
-        let watching = Watching { calls: calls.clone(), trace: trace.clone() };
-        let mut signalling = signalling(&settings, &snapshot, &helm, watching, &inherited, &runtime)?;
-        let (ports, announcer) = FirstPorts::of(snapshot.networks.iter().map(|network| network.id));
-        let relay = relay(&settings, &snapshot, &inbox, announcer)?;
-        let gauges = Arc::new(GaugeBoard::default());
-        let records = records(&settings, &snapshot, &inbox)?;
-        let orders = Orders::new(inbox.clone());
-        let told = Told { gauges: gauges.clone(), calls: calls.clone(), records: records.records.clone() };
-        let sources = sources(&snapshot, &signalling, (&relay, &inbox, &orders), told);
-        metrics(&settings, sources, &phase, &inherited, &runtime)?;
-        let provisioned = Provisioned::start(&settings, directory, &orders, &inbox);
-        let hands = Arc::new(Hands {
-            phase: phase.clone(),
-            gauges: gauges.clone(),
-            calls: orders.clone(),
-            records: records.records.clone(),
-            trace: trace.clone(),
-            gate: signalling.gate(),
-            snapshot: Arc::new(ArcSwap::new(snapshot.clone())),
-        });
-        let served = provisioned.served(&settings, &snapshot, &orders, hands.clone());
-        api(&settings, served, &inherited, &runtime)?;
-        tell_unwanted(&inherited);
-        let (load, watched) = watch::channel(Load::Idle);
-        let cargo = Cargo {
-            engine: Engine::new(snapshot, Box::new(OsEntropy::new())),
-            outgoing: signalling.outgoing(),
-            relay: relay.clone(),
-            clock,
-            gauges,
-            calls,
-            records: records.records.clone(),
-            trace,
-            load,
-            orders: orders.clone(),
-        };
+        let helm = Helm::new(shares.inbox.clone());
+        let Bound { mut signalling, relay, ports, records } = Bound::bind(settings, &shares, &helm, &runtime)?;
+        metrics(settings, shares.sources(&signalling, &relay, &records), &shares.phase, &shares.inherited, &runtime)?;
+        let provisioned = Provisioned::start(settings, loaded.directory.clone(), &shares.orders, &shares.inbox);
+        let (watched, watching) = watch::channel(Watched::now(&settings.certificates));
+        let reloader = Reloader::new(&loaded, shares.reloaded(&signalling, &provisioned, watched, &runtime));
+        let operating = Arc::new(Operating { reloader, orders: shares.orders.clone(), audit: provisioned.audited() });
+        let hands = shares.hands(&signalling, &records, operating.clone());
+        let served = provisioned.served(settings, &shares.current, (&shares.orders, operating.clone()), hands.clone());
+        api(settings, served, &shares.inherited, &runtime)?;
+        tell_unwanted(&shares.inherited);
+        let (load, load_seen) = watch::channel(Load::Idle);
+        let cargo = shares.cargo(&signalling, &relay, &records, load);
         let engine = helm.launch(cargo).map_err(StartFailure::System)?;
-        phase.enter(Phase::Restoring);
+        shares.phase.enter(Phase::Restoring);
         ports.wait();
         signalling.serve().map_err(StartFailure::System)?;
-        runtime.spawn(renewing::watch(settings.certificates.clone(), signalling.renewal()));
+        runtime.spawn(renewing::watch(watching, signalling.renewal()));
         listen(&settings.node.control, hands);
-        phase.enter(Phase::Running);
+        shares.phase.enter(Phase::Running);
         drop(inside);
+        let Shares { inbox, phase, .. } = shares;
         Ok(Daemon {
             runtime,
             signalling,
@@ -137,11 +112,10 @@ impl Daemon {
             inbox,
             engine,
             phase,
-            load: watched,
-            drain_patience: settings.node.drain,
+            load: load_seen,
             provisioned,
             records,
-            orders,
+            operating,
         })
     }
 
@@ -154,21 +128,35 @@ impl Daemon {
             let _inside = self.runtime.enter();
             Signals::listen().map_err(StartFailure::System)?
         };
-        let watchdog = Watchdog::start(self.orders.clone(), self.runtime.handle().clone());
+        let watchdog = Watchdog::start(self.operating.orders.clone(), self.runtime.handle().clone());
         let watchdog = watchdog.map_err(StartFailure::System)?;
-        notify(&[sd_notify::NotifyState::Ready, sd_notify::NotifyState::Status("serving")]);
-        let mut drain = self.drain();
+        notice::ready();
         self.runtime.block_on(async {
-            let first = signals.next().await;
-            notify(&[sd_notify::NotifyState::Stopping, sd_notify::NotifyState::Status("draining")]);
+            let first = self.serve_until(&mut signals).await;
+            notice::stopping();
+            let mut drain = self.drain();
             if first == Stop::Drain {
-                drain.drain(signals.next()).await;
+                drain.drain(signals.stop()).await;
             }
             drain.stop().await;
         });
         drop(watchdog);
         self.end();
         Ok(())
+    }
+
+    /// Reads the configuration again whenever a signal says so, until another one ends the process.
+    async fn serve_until(&self, signals: &mut Signals) -> Stop {
+        loop {
+            match signals.next().await {
+                Signalled::Stop(stop) => return stop,
+                Signalled::Reload => {
+                    let operating = self.operating.clone();
+                    // What came of it is in the log; a panic ends the process by itself.
+                    let _ = tokio::task::spawn_blocking(move || operating.reload_by(Way::Signal)).await;
+                }
+            }
+        }
     }
 
     /// Ends every call with BYE or CANCEL, then the daemon (for a process that holds it: demo, tests).
@@ -188,7 +176,7 @@ impl Daemon {
             inbox: self.inbox.clone(),
             phase: self.phase.clone(),
             load: self.load.clone(),
-            patience: self.drain_patience,
+            patience: self.operating.reloader.drain_patience(),
         }
     }
 
@@ -223,41 +211,164 @@ fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(workers).thread_name("net").enable_all().build()
 }
 
-/// Who sees every message.
-struct Watching {
+/// What several parts of the daemon hold in common.
+struct Shares {
+    phase: PhaseBoard,
+    clock: Clock,
+    inbox: Arc<Inbox>,
+    orders: Arc<Orders>,
+    inherited: Inherited,
+    /// The configuration in force, for whoever reads it outside of the engine.
+    current: Arc<ArcSwap<Snapshot>>,
+    gauges: Arc<GaugeBoard>,
     calls: Arc<CallCounters>,
+    reloads: Arc<ReloadCounters>,
     trace: Arc<Trace>,
+}
+
+impl Shares {
+    fn of(loaded: &Loaded) -> Shares {
+        let clock = Clock::start();
+        let inbox = Arc::new(Inbox::new(&loaded.snapshot.limits, clock));
+        Shares {
+            phase: PhaseBoard::default(),
+            clock,
+            orders: Orders::new(inbox.clone()),
+            inbox,
+            inherited: Inherited::from_environment(),
+            current: Arc::new(ArcSwap::new(loaded.snapshot.clone())),
+            gauges: Arc::default(),
+            calls: Arc::default(),
+            reloads: Arc::default(),
+            trace: Arc::new(Trace::new(loaded.settings.trace_octets, wall)),
+        }
+    }
+
+    /// What `/metrics` reads.
+    fn sources(&self, signalling: &Signalling, relay: &Arc<Relay>, records: &Started) -> Sources {
+        let (orders, renewal, current) = (self.orders.clone(), signalling.renewal(), self.current.clone());
+        let inbox = self.inbox.clone();
+        Sources {
+            net: signalling.counters(),
+            gate: signalling.gate(),
+            gauges: self.gauges.clone(),
+            calls: self.calls.clone(),
+            relay: relay.clone(),
+            records: records.records.clone(),
+            reloads: self.reloads.clone(),
+            bounds: Box::new(move || bounds(&current.load())),
+            expiries: Box::new(move || renewal.expiries()),
+            census: Box::new(move || orders.census()),
+            waiting: Box::new(move || inbox.waiting()),
+        }
+    }
+
+    /// What a reload changes.
+    fn reloaded(
+        &self,
+        signalling: &Signalling,
+        provisioned: &Provisioned,
+        certificates: watch::Sender<Watched>,
+        runtime: &Runtime,
+    ) -> Shells {
+        Shells {
+            inbox: self.inbox.clone(),
+            phase: self.phase.clone(),
+            rebinding: signalling.rebinding(),
+            snapshot: self.current.clone(),
+            directory: provisioned.seen(),
+            calls: self.calls.clone(),
+            counters: self.reloads.clone(),
+            certificates,
+            runtime: runtime.handle().clone(),
+        }
+    }
+
+    /// What the control socket and the API do.
+    fn hands(&self, signalling: &Signalling, records: &Started, operating: Arc<Operating>) -> Arc<Hands> {
+        Arc::new(Hands {
+            phase: self.phase.clone(),
+            gauges: self.gauges.clone(),
+            calls: self.orders.clone(),
+            records: records.records.clone(),
+            trace: self.trace.clone(),
+            gate: signalling.gate(),
+            snapshot: self.current.clone(),
+            operating,
+        })
+    }
+
+    /// What the engine's thread takes along.
+    fn cargo(
+        &self,
+        signalling: &Signalling,
+        relay: &Arc<Relay>,
+        records: &Started,
+        load: watch::Sender<Load>,
+    ) -> Cargo {
+        Cargo {
+            engine: Engine::new(self.current.load_full(), Box::new(OsEntropy::new())),
+            outgoing: signalling.outgoing(),
+            relay: relay.clone(),
+            clock: self.clock,
+            gauges: self.gauges.clone(),
+            calls: self.calls.clone(),
+            records: records.records.clone(),
+            trace: self.trace.clone(),
+            load,
+            orders: self.orders.clone(),
+        }
+    }
+}
+
+/// Everything that has a socket, a port or a file.
+struct Bound {
+    signalling: Signalling,
+    relay: Arc<Relay>,
+    ports: FirstPorts,
+    records: Started,
+}
+
+impl Bound {
+    fn bind(settings: &Settings, shares: &Shares, helm: &Arc<Helm>, runtime: &Runtime) -> Result<Bound, StartFailure> {
+        let snapshot = shares.current.load_full();
+        let signalling = signalling(settings, shares, helm, runtime)?;
+        let (ports, announcer) = FirstPorts::of(snapshot.networks.iter().map(|network| network.id));
+        let relay = relay(settings, &snapshot, &shares.inbox, announcer)?;
+        let records = records(settings, &snapshot, &shares.inbox)?;
+        Ok(Bound { signalling, relay, ports, records })
+    }
 }
 
 fn signalling(
     settings: &Settings,
-    snapshot: &Arc<Snapshot>,
+    shares: &Shares,
     helm: &Arc<Helm>,
-    watching: Watching,
-    inherited: &Inherited,
     runtime: &Runtime,
 ) -> Result<Signalling, StartFailure> {
-    let mut net = net_settings(settings, snapshot).map_err(StartFailure::Files)?;
-    let Watching { calls, trace } = watching;
-    net.second_reader = snapshot.cross_check.then(|| calls.second_reader());
+    let snapshot = shares.current.load_full();
+    let mut net = net_settings(settings, &snapshot).map_err(StartFailure::Files)?;
+    net.second_reader = snapshot.cross_check.then(|| shares.calls.clone().second_reader());
     if settings.trace_octets > 0 {
+        let trace = shares.trace.clone();
         net.tap = Some(Tap(Arc::new(move |direction, flow: &Flow, octets: &[u8]| trace.keep(direction, flow, octets))));
     }
-    net.known = Some(known(snapshot.clone()));
-    net.inherited = inherited.clone();
+    net.known = Some(known(shares.current.clone()));
+    net.inherited = shares.inherited.clone();
     Signalling::bind(net, helm.clone(), Box::new(OsEntropy::new()), runtime.handle().clone())
         .map_err(StartFailure::Signalling)
 }
 
 /// Peers are named by their source range, or by a certificate that was proved. A range as wide as a whole class A network
 /// names nobody.
-fn known(snapshot: Arc<Snapshot>) -> Known {
+fn known(current: Arc<ArcSwap<Snapshot>>) -> Known {
     let is_proved = |peer: &PeerIdentity| !peer.names.is_empty() || peer.trusted_by != 0;
     let is_narrow = |range: IpNet| match range {
         IpNet::V4(range) => range.prefix_len() >= 8,
         IpNet::V6(range) => range.prefix_len() >= 16,
     };
     Known(Arc::new(move |flow: &Flow, peer: &PeerIdentity| {
+        let snapshot = current.load();
         if is_proved(peer) && snapshot.identify(flow, peer).is_ok() {
             return Acquaintance::Peer;
         }
@@ -311,33 +422,9 @@ fn records(settings: &Settings, snapshot: &Snapshot, inbox: &Arc<Inbox>) -> Resu
         .map_err(|error| StartFailure::Records(folder, error))
 }
 
-/// What the engine's shell counts and keeps.
-struct Told {
-    gauges: Arc<GaugeBoard>,
-    calls: Arc<CallCounters>,
-    records: Arc<Records>,
-}
-
-fn sources(
-    snapshot: &Snapshot,
-    signalling: &Signalling,
-    (relay, inbox, orders): (&Arc<Relay>, &Arc<Inbox>, &Arc<Orders>),
-    told: Told,
-) -> Sources {
-    let Told { gauges, calls, records } = told;
-    let (orders, renewal) = (orders.clone(), signalling.renewal());
-    Sources {
-        net: signalling.counters(),
-        gate: signalling.gate(),
-        gauges,
-        calls,
-        relay: relay.clone(),
-        records,
-        bounds: Bounds { limits: snapshot.limits.clone(), ports: snapshot.networks.iter().map(pairs).collect() },
-        expiries: Box::new(move || renewal.expiries()),
-        census: Box::new(move || orders.census()),
-        waiting: waiting_of(inbox),
-    }
+/// What `/metrics` shows of the limits in force.
+fn bounds(snapshot: &Snapshot) -> Bounds {
+    Bounds { limits: snapshot.limits.clone(), ports: snapshot.networks.iter().map(pairs).collect() }
 }
 
 /// How many pairs of media ports a network has; a pair begins with an even one.
@@ -346,18 +433,8 @@ fn pairs(network: &Network) -> (String, usize) {
     (network.name.to_string(), usize::from(last.saturating_add(1).saturating_sub(first.next_multiple_of(2)) / 2))
 }
 
-fn waiting_of(inbox: &Arc<Inbox>) -> Box<dyn Fn() -> (usize, usize) + Send + Sync> {
-    let inbox = inbox.clone();
-    Box::new(move || inbox.waiting())
-}
-
 fn tell_unwanted(inherited: &Inherited) {
     for socket in inherited.unwanted() {
         tracing::warn!(%socket, "the service manager passed a socket that no listener of the configuration has");
     }
-}
-
-fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    // Without a service manager there is nobody to tell.
-    let _ = sd_notify::notify(states);
 }

@@ -16,6 +16,7 @@ use crate::media::presence::Change;
 use crate::net::settings::SecondReader;
 use crate::registration::News;
 use crate::route::liveness::TargetState;
+use crate::route::snapshot::Snapshot;
 use crate::sip::SipMessage;
 use crate::sip::cross_check::{Agreement, cross_check};
 
@@ -348,6 +349,19 @@ impl CallCounters {
     /// Attempts to register that failed, by problem.
     pub fn failed_registrations(&self) -> Counts {
         owned(&self.labelled().failed_registrations)
+    }
+
+    /// Forgets what is said of trunks and targets that are configured no more. What was counted stays.
+    pub fn keep_trunks(&self, snapshot: &Snapshot) {
+        let mut held = self.labelled();
+        let is_there = |(trunk, host): &(String, String)| {
+            let trunk = snapshot.trunk_named(trunk);
+            trunk.is_some_and(|trunk| trunk.targets.iter().any(|target| *target.host == **host))
+        };
+        held.targets.retain(|target, _| is_there(target));
+        held.round_trips.retain(|target, _| is_there(target));
+        held.registrations
+            .retain(|name, _| snapshot.trunk_named(name).is_some_and(|trunk| trunk.registration.is_some()));
     }
 
     /// The second reader of `sip.cross_check`, counting into this.

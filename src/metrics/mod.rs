@@ -6,6 +6,7 @@ pub mod gauges;
 mod records;
 pub mod limits;
 pub mod registry;
+pub mod reloads;
 mod rows;
 pub mod server;
 mod strangers;

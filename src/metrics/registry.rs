@@ -13,6 +13,7 @@ use super::calls::{CallCounters, Counts, RegistrationState};
 use super::gauges::GaugeBoard;
 use super::limits::{self, Bounds, Expiries};
 use super::records;
+use super::reloads::ReloadCounters;
 use super::rows::{counter, counters, floats, gauge, gauges};
 use super::strangers;
 use super::trunks;
@@ -32,7 +33,9 @@ pub struct Sources {
     pub calls: Arc<CallCounters>,
     pub relay: Arc<Relay>,
     pub records: Arc<Records>,
-    pub bounds: Bounds,
+    pub reloads: Arc<ReloadCounters>,
+    /// Reads what changes with the configuration.
+    pub bounds: Box<dyn Fn() -> Bounds + Send + Sync>,
     /// Calls that are not over, by trunk and by account. Asks the engine.
     pub census: Box<dyn Fn() -> Census + Send + Sync>,
     /// Reads our certificates as they are shown now.
@@ -68,7 +71,8 @@ impl Collector for Sources {
         trunks::active(&mut encoder, &census)?;
         trunks::standings(&mut encoder, &census)?;
         trunks::active_of_accounts(&mut encoder, &census)?;
-        limits::bounds(&mut encoder, &self.bounds)?;
+        limits::bounds(&mut encoder, &(self.bounds)())?;
+        self.reloads.encode(&mut encoder)?;
         limits::certificates(&mut encoder, (self.expiries)())?;
         limits::process(&mut encoder)?;
         let silent = "Far ends that fell silent in an answered call";

@@ -122,7 +122,8 @@ fn source_address(shared: &Shared, target: &Target) -> Option<SocketAddr> {
 }
 
 async fn handshake(shared: &Shared, target: &Target, tls: &TlsTarget, stream: TcpStream) -> Result<Dialled, Failed> {
-    let listener = shared.listener(target.listener).and_then(|listener| listener.tls.as_ref());
+    let settings = shared.listener(target.listener);
+    let listener = settings.as_ref().and_then(|listener| listener.tls.as_ref());
     let default = listener.and_then(|listener| listener.certificates.first());
     let config = client_config(tls, default.map(String::as_str), &shared.tls.load()).map_err(|error| {
         shared.counters.handshake_failures.add(HandshakeFailure::OurSettings);

@@ -58,11 +58,19 @@ pub fn prepare_stream(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED));
 }
 
-/// Accepts until the process ends. `tls`: the listener's, when it has TLS.
-pub async fn serve(shared: Arc<Shared>, listener: ListenerId, socket: TcpListener, tls: Option<TlsServer>) {
+/// Accepts until the listener is taken away or the process ends.
+pub async fn serve(shared: Arc<Shared>, listener: ListenerId, transport: Transport, socket: TcpListener) {
     loop {
         match socket.accept().await {
-            Ok((stream, remote)) => admit(&shared, listener, stream, remote, tls.as_ref()),
+            Ok((stream, remote)) => match transport {
+                Transport::Tls => {
+                    // As the listener shows itself now: certificates and trust may have been changed.
+                    if let Some(tls) = shared.servers.load().get(&listener).cloned() {
+                        admit(&shared, listener, stream, remote, Some(&tls));
+                    }
+                }
+                Transport::Tcp | Transport::Udp => admit(&shared, listener, stream, remote, None),
+            },
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "cannot accept connections for the moment");

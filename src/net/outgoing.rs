@@ -9,7 +9,6 @@ use super::counters::{ConnectionOutcome, Direction, MessageKind};
 use super::dial;
 use super::flows::Found;
 use super::guard::Offence;
-use super::resolver::Resolver;
 use super::shared::Shared;
 use crate::base::ids::FlowId;
 use crate::sip::flow::{
@@ -20,14 +19,13 @@ use crate::sip::flow::{
 #[derive(Debug)]
 pub struct Outgoing {
     shared: Arc<Shared>,
-    resolver: Arc<Resolver>,
     /// Connections that wait for [`Outgoing::flush`].
     touched: Vec<Arc<Connection>>,
 }
 
 impl Outgoing {
-    pub(super) fn new(shared: Arc<Shared>, resolver: Arc<Resolver>) -> Self {
-        Outgoing { shared, resolver, touched: Vec::new() }
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Outgoing { shared, touched: Vec::new() }
     }
 
     /// Takes one message. Datagrams leave at once; messages of connections with [`Outgoing::flush`].
@@ -56,7 +54,7 @@ impl Outgoing {
 
     /// Asks the resolver; the answer comes as news.
     pub fn resolve(&self, question: Resolve) {
-        self.resolver.ask(&self.shared, question);
+        self.shared.resolver.load().ask(&self.shared, question);
     }
 
     /// Closes a connection; what was pushed before still leaves.
@@ -104,7 +102,8 @@ impl Outgoing {
 
     fn send_on_pool(&mut self, target: Target, transmit: Transmit) {
         let listener = self.shared.listener(target.listener);
-        let serves = |peer: &PeerIdentity| listener.is_some_and(|listener| aliases::serves(listener, peer, &target));
+        let serves =
+            |peer: &PeerIdentity| listener.as_ref().is_some_and(|listener| aliases::serves(listener, peer, &target));
         match self.shared.flows.find(&target, transmit, self.shared.limits.connection_write_octets, serves) {
             Found::Connection(connection, transmit) => self.push(connection, transmit),
             Found::MustDial => {

@@ -4,12 +4,12 @@
 //! dialogs, not to connections (MD-36).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::connection::Connection;
 use super::counters::ConnectionOutcome;
-use super::identity::{Identity, ServerIdentities};
+use super::identity::Identity;
 use super::shared::Shared;
 use super::tls::TlsMaterial;
 use crate::base::ids::ListenerId;
@@ -19,37 +19,43 @@ use crate::sip::flow::Target;
 #[derive(Clone, Debug)]
 pub struct Renewal {
     shared: Arc<Shared>,
-    /// What each TLS listener shows, by the keys it names.
-    listeners: Vec<(ListenerId, Vec<String>, Arc<ServerIdentities>)>,
+}
+
+/// Keys of `[certificates]` and of `[trust]` under which something else stands now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Changed {
+    pub identities: BTreeSet<String>,
+    pub trust: BTreeSet<String>,
 }
 
 impl Renewal {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        listeners: Vec<(ListenerId, Vec<String>, Arc<ServerIdentities>)>,
-    ) -> Renewal {
-        Renewal { shared, listeners }
+    pub(super) fn new(shared: Arc<Shared>) -> Renewal {
+        Renewal { shared }
     }
 
     /// Shows `renewed` instead of what stood under the same keys of `[certificates]`. Connections that showed the old ones
     /// are closed after `rest`. Returns how many there are.
     pub fn renew(&self, renewed: &BTreeMap<String, Arc<Identity>>, rest: Duration) -> usize {
+        let _changing = self.shared.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut material = TlsMaterial::clone(&self.shared.tls.load());
-        material.identities.extend(renewed.iter().map(|(name, identity)| (name.clone(), Arc::clone(identity))));
+        // One that is configured no more is nobody's.
+        let known = renewed.iter().filter(|(name, _)| material.identities.contains_key(*name));
+        let known: Vec<(String, Arc<Identity>)> = known.map(|(name, held)| (name.clone(), Arc::clone(held))).collect();
+        material.identities.extend(known);
         let material = Arc::new(material);
         self.shared.tls.store(Arc::clone(&material));
-        let mut showing = BTreeSet::new();
-        for (listener, names, identities) in &self.listeners {
+        for (listener, server) in self.shared.servers.load().iter() {
+            let settings = self.shared.listener(*listener);
+            let Some(names) = settings.as_ref().and_then(|it| it.tls.as_ref()).map(|tls| &tls.certificates) else {
+                continue;
+            };
             if names.iter().any(|name| renewed.contains_key(name)) {
-                showing.insert(*listener);
-                identities.swap(names.iter().filter_map(|name| material.identities.get(name).cloned()).collect());
+                let identities = names.iter().filter_map(|name| material.identities.get(name).cloned());
+                server.identities.swap(identities.collect());
             }
         }
-        let old =
-            self.shared.flows.retire(|target| self.shows(target, renewed), |listener| showing.contains(&listener));
-        let count = old.len();
-        self.shared.runtime.spawn(close_after(rest, old));
-        count
+        let changed = Changed { identities: renewed.keys().cloned().collect(), trust: BTreeSet::new() };
+        turn_over(&self.shared, &changed, rest)
     }
 
     /// Our certificates as they are shown now, and when each ends, seconds since 1970.
@@ -57,14 +63,38 @@ impl Renewal {
         let held = self.shared.tls.load();
         held.identities.iter().filter_map(|(name, identity)| Some((name.clone(), identity.expires()?))).collect()
     }
+}
 
-    /// Whether connections to this target show one of these certificates.
-    fn shows(&self, target: &Target, renewed: &BTreeMap<String, Arc<Identity>>) -> bool {
-        let Some(tls) = target.tls.as_deref() else { return false };
-        let listener = self.shared.listener(target.listener).and_then(|listener| listener.tls.as_ref());
-        let default = listener.and_then(|listener| listener.certificates.first());
-        tls.identity.as_ref().or(default).is_some_and(|name| renewed.contains_key(name))
+/// Connections that showed one of these certificates, or were proved by one of these trust stores, carry no new request of
+/// ours any more and are closed after `rest`. Returns how many there are.
+pub(super) fn turn_over(shared: &Arc<Shared>, changed: &Changed, rest: Duration) -> usize {
+    if *changed == Changed::default() {
+        return 0;
     }
+    let old = shared.flows.retire(
+        |target| concerns_target(shared, target, changed),
+        |listener| concerns_listener(shared, listener, changed),
+    );
+    let count = old.len();
+    shared.runtime.spawn(close_after(rest, old));
+    count
+}
+
+fn concerns_listener(shared: &Shared, listener: ListenerId, changed: &Changed) -> bool {
+    let settings = shared.listener(listener);
+    let Some(tls) = settings.as_ref().and_then(|listener| listener.tls.as_ref()) else { return false };
+    tls.certificates.iter().any(|name| changed.identities.contains(name))
+        || tls.trust.iter().any(|name| changed.trust.contains(name))
+}
+
+/// Whether connections to this target show one of these certificates, or are proved by one of these stores.
+fn concerns_target(shared: &Shared, target: &Target, changed: &Changed) -> bool {
+    let Some(tls) = target.tls.as_deref() else { return false };
+    let settings = shared.listener(target.listener);
+    let listener = settings.as_ref().and_then(|listener| listener.tls.as_ref());
+    let default = listener.and_then(|listener| listener.certificates.first());
+    changed.trust.contains(&tls.trust)
+        || tls.identity.as_ref().or(default).is_some_and(|name| changed.identities.contains(name))
 }
 
 async fn close_after(rest: Duration, connections: Vec<Arc<Connection>>) {

@@ -1,5 +1,6 @@
 //! What every task of the signalling shell sees.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::net::SocketAddr;
@@ -14,9 +15,10 @@ use super::counters::{ConnectionOutcome, Counters, Direction};
 use super::dial_log::DialLog;
 use super::flows::Flows;
 use super::guard::{Gate, Offence, Source};
+use super::resolver::Resolver;
 use super::seats::Seats;
 use super::settings::{ListenerSettings, SecondReader, Tap};
-use super::tls::TlsMaterial;
+use super::tls::{TlsMaterial, TlsServer};
 use super::udp::UdpPort;
 use crate::base::Entropy;
 use crate::base::ids::{FlowId, ListenerId, TransmitId};
@@ -30,7 +32,8 @@ const DATAGRAM: u64 = 1 << 63;
 
 /// State of the shell; everything in it is safe to share.
 pub struct Shared {
-    pub listeners: Vec<ListenerSettings>,
+    /// Those of the configuration, and those that only running calls still need.
+    pub listeners: ArcSwap<Vec<Arc<ListenerSettings>>>,
     pub limits: Limits,
     pub sink: Arc<dyn Sink>,
     pub counters: Arc<Counters>,
@@ -38,7 +41,12 @@ pub struct Shared {
     pub dials: DialLog,
     pub seats: Arc<Seats>,
     pub tls: ArcSwap<TlsMaterial>,
-    pub udp: Vec<Arc<UdpPort>>,
+    /// Our side of each TLS listener.
+    pub servers: ArcSwap<BTreeMap<ListenerId, TlsServer>>,
+    /// Held by whoever changes `listeners`, `tls`, `servers` or `udp`.
+    pub changing: Mutex<()>,
+    pub udp: ArcSwap<Vec<Arc<UdpPort>>>,
+    pub resolver: ArcSwap<Resolver>,
     pub second_reader: Option<SecondReader>,
     pub tap: Option<Tap>,
     pub gate: Arc<Gate>,
@@ -67,13 +75,13 @@ impl Shared {
     }
 
     /// The settings of one listener.
-    pub fn listener(&self, id: ListenerId) -> Option<&ListenerSettings> {
-        self.listeners.iter().find(|listener| listener.id == id)
+    pub fn listener(&self, id: ListenerId) -> Option<Arc<ListenerSettings>> {
+        self.listeners.load().iter().find(|listener| listener.id == id).cloned()
     }
 
     /// The socket of a datagram listener.
-    pub fn udp_port(&self, id: ListenerId) -> Option<&Arc<UdpPort>> {
-        self.udp.iter().find(|port| port.listener == id)
+    pub fn udp_port(&self, id: ListenerId) -> Option<Arc<UdpPort>> {
+        self.udp.load().iter().find(|port| port.listener == id).cloned()
     }
 
     /// Tells that a message did not leave.

@@ -23,6 +23,7 @@ pub enum Code {
     ImportNotFound,
     CallNotFound,
     ClientNotFound,
+    TrunkNotFound,
     ResourceNotFound,
     MethodNotAllowed,
     AccountNotEmpty,
@@ -32,6 +33,7 @@ pub enum Code {
     CarrierInUse,
     SubdomainTaken,
     ImportState,
+    ConfigurationRefused,
     PreconditionFailed,
     BatchTooLarge,
     FileTooLarge,
@@ -61,6 +63,7 @@ impl Code {
             | Code::ImportNotFound
             | Code::CallNotFound
             | Code::ClientNotFound
+            | Code::TrunkNotFound
             | Code::ResourceNotFound => 404,
             Code::MethodNotAllowed => 405,
             Code::AccountNotEmpty
@@ -69,7 +72,8 @@ impl Code {
             | Code::LastAdministrator
             | Code::CarrierInUse
             | Code::SubdomainTaken
-            | Code::ImportState => 409,
+            | Code::ImportState
+            | Code::ConfigurationRefused => 409,
             Code::PreconditionFailed => 412,
             Code::BatchTooLarge | Code::FileTooLarge => 413,
             Code::UnsupportedMediaType => 415,

@@ -47,11 +47,16 @@ pub enum Role {
     /// Makes and revokes tokens.
     #[serde(rename = "Security.Admin")]
     SecurityAdmin,
+    #[serde(rename = "Operation.Read")]
+    OperationRead,
+    /// Reloads the configuration, takes trunks out of service.
+    #[serde(rename = "Operation.Write")]
+    OperationWrite,
 }
 
 impl Role {
     /// Every role, with what it lets do.
-    pub const ALL: [(Role, &'static str); 9] = [
+    pub const ALL: [(Role, &'static str); 11] = [
         (Role::Read, "Reads accounts, numbers, carriers and imports; asks what would happen to a call."),
         (Role::Write, "Makes and changes them, and imports."),
         (Role::Delete, "Deletes them, also while calls use them where it is forced."),
@@ -61,6 +66,8 @@ impl Role {
         (Role::CallsTrace, "Sees the SIP messages of calls; part of no other role."),
         (Role::AuditRead, "Reads the audit log and checks it."),
         (Role::SecurityAdmin, "Makes, changes and revokes clients."),
+        (Role::OperationRead, "Sees trunks, the level of the log and the configuration's revision."),
+        (Role::OperationWrite, "Reloads the configuration, enables, disables and drains trunks, sets the log's level."),
     ];
 }
 
@@ -81,7 +88,15 @@ pub struct Grant {
 impl Grant {
     /// Everything there is.
     pub fn everything(name: &str) -> Grant {
-        let roles = [Role::Admin, Role::CallsRead, Role::CallsWrite, Role::AuditRead, Role::SecurityAdmin];
+        let roles = [
+            Role::Admin,
+            Role::CallsRead,
+            Role::CallsWrite,
+            Role::AuditRead,
+            Role::SecurityAdmin,
+            Role::OperationRead,
+            Role::OperationWrite,
+        ];
         Grant { name: name.to_owned(), roles: roles.into(), accounts: None, expires: None }
     }
 

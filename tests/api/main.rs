@@ -4,6 +4,7 @@ mod calls;
 mod clients;
 mod command;
 mod imports;
+mod operation;
 mod world;
 
 use std::collections::BTreeSet;

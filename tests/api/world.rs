@@ -30,6 +30,8 @@ use trunkline::store::thread::{StoreHandle, StoreThread};
 use trunkline::store::tokens::{Grant, issue};
 use trunkline::store::writing::writing;
 
+pub use crate::operation::Node;
+
 pub fn wall() -> WallTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     WallTime(u64::try_from(since.as_millis()).unwrap())
@@ -45,6 +47,7 @@ pub struct World {
     pub token: String,
     pub directory: Arc<ArcSwap<Directory>>,
     pub calls: Arc<Talk>,
+    pub node: Arc<Node>,
     handle: StoreHandle,
     thread: Option<JoinHandle<()>>,
     _runtime: Runtime,
@@ -187,13 +190,15 @@ impl World {
             in_use: Box::new(move |numbers| busy.in_use(numbers).unwrap()),
         };
         let (handle, thread) = thread.spawn().unwrap();
+        let node = Arc::new(Node::default());
         let site = Site {
             authenticator: Box::new(TokenAuthenticator),
             rates,
             directory: directory.clone(),
-            snapshot: snapshot(),
+            snapshot: Arc::new(ArcSwap::new(snapshot())),
             calls: calls.clone(),
             traces: calls.clone(),
+            operation: node.clone(),
             custom_header: Some("X-Operator-Content".to_owned()),
         };
         let served = Served { site: Arc::new(site), store: handle.clone(), clock: wall, entropy };
@@ -206,6 +211,7 @@ impl World {
             token: token.unwrap(),
             directory,
             calls,
+            node,
             handle,
             thread: Some(thread),
             _runtime: runtime,

@@ -48,6 +48,7 @@ fn all_paths() -> Value {
     paths.extend(paths::import_paths());
     paths.extend(running::call_paths());
     paths.extend(running::client_paths());
+    paths.extend(running::operation_paths());
     paths.extend(paths::other_paths());
     Value::Object(paths)
 }

@@ -1,4 +1,4 @@
-//! Calls that are going on, and who may ask.
+//! Calls that are going on, who may ask, and what operators order.
 
 use serde_json::{Value, json};
 
@@ -58,5 +58,42 @@ pub(super) fn client_paths() -> Vec<(String, Value)> {
         path("/clients/{name}", [name()], [("get", one), ("put", put), ("delete", delete)]),
         path("/clients/{name}:rotate", [name()], [("post", rotate)]),
         path("/roles", [], [list("roles", "What clients can be let do.", "Role")]),
+    ]
+}
+
+pub(super) fn operation_paths() -> Vec<(String, Value)> {
+    let name = || text_in_path("name", "^[A-Za-z0-9._-]{1,64}$");
+    let object = || json!({ "type": "object" });
+    let stand = |id: &str, text: &str| ("post", conditional(operation(id, text, ok(reference("TrunkStanding")))));
+    let reload = "Reads the configuration file again: all of it comes into force, or nothing. Keys are named by what their \
+                  change takes: live, rebind, restart.";
+    let level = json!({ "type": "object", "required": ["level"], "additionalProperties": false, "properties": {
+        "level": { "type": "string", "minLength": 1, "maxLength": 1024, "description": "error, warn, info, debug, trace, or a filter." },
+    } });
+    let set = with_body(
+        conditional(operation(
+            "setLogLevel",
+            "Until the next start, or a reload that changes log.level.",
+            ok(object()),
+        )),
+        "application/json",
+        level,
+    );
+    vec![
+        path("/configuration", [], [("get", operation("configuration", "Its revision.", ok(object())))]),
+        path(
+            "/configuration:reload",
+            [],
+            [("post", conditional(operation("reloadConfiguration", reload, ok(reference("Reloaded")))))],
+        ),
+        path("/trunks", [], [("get", operation("trunks", "Every trunk, its standing and its calls.", ok(object())))]),
+        path("/trunks/{name}:enable", [name()], [stand("enableTrunk", "Takes it back into service.")]),
+        path("/trunks/{name}:disable", [name()], [stand("disableTrunk", "Out of service; calls go on.")]),
+        path("/trunks/{name}:drain", [name()], [stand("drainTrunk", "No new calls but emergency calls; calls go on.")]),
+        path(
+            "/settings/log",
+            [],
+            [("get", operation("logLevel", "Level or filter of the log.", ok(object()))), ("put", set)],
+        ),
     ]
 }

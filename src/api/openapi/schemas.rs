@@ -127,6 +127,13 @@ fn running() -> Value {
             "token": { "type": "string", "readOnly": true }, "etag": etag,
         } },
         "Role": { "type": "object", "required": ["name", "description"] },
+        "Reloaded": { "type": "object", "required": ["revision", "live", "rebind", "restart", "warnings", "connectionsTurnedOver"], "properties": {
+            "revision": { "type": "integer" }, "live": texts(), "rebind": texts(), "restart": texts(), "warnings": texts(),
+            "connectionsTurnedOver": { "type": "integer" },
+        } },
+        "TrunkStanding": { "type": "object", "required": ["name", "standing"], "properties": {
+            "name": { "type": "string" }, "standing": { "type": "string", "enum": ["enabled", "draining", "disabled"] },
+        } },
     })
 }
 
@@ -155,4 +162,8 @@ fn explanation() -> Value {
             "invites": each(of(&["trunk", "requestUri", "requestUriRule", "headers", "policy"], json!({ "trunk": text(), "requestUri": text(), "requestUriRule": text(), "headers": each(header), "policy": texts() }))),
         }),
     )
+}
+
+fn texts() -> Value {
+    json!({ "type": "array", "items": { "type": "string" } })
 }

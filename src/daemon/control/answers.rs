@@ -4,20 +4,22 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::request::{Question, Request};
-use crate::api::{ActiveCalls, HungUp, ShownTrace, Traces};
+use crate::api::{ActiveCalls, HungUp, Kept, Operation, Ordered, ShownTrace, Traces, shown_trunks};
 use crate::base::ids::CallId;
 use crate::base::limits::ACTIVE_CALLS_SHOWN;
 use crate::call::CallRecord;
 use crate::call::active::ActiveCall;
 use crate::cdr::Records;
 use crate::daemon::logging;
+use crate::daemon::operating::{Operating, Way};
 use crate::daemon::phase::{Phase, PhaseBoard};
 use crate::metrics::gauges::GaugeBoard;
 use crate::net::guard::{Ban, Gate, Source};
 use crate::route::snapshot::Snapshot;
+use crate::route::standing;
 use crate::store::wall;
 use crate::trace::{Standing, Trace, Traced, concerns, pcap, view};
 
@@ -37,6 +39,7 @@ pub struct Hands {
     pub gate: Arc<Gate>,
     /// The configuration calls go by now.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
+    pub operating: Arc<Operating>,
 }
 
 impl Traces for Hands {
@@ -61,18 +64,26 @@ impl Hands {
             Request::Health {} => Ok(self.health()),
             Request::LogLevel { level: None } => Ok(json!({ "level": logging::level() })),
             Request::LogLevel { level: Some(level) } => {
-                logging::set_level(&level)?;
-                tracing::info!(level, "log level set at the control socket");
+                self.operating.set_log_level_by(Way::ControlSocket, &level)?;
                 Ok(json!({ "level": level }))
             }
             Request::Calls {} => self.active_calls(),
             Request::HangUp { call } => match self.calls.hang_up(CallId(call)) {
-                Some(HungUp::Told) => Ok(json!({ "call": call })),
+                Some(HungUp::Told) => {
+                    self.operating.note(Way::ControlSocket, "call.terminate", format!("calls/{call}"), Vec::new());
+                    Ok(json!({ "call": call }))
+                }
                 Some(HungUp::Gone) => Err(format!("there is no call {call}, or it is over")),
                 None => Err(silent()),
             },
             Request::Bans {} => Ok(self.bans()),
             Request::Unban { address } => self.unban(address),
+            Request::Reload {} => self.reload(),
+            Request::Trunks {} => {
+                let census = self.operating.trunks().ok_or_else(silent)?;
+                Ok(json!({ "trunks": shown_trunks(&census) }))
+            }
+            Request::Trunk { name, order } => self.stand(&name, order.standing()),
             Request::Trace(question) => self.traced(&question),
         }
     }
@@ -98,6 +109,27 @@ impl Hands {
         Ok(json!({ "source": Source::of(address).to_string() }))
     }
 
+    fn reload(&self) -> Answer {
+        let reloaded = self.operating.reload_by(Way::ControlSocket);
+        reloaded.map(|reloaded| reloaded.shown()).map_err(|Kept(lines)| {
+            format!("the configuration is refused, the one in force stays:\n{}", lines.join("\n"))
+        })
+    }
+
+    fn stand(&self, name: &str, standing: standing::Standing) -> Answer {
+        match self.operating.stand_by(Way::ControlSocket, name, standing).ok_or_else(silent)? {
+            Ordered::Done => Ok(json!({ "trunk": name, "standing": standing.label() })),
+            Ordered::NoSuchTrunk => Err(format!("there is no trunk {name}; `trunkline ctl trunks` shows them")),
+        }
+    }
+
+    /// Trunks that are out of service, by what was ordered.
+    fn out_of_service(&self) -> Value {
+        let census = self.operating.trunks().unwrap_or_default();
+        let out = census.trunks.iter().filter(|(_, load)| load.standing != standing::Standing::Enabled);
+        out.map(|(name, load)| (name.to_string(), json!(load.standing.label()))).collect::<Map<_, _>>().into()
+    }
+
     fn health(&self) -> Value {
         let phase = self.phase.current();
         json!({ "ready": phase == Phase::Running, "phase": phase.name() })
@@ -118,6 +150,8 @@ impl Hands {
             "ports": { "leased": held.ports_leased, "ready": held.ports_ready },
             "records": { "waiting": waiting, "octets": octets },
             "trace": { "octets": traced, "forgotten": forgotten },
+            "configuration": self.operating.revision(),
+            "trunks_out_of_service": self.out_of_service(),
             "log_level": logging::level(),
         })
     }

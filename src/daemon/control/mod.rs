@@ -9,5 +9,5 @@ mod request;
 mod socket;
 
 pub use answers::Hands;
-pub use request::{Question, Request};
+pub use request::{Order, Question, Request};
 pub use socket::{OCTETS, listen};

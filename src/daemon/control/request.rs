@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::route::standing::Standing;
+
 /// One request: `{"command":"trace","who":"17"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case", deny_unknown_fields)]
@@ -22,8 +24,34 @@ pub enum Request {
     Bans {},
     /// Ends the ban of an address.
     Unban { address: IpAddr },
+    /// Reads the configuration again: all of it, or nothing.
+    Reload {},
+    /// Every trunk, its standing and its calls.
+    Trunks {},
+    /// Takes a trunk out of service, or back.
+    Trunk { name: String, order: Order },
     /// What was said about a call.
     Trace(Question),
+}
+
+/// What can be ordered of a trunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    Enable,
+    Disable,
+    Drain,
+}
+
+impl Order {
+    /// What holds after it.
+    pub const fn standing(self) -> Standing {
+        match self {
+            Order::Enable => Standing::Enabled,
+            Order::Disable => Standing::Disabled,
+            Order::Drain => Standing::Draining,
+        }
+    }
 }
 
 /// Which call is to be traced.
