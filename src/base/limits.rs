@@ -187,6 +187,14 @@ pub const METRIC_ACCOUNTS: usize = 100;
 pub struct Limits {
     /// Calls at once on this node. At the limit a new call gets 503 with Retry-After.
     pub max_calls: usize,
+    /// New calls in a second on this node, emergency calls aside; 0: no limit of its own. More get 503 with Retry-After.
+    pub max_calls_per_s: u32,
+    /// Milliseconds a new call's request may wait for the engine. Where requests wait longer for a tenth of a second on end,
+    /// those that do get 503 with Retry-After (R-A5).
+    pub max_wait_ms: u64,
+    /// MiB of memory of the process; 0: what its control group or the machine has. At nine tenths new calls get 503 with
+    /// Retry-After (S-H).
+    pub memory_mb: u64,
     /// Transactions at once. At the limit a new request out of a dialog gets 503. An answered call leaves two of its own for
     /// 32 s (RFC 6026) and one for 5 s: the default is enough for 2,000 calls/s.
     pub max_transactions: usize,
@@ -244,6 +252,9 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             max_calls: 2000,
+            max_calls_per_s: 0,
+            max_wait_ms: 50,
+            memory_mb: 0,
             max_transactions: 160_000,
             max_connections: 12_000,
             max_connections_per_source: 1024,

@@ -419,8 +419,11 @@ fn recorded(dialog: &Dialog) -> &[Bytes] {
 /// The refusal of a request that did not pass screening. `tag`: ours, for a request out of a dialog.
 pub fn screened(refusal: &Refusal, head: &ResponseHead, tag: Option<&[u8]>, own: Option<&OwnAddress>) -> Bytes {
     let mut writer = anybodys(refusal.status(), head, tag, own);
-    if let Some((name, value)) = refusal.explanation() {
-        writer = writer.header(name, value);
+    match refusal.explanation() {
+        // R-A2: those refused together do not come back together. The same for each repetition.
+        Some((Name::RetryAfter, _)) => writer = writer.header(Name::RetryAfter, (1 + head.spread() % 10).to_string()),
+        Some((name, value)) => writer = writer.header(name, value),
+        None => {}
     }
     if matches!(refusal, Refusal::BadNumber | Refusal::Unroutable { .. }) {
         writer = writer.header(Name::Reason, Cause::NoRoute.reason());

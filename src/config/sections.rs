@@ -123,6 +123,9 @@ pub(super) fn limits(root: &Table<'_>) -> Limits {
     let seconds = |key, default: u64| table.whole(key, &default.to_string(), 1..=86_400).unwrap_or(default);
     let limits = Limits {
         max_calls: count("max_calls", default.max_calls, 1_000_000),
+        max_calls_per_s: table.whole("max_calls_per_s", "0", 0..=1_000_000).unwrap_or(default.max_calls_per_s),
+        max_wait_ms: table.whole("max_wait_ms", "50", 1..=10_000).unwrap_or(default.max_wait_ms),
+        memory_mb: memory(&table, default.memory_mb),
         max_transactions: count("max_transactions", default.max_transactions, 10_000_000),
         max_connections: count("max_connections", default.max_connections, 1_000_000),
         max_connections_per_source: count("max_connections_per_source", default.max_connections_per_source, 1_000_000),
@@ -158,6 +161,21 @@ pub(super) fn limits(root: &Table<'_>) -> Limits {
     };
     table.close();
     limits
+}
+
+/// `memory_mb`: nothing, or enough for a daemon without calls.
+fn memory(table: &Table<'_>, default: u64) -> u64 {
+    const LEAST: u64 = 64;
+    let Some(field) = table.field("memory_mb", "512") else { return default };
+    match field.whole(0..=16_777_216) {
+        Some(1..LEAST) => {
+            field.refuse(format_args!(
+                "is less than a daemon without calls needs; {LEAST} is the least, 0 asks the system"
+            ));
+            default
+        }
+        read => read.unwrap_or(default),
+    }
 }
 
 /// `metrics.bind`.

@@ -20,6 +20,8 @@ pub fn write(event: &Event) {
     match event {
         Event::Call(event) => call(event),
         Event::Dropped(reason) => debug!(reason = reason.label(), "message dropped"),
+        // Counted: a flood of calls must not become a flood of lines.
+        Event::Shed(shed) => debug!(reason = shed.label(), "new call refused for want of room"),
         Event::Scanned(scanner) => debug!(tool = scanner.label(), "a scanner's request"),
         Event::Refused { status, label } => info!(status = status.code(), reason = label, "request refused"),
         Event::NoRoute { trunk, nearest } => {

@@ -150,9 +150,13 @@ impl Sink for Helm {
 impl Ship {
     /// One round: every input, every timer that is due, and every effect.
     fn round(&mut self, from: Unheard) {
-        let now = self.cargo.clock.now();
+        let mut now = self.cargo.clock.now();
         let mut inputs = std::mem::take(&mut self.inputs);
         for input in inputs.drain(..) {
+            if matches!(input, Input::Begins { .. }) {
+                // How long it has waited shows when its turn comes, not when the round began.
+                now = self.cargo.clock.now();
+            }
             self.cargo.engine.handle(now, input, &mut self.out);
             self.obey();
         }

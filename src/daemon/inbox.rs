@@ -156,7 +156,7 @@ impl Inbox {
     pub fn offer(&self, class: Class, received: Received) -> Result<(), Received> {
         let mut queues = self.lock();
         let (queue, limit) = match class {
-            Class::New => (&mut queues.new, self.new),
+            Class::New | Class::Late => (&mut queues.new, self.new),
             // What it follows may still wait among the new ones; there it has a place of its own.
             Class::Follows if !queues.new.is_empty() => (&mut queues.new, self.new.saturating_mul(2)),
             Class::Follows | Class::Established => (&mut queues.established, self.established),
@@ -164,7 +164,12 @@ impl Inbox {
         if queue.len() >= limit {
             return Err(received);
         }
-        queue.push_back(Input::Message(received));
+        queue.push_back(match class {
+            Class::New => Input::Begins { received, since: self.clock.instant() },
+            // As long as anything can have waited.
+            Class::Late => Input::Begins { received, since: Instant::ZERO },
+            Class::Follows | Class::Established => Input::Message(received),
+        });
         Ok(())
     }
 
@@ -469,7 +474,7 @@ mod tests {
         let mut out = Vec::new();
         inbox.take(&mut out);
         let id = |input: &Input| match input {
-            Input::Message(received) => Some(received.flow.id.0),
+            Input::Message(received) | Input::Begins { received, .. } => Some(received.flow.id.0),
             _ => None,
         };
         out.iter().filter_map(id).collect()

@@ -13,6 +13,7 @@ pub mod inbox;
 mod log_line;
 pub mod logging;
 pub mod materials;
+mod memory;
 pub mod orders;
 mod notice;
 mod operating;

@@ -22,6 +22,7 @@ use super::first_ports::{self, Announcer, FirstPorts};
 use super::helm::{Cargo, Helm, Load};
 use super::inbox::Inbox;
 use super::materials::{net_settings, relay_settings};
+use super::memory;
 use super::notice;
 use super::operating::{Operating, Way};
 use super::orders::Orders;
@@ -39,7 +40,7 @@ use crate::cdr::{self, Records, Room, RoomSink};
 use crate::config::settings::CdrSettings;
 use crate::config::{Loaded, Settings};
 use crate::engine::Engine;
-use crate::engine::io::{Command, Input, NewCalls};
+use crate::engine::io::{Command, Hold, Input, NewCalls};
 use crate::media::plan::MediaEvent;
 use crate::metrics::calls::CallCounters;
 use crate::metrics::gauges::GaugeBoard;
@@ -101,7 +102,7 @@ impl Daemon {
         ports.wait();
         signalling.serve().map_err(StartFailure::System)?;
         runtime.spawn(renewing::watch(watching, signalling.renewal()));
-        listen(&settings.node.control, hands);
+        attend(&settings.node.control, hands, &shares.inbox);
         shares.phase.enter(Phase::Running);
         drop(inside);
         let Shares { inbox, phase, .. } = shares;
@@ -197,8 +198,9 @@ impl Daemon {
     }
 }
 
-/// Without its control socket a daemon serves calls all the same.
-fn listen(path: &Path, hands: Arc<Hands>) {
+/// What looks after the daemon while it serves. Without its control socket it serves calls all the same.
+fn attend(path: &Path, hands: Arc<Hands>, inbox: &Arc<Inbox>) {
+    memory::watch(hands.gauges.clone(), hands.snapshot.clone(), inbox.clone());
     if let Err(error) = control::listen(path, hands) {
         tracing::error!(path = %path.display(), %error, "no control socket: `trunkline ctl` and `trace` do not work");
     }
@@ -413,7 +415,7 @@ fn records(settings: &Settings, snapshot: &Snapshot, inbox: &Arc<Inbox>) -> Resu
             Room::Free => NewCalls::Taken,
             Room::Full => NewCalls::Refused,
         };
-        inbox.put(Input::Command(CommandId(0), Command::NewCalls(new_calls)));
+        inbox.put(Input::Command(CommandId(0), Command::NewCalls(Hold::Records, new_calls)));
     });
     let records = Records::new(snapshot.limits.record_octets, writer.when_full, room);
     let surroundings = Surroundings { origin: Origin { node: settings.node.name.clone(), since: wall() }, clock: wall };

@@ -2,9 +2,11 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::base::Now;
+use crate::base::bucket::{Bucket, Rate};
 use crate::base::ids::{CallId, TransactionId, TransmitId};
+use crate::base::{Instant, Now};
 use crate::call::own_address::OwnAddress;
 use crate::call::scanner::Scanner;
 use crate::call::screening::{self, Refusal};
@@ -22,8 +24,10 @@ use crate::sip::{Method, Request, Response, ResponseHead, SipMessage, Status};
 use crate::transaction::TimerValues;
 
 use super::Engine;
+use super::admission::Over;
 use super::asking::{Fate, with_reserve};
-use super::io::{Dropped, Event, NewCalls, Outbox, Output};
+use super::io::{Dropped, Event, Hold, Outbox, Output};
+use super::overload::{self, Shed};
 use super::transactions::{Matched, User, reply_to};
 
 impl Engine {
@@ -118,7 +122,13 @@ impl Engine {
         };
         // R-A9: what is shed under load is not the call for help.
         if !(self.transactions.has_room() || urgent.is_some() && self.transactions.has_reserve()) {
-            return self.refuse_without_room(&request, flow, &trunk, out);
+            return self.refuse_without_room(&request, flow, &trunk, Shed::MaxTransactions, out);
+        }
+        if request.method == Method::Invite && urgent.is_none() {
+            let most = Duration::from_millis(self.snapshot.limits.max_wait_ms);
+            if self.overload.judge(now.instant, trunk.id, self.waited, most) == overload::Fate::Shed {
+                return self.refuse_without_room(&request, flow, &trunk, Shed::Late, out);
+            }
         }
         if !self.authorized(now, &request, flow, &trunk, out) {
             return;
@@ -221,7 +231,7 @@ impl Engine {
     ) {
         let id = CallId(self.next_call);
         self.tell_asked(&request, flow, &trunk, out);
-        let (mut numbers, mut asked) = match self.admit(now, (&request, &trunk), id, urgent.as_deref()) {
+        let (mut numbers, mut asked) = match self.admit(now, (&request, &trunk), id, urgent.as_deref(), out) {
             Ok(asked) => asked,
             Err(refusal) => return self.refuse(now, &request, flow, &refusal, out),
         };
@@ -295,11 +305,14 @@ impl Engine {
         (request, trunk): (&Request, &Trunk),
         id: CallId,
         urgent: Option<&str>,
+        out: &mut Outbox,
     ) -> Result<(screening::Numbers, Asked), Refusal> {
-        let most = self.snapshot.limits.max_calls;
-        let most = if urgent.is_some() { with_reserve(most) } else { most };
-        if self.draining || self.new_calls == NewCalls::Refused || self.calls.len() >= most {
-            return Err(Refusal::Overload);
+        let scarce = |shed: Shed, out: &mut Outbox| {
+            out.push(Output::Event(Event::Shed(shed)));
+            Refusal::Overload
+        };
+        if let Some(shed) = self.stands_against(urgent) {
+            return Err(scarce(shed, out));
         }
         let urgency = if urgent.is_some() { Urgency::Emergency } else { Urgency::Normal };
         if !self.supply.standings.of(trunk.id).takes(urgency) {
@@ -310,11 +323,41 @@ impl Engine {
             return Ok(Asked::urgent(request, trunk, code));
         }
         let (numbers, asked) = Asked::read(request, trunk)?;
-        match self.behind_elin(now, trunk, &asked) {
-            Some(_) => self.supply.admission.begin_urgent(trunk, id),
-            None => self.supply.admission.begin(now.instant, trunk, id).map_err(|_| Refusal::Overload)?,
+        if self.behind_elin(now, trunk, &asked).is_some() {
+            self.supply.admission.begin_urgent(trunk, id);
+            return Ok((numbers, asked));
         }
-        Ok((numbers, asked))
+        match self.supply.admission.begin(now.instant, trunk, id) {
+            Ok(()) if self.keeps_pace(now.instant) => Ok((numbers, asked)),
+            Ok(()) => {
+                self.supply.admission.ended(id);
+                Err(scarce(Shed::MaxCallsPerS, out))
+            }
+            Err(Over::Calls) => Err(scarce(Shed::TrunkMaxCalls, out)),
+            Err(Over::Rate) => Err(scarce(Shed::TrunkMaxCallsPerS, out)),
+        }
+    }
+
+    /// What of the node itself forbids a new call now.
+    fn stands_against(&self, urgent: Option<&str>) -> Option<Shed> {
+        let most = self.snapshot.limits.max_calls;
+        let most = if urgent.is_some() { with_reserve(most) } else { most };
+        if self.draining {
+            Some(Shed::Draining)
+        } else if self.holds.contains(&Hold::Records) {
+            Some(Shed::Records)
+        } else if self.holds.contains(&Hold::Memory) && urgent.is_none() {
+            Some(Shed::Memory)
+        } else {
+            (self.calls.len() >= most).then_some(Shed::MaxCalls)
+        }
+    }
+
+    /// `limits.max_calls_per_s`.
+    fn keeps_pace(&mut self, now: Instant) -> bool {
+        let most = self.snapshot.limits.max_calls_per_s;
+        let rate = Rate::even(most);
+        most == 0 || self.pace.get_or_insert(Bucket::full(now, rate)).take(now, rate)
     }
 
     fn begin(&mut self, now: Now, invitation: Invitation, refused: Option<Cause>, out: &mut Outbox) {
@@ -374,9 +417,10 @@ impl Engine {
         self.snapshot.identify(&flow, identity).ok().and_then(|id| self.snapshot.trunk(id))
     }
 
-    fn refuse_without_room(&mut self, request: &Request, flow: Flow, trunk: &Trunk, out: &mut Outbox) {
+    fn refuse_without_room(&mut self, request: &Request, flow: Flow, trunk: &Trunk, why: Shed, out: &mut Outbox) {
+        out.push(Output::Event(Event::Shed(why)));
         let to = reply_to(request, flow, Some(trunk));
-        self.no_room(request, flow, to, out);
+        self.stateless_503(request, flow, to, out);
     }
 
     /// Who we are to the peer of this flow.
@@ -387,6 +431,10 @@ impl Engine {
     /// DESIGN 9: 503 without a transaction, the same for each repetition (RFC 3261 8.2.7). An ACK gets no answer.
     fn no_room(&mut self, request: &Request, flow: Flow, to: Destination, out: &mut Outbox) {
         out.push(Output::Event(Event::Dropped(Dropped::TableFull)));
+        self.stateless_503(request, flow, to, out);
+    }
+
+    fn stateless_503(&self, request: &Request, flow: Flow, to: Destination, out: &mut Outbox) {
         if request.method != Method::Ack {
             let head = ResponseHead::new(request, flow.remote);
             let (tag, own) = (self.overload_tag.as_bytes(), self.own_on(flow));

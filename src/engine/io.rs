@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::overload::Shed;
 use super::targets::Changed;
+use crate::base::Instant;
 use crate::base::ids::{CallId, CommandId, FlowId, TransmitId, TrunkId};
 use crate::call::active::ActiveCall;
 use crate::call::scanner::Scanner;
@@ -22,6 +24,11 @@ use crate::sip::flow::{Bearing, Flow, PeerIdentity, Received, Resolution, Resolv
 pub enum Input {
     /// A message came in. For datagrams no `FlowOpened` precedes it.
     Message(Received),
+    /// A request that begins something came in, and has waited for the engine since then.
+    Begins {
+        received: Received,
+        since: Instant,
+    },
     /// A connection is up (accepted or dialled), its handshake done.
     FlowOpened(FlowId, PeerIdentity),
     FlowClosed(FlowId),
@@ -55,8 +62,17 @@ pub enum Command {
     Census,
     /// Which of these numbers are called or call now. Answer: [`Reply::Numbers`].
     NumbersInUse(BTreeSet<String>),
-    /// Whether new calls may be taken: without room for their records they may not, where that is the policy.
-    NewCalls(NewCalls),
+    /// Whether new calls may be taken. Each reason is for itself: they are when none is against it.
+    NewCalls(Hold, NewCalls),
+}
+
+/// What may stand against new calls from outside of the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hold {
+    /// There is no room for their records, and none may be lost.
+    Records,
+    /// The process holds nearly all the memory it may. Emergency calls pass.
+    Memory,
 }
 
 /// What becomes of new calls.
@@ -123,6 +139,8 @@ pub enum Event {
     Dropped(Dropped),
     /// A stranger named itself as a tool that looks for telephone systems.
     Scanned(Scanner),
+    /// A new call was answered 503 for want of something.
+    Shed(Shed),
     /// A request out of a dialog was refused; the label is a [`crate::call::screening::Refusal`]'s or a cause's.
     Refused {
         status: Status,

@@ -14,6 +14,7 @@ mod merging;
 mod moves;
 mod orders;
 mod outgoing;
+pub mod overload;
 mod ports;
 mod probes;
 mod registrations;
@@ -31,6 +32,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::base::bucket::Bucket;
 use crate::base::ids::{CallId, EndpointId, FlowId, NetworkId, ResolveId, TrunkId, WorkerId};
 use crate::base::timers::WakeUps;
 use crate::base::{Entropy, Instant, Now};
@@ -56,8 +58,9 @@ use admission::Admission;
 use elins::Elins;
 use fraud_watch::FraudWatch;
 use hops::{Hops, Outgoing};
-use io::{Event, Gauges, Input, NewCalls, Outbox, Output};
+use io::{Event, Gauges, Hold, Input, Outbox, Output};
 use merging::Merging;
+use overload::Overload;
 use ports::Ports;
 use probes::{Due, Probes};
 use registrations::{Registrations, path_failure};
@@ -86,7 +89,13 @@ pub struct Engine {
     probes: Probes,
     elins: Elins,
     draining: bool,
-    new_calls: NewCalls,
+    /// What stands against new calls.
+    holds: BTreeSet<Hold>,
+    overload: Overload,
+    /// `limits.max_calls_per_s`.
+    pace: Option<Bucket>,
+    /// How long the request being handled has waited.
+    waited: Duration,
     next_call: u64,
     /// To tag of every answer without a transaction: such an answer makes no dialog.
     overload_tag: String,
@@ -260,7 +269,10 @@ impl Engine {
             probes: Probes::default(),
             elins: Elins::default(),
             draining: false,
-            new_calls: NewCalls::default(),
+            holds: BTreeSet::new(),
+            overload: Overload::default(),
+            pace: None,
+            waited: Duration::ZERO,
             next_call: 1,
             effects: Vec::new(),
         };
@@ -280,6 +292,11 @@ impl Engine {
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) {
         match input {
             Input::Message(received) => self.message(now, received, out),
+            Input::Begins { received, since } => {
+                self.waited = now.instant.since(since);
+                self.message(now, received, out);
+                self.waited = Duration::ZERO;
+            }
             Input::FlowOpened(flow, identity) => {
                 self.identities.insert(flow, identity);
             }

@@ -11,7 +11,7 @@ use crate::call::{Call, CallInput, Cause};
 use crate::route::trunk::Trunk;
 
 use super::Engine;
-use super::io::{Census, Command, Outbox, Reply, TrunkLoad};
+use super::io::{Census, Command, NewCalls, Outbox, Reply, TrunkLoad};
 
 impl Engine {
     /// Carries out an order, or answers a question.
@@ -23,8 +23,12 @@ impl Engine {
                 self.registrations_withdrawn(now, out);
                 Reply::Done
             }
-            Command::NewCalls(new_calls) => {
-                self.new_calls = new_calls;
+            Command::NewCalls(hold, NewCalls::Refused) => {
+                self.holds.insert(hold);
+                Reply::Done
+            }
+            Command::NewCalls(hold, NewCalls::Taken) => {
+                self.holds.remove(&hold);
                 Reply::Done
             }
             Command::Trunk { name, standing } => self.stand(now, &name, standing, out),

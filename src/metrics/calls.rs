@@ -11,6 +11,7 @@ use crate::call::record::LegMediaCounts;
 use crate::call::scanner::Scanner;
 use crate::call::{CallEvent, CallRecord, Cause};
 use crate::engine::io::{Detour, Dropped, ElinNews, Event};
+use crate::engine::overload::Shed;
 use crate::engine::targets::Changed;
 use crate::media::presence::Change;
 use crate::net::settings::SecondReader;
@@ -48,6 +49,7 @@ struct Labelled {
     transfers: BTreeMap<&'static str, u64>,
     dropped: BTreeMap<&'static str, u64>,
     scanners: BTreeMap<&'static str, u64>,
+    shed: BTreeMap<&'static str, u64>,
     detours: BTreeMap<&'static str, u64>,
     elins: BTreeMap<&'static str, u64>,
     refused: BTreeMap<&'static str, u64>,
@@ -153,6 +155,7 @@ impl CallCounters {
         match event {
             Event::Call(event) => self.note_call(event),
             Event::Dropped(reason) => self.add(|held| held.dropped.entry(reason.label())),
+            Event::Shed(shed) => self.add(|held| held.shed.entry(shed.label())),
             Event::Scanned(scanner) => self.add(|held| held.scanners.entry(scanner.label())),
             Event::Refused { label, .. } => self.add(|held| held.refused.entry(label)),
             Event::NoRoute { .. } | Event::Stands { .. } => {}
@@ -270,6 +273,13 @@ impl CallCounters {
         let held = self.labelled();
         let count = |news: &ElinNews| held.elins.get(news.label()).copied().unwrap_or_default();
         ElinNews::ALL.iter().map(|news| (news.label().to_owned(), count(news))).collect()
+    }
+
+    /// New calls answered 503, by what there was not enough of; every reason from the start.
+    pub fn shed(&self) -> Counts {
+        let held = self.labelled();
+        let count = |why: &Shed| held.shed.get(why.label()).copied().unwrap_or_default();
+        Shed::ALL.iter().map(|why| (why.label().to_owned(), count(why))).collect()
     }
 
     /// Requests of scanners, by the tool they name; every tool from the start.

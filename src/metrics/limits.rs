@@ -5,6 +5,7 @@ use std::fs;
 
 use prometheus_client::encoding::DescriptorEncoder;
 
+use super::memory;
 use super::rows::{float, gauge, gauges, signed};
 use crate::base::limits::Limits;
 
@@ -33,6 +34,9 @@ pub(super) fn bounds(encoder: &mut DescriptorEncoder<'_>, bounds: &Bounds) -> fm
     ];
     let limits = limits.map(|(name, value)| ([("limit", name.to_owned())], value));
     gauges(encoder, "limit", "What the process may hold, by key of [limits]", limits)?;
+    if let Some(octets) = memory::ceiling(held.memory_mb).and_then(|octets| usize::try_from(octets).ok()) {
+        gauge(encoder, "memory_ceiling_octets", "At nine tenths of this memory new calls get 503", octets)?;
+    }
     let ports = bounds.ports.iter().map(|(network, pairs)| ([("network", network.clone())], *pairs));
     gauges(encoder, "ports_configured", "Pairs of media ports in rtp_ports", ports)
 }
@@ -50,6 +54,14 @@ pub(super) fn process(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().split(' ').next()?.parse().ok());
     if let Some(kib) = resident.and_then(|kib: usize| kib.checked_mul(1024)) {
         gauge(encoder, "process_resident_octets", "Memory of the process", kib)?;
+    }
+    if let Some(octets) = memory::held().and_then(|octets| usize::try_from(octets).ok()) {
+        gauge(
+            encoder,
+            "memory_held_octets",
+            "Memory of the process that is no file's: what the ceiling is for",
+            octets,
+        )?;
     }
     if let Ok(entries) = fs::read_dir("/proc/self/fd") {
         gauge(encoder, "process_open_descriptors", "Descriptors in use", entries.count())?;

@@ -63,6 +63,8 @@ impl Collector for Sources {
         self.messages(&mut encoder)?;
         self.failures(&mut encoder)?;
         strangers::rows(&mut encoder, &self.net, &self.gate)?;
+        let shed = "New calls answered 503, by what there was not enough of";
+        labelled(&mut encoder, "calls_shed", shed, "reason", self.calls.shed())?;
         let tools = "Requests of strangers that name a tool which looks for telephone systems";
         labelled(&mut encoder, "scanners", tools, "tool", self.calls.scanners())?;
         self.core(&mut encoder)?;

@@ -11,6 +11,8 @@ use crate::sip::{Method, SipMessage};
 pub enum Class {
     /// Begins something: a request without a To tag. First to be refused.
     New,
+    /// The same, and it has waited in its connection for long already.
+    Late,
     /// CANCEL: belongs to something, but must never overtake the request it cancels (RFC 3261 9.1).
     Follows,
     /// Belongs to a dialog or a transaction.

@@ -26,27 +26,27 @@ fn accepted(shared: &Shared, received: &Received) {
 /// Whether the source of a message, a peer, may send it in this second: what belongs to a call always, and what begins
 /// something while the source keeps to its rate.
 fn keeps_to_its_rate(shared: &Shared, class: Class, received: &Received) -> bool {
-    let keeps = class != Class::New || shared.gate.may_begin(received.flow.remote.ip());
+    let begins = matches!(class, Class::New | Class::Late);
+    let keeps = !begins || shared.gate.may_begin(received.flow.remote.ip());
     if !keeps {
         shared.counters.turned_away.add(TurnedAway::PeerRate);
     }
     keeps
 }
 
-/// Delivers a message of a stream. What belongs to a call waits for room, and with it the connection: nothing more is
+/// Delivers a message of a stream, of this class. What belongs to a call waits for room, and with it the connection: nothing more is
 /// read until the engine has caught up.
 ///
 /// # Errors
 /// Hands back a new request that found no room, or came too fast.
-pub async fn deliver(shared: &Shared, received: Received) -> Result<(), Received> {
+pub async fn deliver(shared: &Shared, class: Class, received: Received) -> Result<(), Received> {
     accepted(shared, &received);
-    let class = classify(&received.message);
     if !keeps_to_its_rate(shared, class, &received) {
         return Err(received);
     }
     let Err(mut refused) = shared.sink.offer(class, received) else { return Ok(()) };
     shared.counters.inbox_full.add(class);
-    if class == Class::New {
+    if matches!(class, Class::New | Class::Late) {
         return Err(refused);
     }
     shared.sink.settle();

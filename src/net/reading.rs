@@ -16,7 +16,7 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep};
 
 use super::aliases;
-use super::arrival::News;
+use super::arrival::{Class, News, classify};
 use super::connection::{Connection, Stream, Written};
 use super::counters::ConnectionOutcome;
 use super::deliver::{deliver, stateless_503};
@@ -76,6 +76,7 @@ pub async fn run(shared: Arc<Shared>, connection: Arc<Connection>, read: OwnedRe
         },
         visitor,
         said: Said::Nothing,
+        behind: None,
         heard: false,
         timer: Box::pin(tokio::time::sleep(first)),
         waits_for,
@@ -149,6 +150,8 @@ struct Reader {
     offers: Offers,
     visitor: Visitor,
     said: Said,
+    /// Since when each read has found the buffer full: more waits in the socket.
+    behind: Option<Instant>,
     /// Octets came since [`Reader::note_heard`].
     heard: bool,
     timer: Pin<Box<Sleep>>,
@@ -274,7 +277,7 @@ impl Reader {
             biased;
             () = connection.woken() => Event::Woken,
             _ = connection.writable(), if backlog => Event::Writable,
-            arrived = poll_fn(|cx| poll_read(cx, &mut self.read, connection, &mut self.framer)) => {
+            arrived = poll_fn(|cx| poll_read(cx, &mut self.read, connection, &mut self.framer, &mut self.behind)) => {
                 Event::Arrived(arrived)
             }
             () = self.timer.as_mut() => Event::Timer,
@@ -315,12 +318,22 @@ impl Reader {
         }
         self.note_alias(&message);
         let received = Received { flow: self.connection.flow, message };
-        if let Err(refused) = deliver(&self.shared, received).await
+        let class = match classify(&received.message) {
+            Class::New if self.is_behind() => Class::Late,
+            class @ (Class::New | Class::Late | Class::Follows | Class::Established) => class,
+        };
+        if let Err(refused) = deliver(&self.shared, class, received).await
             && let Some(answer) = stateless_503(&refused, &self.shared)
         {
             self.answer(answer);
         }
         Ok(())
+    }
+
+    /// What is read now has waited in the socket for longer than a new call may.
+    fn is_behind(&self) -> bool {
+        let most = Duration::from_millis(self.shared.limits.max_wait_ms);
+        self.behind.is_some_and(|since| since.elapsed() > most)
     }
 
     /// RFC 5923: the first request that offers an incoming connection counts; a far end does not move.
@@ -457,6 +470,7 @@ fn poll_read(
     read: &mut OwnedReadHalf,
     connection: &Connection,
     framer: &mut StreamFramer,
+    behind: &mut Option<Instant>,
 ) -> Poll<io::Result<Stream>> {
     let mut scratch = [MaybeUninit::<u8>::uninit(); READ_OCTETS];
     let mut buffer = ReadBuf::uninit(&mut scratch);
@@ -464,6 +478,7 @@ fn poll_read(
     if buffer.filled().is_empty() {
         return Poll::Ready(Ok(Stream::Ended));
     }
+    *behind = if buffer.remaining() == 0 { behind.or_else(|| Some(Instant::now())) } else { None };
     Poll::Ready(connection.absorb(buffer.filled(), framer.buffer()))
 }
 

@@ -188,6 +188,13 @@ pub struct ResponseHead {
     tag_at: Option<usize>,
 }
 
+impl ResponseHead {
+    /// A number that is the same for each repetition of the request, and another one for another request.
+    pub fn spread(&self) -> u32 {
+        self.octets.iter().fold(0u32, |sum, octet| sum.wrapping_mul(31).wrapping_add(u32::from(*octet)))
+    }
+}
+
 /// What a response head is copied from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Copied<'a> {

@@ -98,6 +98,7 @@ mod nobody_answers_in_time;
 mod numbers_and_headers_of_each_trunk;
 mod offers_wait_their_turn;
 mod options_are_answered;
+mod overload_sheds_new_calls_only;
 mod payload_types_are_each_legs_own;
 mod protection_is_as_the_trunk_says;
 mod provisional_responses_that_cross;

@@ -79,6 +79,8 @@ pub struct World {
     pub events: Vec<Event>,
     /// Connections the engine wanted closed.
     pub closed: Vec<FlowId>,
+    /// How long requests that begin something have waited for the engine.
+    pub waited: Duration,
     /// What the engine said of those who send, by their address.
     pub bearings: Vec<(SocketAddr, Bearing)>,
     started: usize,
@@ -124,6 +126,7 @@ impl World {
             replies: Vec::new(),
             events: Vec::new(),
             closed: Vec::new(),
+            waited: Duration::ZERO,
             bearings: Vec::new(),
             started: 0,
             restored: 0,
@@ -389,7 +392,15 @@ impl World {
             Ok(message) => {
                 let known = self.events.len();
                 self.watch.pracked(&Text::new(octets));
-                self.feed(Input::Message(Received { flow, message }));
+                let received = Received { flow, message };
+                self.feed(match &received.message {
+                    SipMessage::Request(request) if !self.waited.is_zero() && request.to_tag().is_none() => {
+                        let waited = u64::try_from(self.waited.as_nanos()).expect("a wait is short");
+                        let since = Instant::from_nanos(self.now.as_nanos().saturating_sub(waited));
+                        Input::Begins { received, since }
+                    }
+                    SipMessage::Request(_) | SipMessage::Response(_) => Input::Message(received),
+                });
                 // Of what is dropped on purpose nothing follows.
                 if !self.events.iter().skip(known).any(|event| matches!(event, Event::Dropped(_))) {
                     self.watch.answered(&Text::new(octets));

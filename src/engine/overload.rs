@@ -1,0 +1,263 @@
+//! Which new calls are refused when messages wait too long for the engine (RFC 6357, R-A): those only, and at once, so that
+//! what is under way goes on. A pure value.
+//!
+//! A short stall of the machine refuses nobody: calls are shed once requests have waited longer than `limits.max_wait_ms`
+//! for [`PATIENCE`] more than they have not, and from then on at once, until [`CALM`] has passed without a late one. Trunks share what there
+//! is: one that began less than its share of the latest calls is served all the same (R-A8). Emergency calls never come
+//! here (R-A9).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::base::Instant;
+use crate::base::ids::TrunkId;
+
+/// How long requests must have been late before the first call is shed. When none comes for that long, none waited.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// How long none may have been late before lateness is borne again.
+const CALM: Duration = Duration::from_secs(5);
+/// Calls are counted for shares in pieces of this length; the last two are looked at.
+const PIECE: Duration = Duration::from_secs(1);
+
+/// Why a new call was answered 503. The name is the metric label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Shed {
+    /// The node goes out of service.
+    Draining,
+    /// Requests wait longer than `limits.max_wait_ms`.
+    Late,
+    /// `limits.memory_mb`.
+    Memory,
+    /// No room for records, and `cdr.when_full = "refuse"`.
+    Records,
+    /// `limits.max_calls`.
+    MaxCalls,
+    /// `limits.max_calls_per_s`.
+    MaxCallsPerS,
+    /// `max_calls` of the trunk the call came from.
+    TrunkMaxCalls,
+    /// `max_calls_per_s` of that trunk.
+    TrunkMaxCallsPerS,
+    /// `limits.max_transactions`.
+    MaxTransactions,
+}
+
+impl Shed {
+    /// Every reason, for the metrics' start at zero.
+    pub const ALL: [Shed; 9] = [
+        Shed::Draining,
+        Shed::Late,
+        Shed::Memory,
+        Shed::Records,
+        Shed::MaxCalls,
+        Shed::MaxCallsPerS,
+        Shed::TrunkMaxCalls,
+        Shed::TrunkMaxCallsPerS,
+        Shed::MaxTransactions,
+    ];
+
+    /// Metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Shed::Draining => "draining",
+            Shed::Late => "late",
+            Shed::Memory => "memory",
+            Shed::Records => "records",
+            Shed::MaxCalls => "max_calls",
+            Shed::MaxCallsPerS => "max_calls_per_s",
+            Shed::TrunkMaxCalls => "trunk_max_calls",
+            Shed::TrunkMaxCallsPerS => "trunk_max_calls_per_s",
+            Shed::MaxTransactions => "max_transactions",
+        }
+    }
+}
+
+/// What becomes of a new call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Taken,
+    Shed,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Overload {
+    state: State,
+    shares: Shares,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Lateness is borne.
+    Bearing(Strain),
+    /// Late last at this moment.
+    Shedding { last: Instant },
+}
+
+/// How long requests have been late. The time until the next one goes by what this one was; time without lateness counts
+/// against it: a connection that is read in time does not hide that others are not.
+#[derive(Clone, Copy, Debug, Default)]
+struct Strain {
+    late_for: Duration,
+    latest: Option<(Instant, Timing)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Timing {
+    OnTime,
+    Late,
+}
+
+impl Default for State {
+    fn default() -> State {
+        State::Bearing(Strain::default())
+    }
+}
+
+impl Strain {
+    fn with(self, now: Instant, timing: Timing) -> Strain {
+        let late_for = match self.latest.map(|(then, timing)| (now.since(then), timing)) {
+            Some((gap, Timing::Late)) if gap < PATIENCE => self.late_for + gap,
+            Some((gap, Timing::OnTime)) if gap < PATIENCE => self.late_for.saturating_sub(gap),
+            Some((_, Timing::Late | Timing::OnTime)) | None => Duration::ZERO,
+        };
+        Strain { late_for, latest: Some((now, timing)) }
+    }
+}
+
+/// Calls begun lately, by trunk.
+#[derive(Debug, Default)]
+struct Shares {
+    /// When the younger piece began.
+    since: Instant,
+    young: BTreeMap<TrunkId, u64>,
+    old: BTreeMap<TrunkId, u64>,
+}
+
+impl Overload {
+    /// A new call of `trunk` that has waited so long, where `most` is borne.
+    pub fn judge(&mut self, now: Instant, trunk: TrunkId, waited: Duration, most: Duration) -> Fate {
+        let timing = if waited > most { Timing::Late } else { Timing::OnTime };
+        self.state = self.state.after(now, timing);
+        let is_shedding = matches!(self.state, State::Shedding { .. });
+        if timing == Timing::Late && is_shedding && !self.shares.has_less_than_its_share(now, trunk) {
+            return Fate::Shed;
+        }
+        self.shares.begun(now, trunk);
+        Fate::Taken
+    }
+}
+
+impl State {
+    fn after(self, now: Instant, timing: Timing) -> State {
+        match (self, timing) {
+            (State::Bearing(strain), Timing::Late) if strain.with(now, timing).late_for >= PATIENCE => {
+                State::Shedding { last: now }
+            }
+            (State::Bearing(strain), Timing::Late | Timing::OnTime) => State::Bearing(strain.with(now, timing)),
+            (State::Shedding { .. }, Timing::Late) => State::Shedding { last: now },
+            (State::Shedding { last }, Timing::OnTime) if now.since(last) >= CALM => State::default(),
+            (State::Shedding { last }, Timing::OnTime) => State::Shedding { last },
+        }
+    }
+}
+
+impl Shares {
+    fn turn(&mut self, now: Instant) {
+        let past = now.since(self.since);
+        if past >= PIECE {
+            let young = std::mem::take(&mut self.young);
+            self.old = if past >= 2 * PIECE { BTreeMap::new() } else { young };
+            self.since = now;
+        }
+    }
+
+    fn begun(&mut self, now: Instant, trunk: TrunkId) {
+        self.turn(now);
+        *self.young.entry(trunk).or_insert(0) += 1;
+    }
+
+    /// Strictly less, so that a trunk alone has no share to claim.
+    fn has_less_than_its_share(&mut self, now: Instant, trunk: TrunkId) -> bool {
+        self.turn(now);
+        let count = |trunk: &TrunkId| {
+            self.young.get(trunk).copied().unwrap_or(0).saturating_add(self.old.get(trunk).copied().unwrap_or(0))
+        };
+        let others = self.young.keys().chain(self.old.keys().filter(|held| !self.young.contains_key(held)));
+        let others = others.filter(|held| **held != trunk);
+        let (sum, trunks) = others.fold((0u64, 0u64), |(sum, trunks), held| (sum + count(held), trunks + 1));
+        // count < (sum + count) / (trunks + 1)
+        count(&trunk).saturating_mul(trunks) < sum
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOST: Duration = Duration::from_millis(50);
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(millis)
+    }
+
+    fn wait(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_stall_of_the_machine_refuses_nobody() {
+        let mut overload = Overload::default();
+        let mut fates = (0..100).map(|n| overload.judge(at(n), TrunkId(0), wait(400), MOST));
+        assert!(fates.all(|fate| fate == Fate::Taken));
+        assert_eq!(overload.judge(at(100), TrunkId(0), wait(10), MOST), Fate::Taken);
+        assert_eq!(overload.judge(at(150), TrunkId(0), wait(60), MOST), Fate::Taken, "a new stall is a new stall");
+        assert_eq!(overload.judge(at(9000), TrunkId(0), wait(60), MOST), Fate::Taken, "none waited in between");
+    }
+
+    #[test]
+    fn lasting_lateness_sheds_the_late_until_they_are_on_time_again() {
+        let mut overload = Overload::default();
+        for n in 0..=10 {
+            overload.judge(at(10 * n), TrunkId(0), wait(60), MOST);
+        }
+        assert_eq!(overload.judge(at(110), TrunkId(0), wait(51), MOST), Fate::Shed);
+        assert_eq!(overload.judge(at(111), TrunkId(0), wait(49), MOST), Fate::Taken);
+        assert_eq!(overload.judge(at(112), TrunkId(0), wait(51), MOST), Fate::Shed, "at once, while it lasts");
+        assert_eq!(overload.judge(at(5200), TrunkId(0), wait(1), MOST), Fate::Taken);
+        assert_eq!(overload.judge(at(5201), TrunkId(0), wait(51), MOST), Fate::Taken, "it was calm for five seconds");
+    }
+
+    #[test]
+    fn a_trunk_within_its_share_is_served_beside_one_that_floods() {
+        let mut overload = Overload::default();
+        let (flood, quiet) = (TrunkId(0), TrunkId(1));
+        for n in 0..200 {
+            overload.judge(at(n), flood, wait(60), MOST);
+        }
+        for n in 200..1200 {
+            if n % 20 == 0 {
+                assert_eq!(overload.judge(at(n), quiet, wait(60), MOST), Fate::Taken, "{n}");
+            }
+            // What is on time is taken from anybody.
+            let waited = if n % 5 == 0 { wait(40) } else { wait(60) };
+            let expected = if n % 5 == 0 { Fate::Taken } else { Fate::Shed };
+            assert_eq!(overload.judge(at(n), flood, waited, MOST), expected, "{n}");
+        }
+    }
+
+    #[test]
+    fn trunks_that_flood_alike_are_shed_alike() {
+        let mut overload = Overload::default();
+        let mut taken = [0u64, 0];
+        for n in 0..3000u64 {
+            for trunk in [0, 1u32] {
+                let waited = if n % 10 == 0 { wait(40) } else { wait(60) };
+                if overload.judge(at(n), TrunkId(trunk.try_into().unwrap()), waited, MOST) == Fate::Taken {
+                    taken[trunk as usize] += 1;
+                }
+            }
+        }
+        assert!(taken[0] < 700 && taken[0].abs_diff(taken[1]) <= taken[0] / 10, "{taken:?}");
+    }
+}

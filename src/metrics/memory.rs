@@ -1,0 +1,64 @@
+//! What memory the process holds, and what it may hold (`limits.memory_mb`, S-H), as Linux tells.
+
+use std::fs;
+use std::path::Path;
+
+/// Octets in a MiB.
+pub const MIB: u64 = 1024 * 1024;
+
+/// Memory of the process that is no file's, in octets (proc(5) status).
+pub fn held() -> Option<u64> {
+    kib(&fs::read_to_string("/proc/self/status").ok()?, "RssAnon:")
+}
+
+/// What the process may have, in octets. `memory_mb`: `limits.memory_mb`; 0 asks the control group and the machine.
+pub fn ceiling(memory_mb: u64) -> Option<u64> {
+    if memory_mb > 0 {
+        return memory_mb.checked_mul(MIB);
+    }
+    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| kib(&text, "MemTotal:"));
+    let group =
+        fs::read_to_string("/proc/self/cgroup").ok().and_then(|text| of_group(&text, Path::new("/sys/fs/cgroup")));
+    [machine, group].into_iter().flatten().min()
+}
+
+/// `Name:   17 kB` as octets.
+fn kib(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().split(' ').next()?.parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// The narrowest limit of a control group (version 2) and those it lies in, by /proc/self/cgroup.
+fn of_group(groups: &str, root: &Path) -> Option<u64> {
+    let own = groups.lines().find_map(|line| line.strip_prefix("0::/"))?;
+    let own = root.join(own);
+    let within = own.ancestors().take_while(|folder| folder.starts_with(root));
+    within.filter_map(|folder| fs::read_to_string(folder.join("memory.max")).ok()?.trim().parse().ok()).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_narrowest_group_counts() {
+        let root = tempfile::tempdir().unwrap();
+        let slice = root.path().join("system.slice");
+        let unit = slice.join("trunkline.service");
+        fs::create_dir_all(&unit).unwrap();
+        fs::write(slice.join("memory.max"), "536870912\n").unwrap();
+        fs::write(unit.join("memory.max"), "max\n").unwrap();
+        let groups = "0::/system.slice/trunkline.service\n";
+        assert_eq!(of_group(groups, root.path()), Some(512 * MIB));
+        fs::write(unit.join("memory.max"), "268435456\n").unwrap();
+        assert_eq!(of_group(groups, root.path()), Some(256 * MIB));
+        assert_eq!(of_group("4:memory:/x\n", root.path()), None);
+    }
+
+    #[test]
+    fn what_the_system_says_is_read() {
+        assert!(held().is_some_and(|octets| octets > MIB));
+        assert_eq!(ceiling(512), Some(512 * MIB));
+        assert!(ceiling(0).is_some_and(|octets| octets > 64 * MIB));
+    }
+}
