@@ -84,7 +84,8 @@ impl Asked {
     fn of(request: &Request, trunk: &Trunk, called: Party) -> (Numbers, Asked) {
         let presentation = &trunk.presentation;
         let caller = Caller::read(request, &presentation.reading, &presentation.numbers);
-        let history = read_history(&request.message, &presentation.numbers);
+        let told = read_history(&request.message, &presentation.numbers);
+        let history = if caller.privacy.hides_the_history() { told.hidden() } else { told };
         let came_in = if history.is_empty() { DivertingHeaders::Diversion } else { DivertingHeaders::HistoryInfo };
         let diversions = diverting::merged(history, read_diversions(&request.message, &presentation.numbers));
         let message = Some(request.message.clone());

@@ -293,7 +293,7 @@ fn check_guard(doc: &Document, routing: &RoutingSettings) {
         has(&route.from, PeerRole::Platform) && route.to.iter().any(|name| has(name, PeerRole::Carrier))
     };
     if routing.routes.iter().any(|route| costs(&route)) {
-        let text = "is off: no trunk names a country, so calls to every destination are let through; write \
+        let text = "is off: no trunk names a country, so calls to every destination but fraud.deny_prefixes are let through; write \
                     numbers = { country = \"DE\" } at the carriers' trunks, or fraud.allow_countries";
         doc.warn("fraud", text);
     }

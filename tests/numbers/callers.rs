@@ -177,3 +177,32 @@ fn an_anonymous_from_may_carry_our_own_name() {
     let showing = CallerShowing { anonymous_host: AnonymousHost::Own, ..CallerShowing::default() };
     assert_eq!(seen(HIDDEN, "", &showing), "From: \"Anonymous\" <sip:anonymous@sbc.example>");
 }
+
+/// What a hostile peer puts into From, and what another peer's message says then: one line, and no more of it.
+#[test]
+fn nothing_in_a_name_or_a_user_part_makes_a_line_of_its_own() {
+    let keep = CallerShowing::default();
+    let rows = [
+        ("<sip:a%0D%0AX-Evil:%201@x>", "From: <sip:sbc.example>"),
+        ("<sip:+49301%0d%0aX-Evil:1@x>", "From: <sip:sbc.example>"),
+        ("<sip:a%00b@x>", "From: <sip:sbc.example>"),
+        ("<sip:a%20b@x>", "From: <sip:sbc.example>"),
+        ("<sip:a%3Cb%3E@x>", "From: <sip:sbc.example>"),
+        ("<sip:a%40b@x>", "From: <sip:a%40b@sbc.example>"),
+        ("<sip:%2369@x>", "From: <sip:%2369@sbc.example>"),
+        ("<sip:%EF%BC%94%EF%BC%99@x>", "From: <sip:sbc.example>"),
+        (
+            "\"<script>alert(1)</script>\" <sip:+49301@x>",
+            "From: \"<script>alert(1)</script>\" <sip:+49301@sbc.example>",
+        ),
+        ("\"a, b; c\" <sip:+49301@x>", "From: \"a, b; c\" <sip:+49301@sbc.example>"),
+        ("\"+4930999\" <sip:+49301@x>", "From: \"+4930999\" <sip:+49301@sbc.example>"),
+        ("\"\u{202e}gnp.exe\" <sip:+49301@x>", "From: \"\u{202e}gnp.exe\" <sip:+49301@sbc.example>"),
+    ];
+    for (from, expected) in rows {
+        assert_eq!(seen(from, "", &keep), expected, "{from}");
+    }
+    let evil = "P-Asserted-Identity: <sip:b%0D%0AX-Evil:1@net>\r\n";
+    let shown = seen(ALICE, evil, &with_pai(true));
+    assert!(!shown.contains("Evil") && shown.lines().count() <= 2, "{shown}");
+}

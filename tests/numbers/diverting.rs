@@ -185,3 +185,85 @@ fn broken_entries_are_left_out_and_absurd_counters_are_bounded() {
     let deep = format!("History-Info: <sip:+49301@x>;index=1{}\r\n", ".1".repeat(3000));
     assert!(read_history(&message(&deep), &plan()).is_empty());
 }
+
+/// `by reason counter privacy`, oldest first.
+fn told(list: &Diversions) -> Vec<String> {
+    let shown = |diverted: &Diverted| {
+        let privacy = if diverted.privacy == DivertingPrivacy::Full { " private" } else { "" };
+        format!("{} {} {}{privacy}", diverted.by.as_str(), diverted.reason.word(), diverted.counter)
+    };
+    list.oldest_first().iter().map(shown).collect()
+}
+
+#[test]
+fn diversions_are_read_however_they_are_written() {
+    let rows: [(&str, &[&str]); 12] = [
+        ("Diversion: \"Sales, \\\"A\\\" <B>\" <sip:+49301@x>;reason=no-answer\r\n", &["+49301 no-answer 1"]),
+        ("Diversion: <tel:+49-301>;reason=UNCONDITIONAL;counter=2\r\n", &["+49301 unconditional 2"]),
+        ("Diversion: sip:+49301@x;reason=user-busy\r\n", &["+49301 user-busy 1"]),
+        (
+            "Diversion: \"B, C\" <sip:+49302@x>;reason=no-answer,\"A\" <sip:+49301@x>;reason=user-busy\r\n",
+            &["+49301 user-busy 1", "+49302 no-answer 1"],
+        ),
+        ("diversion:<sip:+49301@x;user=phone>;privacy=\"full\";screen=no\r\n", &["+49301 unknown 1 private"]),
+        (
+            "Diversion: <sip:+49301@x>;reason=\"user-busy\" ; counter = 3 ;privacy=name\r\n",
+            &["+49301 user-busy 3 private"],
+        ),
+        ("Diversion: <sip:+49301@x>;reason=busy-ish;counter=-1\r\n", &["+49301 unknown 1"]),
+        ("Diversion: <sip:+49301@x>;counter=70000\r\n", &["+49301 unknown 1"]),
+        ("Diversion: <sip:anonymous@anonymous.invalid>;reason=unconditional\r\n", &["anonymous unconditional 1"]),
+        ("Diversion: <sip:+49301;ext=7@x>;reason=away\r\n", &["+49301 away 1"]),
+        ("Diversion: \r\nDiversion: ,\r\n", &[]),
+        ("Diversion: \"unclosed <sip:+49301@x>\r\n", &[]),
+    ];
+    for (headers, expected) in rows {
+        assert_eq!(told(&read_diversions(&message(headers), &plan())), expected, "{headers}");
+    }
+}
+
+#[test]
+fn history_is_read_with_gaps_branches_and_either_kind_of_cause() {
+    let rows: [(&str, &[&str]); 11] = [
+        // Entries of hops that told us nothing are missing.
+        ("<sip:+49301@x>;index=1, <sip:+49309@x;cause=302>;index=1.1.1", &["+49301 unconditional 2"]),
+        ("<sip:+49301@x>;index=1, <sip:+49309@x;cause=302>;index=1.3", &["+49301 unconditional 1"]),
+        // The first one tried was busy, the second takes the call: both times 1 sent it on (RFC 7044 mp).
+        (
+            "<sip:+49301@x>;index=1, <sip:+49302@x;cause=302>;index=1.1;mp=1, <sip:+49309@x;cause=408>;index=1.2;mp=1",
+            &["+49301 unconditional 1", "+49301 no-answer 1"],
+        ),
+        // In any order on the wire.
+        (
+            "<sip:+49309@x;cause=408>;index=1.1.1;mp=1.1, <sip:+49301@x>;index=1, <sip:+49302@x;cause=486>;index=1.1;mp=1",
+            &["+49301 user-busy 1", "+49302 no-answer 1"],
+        ),
+        // Routing by a proxy (rc) and an entry that names no cause are no diversions.
+        (
+            "<sip:+49301@x>;index=1, <sip:+49301@y>;index=1.1;rc=1, <sip:+49309@y;cause=486>;index=1.1.1;mp=1.1",
+            &["+49301 user-busy 1"],
+        ),
+        (
+            "<sip:+49301@x?Privacy=history>;index=1, <sip:+49309@x;cause=480>;index=1.1",
+            &["+49301 deflection 1 private"],
+        ),
+        (
+            "<sip:+49301@x?Reason=Q.850%3Bcause%3D17&Privacy=none>;index=1, <sip:+49309@x;cause=486>;index=1.1",
+            &["+49301 user-busy 1"],
+        ),
+        (
+            "<sip:+49301@x?Privacy=history%3Bid&Reason=SIP%3Bcause%3D408>;index=1, <sip:+49309@x>;index=1.1",
+            &["+49301 no-answer 1 private"],
+        ),
+        (
+            "<sip:+49301@x?Reason=Q.850%3Bcause%3D17%2CSIP%3Bcause%3D486>;index=1, <sip:+49309@x>;index=1.1",
+            &["+49301 user-busy 1"],
+        ),
+        ("<sip:+49301@x>;index=1, <sip:+49309@x;cause=999>;index=1.1", &[]),
+        ("<sip:+49301@x>;index=a.b, <sip:+49309@x;cause=302>;index=", &[]),
+    ];
+    for (value, expected) in rows {
+        let read = read_history(&message(&format!("History-Info: {value}\r\n")), &plan());
+        assert_eq!(told(&read), expected, "{value}");
+    }
+}

@@ -4,6 +4,7 @@
 mod callers;
 mod diverting;
 mod headers;
+mod uris;
 
 use trunkline::route::number::{Field, FieldForms, IncomingForm, NumberPlan, OutgoingForm, Party, country};
 

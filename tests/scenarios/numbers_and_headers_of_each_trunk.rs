@@ -179,6 +179,25 @@ fn history_info_becomes_diversion_and_the_reverse() {
     done(two, &told);
 }
 
+/// RFC 7044 10.1.2: one word in Privacy hides every entry, whatever the entries say.
+#[test]
+fn a_history_that_is_hidden_as_a_whole_is_no_bodys_outside_the_trust_domain() {
+    let history = "History-Info: <sip:+4930111@inside.example?Reason=SIP%3Bcause%3D486>;index=1,\
+                   <sip:+4930222@inside.example>;index=1.1";
+    for (word, trusted, shows) in
+        [("history", false, false), ("header", false, false), ("critical", false, true), ("history", true, true)]
+    {
+        let mut world = world(&[(CARRIER, &|own| {
+            own.showing.trusted = trusted;
+            own.diverting = DivertingSettings { send: DivertingHeaders::Both, ..DivertingSettings::default() };
+        })]);
+        let told = offered(&mut world, &[history, &format!("Privacy: {word}")]);
+        assert_eq!(told.as_str().contains("4930111"), shows, "{word} {trusted}: {}", told.as_str());
+        assert_eq!(told.header("Diversion").contains("privacy=full"), word != "critical");
+        done(world, &told);
+    }
+}
+
 #[test]
 fn a_trunk_may_want_a_diversion_on_every_call() {
     let always = DivertingSettings { always: true, send: DivertingHeaders::Diversion, ..DivertingSettings::default() };

@@ -74,6 +74,12 @@ impl Privacy {
         !self.has(PrivacyToken::None) && hiding.into_iter().any(|token| self.has(token))
     }
 
+    /// True when nobody outside the trust domain may see any History-Info (RFC 7044 10.1.2).
+    pub fn hides_the_history(&self) -> bool {
+        let hiding = [PrivacyToken::History, PrivacyToken::Header, PrivacyToken::Session];
+        !self.has(PrivacyToken::None) && hiding.into_iter().any(|token| self.has(token))
+    }
+
     /// The header's value; `None` without any type.
     pub fn to_bytes(&self) -> Option<Bytes> {
         let word = |token: &PrivacyToken| WORDS.iter().find(|(known, _)| known == token).map(|(_, word)| *word);

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::{DiversionReason, Diversions, Diverted, DivertingPrivacy};
 use crate::base::limits::DIVERSIONS;
 use crate::route::number::{Field, NumberPlan, Party};
-use crate::sip::grammar::{number_as, percent_decoded, unquoted};
+use crate::sip::grammar::{ListItems, number_as, percent_decoded, unquoted};
 use crate::sip::header::Reason;
 use crate::sip::{Message, Name, NameAddr, SipUri, Uri};
 
@@ -43,22 +43,32 @@ pub fn read_history(message: &Message, plan: &NumberPlan) -> Diversions {
     let mut entries: Vec<Entry> = message.list(Name::HistoryInfo).iter().take(ENTRIES).filter_map(entry).collect();
     entries.sort_by(|one, two| one.index.cmp(&two.index));
     let pairs = entries.iter().zip(entries.iter().skip(1));
-    Diversions::new(pairs.filter_map(|(left, reached)| diversion(left, reached, plan)).collect())
+    let diversions = pairs
+        .filter_map(|(before, reached)| diversion(mapped_from(&entries, reached).unwrap_or(before), reached, plan));
+    Diversions::new(diversions.collect())
+}
+
+/// The entry that `mp` of another one names: of two tried one after the other, both were reached from there (RFC 7044 10.4).
+fn mapped_from<'e>(entries: &'e [Entry], reached: &Entry) -> Option<&'e Entry> {
+    let from = index_of(reached.address.param("mp").flatten()?)?;
+    entries.iter().find(|entry| entry.index == from && entry.index < reached.index)
+}
+
+/// Numbers between the dots.
+fn index_of(text: &[u8]) -> Option<Vec<u16>> {
+    text.split(|&octet| octet == b'.').map(number_as::<u16>).collect()
 }
 
 fn entry(value: &Bytes) -> Option<Entry> {
     let address = NameAddr::parse(value).ok()?;
-    let index = address.param("index").flatten()?;
-    let index = index.split(|&octet| octet == b'.').map(number_as::<u16>).collect::<Option<Vec<u16>>>()?;
+    let index = index_of(address.param("index").flatten()?)?;
     let number = |text: &Bytes| number_as::<u16>(&unquoted(text));
     let in_uri = address.uri.as_sip().and_then(|uri| uri.param("cause").flatten()).and_then(number);
     let cause = in_uri.or_else(|| address.param("cause").flatten().and_then(number));
-    let left_for = header_of(&address.uri, b"reason")
-        .and_then(|value| Reason::parse(&Bytes::from(value)).ok())
-        .filter(|reason| reason.is("SIP"))
-        .and_then(|reason| reason.cause());
-    let is_private = header_of(&address.uri, b"privacy")
-        .is_some_and(|value| value.split(|&octet| octet == b';').any(is_history_or_session));
+    let left_for = headers_of(&address.uri, b"reason").into_iter().find_map(|value| left_for(&value));
+    let is_private = headers_of(&address.uri, b"privacy")
+        .iter()
+        .any(|value| value.split(|&octet| octet == b';').any(is_history_or_session));
     let privacy = if is_private { DivertingPrivacy::Full } else { DivertingPrivacy::Off };
     Some(Entry { address, index, cause, left_for, privacy })
 }
@@ -68,14 +78,22 @@ fn is_history_or_session(token: &[u8]) -> bool {
     [b"history".as_slice(), b"session", b"header"].iter().any(|word| token.eq_ignore_ascii_case(word))
 }
 
-/// Value of a header inside a URI, escapes removed.
-fn header_of(uri: &Uri, name: &[u8]) -> Option<Vec<u8>> {
-    let headers = uri.as_sip()?.headers()?;
-    headers.split(|&octet| octet == b'&').find_map(|field| {
+/// The cause of the SIP reason among those that the address was left for; gateways name their own beside it.
+fn left_for(reasons: &[u8]) -> Option<u16> {
+    let reason = |value: &[u8]| Reason::parse(&Bytes::copy_from_slice(value)).ok();
+    let sip = ListItems::new(reasons).filter_map(reason).find(|reason| reason.is("SIP"))?;
+    sip.cause()
+}
+
+/// Values of a header inside a URI, escapes removed.
+fn headers_of(uri: &Uri, name: &[u8]) -> Vec<Vec<u8>> {
+    let headers = uri.as_sip().and_then(SipUri::headers).map(|headers| headers.as_ref()).unwrap_or_default();
+    let fields = headers.split(|&octet| octet == b'&').filter_map(|field| {
         let mut parts = field.splitn(2, |&octet| octet == b'=');
         parts.next().filter(|key| key.eq_ignore_ascii_case(name))?;
         Some(percent_decoded(parts.next().unwrap_or_default()).into_owned())
-    })
+    });
+    fields.collect()
 }
 
 /// The diversion from one entry to the next, if it is one.

@@ -74,6 +74,12 @@ impl Diversions {
         self.0.last()
     }
 
+    /// The same list, nobody in it to be seen outside the trust domain.
+    pub fn hidden(self) -> Diversions {
+        let hide = |diverted: Diverted| Diverted { privacy: DivertingPrivacy::Full, ..diverted };
+        Diversions(self.0.into_iter().map(hide).collect())
+    }
+
     /// The call is sent on once more.
     pub fn push(&mut self, diverted: Diverted) {
         self.0.push(diverted);

@@ -176,7 +176,8 @@ impl fmt::Display for Blocked {
     }
 }
 
-/// See the module. Off where nobody says which country is the own one: there is nothing to tell home from abroad by.
+/// See the module. Where nobody says which country is the own one there is nothing to tell home from abroad by: prefixes
+/// that are named are judged all the same, the rest is let through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FraudGuard {
     own: Vec<Iso>,
@@ -192,7 +193,7 @@ impl FraudGuard {
         FraudGuard { own, settings }
     }
 
-    /// Whether destinations are judged at all; limits are kept in any case.
+    /// Whether countries and classes are judged at all; named prefixes and limits are in any case.
     pub fn is_on(&self) -> bool {
         !self.own.is_empty() || !self.settings.allow_countries.is_empty()
     }
@@ -238,9 +239,6 @@ impl FraudGuard {
     pub fn weigh(&self, called: &str, country: Option<&Country>) -> Weighed<'_> {
         let destination = self.destination(called, country);
         let weighed = |outcome, prefix| Weighed { destination, outcome, prefix };
-        if !self.is_on() {
-            return weighed(Ok(AllowedBy::GuardOff), None);
-        }
         if let Dialled::Number(digits) = dialled(called, country) {
             let allowed = longest(&self.settings.allow_prefixes, &digits);
             let denied = longest(&self.settings.deny_prefixes, &digits);
@@ -251,7 +249,8 @@ impl FraudGuard {
                 return weighed(Ok(AllowedBy::AllowPrefixes), allowed);
             }
         }
-        weighed(self.of_class(destination), None)
+        let by_class = || self.of_class(destination);
+        weighed(if self.is_on() { by_class() } else { Ok(AllowedBy::GuardOff) }, None)
     }
 
     fn of_class(&self, Destination { class, country }: Destination) -> Result<AllowedBy, BlockedBy> {
@@ -353,10 +352,14 @@ mod tests {
     }
 
     #[test]
-    fn without_any_country_nothing_is_judged() {
+    fn without_any_country_nothing_is_judged_but_what_is_named() {
         let guard = FraudGuard::new(FraudSettings::default(), None);
         assert!(!guard.is_on());
         assert_eq!(judged(&guard, "+88234567890"), Ok(Class::Global));
+        let deny_prefixes = vec!["+882".to_owned()];
+        let guard = FraudGuard::new(FraudSettings { deny_prefixes, ..FraudSettings::default() }, None);
+        assert_eq!(judged(&guard, "+88234567890"), Err(("fraud.deny_prefixes", Class::Global)));
+        assert_eq!(judged(&guard, "+25261234567"), Ok(Class::Irsf));
     }
 
     #[test]

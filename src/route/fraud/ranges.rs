@@ -99,8 +99,8 @@ mod tests {
         for country in Country::all() {
             let iso = Iso::parse(country.iso).unwrap();
             assert!(Ranges::shipped().knows(iso), "{}", country.iso);
-            // Canada shares +1 with others and has area codes.
-            if country.iso != "CA" {
+            // These share +1 or +7 with a larger country and have areas of it.
+            if !["CA", "DO", "KZ", "PR"].contains(&country.iso) {
                 assert_eq!(Ranges::shipped().find(country.calling_code).unwrap().country, Some(iso), "{}", country.iso);
             }
         }

@@ -13,6 +13,8 @@ pub struct Country {
     /// Dialled before the national number inside the country, and no part of it; empty where there is none. In Italy
     /// and others the leading zero *is* part of the number, also after the country code.
     pub trunk_prefix: &'static str,
+    /// Prefixes of former plans that are still dialled: read, never written.
+    pub old_prefixes: &'static [&'static str],
     /// Dialled before a country code; the first is what we write.
     pub international_prefixes: &'static [&'static str],
     /// Fewest and most digits of a national significant number.

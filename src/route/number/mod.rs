@@ -7,6 +7,7 @@
 mod country;
 mod countries;
 mod e164;
+mod mobile;
 mod plan;
 mod read;
 mod rule;

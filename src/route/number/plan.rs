@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::country::Country;
 use super::e164::{BadNumber, E164};
-use super::read::{Dialled, IncomingForm, Party, read};
+use super::read::{Dialled, IncomingForm, Party, is_fit, read, without_separators};
 use super::rule::RuleList;
 use super::write::{OutgoingForm, Written, write};
 use crate::sip::{SipUri, Uri};
@@ -153,11 +153,19 @@ impl NumberPlan {
     /// # Errors
     /// Why it names none; see [`NumberPlan::complaint`] for the sentence.
     pub fn read(&self, field: Field, uri: &Uri) -> Result<Party, Unreadable> {
+        self.read_uri(field, uri).0
+    }
+
+    /// The same, and the place of the own rule that rewrote it.
+    fn read_uri(&self, field: Field, uri: &Uri) -> (Result<Party, Unreadable>, Option<usize>) {
         if self.reads == Reads::AsWritten {
-            return as_written(uri);
+            return (as_written(uri), None);
         }
-        let text = user_text(uri).ok_or(Unreadable::NoText)?;
-        self.read_text(field, &text)
+        let Some(text) = user_text(uri) else { return (Err(Unreadable::NoText), None) };
+        match self.read_by_rule(field, &text) {
+            (Ok(Party::Name(_)), None) => (named(uri), None),
+            read => read,
+        }
     }
 
     /// The same for a field that only informs: what names nobody by the trunk's forms is kept as it is written, and what
@@ -187,11 +195,7 @@ impl NumberPlan {
     /// How a URI of this field is read, and by which rule.
     pub fn reading(&self, field: Field, uri: &Uri) -> Conversion {
         let before = String::from_utf8_lossy(&uri.user_decoded().unwrap_or_default()).into_owned();
-        let (party, rule) = match (self.reads, user_text(uri)) {
-            (Reads::AsWritten, _) => (as_written(uri), None),
-            (Reads::ByForm, Some(text)) => self.read_by_rule(field, &text),
-            (Reads::ByForm, None) => (Err(Unreadable::NoText), None),
-        };
+        let (party, rule) = self.read_uri(field, uri);
         Conversion { field, before, after: party.map(|party| party.as_str().to_owned()), rule }
     }
 
@@ -231,7 +235,7 @@ impl NumberPlan {
         let written = self.write(field, party);
         let is_phone = self.uri_style == UriStyle::SipPhone && written.is_telephone;
         let user = with_extension(written);
-        let user = (!user.is_empty()).then(|| Bytes::from(user));
+        let user = (!user.is_empty()).then(|| Bytes::from(escaped(user)));
         let mut uri = SipUri::new(user, at.host.clone(), at.port);
         if is_phone {
             uri.set_param("user", Some("phone"));
@@ -266,9 +270,12 @@ fn as_written(uri: &Uri) -> Result<Party, Unreadable> {
     })
 }
 
-/// Octets of a number or a plain user name.
-const fn is_fit(octet: u8) -> bool {
-    octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\'' | b'`' | b'\\' | b'<' | b'>')
+/// A name keeps its escapes: it is written again as it stands.
+fn named(uri: &Uri) -> Result<Party, Unreadable> {
+    Ok(match as_written(uri)? {
+        Party::Name(text) => Party::Name(text.split(';').next().unwrap_or_default().into()),
+        other => other,
+    })
 }
 
 fn with_extension(written: Written) -> String {
@@ -276,6 +283,22 @@ fn with_extension(written: Written) -> String {
         Some(extension) => format!("{};ext={extension}", written.user),
         None => written.user,
     }
+}
+
+/// What may not stand in a user part is escaped: `#` of a code, or what a rule wrote. Escapes stay.
+fn escaped(user: String) -> String {
+    let may_stand = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.!~*'()&=+$,;?/%".contains(&octet);
+    if user.bytes().all(may_stand) {
+        return user;
+    }
+    let mut out = String::with_capacity(user.len() + 2);
+    for octet in user.bytes() {
+        match may_stand(octet) {
+            true => out.push(char::from(octet)),
+            false => out.push_str(&format!("%{octet:02X}")),
+        }
+    }
+    out
 }
 
 /// The user part with its parameters, or the tel number with its own. `None`: no ASCII text.
@@ -302,16 +325,6 @@ fn user_text(uri: &Uri) -> Option<String> {
 
 fn raw_params(user: &[u8]) -> Vec<String> {
     user.split(|&octet| octet == b';').skip(1).map(|part| String::from_utf8_lossy(part).into_owned()).collect()
-}
-
-/// Visual separators have no meaning (RFC 3966 5.1.1), but only inside a number: a name keeps its dots and dashes.
-fn without_separators(user: &str) -> Cow<'_, str> {
-    let is_separator = |c: char| matches!(c, '-' | '.' | '(' | ')' | ' ');
-    let is_number = user.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '*' | '#') || is_separator(c));
-    match is_number && user.contains(is_separator) {
-        true => Cow::Owned(user.chars().filter(|&c| !is_separator(c)).collect()),
-        false => Cow::Borrowed(user),
-    }
 }
 
 fn param<'t>(params: &'t str, name: &str) -> Option<&'t str> {

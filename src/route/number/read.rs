@@ -1,7 +1,10 @@
 //! Reading a number as a peer writes it.
 
+use std::borrow::Cow;
+
 use super::country::Country;
 use super::e164::{BadNumber, E164};
+use super::mobile;
 use super::plan::Unreadable;
 
 /// Digits of a short code at most; longer numbers must be E.164 or national. Longest in use: six (116117).
@@ -89,7 +92,7 @@ pub(super) fn read(form: IncomingForm, country: Option<&Country>, dialled: Diall
         return Ok(Party::Anonymous);
     }
     if !is_dialable(digits) {
-        return Ok(Party::Name(digits.into()));
+        return if digits.bytes().all(is_fit) { Ok(Party::Name(digits.into())) } else { Err(Unreadable::NoText) };
     }
     if is_emergency(country, digits) || digits.contains(['*', '#']) {
         return Ok(Party::Short(digits.into()));
@@ -97,7 +100,7 @@ pub(super) fn read(form: IncomingForm, country: Option<&Country>, dialled: Diall
     let number = match digits.strip_prefix('+') {
         Some(rest) => Some(global(country, rest)),
         None => match dialled.context.and_then(|context| context.strip_prefix('+')) {
-            Some(context) => Some(E164::from_digits(&format!("{context}{digits}"))),
+            Some(context) => Some(global(country, &format!("{}{digits}", without_separators(context)))),
             None => local(form, country, digits),
         },
     };
@@ -124,9 +127,11 @@ fn local(form: IncomingForm, country: Option<&Country>, digits: &str) -> Option<
 /// out, and nothing else has that length.
 fn national(country: &Country, digits: &str) -> Option<Result<E164, BadNumber>> {
     let (fewest, most) = country.national_digits;
-    let behind_prefix = digits.strip_prefix(country.trunk_prefix).filter(|rest| country.takes_length(rest.len()));
+    let behind = |prefix: &&str| digits.strip_prefix(*prefix).filter(|rest| country.takes_length(rest.len()));
+    let behind_prefix = [country.trunk_prefix].iter().chain(country.old_prefixes).find_map(behind);
     let is_bare = fewest == most && digits.len() == most && !digits.starts_with(country.trunk_prefix);
-    let rest = behind_prefix.or(is_bare.then_some(digits))?;
+    let plain = behind_prefix.or(is_bare.then_some(digits)).map(Cow::Borrowed);
+    let rest = plain.or_else(|| mobile::abroad(country, digits).map(Cow::Owned))?;
     Some(E164::from_digits(&format!("{}{rest}", country.calling_code)))
 }
 
@@ -141,7 +146,7 @@ fn global(country: Option<&Country>, digits: &str) -> Result<E164, BadNumber> {
     {
         return E164::from_digits(&format!("{}{national}", country.calling_code));
     }
-    E164::from_digits(digits)
+    E164::from_digits(&mobile::without_old_mark(digits))
 }
 
 fn is_emergency(country: Option<&Country>, digits: &str) -> bool {
@@ -160,7 +165,25 @@ fn is_dialable(text: &str) -> bool {
 }
 
 fn extension(text: Option<&str>) -> Option<Box<str>> {
-    let fits =
-        |text: &&str| (1..=EXTENSION_DIGITS).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit());
-    text.filter(fits).map(Box::from)
+    let digits = without_separators(text?);
+    let fits = (1..=EXTENSION_DIGITS).contains(&digits.len()) && digits.bytes().all(|octet| octet.is_ascii_digit());
+    fits.then(|| digits.into())
+}
+
+const fn is_separator(c: char) -> bool {
+    matches!(c, '-' | '.' | '(' | ')' | ' ')
+}
+
+/// Visual separators have no meaning (RFC 3966 5.1.1), but only inside a number: a name keeps its dots and dashes.
+pub(super) fn without_separators(text: &str) -> Cow<'_, str> {
+    let is_number = text.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '*' | '#') || is_separator(c));
+    match is_number && text.contains(is_separator) {
+        true => Cow::Owned(text.chars().filter(|&c| !is_separator(c)).collect()),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// Octets of a number or a plain user name.
+pub(super) const fn is_fit(octet: u8) -> bool {
+    octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\'' | b'`' | b'\\' | b'<' | b'>')
 }

@@ -2,6 +2,7 @@
 
 use super::country::Country;
 use super::e164::E164;
+use super::mobile;
 use super::read::Party;
 
 /// The form a peer expects numbers in.
@@ -61,7 +62,10 @@ fn formed(form: OutgoingForm, country: Option<&Country>, number: &E164) -> Strin
         OutgoingForm::International => abroad(),
         OutgoingForm::National => {
             let own = country.and_then(|country| Some((country, country.national(number)?)));
-            own.map_or_else(abroad, |(country, rest)| format!("{}{rest}", country.trunk_prefix))
+            let home = |(country, rest): (&Country, &str)| {
+                format!("{}{}", country.trunk_prefix, mobile::at_home(country, rest))
+            };
+            own.map_or_else(abroad, home)
         }
     }
 }
