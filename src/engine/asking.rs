@@ -56,7 +56,29 @@ pub(super) fn with_reserve(limit: usize) -> usize {
     limit.saturating_add((limit / 10).max(1))
 }
 
+/// What the routes and the directory are asked about an INVITE that came from `trunk`.
+fn inquiry<'i>(
+    now: Now,
+    (request, trunk, server_name): (&'i Request, &'i Trunk, Option<&'i str>),
+    (numbers, asked): (&'i Numbers, &'i Asked),
+) -> Inquiry<'i> {
+    Inquiry {
+        from: trunk,
+        calling: &numbers.calling,
+        called: &numbers.called,
+        diverting: asked.sent_on_by(),
+        names: Names::Hosts { request_uri: host_name(&request.uri), server_name },
+        now: now.wall,
+    }
+}
+
 impl Engine {
+    /// The name that the far end's TLS asked for, where its trunk takes that for an account's.
+    fn server_name(&self, flow: Flow, trunk: &Trunk) -> Option<Box<str>> {
+        let identity = self.identities.get(&flow.id).filter(|_| trunk.server_names == ServerNames::NameAccounts);
+        identity.and_then(|identity| identity.asked_for.clone())
+    }
+
     /// Whose the call is, and where it goes: by the snapshot and the directory of this moment, which the call keeps.
     pub(super) fn rule(
         &mut self,
@@ -65,16 +87,8 @@ impl Engine {
         (numbers, asked): (&Numbers, &Asked),
         out: &mut Outbox,
     ) -> Ruling {
-        let identity = self.identities.get(&flow.id).filter(|_| trunk.server_names == ServerNames::NameAccounts);
-        let asked_for = identity.and_then(|identity| identity.asked_for.clone());
-        let inquiry = Inquiry {
-            from: trunk,
-            calling: &numbers.calling,
-            called: &numbers.called,
-            diverting: asked.sent_on_by(),
-            names: Names::Hosts { request_uri: host_name(&request.uri), server_name: asked_for.as_deref() },
-            now: now.wall,
-        };
+        let server_name = self.server_name(flow, trunk);
+        let inquiry = inquiry(now, (request, trunk, server_name.as_deref()), (numbers, asked));
         let mut lots = Lots { admission: &self.supply.admission, entropy: &mut *self.entropy };
         let ruling = self.snapshot.rule(&self.directory, &inquiry, &mut lots);
         self.tell(out, || Step::Routes(self.snapshot.considered(&self.directory, &inquiry)));
@@ -118,16 +132,8 @@ impl Engine {
         (numbers, asked): (&Numbers, &mut Asked),
         out: &mut Outbox,
     ) -> Fate {
-        let identity = self.identities.get(&flow.id).filter(|_| trunk.server_names == ServerNames::NameAccounts);
-        let asked_for = identity.and_then(|identity| identity.asked_for.clone());
-        let inquiry = Inquiry {
-            from: trunk,
-            calling: &numbers.calling,
-            called: &numbers.called,
-            diverting: asked.sent_on_by(),
-            names: Names::Hosts { request_uri: host_name(&request.uri), server_name: asked_for.as_deref() },
-            now: now.wall,
-        };
+        let server_name = self.server_name(flow, trunk);
+        let inquiry = inquiry(now, (request, trunk, server_name.as_deref()), (numbers, asked));
         let mut lots = Lots { admission: &self.supply.admission, entropy: &mut *self.entropy };
         let ruled = self.snapshot.rule_urgent(&self.directory, &inquiry, asked.location(), &mut lots);
         self.tell(out, || Step::Urgent(Box::new(self.urgency(&numbers.called, &ruled))));
