@@ -42,7 +42,7 @@ pub(super) struct Handed {
 }
 
 /// Part of 64*T1 that the other party may take, in T1: after all of it the sender hears no answer any more (RFC 4320 4.2).
-const PATIENCE: u32 = 48;
+pub(super) const PATIENCE: u32 = 48;
 
 impl Carried {
     /// What crosses of a message. A body without a Content-Type is opaque octets.
@@ -182,7 +182,7 @@ impl Established {
 }
 
 /// What the sender is told. `None`: the other party's dialog is gone (RFC 5057 5.1; of a NOTIFY only its subscription).
-fn told(status: Status, method: &Method) -> Option<Status> {
+pub(super) fn told(status: Status, method: &Method) -> Option<Status> {
     match status.code() {
         481 if *method != Method::Notify => None,
         // Ours to answer, and ours alone.

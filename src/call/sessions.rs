@@ -18,12 +18,17 @@ impl Established {
     /// When something is due on either leg.
     pub fn next_timeout(&self, common: &Common) -> Option<Instant> {
         let sessions = [common.caller.session.next(), self.callee.session.next()];
-        sessions.into_iter().chain([self.callee.next_timeout(), self.handed_until()]).flatten().min()
+        sessions
+            .into_iter()
+            .chain([self.callee.next_timeout(), self.handed_until(), self.passed_until()])
+            .flatten()
+            .min()
     }
 
     /// Refreshes what is due; a session that nobody refreshed ends the call.
     pub(super) fn sessions(mut self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
         self.handed_too_long(common, work);
+        self.passed_too_long(work);
         for side in [Side::Caller, Side::Callee] {
             let (leg, _) = self.legs(common, side);
             match leg.session.due(work.now.instant) {

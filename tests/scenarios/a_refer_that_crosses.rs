@@ -1,5 +1,8 @@
 //! Where the trunk says so a REFER and its NOTIFYs cross: the other party executes it.
 
+use std::time::Duration;
+
+use trunkline::call::Cause;
 use trunkline::route::transfer::ReferPolicy;
 
 use crate::world::Name::{CarrierA, Platform};
@@ -43,7 +46,7 @@ fn with_its_reports() {
 fn and_its_refusal() {
     let mut world = passing();
     let mut talk = world.talk(Platform, CarrierA);
-    for (status, told) in [(603, 603), (405, 405), (401, 603)] {
+    for (status, told) in [(603, 603), (405, 405), (401, 603), (408, 504), (503, 500)] {
         world.send(Platform, with_header(&talk.caller.request("REFER", ""), "Refer-To: <sip:a@b>"));
         let refer = world.expect(CarrierA, "REFER");
         world.send(CarrierA, refer.respond(status, CarrierA, ""));
@@ -76,4 +79,30 @@ fn a_refer_on_its_way_when_the_call_ends() {
     world.hears_bye(Platform);
     world.send(CarrierA, refer.respond(481, CarrierA, ""));
     world.finish();
+}
+
+/// RFC 4320 4.2: after 64*T1 its sender hears no answer any more.
+#[test]
+fn one_that_nobody_answers_is_504() {
+    let mut world = passing();
+    let mut talk = world.talk(Platform, CarrierA);
+    world.send(Platform, with_header(&talk.caller.request("REFER", ""), "Refer-To: <sip:a@b>"));
+    world.expect(CarrierA, "REFER");
+    world.expect(Platform, "SIP/2.0 504");
+    world.pass(Duration::from_secs(20));
+    world.caller_hangs_up(&mut talk);
+    assert_eq!(world.finish()[0].cause, Cause::NormalClearing);
+}
+
+#[test]
+fn a_party_without_the_dialog_ends_the_call() {
+    let mut world = passing();
+    let mut talk = world.talk(Platform, CarrierA);
+    world.send(Platform, with_header(&talk.caller.request("REFER", ""), "Refer-To: <sip:a@b>"));
+    let refer = world.expect(CarrierA, "REFER");
+    world.send(CarrierA, refer.respond(481, CarrierA, ""));
+    assert_eq!(world.refusal(Platform).status(), Some(481));
+    world.hears_bye(Platform);
+    world.hears_bye(CarrierA);
+    assert_eq!(world.finish()[0].cause, Cause::DialogLost);
 }

@@ -30,8 +30,8 @@ use super::exchange::Exchange;
 use super::leg::Leg;
 use super::proof::is_challenge;
 use super::record::{LegMediaCounts, Side, TransferKind, TransferRecord};
-use crate::base::WallTime;
 use crate::base::ids::TransactionId;
+use crate::base::{Instant, WallTime};
 use crate::dialog::DialogKey;
 use crate::dialog::refer::{self, Refer};
 use crate::sip::flow::Flow;
@@ -278,6 +278,16 @@ impl Established {
             return self.ask_for_party(common, work);
         }
         self.sought(common, work, |seeking, common, work| seeking.timed_out(common, timer, work))
+    }
+
+    /// When the first request that crosses for a transfer must be answered.
+    pub(super) fn passed_until(&self) -> Option<Instant> {
+        self.moves.passing.until()
+    }
+
+    /// Those that took too long are answered.
+    pub(super) fn passed_too_long(&mut self, work: &mut Work<'_>) {
+        self.moves.passing.too_long(work);
     }
 
     /// What had to wait for an exchange to end happens now. Called after everything that may have ended one.

@@ -4,11 +4,14 @@
 use bytes::Bytes;
 
 use super::Asked;
+use crate::base::Instant;
 use crate::base::limits::PASSED_REQUESTS;
 use crate::call::call::{Common, State};
+use crate::call::cause::Cause;
 use crate::call::compose::{self, Carried, Inside};
 use crate::call::effect::{Branch, Effect, Work};
-use crate::call::established::{Established, respond};
+use crate::call::established::{Established, by as ended_by, respond};
+use crate::call::handing::{PATIENCE, told};
 use crate::call::leg::Pending;
 use crate::call::own_address::OwnAddress;
 use crate::call::passed::without;
@@ -39,6 +42,8 @@ struct Passed {
     by: Side,
     own: OwnAddress,
     carried: Carried,
+    /// When the sender is answered in any case.
+    until: Instant,
 }
 
 impl Passing {
@@ -57,12 +62,26 @@ impl Passing {
         self.out.iter().any(|passed| passed.branch == *branch)
     }
 
+    /// When the first of them must be answered.
+    pub fn until(&self) -> Option<Instant> {
+        self.out.iter().map(|passed| passed.until).min()
+    }
+
+    /// Those that took too long are answered.
+    pub fn too_long(&mut self, work: &mut Work<'_>) {
+        self.out.retain(|passed| {
+            let is_late = passed.until <= work.now.instant;
+            if is_late {
+                passed.refuse(Status::SERVER_TIMEOUT, work);
+            }
+            !is_late
+        });
+    }
+
     /// The call ends: who still waits is answered.
     pub fn refuse_all(&mut self, work: &mut Work<'_>) {
-        for Passed { asked, own, .. } in self.out.drain(..) {
-            let status = Status::REQUEST_TERMINATED;
-            let bytes = compose::plain_response(status, &asked.head, None, Some(&own));
-            work.out.push(Effect::Respond { transaction: asked.transaction, status, bytes });
+        for passed in self.out.drain(..) {
+            passed.refuse(Status::REQUEST_TERMINATED, work);
         }
     }
 
@@ -78,6 +97,13 @@ impl Passing {
                 known.find(|(_, there, _)| Some(*there) == number).map(|&(_, _, here)| refer::event(Some(here)))
             }
         }
+    }
+}
+
+impl Passed {
+    fn refuse(&self, status: Status, work: &mut Work<'_>) {
+        let bytes = compose::plain_response(status, &self.asked.head, None, Some(&self.own));
+        work.out.push(Effect::Respond { transaction: self.asked.transaction, status, bytes });
     }
 }
 
@@ -139,9 +165,9 @@ impl Established {
         if full || other.is_over() {
             return respond(&asked, Status::REQUEST_PENDING, leg, work);
         }
-        let own = leg.own.clone();
+        let (own, until) = (leg.own.clone(), work.now.instant + leg.trunk.timers.t1 * PATIENCE);
         let branch = other.ask(&Inside::Carried(&carried), work);
-        self.moves.passing.out.push(Passed { branch, asked, by, own, carried });
+        self.moves.passing.out.push(Passed { branch, asked, by, own, carried, until });
     }
 
     /// The other party wants to know who asks. True when the request went again, with credentials: the subscription of a
@@ -181,14 +207,17 @@ impl Established {
         let place = self.moves.passing.out.iter().position(|passed| passed.branch == *branch);
         let Some(place) = place.filter(|_| status.is_final()) else { return State::Established(self) };
         let Passed { asked, by, carried, .. } = self.moves.passing.out.swap_remove(place);
-        let status = match (status.code(), carried.method) {
-            (200..=299, Method::Refer) => Status::ACCEPTED,
-            (200..=299, _) => Status::OK,
+        let status = match (status.code(), &carried.method) {
+            (200..=299, Method::Refer) => Some(Status::ACCEPTED),
+            (200..=299, _) => Some(Status::OK),
             // A challenge to us is never handed on; what could be proven was.
-            (300..=399 | 401 | 407, _) => Status::DECLINE,
-            _ => status,
+            (300..=399 | 401 | 407, _) => Some(Status::DECLINE),
+            (_, method) => told(status, method),
         };
-        respond(&asked, status, self.leg(common, by), work);
-        State::Established(self)
+        respond(&asked, status.unwrap_or(Status::CALL_DOES_NOT_EXIST), self.leg(common, by), work);
+        match status {
+            Some(_) => State::Established(self),
+            None => self.hang_up(common, Cause::DialogLost, ended_by(by.other()), work),
+        }
     }
 }
