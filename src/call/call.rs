@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::asked::Asked;
 use super::attempt::Candidate;
 use super::cause::Cause;
@@ -36,7 +38,8 @@ use crate::route::emergency::Code;
 use crate::route::snapshot::{RoutePlan, Snapshot};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Flow, Resolution};
-use crate::sip::{Request, Response, ResponseHead, Status};
+use crate::sip::grammar::number_as;
+use crate::sip::{Name, Request, Response, ResponseHead, Status};
 use crate::timer_kind;
 
 timer_kind! {
@@ -50,6 +53,8 @@ timer_kind! {
         Ringing,
         /// No final answer to a re-INVITE of ours: the trunk's `no_answer_s`.
         Exchange,
+        /// The caller's INVITE is good no longer (RFC 3261 13.3.1: its Expires).
+        Expires,
         /// The caller has heard nothing but 100: its trunk's `provisional.progress_s` (MD-102).
         Progress,
         /// A party must be asked again after a glare (RFC 3261 14.1).
@@ -412,6 +417,12 @@ impl Call {
         self.common.ledger.id()
     }
 
+    /// Our tag in every answer to the INVITE with this Call-ID; `None`: it is not the one that began the call.
+    pub fn tag_in_answers_to(&self, call_id: &Bytes) -> Option<Bytes> {
+        let dialog = &self.common.caller.dialog;
+        (dialog.call_id() == call_id).then(|| dialog.local_tag.clone())
+    }
+
     fn settled(mut self, work: &mut Work<'_>) -> Call {
         self.settle(work);
         self
@@ -476,10 +487,19 @@ fn expect_news(common: &mut Common, invite: &Pending, request: &Request, work: &
     if progress::is_reliable(request, &common.caller.trunk) {
         common.caller.begin_reliably(invite, work);
     }
+    if let Some(good_for) = expires(request) {
+        common.timers.set(CallTimer::Expires, work.now.instant + good_for);
+    }
     let patience = common.caller.trunk.provisional.progress;
     if !patience.is_zero() {
         common.timers.set(CallTimer::Progress, work.now.instant + patience);
     }
+}
+
+/// How long the caller waits for a final answer, where it says so. Zero says nothing: no call could be answered.
+fn expires(request: &Request) -> Option<Duration> {
+    let seconds: u32 = number_as(&request.message.header(Name::Expires)?)?;
+    (seconds > 0).then(|| Duration::from_secs(seconds.into()))
 }
 
 /// Who we are to the caller.
@@ -510,7 +530,7 @@ fn open_ledger(invitation: &Invitation, work: &mut Work<'_>) -> Ledger {
 /// An invitation that does not become a call.
 struct Refused {
     pending: Pending,
-    tag: bytes::Bytes,
+    tag: Bytes,
     own: OwnAddress,
     ledger: Ledger,
     cause: Cause,

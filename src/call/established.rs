@@ -421,7 +421,9 @@ impl Established {
             CallTimer::Exchange => self.asking_too_long(common, work),
             CallTimer::Again => self.tell_again(common, work),
             CallTimer::NoResponse | CallTimer::NoAnswer => self.transfer_timer(common, timer, work),
-            CallTimer::Ringing | CallTimer::Progress | CallTimer::ReleaseGuard => State::Established(self),
+            CallTimer::Ringing | CallTimer::Expires | CallTimer::Progress | CallTimer::ReleaseGuard => {
+                State::Established(self)
+            }
         }
     }
 }

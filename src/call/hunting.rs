@@ -144,6 +144,8 @@ impl Hunting {
         let in_order =
             self.dialog(common, side, request).is_some_and(|dialog| dialog.check_request(&request.cseq).is_ok());
         let status = match (treatment(&request.method, &common.caller.trunk.methods), side) {
+            // Ours to this party is not answered yet (RFC 3261 14.2).
+            (Treatment::Cross, Side::Callee) if in_order => Status::REQUEST_PENDING,
             // A second INVITE before the first is answered (RFC 3261 14.2), or an old number (12.2.2).
             (Treatment::Cross, _) => Status::SERVER_INTERNAL_ERROR,
             (Treatment::End | Treatment::Answer | Treatment::Acknowledge | Treatment::Update, _) if !in_order => {
@@ -508,6 +510,10 @@ impl Hunting {
             (CallTimer::Ringing, attempt) => {
                 self.attempt = attempt;
                 self.ring_again(common, work)
+            }
+            (CallTimer::Expires, attempt) => {
+                self.attempt = attempt;
+                self.cancelled(common, Cause::CallerCancelled, EndedBy::Caller, work)
             }
             (CallTimer::Progress, attempt) => {
                 self.attempt = attempt;

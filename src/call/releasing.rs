@@ -195,6 +195,7 @@ impl Releasing {
             CallTimer::NoResponse
             | CallTimer::NoAnswer
             | CallTimer::Ringing
+            | CallTimer::Expires
             | CallTimer::Progress
             | CallTimer::Exchange
             | CallTimer::Again

@@ -40,8 +40,12 @@ impl Engine {
         }
     }
 
-    /// A response belongs to a transaction, or, as a repeated 2xx whose transaction is gone, to a dialog.
+    /// A response belongs to a transaction. Our requests have one Via: what comes back with more went astray (RFC 3261
+    /// 8.1.3.3).
     fn response(&mut self, now: Now, response: Box<Response>, flow: Flow, out: &mut Outbox) {
+        if !response.has_one_via() {
+            return out.push(Output::Event(Event::Dropped(Dropped::StrayResponse)));
+        }
         match self.transactions.response(now.instant, response, flow) {
             Matched::Yes => {}
             Matched::No(_) => out.push(Output::Event(Event::Dropped(Dropped::StrayResponse))),
@@ -82,8 +86,14 @@ impl Engine {
             Some((call, side)) => {
                 let user = User::Call { call, side };
                 let Some(transaction) = self.open(now, &request, flow, user, out) else { return };
+                let head = may_cross(&request.method).then(|| ResponseHead::new(&request, flow.remote));
                 let input = CallInput::Request { side, transaction, request, flow };
                 self.with_call(now, call, out, |call, work| call.handle(input, work));
+                if let Some(head) = head {
+                    let own = self.own_on(flow);
+                    let trying = || compose::plain_response(Status::TRYING, &head, None, own.as_ref());
+                    self.transactions.keep_trying(transaction, trying);
+                }
             }
             None => {
                 if self.identified(&request, flow, out).is_some() {
@@ -102,7 +112,7 @@ impl Engine {
             return;
         };
         let Some(transaction) = self.open(now, &request, flow, User::Nobody, out) else { return };
-        self.answer(now, transaction, &request, flow, Status::OK);
+        self.confirm_cancel(now, transaction, (&request, flow), user);
         match user {
             User::Call { call, side } => {
                 let input = CallInput::Cancelled { side, transaction: invite, cancel: request };
@@ -449,11 +459,22 @@ impl Engine {
         tag
     }
 
-    fn answer(&mut self, now: Now, transaction: TransactionId, request: &Request, flow: Flow, status: Status) {
-        let tag = self.tag();
+    /// 200 to a CANCEL, with the To tag that the answers to its INVITE have (RFC 3261 9.2).
+    fn confirm_cancel(
+        &mut self,
+        now: Now,
+        transaction: TransactionId,
+        (request, flow): (&Request, Flow),
+        invite: User,
+    ) {
+        let known = match invite {
+            User::Call { call, .. } => self.calls.get(&call).and_then(|call| call.tag_in_answers_to(&request.call_id)),
+            User::Probe(_) | User::Registration(_) | User::Nobody => None,
+        };
+        let tag = known.unwrap_or_else(|| self.tag().into());
         let (head, own) = (ResponseHead::new(request, flow.remote), self.own_on(flow));
-        let bytes = compose::plain_response(status, &head, Some(&tag), own.as_ref());
-        self.transactions.respond(now.instant, transaction, status, bytes);
+        let bytes = compose::plain_response(Status::OK, &head, Some(&tag), own.as_ref());
+        self.transactions.respond(now.instant, transaction, Status::OK, bytes);
     }
 
     pub(super) fn refuse(&mut self, now: Now, request: &Request, flow: Flow, refusal: &Refusal, out: &mut Outbox) {
@@ -465,5 +486,26 @@ impl Engine {
         let bytes = compose::screened(refusal, &head, Some(&tag), own.as_ref());
         self.transactions.respond(now.instant, transaction, status, bytes);
         out.push(Output::Event(Event::Refused { status, label: refusal.label() }));
+    }
+}
+
+/// Whether the other party of a call may have to answer such a request. An INVITE says 100 by itself.
+const fn may_cross(method: &Method) -> bool {
+    match method {
+        Method::Info
+        | Method::Message
+        | Method::Notify
+        | Method::Publish
+        | Method::Refer
+        | Method::Subscribe
+        | Method::Update
+        | Method::Other(_) => true,
+        Method::Invite
+        | Method::Ack
+        | Method::Bye
+        | Method::Cancel
+        | Method::Options
+        | Method::Prack
+        | Method::Register => false,
     }
 }

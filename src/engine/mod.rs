@@ -455,6 +455,10 @@ impl Engine {
                 Effect::Request(request) => self.send(now, Outgoing::Request { call, request }, out),
                 Effect::Acknowledge(ack) => self.send(now, Outgoing::Acknowledge(ack), out),
                 Effect::Respond { transaction, status, bytes } => {
+                    if status.is_final() && !status.is_success() {
+                        // Whoever forks one after the other sends it again to another number.
+                        self.merging.remove(transaction);
+                    }
                     self.transactions.respond(now.instant, transaction, status, bytes);
                 }
                 Effect::Abandon { branch } => {

@@ -13,6 +13,7 @@ use crate::sip::flow::{Destination, Flow, Target, Transmit, TransmitFailure, Tra
 use crate::sip::{Method, Request, Response, Status};
 use crate::transaction::client::State as ClientState;
 use crate::transaction::client_invite::State as ClientInviteState;
+use crate::transaction::server::State as ServerState;
 use crate::transaction::server_invite::State as ServerInviteState;
 use crate::transaction::{
     ClientAction, ClientInvite, ClientKey, ClientNonInvite, Key, Refused, ServerAction, ServerInvite, ServerKey,
@@ -51,7 +52,11 @@ enum Machine {
     },
     Client(ClientNonInvite),
     ServerInvite(ServerInvite),
-    Server(ServerNonInvite),
+    Server {
+        machine: ServerNonInvite,
+        /// The 100 for a request that waits for another party; empty for others, which are answered at once.
+        trying: Bytes,
+    },
 }
 
 #[derive(Debug)]
@@ -227,7 +232,7 @@ impl Transactions {
                 *machine = ClientInvite::start(now, bytes, transport, timers, &mut actions);
             }
             Machine::Client(machine) => *machine = ClientNonInvite::start(now, bytes, transport, timers, &mut actions),
-            Machine::ServerInvite(_) | Machine::Server(_) => {}
+            Machine::ServerInvite(_) | Machine::Server { .. } => {}
         }
         self.client_actions(id, actions, None);
     }
@@ -282,7 +287,7 @@ impl Transactions {
                 }
             }
             Machine::Client(machine) => machine.response(now, response.status, &mut actions),
-            Machine::ServerInvite(_) | Machine::Server(_) => return Matched::No(response),
+            Machine::ServerInvite(_) | Machine::Server { .. } => return Matched::No(response),
         }
         self.client_actions(id, actions, Some((response, flow)));
         Matched::Yes
@@ -338,7 +343,7 @@ impl Transactions {
         match &mut entry.machine {
             Machine::ServerInvite(machine) if is_ack => machine.ack(now, &mut actions),
             Machine::ServerInvite(machine) => machine.request_again(now, &mut actions),
-            Machine::Server(machine) => machine.request_again(now, &mut actions),
+            Machine::Server { machine, .. } => machine.request_again(now, &mut actions),
             Machine::ClientInvite { .. } | Machine::Client(_) => return false,
         }
         // An ACK for a 2xx that carries the INVITE's branch is the dialog's business all the same (RFC 6026 7.1).
@@ -369,12 +374,21 @@ impl Transactions {
         let machine = if request.method == Method::Invite {
             Machine::ServerInvite(ServerInvite::new(transport, timers))
         } else {
-            Machine::Server(ServerNonInvite::new(now, transport, timers))
+            Machine::Server { machine: ServerNonInvite::new(now, transport, timers), trying: Bytes::new() }
         };
         let entry = Entry { machine, user, to, branch: None, fallback: None, ways: Ways::NONE };
         let id = self.table.insert(ServerKey::of(request), entry)?;
         self.settle(id);
         Ok(id)
+    }
+
+    /// A request that is no INVITE waits for another party: should that take long, `trying` goes (RFC 4320 4.1).
+    pub fn keep_trying(&mut self, id: TransactionId, trying: impl FnOnce() -> Bytes) {
+        if let Some(Entry { machine: Machine::Server { machine, trying: kept }, .. }) = self.table.by_id_mut(id)
+            && matches!(machine.state(), ServerState::Trying(_))
+        {
+            *kept = trying();
+        }
     }
 
     /// The INVITE that a CANCEL wants to end, and whose it is.
@@ -389,7 +403,7 @@ impl Transactions {
         let mut actions = mem::take(&mut self.server);
         match &mut entry.machine {
             Machine::ServerInvite(machine) => machine.respond(now, status, bytes, &mut actions),
-            Machine::Server(machine) => machine.respond(now, status, bytes, &mut actions),
+            Machine::Server { machine, .. } => machine.respond(now, status, bytes, &mut actions),
             Machine::ClientInvite { .. } | Machine::Client(_) => {}
         }
         self.server_actions(id, actions);
@@ -400,7 +414,7 @@ impl Transactions {
             match action {
                 ServerAction::Transmit(bytes) => self.transmit(id, bytes),
                 // Nothing is owed: a failure without its ACK ends a call that is over already (RFC 3261 17.2.1), a
-                // response that did not leave is asked for again, and every non-INVITE is answered at once (RFC 4320).
+                // response that did not leave is asked for again, and what is not answered at once has its 100 ready.
                 ServerAction::Acknowledged
                 | ServerAction::NoAck
                 | ServerAction::Failed(_)
@@ -439,7 +453,7 @@ impl Transactions {
             Machine::ClientInvite { machine, .. } => machine.transport_failed(failure, &mut client),
             Machine::Client(machine) => machine.transport_failed(failure, &mut client),
             Machine::ServerInvite(machine) => machine.transport_failed(failure, &mut server),
-            Machine::Server(machine) => machine.transport_failed(failure, &mut server),
+            Machine::Server { machine, .. } => machine.transport_failed(failure, &mut server),
         }
         self.client_actions(id, client, None);
         self.server_actions(id, server);
@@ -454,7 +468,12 @@ impl Transactions {
                 Machine::ClientInvite { machine, .. } => machine.timeout(now, &mut client),
                 Machine::Client(machine) => machine.timeout(now, &mut client),
                 Machine::ServerInvite(machine) => machine.timeout(now, &mut server),
-                Machine::Server(machine) => machine.timeout(now, &mut server),
+                Machine::Server { machine, trying } => {
+                    machine.timeout(now, &mut server);
+                    if server.contains(&ServerAction::TryingDue) && !trying.is_empty() {
+                        machine.respond(now, Status::TRYING, mem::take(trying), &mut server);
+                    }
+                }
             }
             self.client_actions(id, client, None);
             self.server_actions(id, server);
@@ -476,7 +495,7 @@ impl Transactions {
             Machine::ClientInvite { machine, .. } => (machine.is_terminated(), machine.next_timeout()),
             Machine::Client(machine) => (machine.is_terminated(), machine.next_timeout()),
             Machine::ServerInvite(machine) => (machine.is_terminated(), machine.next_timeout()),
-            Machine::Server(machine) => (machine.is_terminated(), machine.next_timeout()),
+            Machine::Server { machine, .. } => (machine.is_terminated(), machine.next_timeout()),
         };
         if over {
             self.table.remove(id);
@@ -494,7 +513,9 @@ impl Machine {
             Machine::ClientInvite { machine, opens: Some(_), .. } => {
                 matches!(machine.state(), ClientInviteState::Proceeding(_))
             }
-            Machine::ClientInvite { .. } | Machine::Client(_) | Machine::ServerInvite(_) | Machine::Server(_) => false,
+            Machine::ClientInvite { .. } | Machine::Client(_) | Machine::ServerInvite(_) | Machine::Server { .. } => {
+                false
+            }
         }
     }
 
@@ -511,7 +532,7 @@ impl Machine {
                 ClientState::Trying(open) | ClientState::Proceeding(open) => Some(open.request.clone()),
                 ClientState::Completed(_) | ClientState::Terminated => None,
             },
-            Machine::ServerInvite(_) | Machine::Server(_) => None,
+            Machine::ServerInvite(_) | Machine::Server { .. } => None,
         }
     }
 
@@ -520,7 +541,7 @@ impl Machine {
         match self {
             Machine::ClientInvite { machine, .. } => matches!(machine.state(), ClientInviteState::Calling(_)),
             Machine::Client(machine) => matches!(machine.state(), ClientState::Trying(_)),
-            Machine::ServerInvite(_) | Machine::Server(_) => false,
+            Machine::ServerInvite(_) | Machine::Server { .. } => false,
         }
     }
 }

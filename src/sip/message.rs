@@ -166,6 +166,12 @@ pub struct Response {
 }
 
 impl Response {
+    /// True when the Via of who sent the request is the only one.
+    pub fn has_one_via(&self) -> bool {
+        let vias = self.message.headers(Name::Via).map(|value| ListItems::new(&value).count());
+        vias.fold(0, usize::saturating_add) == 1
+    }
+
     /// How long a 503 asks us to send nothing more there (RFC 3261 20.33, 21.5.4); `None` for other responses, and for a
     /// 503 that does not say.
     pub fn pause(&self) -> Option<Duration> {

@@ -182,7 +182,7 @@ fn without_quoted_nuls(value: &[u8]) -> Vec<u8> {
 /// What every response to one request begins with; a server transaction keeps it instead of the request.
 #[derive(Clone, Debug)]
 pub struct ResponseHead {
-    /// Via fields, From, To, Call-ID, CSeq, as written in the response.
+    /// Via fields, From, To, Call-ID, CSeq and Timestamp, as written in the response.
     octets: Bytes,
     /// Where `;tag=...` goes: the end of To's value. `None` when there is a tag already (or no readable To).
     tag_at: Option<usize>,
@@ -231,7 +231,8 @@ impl Copied<'_> {
 }
 
 impl ResponseHead {
-    /// Copies Vias (RFC 3261 18.2.1: `received`; RFC 3581: `rport` filled in the top one), From, To, Call-ID and CSeq.
+    /// Copies Vias (RFC 3261 18.2.1: `received`; RFC 3581: `rport` filled in the top one), From, To, Call-ID, CSeq and
+    /// Timestamp.
     pub fn new(request: &Request, source: Source) -> ResponseHead {
         ResponseHead::copy(request.message.head(), source, Copied::FromAccepted(request))
     }
@@ -251,6 +252,8 @@ impl ResponseHead {
         let tag_at = to.filter(|to| has_to && copied.lacks_tag(to)).map(|_| end_of_to);
         write_first(head, Name::CallId, &mut out);
         write_first(head, Name::CSeq, &mut out);
+        // RFC 3261 8.2.6.1: the sender measures the round trip by it.
+        write_first(head, Name::Timestamp, &mut out);
         ResponseHead { octets: Bytes::from(out), tag_at }
     }
 
@@ -269,7 +272,8 @@ impl ResponseHead {
 
 /// Octets that copying takes, with room for what [`stamp`] adds.
 fn room_for_copies(head: Head<'_>) -> usize {
-    let is_copied = |known| matches!(known, Name::Via | Name::From | Name::To | Name::CallId | Name::CSeq);
+    let is_copied =
+        |known| matches!(known, Name::Via | Name::From | Name::To | Name::CallId | Name::CSeq | Name::Timestamp);
     let copied = head.fields.iter().filter(|field| field.known.is_some_and(is_copied));
     copied.map(|field| head.raw(field).len().saturating_add(16)).sum::<usize>().saturating_add(STAMP_ROOM)
 }

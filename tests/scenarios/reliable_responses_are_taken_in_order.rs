@@ -125,6 +125,6 @@ fn an_early_dialog_takes_requests() {
     world.send(CarrierA, early.request("OPTIONS", ""));
     world.expect(CarrierA, "SIP/2.0 200");
     world.send(CarrierA, early.request("INVITE", &sdp(CarrierA, "sendrecv")));
-    assert_eq!(world.refusal(CarrierA).status(), Some(500));
+    assert_eq!(world.refusal(CarrierA).status(), Some(491));
     end(world, &offered);
 }

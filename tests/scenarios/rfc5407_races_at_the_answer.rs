@@ -7,7 +7,7 @@ use trunkline::call::Cause;
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
 use crate::world::steps::number_of;
-use crate::world::text::{invite, sdp, sdp_with};
+use crate::world::text::{Dialog, invite, sdp, sdp_with};
 
 #[test]
 fn s3_1_1_the_invite_comes_again_after_the_200() {
@@ -69,6 +69,23 @@ fn a_reinvite_of_the_called_party_before_the_callers_ack() {
     world.expect(Platform, "ACK");
     world.expect(CarrierA, "SIP/2.0 200");
     world.send(CarrierA, talk.callee.ack(""));
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+/// 3.1.4 from the other end: the called party's re-INVITE overtakes its own 200, so that ours is still open (RFC 3261
+/// 14.2).
+#[test]
+fn a_reinvite_of_the_called_party_overtakes_its_200() {
+    let mut world = World::new();
+    let (offered, _) = world.ring(Platform, CarrierA);
+    let answer = offered.respond(200, CarrierA, &sdp(CarrierA, "sendrecv"));
+    let mut callee = Dialog::of_callee(CarrierA, &offered, &answer);
+    let hold = callee.request("INVITE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
+    world.send(CarrierA, hold);
+    assert_eq!(world.refusal(CarrierA).status(), Some(491));
+    let mut talk = world.answer(Platform, CarrierA, offered);
+    world.send(Platform, talk.caller.ack(""));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }
