@@ -234,7 +234,8 @@ pub(super) fn echo(evidence: &Evidence) -> Findings {
 fn key(evidence: &Evidence) -> Findings {
     unchanged(evidence, |seen| {
         let line = line_with(seen, "a=crypto:");
-        line.split_once("inline:").map_or(line.clone(), |(_, key)| key.to_owned())
+        // What follows the key, its lifetime, is MD-169's.
+        line.split_once("inline:").map_or(line.clone(), |(_, key)| key.split('|').next().unwrap_or_default().to_owned())
     })
 }
 

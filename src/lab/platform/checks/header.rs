@@ -2,7 +2,7 @@
 
 use crate::lab::platform::statement::{Findings, Statement, by_script, each, held, must, should};
 use crate::lab::platform::text::{has_parameter, host_of, user_of};
-use crate::lab::platform::transcript::{Evidence, Seen, Side};
+use crate::lab::platform::transcript::{Author, Evidence, Seen, Side};
 
 /// MD-72.
 const FOREIGN: [&str; 7] = ["REFER", "UPDATE", "PRACK", "INFO", "SUBSCRIBE", "MESSAGE", "PUBLISH"];
@@ -199,13 +199,17 @@ fn is_global(user: &str) -> bool {
     (1..=15).contains(&digits.len()) && digits.bytes().all(|octet| octet.is_ascii_digit())
 }
 
+/// The name that was dialled for the connection a message came on, as far as the SBC told it (MD-35).
+fn dialled_name<'e>(evidence: &'e Evidence, seen: &Seen) -> Option<&'e str> {
+    let connected = evidence.connections.iter().find(|connected| Some(connected.id) == seen.connection)?;
+    connected.asked_name.as_deref().filter(|_| connected.dialled_by == Author::Sbc)
+}
+
 fn request_uri(evidence: &Evidence) -> Findings {
-    let names: Vec<String> =
-        requests(evidence).filter(|seen| seen.text.asks("OPTIONS")).map(|seen| host_of(seen.text.uri())).collect();
     each(first_invites(evidence), |seen| {
         let uri = seen.text.uri();
-        let known = names.is_empty() || names.contains(&host_of(uri));
-        held(is_global(user_of(uri)) && known, || seen.text.start.clone())
+        let dialled = dialled_name(evidence, seen).is_none_or(|name| host_of(uri).eq_ignore_ascii_case(name));
+        held(is_global(user_of(uri)) && dialled, || seen.text.start.clone())
     })
 }
 

@@ -59,10 +59,14 @@ fn asked(evidence: &Evidence) -> impl Iterator<Item = &Seen> {
 }
 
 fn first(evidence: &Evidence) -> Findings {
-    let ours = evidence.from_lab(Side::Platform).find(|seen| seen.text.asks("OPTIONS")).map(|seen| seen.at);
-    each(asked(evidence).take(1), |seen| {
-        held(ours.is_none_or(|ours| seen.at <= ours), || format!("first OPTIONS at {:.1} s", seen.at.as_secs_f64()))
-    })
+    let ours = evidence.from_lab(Side::Platform).find(|seen| seen.text.asks("OPTIONS"));
+    let mut findings = each(asked(evidence).take(1), |seen| {
+        held(ours.is_none_or(|ours| seen.at <= ours.at), || format!("first OPTIONS at {:.1} s", seen.at.as_secs_f64()))
+    });
+    if let Some(ours) = ours.filter(|_| findings.looked == 0) {
+        findings.look(ours, Err("no OPTIONS of the SBC came before ours, nor after".to_owned()));
+    }
+    findings
 }
 
 fn contact(evidence: &Evidence) -> Findings {
@@ -126,21 +130,24 @@ fn taken(evidence: &Evidence) -> Findings {
 
 fn answered(evidence: &Evidence) -> Findings {
     let mut findings = Findings::default();
-    for seen in evidence.to_platform().filter(|seen| seen.text.method() == "OPTIONS" && !seen.text.is_request()) {
-        let text = &seen.text;
-        let asked = evidence
-            .from_lab(Side::Platform)
-            .find(|asked| asked.text.asks("OPTIONS") && asked.text.branch() == text.branch());
-        let Some(asked) = asked else { continue };
-        let judge = || {
-            held(text.status() == Some(200), || text.start.clone())?;
-            let took = seen.at.saturating_sub(asked.at);
-            held(took <= PROMPT, || format!("after {:.1} s", took.as_secs_f64()))?;
-            held(host_of(&text.address("Contact")) == evidence.name, || text.line("Contact"))?;
-            held(text.field("Allow").is_some(), || text.line("Allow"))?;
-            held(text.field("Supported").is_some(), || text.line("Supported"))
-        };
-        findings.look(seen, judge());
+    for asked in evidence.from_lab(Side::Platform).filter(|seen| seen.text.asks("OPTIONS")) {
+        let answer = evidence.to_platform().find(|seen| {
+            seen.text.method() == "OPTIONS" && !seen.text.is_request() && seen.text.branch() == asked.text.branch()
+        });
+        match answer {
+            Some(answer) => findings.look(answer, well_answered(evidence, asked, answer)),
+            None => findings.look(asked, Err("no answer came".to_owned())),
+        }
     }
     findings
+}
+
+fn well_answered(evidence: &Evidence, asked: &Seen, answer: &Seen) -> Result<(), String> {
+    let text = &answer.text;
+    held(text.status() == Some(200), || text.start.clone())?;
+    let took = answer.at.saturating_sub(asked.at);
+    held(took <= PROMPT, || format!("after {:.1} s", took.as_secs_f64()))?;
+    held(host_of(&text.address("Contact")) == evidence.name, || text.line("Contact"))?;
+    held(text.field("Allow").is_some(), || text.line("Allow"))?;
+    held(text.field("Supported").is_some(), || text.line("Supported"))
 }
