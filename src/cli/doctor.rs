@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::call::subcode;
 use crate::config::{Settings, load_overridden};
 use crate::doctor::finding::{json, text};
-use crate::doctor::{Daemon, Finding, HostFacts, Verdict, Wish, examine};
+use crate::doctor::{Daemon, HostFacts, Verdict, Wish, examine, refused};
 
 /// How findings are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,11 +75,7 @@ pub fn run(question: &Question, out: &mut dyn Write) -> io::Result<Health> {
             let well = findings.iter().all(|finding| finding.verdict < Verdict::Warning);
             (findings, if well { Health::Well } else { Health::Findings })
         }
-        Err(report) => {
-            let told = report.to_string();
-            let refused = |line: &str| Finding::fault("configuration.refused", path.display().to_string(), line, "");
-            (told.lines().filter(|line| !line.is_empty()).map(refused).collect(), Health::Refused)
-        }
+        Err(report) => (refused(&report), Health::Refused),
     };
     match form {
         Form::Text => out.write_all(text(&findings).as_bytes())?,

@@ -21,6 +21,9 @@ use crate::net::{pem, tls};
 use crate::route::profile::{Need, Profile, Thumbprint};
 use crate::route::settings::TrunkSettings;
 
+/// The finding about a certificate's dates, which an examination of the certificate itself makes better.
+pub const DATES: &str = "certificate.dates";
+
 /// Whether the files a configuration names are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Files {
@@ -53,7 +56,7 @@ fn identity(doc: &Document, path: &str, files: &CertificateFiles) -> Option<Leaf
     let chain = certificates(doc, &chain_path, &files.chain);
     let key = read(doc, &key_path, &files.key).and_then(|octets| match pem::private_key(&octets) {
         Ok(key) => Some(key),
-        Err(error) => refuse(doc, &key_path, &files.key, error),
+        Err(error) => refuse(doc, error.name(), &key_path, &files.key, error),
     });
     let chain = chain?;
     if let Some(key) = key {
@@ -66,30 +69,31 @@ fn certificates(doc: &Document, path: &str, file: &Path) -> Option<Vec<Certifica
     let octets = read(doc, path, file)?;
     match pem::certificates(&octets) {
         Ok(certificates) => Some(certificates),
-        Err(error) => refuse(doc, path, file, error),
+        Err(error) => refuse(doc, error.name(), path, file, error),
     }
 }
 
-fn refuse<T>(doc: &Document, path: &str, file: &Path, reason: impl std::fmt::Display) -> Option<T> {
-    fault(doc, path, file, reason);
+fn refuse<T>(doc: &Document, name: &'static str, path: &str, file: &Path, reason: impl std::fmt::Display) -> Option<T> {
+    fault(doc, name, path, file, reason);
     None
 }
 
-fn fault(doc: &Document, path: &str, file: &Path, reason: impl std::fmt::Display) {
-    doc.error(path, format!("{} {reason}", file.display()));
+fn fault(doc: &Document, name: &'static str, path: &str, file: &Path, reason: impl std::fmt::Display) {
+    doc.error_named(name, path, format!("{} {reason}", file.display()));
 }
 
 /// A regular file of bounded size: a pipe or a device would hang the start.
 fn read(doc: &Document, path: &str, file: &Path) -> Option<Vec<u8>> {
+    let unusable = |reason: std::fmt::Arguments<'_>| refuse(doc, "file.unreadable", path, file, reason);
     match file.metadata() {
         Err(error) => {
-            return refuse(doc, path, file, format_args!("cannot be read: {error}; write the path of a PEM file"));
+            return unusable(format_args!("cannot be read: {error}; write the path of a PEM file"));
         }
         Ok(metadata) if !metadata.is_file() => {
-            return refuse(doc, path, file, "is no file; write the path of a PEM file");
+            return unusable(format_args!("is no file; write the path of a PEM file"));
         }
         Ok(metadata) if metadata.len() > CONFIG_OCTETS => {
-            return refuse(doc, path, file, "is too large for a PEM file");
+            return unusable(format_args!("is too large for a PEM file"));
         }
         Ok(_) => {}
     }
@@ -99,7 +103,7 @@ fn read(doc: &Document, path: &str, file: &Path) -> Option<Vec<u8>> {
             doc.read_file(path, &octets);
             Some(octets)
         }
-        Err(error) => refuse(doc, path, file, format_args!("cannot be read: {error}; let the daemon's user read it")),
+        Err(error) => unusable(format_args!("cannot be read: {error}; let the daemon's user read it")),
     }
 }
 
@@ -113,7 +117,7 @@ fn check_pair(
 ) {
     let Ok(signing) = any_supported_type(key) else {
         let reason = "holds a key that TLS cannot use; write an RSA (2048 bits or more), ECDSA or Ed25519 key";
-        return fault(doc, key_path, &files.key, reason);
+        return fault(doc, "certificate.key_unusable", key_path, &files.key, reason);
     };
     let fits = |certificate: &CertificateDer<'static>| {
         CertifiedKey::new(vec![certificate.clone()], signing.clone()).keys_match()
@@ -121,8 +125,14 @@ fn check_pair(
     };
     match chain.iter().position(fits) {
         Some(0) => {}
-        Some(_) => doc.error(chain_path, "the leaf must stand first in the chain, the intermediates after it"),
-        None => fault(doc, key_path, &files.key, format_args!("is not the key of {}", files.chain.display())),
+        Some(_) => {
+            let text = "the leaf must stand first in the chain, the intermediates after it";
+            doc.error_named("certificate.order", chain_path, text);
+        }
+        None => {
+            let reason = format_args!("is not the key of {}", files.chain.display());
+            fault(doc, "certificate.key_mismatch", key_path, &files.key, reason);
+        }
     }
 }
 
@@ -142,12 +152,16 @@ enum KeyKind {
 /// Names and kind of key of a certificate; warns when it is not valid today.
 fn read_leaf(doc: &Document, path: &str, leaf: &CertificateDer<'static>) -> Option<Leaf> {
     let Ok((_, certificate)) = X509Certificate::from_der(leaf) else {
-        doc.error(path, "the first certificate is damaged");
+        doc.error_named("certificate.damaged", path, "the first certificate is damaged");
         return None;
     };
     let validity = certificate.validity();
     if !validity.is_valid() {
-        doc.warn(path, format!("not valid today, only from {} to {}", validity.not_before, validity.not_after));
+        doc.warn_named(
+            DATES,
+            path,
+            format!("not valid today, only from {} to {}", validity.not_before, validity.not_after),
+        );
     }
     let alternatives = certificate.subject_alternative_name().ok().flatten();
     let names = alternatives.into_iter().flat_map(|extension| extension.value.general_names.iter());
@@ -181,7 +195,7 @@ fn check_kind(doc: &Document, settings: &Settings, certificate: &str, kind: KeyK
              write certificate = \"NAME\" of an RSA one",
             profile.name
         );
-        doc.error(&format!("trunks.{}.profile", trunk.name), text);
+        doc.error_named("certificate.key_not_accepted", &format!("trunks.{}.profile", trunk.name), text);
     }
 }
 
@@ -210,7 +224,7 @@ fn check_roots(doc: &Document, settings: &Settings, trust: &str, held: Option<Ve
                 profile.name,
                 missing.join(", ")
             );
-            doc.warn(&format!("trunks.{}.trust", trunk.name), text);
+            doc.warn_named("trust.roots_missing", &format!("trunks.{}.trust", trunk.name), text);
         }
     }
 }
@@ -227,7 +241,7 @@ fn check_fqdns(doc: &Document, settings: &Settings, certificate: &str, names: &[
         let Some(fqdn) = &trunk.fqdn else { continue };
         if !names.iter().any(|name| grammar::covers(name, fqdn)) {
             let text = format!("certificate \"{certificate}\" does not carry {fqdn}: peers that check will refuse us");
-            doc.warn(&format!("trunks.{}.fqdn", trunk.name), text);
+            doc.warn_named("certificate.name_missing", &format!("trunks.{}.fqdn", trunk.name), text);
         }
     }
 }

@@ -205,7 +205,7 @@ fn check_shared_names(doc: &Document, routing: &RoutingSettings) {
                 "\"{}\" has this name for the other of Teams and ACS: calls are answered 480; write another name",
                 twin.name
             );
-            doc.error(&format!("trunks.{}.fqdn", trunk.name), text);
+            doc.error_named("fqdn.shared", &format!("trunks.{}.fqdn", trunk.name), text);
         }
     }
 }

@@ -115,7 +115,7 @@ impl Document {
             message if message.contains("recur") => "nested too deeply; this file needs four levels at most".to_owned(),
             message => format!("not TOML: {message}; check quotes, brackets and the = on this line"),
         };
-        self.push(Level::Error, line, "", text);
+        self.push(Level::Error, line, "", text, None);
     }
 
     fn note_table(&mut self, path: &str, table: &DeTable<'_>) {
@@ -169,15 +169,25 @@ impl Document {
 
     /// The file is refused for this.
     pub(super) fn error(&self, path: &str, text: impl Into<String>) {
-        self.push(Level::Error, self.line(path), path, text.into());
+        self.push(Level::Error, self.line(path), path, text.into(), None);
+    }
+
+    /// The same of a fault that has a name of its own.
+    pub(super) fn error_named(&self, name: &'static str, path: &str, text: impl Into<String>) {
+        self.push(Level::Error, self.line(path), path, text.into(), Some(name));
     }
 
     /// The file is used in spite of this.
     pub(super) fn warn(&self, path: &str, text: impl Into<String>) {
-        self.push(Level::Warning, self.line(path), path, text.into());
+        self.push(Level::Warning, self.line(path), path, text.into(), None);
     }
 
-    fn push(&self, level: Level, line: usize, path: &str, text: String) {
+    /// The same of a fault that has a name of its own.
+    pub(super) fn warn_named(&self, name: &'static str, path: &str, text: impl Into<String>) {
+        self.push(Level::Warning, self.line(path), path, text.into(), Some(name));
+    }
+
+    fn push(&self, level: Level, line: usize, path: &str, text: String, name: Option<&'static str>) {
         // What the parser could not read is missing from the rest: no judgement on its own line, no warnings at all.
         let unsure = self.broken.contains_key(&line) || (level == Level::Warning && !self.broken.is_empty());
         if !path.is_empty() && unsure {
@@ -188,7 +198,7 @@ impl Document {
             Some(_) | None => (self.name.clone(), line),
         };
         let path = path.to_owned();
-        self.findings.borrow_mut().push(Finding { file, line, path, text, level });
+        self.findings.borrow_mut().push(Finding { file, line, path, text, level, name });
     }
 
     /// Notes what the file held that the key at `path` names.

@@ -39,7 +39,7 @@ use crate::route::directory::Directory;
 use crate::route::settings::{ListenerSettings, RoutingSettings};
 use crate::route::snapshot::Snapshot;
 
-pub use certificates::Files;
+pub use certificates::{DATES, Files};
 pub use changes::{Change, Source, Takes};
 pub use profile::profile;
 pub use report::{Finding, Level, Report};

@@ -23,6 +23,8 @@ pub struct Finding {
     pub path: String,
     pub text: String,
     pub level: Level,
+    /// The fault's name where it has one of its own; never changes its meaning. What programs go by.
+    pub name: Option<&'static str>,
 }
 
 impl fmt::Display for Finding {
@@ -72,7 +74,8 @@ impl Report {
 
     /// A file that could not be read at all.
     pub(super) fn unreadable(file: &str, text: String) -> Report {
-        let finding = Finding { file: file.to_owned(), line: 0, path: String::new(), text, level: Level::Error };
+        let finding =
+            Finding { file: file.to_owned(), line: 0, path: String::new(), text, level: Level::Error, name: None };
         Report { errors: vec![finding], ..Report::default() }
     }
 }

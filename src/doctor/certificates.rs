@@ -1,5 +1,7 @@
 //! Our own certificates as peers will see them: dates, chain, purpose, key, issuer.
 
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
@@ -18,6 +20,8 @@ const SOON_DAYS: i64 = 30;
 const DAY_S: i64 = 86_400;
 /// Shorter RSA keys are refused by every platform (MD-21).
 const RSA_BITS: usize = 2048;
+/// Of a file's mode, what neither its owner nor its group is (`chmod(2)`).
+const OTHERS: u32 = 0o007;
 
 /// What a chain is measured against.
 pub struct Expectation<'a> {
@@ -52,8 +56,22 @@ pub fn examine(loaded: &Loaded, facts: &HostFacts) -> Vec<Finding> {
             shown_to: audience(loaded, name),
         };
         findings.extend(chain_findings(&format!("certificates.{name}"), &chain, &expectation));
+        findings.extend(open_key(name, &files.key));
     }
     findings
+}
+
+/// Whoever reads the key can be us.
+fn open_key(name: &str, file: &Path) -> Option<Finding> {
+    let mode = file.metadata().ok()?.permissions().mode();
+    (mode & OTHERS != 0).then(|| {
+        Finding::warning(
+            "certificate.key_open",
+            format!("certificates.{name}.key"),
+            format!("{} can be read by every user of this machine (mode {:o})", file.display(), mode & 0o777),
+            format!("chmod 640 {0}; chgrp trunkline {0}", file.display()),
+        )
+    })
 }
 
 fn audience(loaded: &Loaded, certificate: &str) -> Audience {

@@ -239,6 +239,10 @@ fn listening_port(name: &str, transport: crate::sip::flow::Transport, address: S
             format!("{} {address} is taken by another process", transport.via_token()),
             "end that process (ss -lntup), or change the port",
         ),
+        // Told of its network.
+        Err(error) if error.kind() == std::io::ErrorKind::AddrNotAvailable => {
+            Finding::skipped("listener", subject, format!("{} is not here", address.ip()))
+        }
         Err(error) => Finding::fault(
             "listener.refused",
             subject,

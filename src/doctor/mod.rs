@@ -19,7 +19,7 @@ use tokio::runtime::Builder;
 pub use finding::{Finding, Verdict};
 pub use host::{Daemon, HostFacts};
 
-use crate::config::Loaded;
+use crate::config::{self, DATES, Loaded, Report};
 use crate::daemon::materials::net_settings;
 use crate::net::settings::NetSettings;
 
@@ -37,12 +37,8 @@ pub struct Wish {
 /// The system gives no runtime.
 pub fn examine(loaded: &Loaded, facts: &HostFacts, wish: Wish) -> io::Result<Vec<Finding>> {
     let mut findings = vec![Finding::good("configuration", "configuration", "accepted")];
-    findings.extend(
-        loaded
-            .warnings()
-            .iter()
-            .map(|warning| Finding::warning("configuration.warning", "configuration", warning.to_string(), "")),
-    );
+    // Of dates the certificates' own examination tells more.
+    findings.extend(loaded.warnings().iter().filter(|warning| warning.name != Some(DATES)).map(warned));
     findings.extend(host::examine(facts, &loaded.settings));
     findings.extend(host::bind(&loaded.settings, wish.daemon));
     findings.extend(deployment::examine(loaded));
@@ -60,6 +56,25 @@ pub fn examine(loaded: &Loaded, facts: &HostFacts, wish: Wish) -> io::Result<Vec
     findings.extend(acceptance::examine(loaded));
     findings.extend(network(loaded, net, wish)?);
     Ok(findings)
+}
+
+/// What the configuration is refused for: each fault one finding.
+pub fn refused(report: &Report) -> Vec<Finding> {
+    let fault = |error: &config::Finding| {
+        let code = error.name.unwrap_or("configuration.refused");
+        Finding::fault(code, subject(error), error.to_string(), "")
+    };
+    report.errors.iter().map(fault).collect()
+}
+
+fn warned(warning: &config::Finding) -> Finding {
+    let code = warning.name.unwrap_or("configuration.warning");
+    Finding::warning(code, subject(warning), warning.to_string(), "")
+}
+
+/// The key it is about; of a file as a whole, the file.
+fn subject(finding: &config::Finding) -> &str {
+    if finding.path.is_empty() { &finding.file } else { &finding.path }
 }
 
 fn network(loaded: &Loaded, net: NetSettings, wish: Wish) -> io::Result<Vec<Finding>> {

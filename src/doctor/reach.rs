@@ -18,7 +18,7 @@ use crate::config::Loaded;
 use crate::net::resolver::Resolver;
 use crate::net::settings::NetSettings;
 use crate::net::tls::{HandshakeFailure, TlsMaterial, client_config, dialled_name};
-use crate::route::trunk::{Listener, Network, TargetSpec, Trunk};
+use crate::route::trunk::{ContactHost, Listener, Network, TargetSpec, Trunk};
 use crate::sip::SipMessage;
 use crate::sip::flow::Transport;
 use crate::sip::frame::datagram;
@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ANSWER_OCTETS: usize = 16 * 1024;
 /// Difference between a peer's Date and our clock at which certificates and tokens are in danger.
 const SKEW: Duration = Duration::from_secs(60);
+/// HTTPS.
+const WEB_PORT: u16 = 443;
 
 /// Probes one address of each target of each trunk.
 pub async fn examine(loaded: &Loaded, net: NetSettings, resolver: &Resolver, daemon: Daemon) -> Vec<Finding> {
@@ -81,7 +83,7 @@ impl Probe<'_> {
                 let seen = self.seen(&response);
                 [Some(self.status(&response)), seen, skew(&self.subject(), &response)].into_iter().flatten().collect()
             }
-            Err(finding) => vec![*finding],
+            Err(finding) => vec![self.web_port().unwrap_or(*finding)],
         }
     }
 
@@ -107,7 +109,7 @@ impl Probe<'_> {
         let own = SocketAddr::new(self.network.bind, self.listener.bind.port());
         let socket = match UdpSocket::bind(own).await {
             Ok(socket) => socket,
-            Err(_) => UdpSocket::bind((self.network.bind, 0)).await.map_err(|error| self.unreachable(&error))?,
+            Err(_) => UdpSocket::bind((self.network.bind, 0)).await.map_err(|error| self.homeless(&error))?,
         };
         let local = socket.local_addr().map_err(|error| self.unreachable(&error))?;
         let request = self.request(local);
@@ -157,7 +159,7 @@ impl Probe<'_> {
         let socket = if self.address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
         let socket = socket.map_err(|error| self.unreachable(&error))?;
         if self.network.bind.is_ipv4() == self.address.is_ipv4() && !self.network.bind.is_unspecified() {
-            socket.bind(SocketAddr::new(self.network.bind, 0)).map_err(|error| self.unreachable(&error))?;
+            socket.bind(SocketAddr::new(self.network.bind, 0)).map_err(|error| self.homeless(&error))?;
         }
         match timeout(PATIENCE, socket.connect(self.address)).await {
             Ok(connected) => connected.map_err(|error| self.unreachable(&error)),
@@ -195,6 +197,29 @@ impl Probe<'_> {
                 "the peer does not know us: check name and certificate shown to it, and that it has paired this SBC",
             ))),
             Err(_) => Err(self.silent(local)),
+        }
+    }
+
+    /// MD-81: the port of Microsoft's Contact, copied from a trace into the configuration.
+    fn web_port(&self) -> Option<Finding> {
+        let confused = self.trunk.contact_host == ContactHost::Ignored && self.address.port() == WEB_PORT;
+        confused.then(|| {
+            let told =
+                format!("{}: port {WEB_PORT} is where its Contact points, and no SIP is taken there", self.address);
+            let port = self.trunk.transport.default_port();
+            let advice = format!("write {}:{port}", self.target.host);
+            Finding::fault("target.port_of_contact", self.subject(), told, advice)
+        })
+    }
+
+    /// The network's own address is not here, which has been told of the network.
+    fn homeless(&self, error: &std::io::Error) -> Failed {
+        match error.kind() {
+            std::io::ErrorKind::AddrNotAvailable => {
+                let why = format!("networks.{}.bind is no address of this machine", self.network.name);
+                Box::new(Finding::skipped("target", self.subject(), why))
+            }
+            _ => self.unreachable(error),
         }
     }
 

@@ -17,6 +17,18 @@ pub enum PemError {
     Damaged(String),
 }
 
+impl PemError {
+    /// What programs know it by.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            PemError::NoCertificate => "pem.no_certificate",
+            PemError::NoPrivateKey => "pem.no_private_key",
+            PemError::EncryptedKey => "pem.encrypted_key",
+            PemError::Damaged(_) => "pem.damaged",
+        }
+    }
+}
+
 impl fmt::Display for PemError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -16,12 +16,6 @@ fn only(deployment: &Deployment, code: &str) {
     assert_eq!(deployment.faults(), [code]);
 }
 
-/// This is among what is wrong: a fault that has others in its train.
-fn among(deployment: &Deployment, code: &str) {
-    let faults = deployment.faults();
-    assert!(faults.iter().any(|found| found == code), "{code} is not in {faults:?}");
-}
-
 // ---- the machine
 
 #[test]
@@ -81,23 +75,21 @@ fn a_listener_of_another_process() {
 
 #[test]
 fn an_address_of_another_machine() {
-    among(&Deployment::healthy().spoil("bind = \"127.0.18.1\"", "bind = \"203.0.113.77\""), "bind.absent");
+    only(&Deployment::healthy().spoil("bind = \"127.0.18.1\"", "bind = \"203.0.113.77\""), "bind.absent");
 }
 
 // ---- the deployment
 
 #[test]
 fn one_name_for_two_platforms() {
-    let second = "[trunks.second]\nprofile = \"genesys-byoc\"\nlistener = \"platform\"\nfqdn = \"sbc.example.com\"\n\
-                  targets = [\"127.0.18.2:1\"]\nsources = [\"127.0.18.7/32\"]\npeer_names = [\"b.example\"]\n\
-                  certificate = \"rsa\"\n[certificates.rsa]\nchain = \"rsa.pem\"\nkey = \"rsa.key\"\n[[routes]]";
-    let deployment = Deployment::healthy().spoil("[[routes]]", second);
-    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
-    let leaf = rcgen::CertificateParams::new(vec!["sbc.example.com".to_owned()]).unwrap();
-    std::fs::write(deployment.folder.path().join("rsa.pem"), leaf.self_signed(&key).unwrap().pem()).unwrap();
-    std::fs::write(deployment.folder.path().join("rsa.key"), key.serialize_pem()).unwrap();
-    among(&deployment, "fqdn.shared");
-    among(&deployment, "certificate.self_signed");
+    let deployment = Deployment::healthy();
+    let target = format!("sip.platform.example:{}", deployment.platform.address.port());
+    let second = format!(
+        "[trunks.second]\nprofile = \"zoom-byoc\"\nlistener = \"platform\"\nfqdn = \"sbc.example.com\"\n\
+         targets = [\"{target}\"]\nsources = [\"127.0.18.7/32\"]\npeer_names = [\"sip.platform.example\"]\n\
+         [[routes]]\nfrom = \"second\"\nto = [\"carrier\"]\n[[routes]]"
+    );
+    only(&deployment.spoil("[[routes]]", &second), "fqdn.shared");
 }
 
 #[test]
@@ -120,7 +112,7 @@ fn our_certificate_has_ended() {
     let mut deployment = Deployment::healthy();
     let usage = ExtendedKeyUsagePurpose::ServerAuth;
     deployment.ours = deployment.authority.leaf_for("sbc.example.com", (2020, 2021), usage);
-    among(&deployment, "certificate.expired");
+    only(&deployment, "certificate.expired");
 }
 
 #[test]
@@ -128,7 +120,7 @@ fn our_certificate_is_from_tomorrow() {
     let mut deployment = Deployment::healthy();
     let usage = ExtendedKeyUsagePurpose::ServerAuth;
     deployment.ours = deployment.authority.leaf_for("sbc.example.com", (2099, 2100), usage);
-    among(&deployment, "certificate.not_yet_valid");
+    only(&deployment, "certificate.not_yet_valid");
 }
 
 #[test]
@@ -170,6 +162,43 @@ fn a_certificate_that_is_not_for_servers() {
     let mut deployment = Deployment::healthy();
     deployment.ours = deployment.authority.leaf_for("sbc.example.com", LONG, ExtendedKeyUsagePurpose::ClientAuth);
     only(&deployment, "certificate.no_server_auth");
+}
+
+#[test]
+fn every_user_may_read_the_key() {
+    let mut deployment = Deployment::healthy();
+    deployment.key_mode = 0o644;
+    only(&deployment, "certificate.key_open");
+    deployment.key_mode = 0o640;
+    assert!(deployment.faults().is_empty(), "the daemon's group");
+}
+
+/// MD-24: a peer that checks finds another name.
+#[test]
+fn our_certificate_lacks_the_name_we_show() {
+    let mut deployment = Deployment::healthy();
+    deployment.ours = deployment.authority.leaf("sbc2.example.com");
+    only(&deployment, "certificate.name_missing");
+}
+
+/// PF-102: Google names its authorities, and takes no wildcard.
+fn at_google(authority: &str, name: &str) -> Deployment {
+    let authority = Authority::new(authority);
+    let theirs = authority.leaf("sip.platform.example");
+    let mut deployment = Deployment::of(authority, &theirs, Manner::Answers("200 OK", ""));
+    deployment.ours = deployment.authority.leaf(name);
+    deployment.spoil("\"generic-tls\"", "\"google-gtp\"")
+}
+
+#[test]
+fn a_platform_that_does_not_take_our_authority() {
+    only(&at_google("Honest Achmed", "sbc.example.com"), "certificate.authority_not_accepted");
+    assert!(at_google("GlobalSign", "sbc.example.com").faults().is_empty());
+}
+
+#[test]
+fn a_platform_that_takes_no_wildcard() {
+    only(&at_google("GlobalSign", "*.example.com"), "certificate.wildcard_not_accepted");
 }
 
 // ---- names
@@ -223,6 +252,15 @@ fn nobody_listens_at_the_target() {
     let deployment = Deployment::healthy();
     let target = format!("sip.platform.example:{}", deployment.platform.address.port());
     only(&deployment.spoil(&target, "sip.platform.example:1"), "target.refused");
+}
+
+/// MD-81: the port of the Contact that Microsoft shows in calls, where nobody takes OPTIONS or a call.
+#[test]
+fn the_port_of_a_contact_is_no_port_of_a_target() {
+    let deployment = Deployment::healthy();
+    let target = format!("sip.platform.example:{}", deployment.platform.address.port());
+    let ignoring = "follow_contact = false\ntargets = [\"sip.platform.example:443\"]";
+    only(&deployment.spoil(&format!("targets = [\"{target}\"]"), ignoring), "target.port_of_contact");
 }
 
 #[test]

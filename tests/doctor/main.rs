@@ -5,13 +5,15 @@ mod faults;
 #[cfg(feature = "lab")]
 mod lab;
 mod peer;
+mod refusals;
 
 use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
-use trunkline::config::load;
-use trunkline::doctor::{Daemon, Finding, HostFacts, Verdict, Wish, examine};
+use trunkline::config::{Loaded, Report, load};
+use trunkline::doctor::{Daemon, Finding, HostFacts, Verdict, Wish, examine, refused};
 
 use authority::{Authority, Leaf};
 use peer::{Manner, Platform, carrier};
@@ -26,6 +28,8 @@ pub struct Deployment {
     pub text: String,
     pub facts: HostFacts,
     pub daemon: Daemon,
+    /// Of the key's file.
+    pub key_mode: u32,
 }
 
 const TEXT: &str = r#"
@@ -116,7 +120,7 @@ impl Deployment {
             public_roots: authority.certificates(),
         };
         let folder = tempfile::tempdir().unwrap();
-        Deployment { folder, authority, ours, platform, text, facts, daemon: Daemon::Absent }
+        Deployment { folder, authority, ours, platform, text, facts, daemon: Daemon::Absent, key_mode: 0o600 }
     }
 
     /// Replaces a part of the configuration, which must be there.
@@ -126,20 +130,29 @@ impl Deployment {
         self
     }
 
-    pub fn findings(&self) -> Vec<Finding> {
+    /// Writes configuration and files, and reads them as the command does.
+    fn loaded(&self) -> Result<Loaded, Report> {
         let file = |name: &str, text: &str| {
             let path = self.folder.path().join(name);
             std::fs::write(&path, text).unwrap();
             path
         };
         file("chain.pem", &self.ours.chain);
-        file("key.pem", &self.ours.key);
+        let key = file("key.pem", &self.ours.key);
+        std::fs::set_permissions(key, std::fs::Permissions::from_mode(self.key_mode)).unwrap();
         file("roots.pem", &self.authority.root);
         let path = file(
             "trunkline.toml",
             &format!("node = {{ state_dir = \"{}\" }}\n{}", self.folder.path().display(), self.text),
         );
-        let loaded = load(&path).unwrap_or_else(|report| panic!("{report}"));
+        load(&path)
+    }
+
+    pub fn findings(&self) -> Vec<Finding> {
+        let loaded = match self.loaded() {
+            Ok(loaded) => loaded,
+            Err(report) => return refused(&report),
+        };
         examine(&loaded, &self.facts, Wish { daemon: self.daemon, listen: Duration::from_secs(3) }).unwrap()
     }
 

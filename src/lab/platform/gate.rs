@@ -1,15 +1,16 @@
 //! What a platform refuses out of hand, and with which status.
 
 use super::manner::Gate;
-use super::text::{Text, host_of, is_address};
+use super::text::{Text, host_of};
 
-/// The status an INVITE or OPTIONS of the SBC is refused with; `None`: it may go on.
+/// The status an INVITE or OPTIONS of the SBC is refused with; `None`: it may go on. `paired`: the SBC's name in the
+/// platform's books.
 #[must_use]
-pub fn refusal(gate: Gate, text: &Text) -> Option<u16> {
+pub fn refusal(gate: Gate, paired: &str, text: &Text) -> Option<u16> {
     match gate {
         Gate::Open => None,
-        Gate::Microsoft => microsoft(text),
-        Gate::MicrosoftBypass => microsoft(text).or_else(|| without_ice(text)),
+        Gate::Microsoft => microsoft(paired, text),
+        Gate::MicrosoftBypass => microsoft(paired, text).or_else(|| without_ice(text)),
     }
 }
 
@@ -19,10 +20,9 @@ fn without_ice(text: &Text) -> Option<u16> {
     (text.asks("INVITE") && (lacks("a=ice-ufrag:") || lacks("a=candidate:"))).then_some(488)
 }
 
-fn microsoft(text: &Text) -> Option<u16> {
-    let contact = text.address("Contact");
-    if contact.is_empty() || is_address(&host_of(&contact)) {
-        // MD-50.
+fn microsoft(paired: &str, text: &Text) -> Option<u16> {
+    if !host_of(&text.address("Contact")).eq_ignore_ascii_case(paired) {
+        // MD-50: an address, or a name that nobody has paired; for the second no status is published.
         return Some(403);
     }
     if !text.asks("INVITE") {
@@ -60,14 +60,16 @@ mod tests {
         let sdp = "v=0\r\nm=audio 4 RTP/SAVP 0\r\n";
         let cases = [
             (invite("+1@sbc.example.com", "", sdp), None),
+            (invite("+1@SBC.example.com", "", sdp), None),
             (invite("+1@192.0.2.1", "", sdp), Some(403)),
+            (invite("+1@sbc2.example.com", "", sdp), Some(403)),
             (invite("+1@sbc.example.com", "Require: 100rel\r\n", sdp), Some(420)),
             (invite("+1@sbc.example.com", "Replaces: a;to-tag=b;from-tag=c\r\n", sdp), Some(403)),
             (invite("+1@sbc.example.com", "", ""), Some(488)),
             (invite("+1@sbc.example.com", "", "v=0\r\nm=audio 4 RTP/AVP 0\r\n"), Some(488)),
         ];
         for (text, status) in cases {
-            assert_eq!(refusal(Gate::Microsoft, &text), status, "{text:?}");
+            assert_eq!(refusal(Gate::Microsoft, "sbc.example.com", &text), status, "{text:?}");
         }
     }
 }

@@ -416,7 +416,7 @@ async fn dispatch(shared: &Arc<Shared>, delivery: Delivery) {
     }
     if delivery.text.is_request()
         && matches!(delivery.text.method(), "INVITE" | "OPTIONS")
-        && let Some(status) = refusal(shared.manner.gate, &delivery.text)
+        && let Some(status) = refusal(shared.manner.gate, &shared.sbc_name, &delivery.text)
     {
         return refuse(shared, &delivery, status).await;
     }
