@@ -8,7 +8,7 @@ use super::message::Request;
 use crate::store::records::unreadable;
 use crate::store::refusal::{Code, Refusal};
 
-/// Reads a JSON object. The reader itself ends at a depth of 128.
+/// Reads a JSON object.
 ///
 /// # Errors
 /// Another media type, too long, or no object.
@@ -23,7 +23,7 @@ pub fn object(request: &Request) -> Result<Map<String, Value>, Refusal> {
     if request.body.len() > JSON_OCTETS {
         return Err(Refusal::new(Code::FileTooLarge, format!("A JSON body has at most {JSON_OCTETS} octets.")));
     }
-    let value: Value = serde_json::from_slice(&request.body)
+    let value = super::json::value(&request.body)
         .map_err(|error| Refusal::new(Code::MalformedJson, format!("The body is no JSON we read: {error}.")))?;
     match value {
         Value::Object(object) => Ok(object),

@@ -29,6 +29,12 @@ impl Request {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// Every value of a list header in one (RFC 9110 5.3).
+    pub fn list_header(&self, name: &str) -> Option<String> {
+        let values = self.headers.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        values.map(str::to_owned).reduce(|all, next| format!("{all}, {next}"))
+    }
+
     /// The media type without parameters, in lower case.
     pub fn media_type(&self) -> String {
         let whole = self.header("content-type").unwrap_or_default();
@@ -52,7 +58,8 @@ impl Request {
     /// A form we do not take.
     pub fn condition(&self) -> Result<Condition, Refusal> {
         let wrong = |name: &str| Refusal::value(name, "must be * or an entity tag as we sent it");
-        match (self.header("if-match"), self.header("if-none-match")) {
+        let (matching, other) = (self.list_header("if-match"), self.list_header("if-none-match"));
+        match (matching.as_deref(), other.as_deref()) {
             (None, None) => Ok(Condition::None),
             (None, Some("*")) => Ok(Condition::Absent),
             (Some("*"), None) => Ok(Condition::Match(Vec::new())),
@@ -65,10 +72,12 @@ impl Request {
     }
 }
 
-/// The revision of an entity tag: `"17"`; one that is no tag of ours matches nothing, a malformed one is none.
+/// The revision of an entity tag: `"17"`; one that is no tag of ours matches nothing, nor does a weak one (RFC 9110 8.8.3.2), and
+/// a malformed one is none.
 fn revision_of(tag: &str) -> Option<u64> {
-    let inner = tag.strip_prefix('"')?.strip_suffix('"')?;
-    Some(inner.parse().unwrap_or(0))
+    let (strong, is_weak) = tag.strip_prefix("W/").map_or((tag, false), |strong| (strong, true));
+    let inner = strong.strip_prefix('"')?.strip_suffix('"').filter(|inner| !inner.contains('"'))?;
+    Some(if is_weak { 0 } else { inner.parse().unwrap_or(0) })
 }
 
 /// The entity tag of a revision.

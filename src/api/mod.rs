@@ -13,6 +13,7 @@ mod carriers;
 mod clients;
 mod evaluate;
 mod imports;
+mod json;
 mod list;
 mod message;
 mod multipart;

@@ -137,8 +137,15 @@ fn batch_refused(refusals: Vec<(usize, Refusal)>) -> Refusal {
 pub fn batch_put(call: &mut Call<'_>, account: &str) -> Result<Response, Refusal> {
     call.needs(Role::Write)?;
     call.covers(account)?;
+    unconditional(call)?;
     let items = items(call)?;
     named(account)?;
+    twice(&items)?;
+    let is_released = |item: &&Value| item.get("state").and_then(Value::as_str) == Some("released");
+    let released: BTreeSet<String> = items.iter().filter(is_released).filter_map(number_of).collect();
+    if !released.is_empty() {
+        none_in_use(call, released, Force::asked(call)?)?;
+    }
     call.write(|writing| {
         accounts::found(writing.rows, account)?;
         let (mut rows, mut refusals) = (Vec::new(), Vec::new());
@@ -156,6 +163,30 @@ pub fn batch_put(call: &mut Call<'_>, account: &str) -> Result<Response, Refusal
     })
 }
 
+/// A batch is of many objects: no entity tag is of all of them.
+fn unconditional(call: &Call<'_>) -> Result<(), Refusal> {
+    let conditions = [("if-match", "If-Match"), ("if-none-match", "If-None-Match")];
+    match conditions.iter().find(|(field, _)| call.request.header(field).is_some()) {
+        Some((_, name)) => Err(Refusal::value(name, "has no meaning for a batch; write the numbers one by one")),
+        None => Ok(()),
+    }
+}
+
+fn number_of(item: &Value) -> Option<String> {
+    item.get("phoneNumber").and_then(Value::as_str).map(str::to_owned)
+}
+
+/// Of one number in two forms nobody knows which was meant.
+fn twice(items: &[Value]) -> Result<(), Refusal> {
+    let mut seen = BTreeSet::new();
+    let again = |(at, item): (usize, &Value)| {
+        let number = number_of(item).filter(|number| !seen.insert(number.clone()))?;
+        Some((at, Refusal::value("phoneNumber", format!("is {number} once more"))))
+    };
+    let refusals: Vec<_> = items.iter().enumerate().filter_map(again).collect();
+    if refusals.is_empty() { Ok(()) } else { Err(batch_refused(refusals)) }
+}
+
 fn put_item(writing: &mut Writing<'_>, item: &Value, account: &str) -> Result<Row, Refusal> {
     let wrong = || Refusal::new(Code::ValidationFailed, "Must be an object with phoneNumber.");
     let object = item.as_object().ok_or_else(wrong)?;
@@ -168,6 +199,7 @@ fn put_item(writing: &mut Writing<'_>, item: &Value, account: &str) -> Result<Ro
 pub fn batch_delete(call: &mut Call<'_>, account: &str) -> Result<Response, Refusal> {
     call.needs(Role::Delete)?;
     call.covers(account)?;
+    unconditional(call)?;
     let items = items(call)?;
     let name = named(account)?;
     let numbers = items.iter().filter_map(Value::as_str).map(str::to_owned).collect();

@@ -45,7 +45,7 @@ pub trait Record: Serialize + DeserializeOwned {
     /// # Errors
     /// The first that is not.
     fn read(body: Value) -> Result<Self, Refusal> {
-        if let Some(target) = holds_nul(&body) {
+        if let Some(target) = holds_control(&body) {
             return Err(Refusal::value(&target, "holds a control character"));
         }
         let record: Self = Self::deserialize(&body).map_err(|error| unreadable::<Self>(&error.to_string(), &body))?;
@@ -54,11 +54,20 @@ pub trait Record: Serialize + DeserializeOwned {
     }
 }
 
-/// The property with a control character in a text, if any: none of ours has a use for one.
-fn holds_nul(body: &Value) -> Option<String> {
+/// The property with a control character in a text, at any depth, if any: none of ours has a use for one.
+fn holds_control(body: &Value) -> Option<String> {
     let object = body.as_object()?;
-    let bad = |value: &Value| value.as_str().is_some_and(|text| text.contains(char::is_control));
-    object.iter().find(|(_, value)| bad(value)).map(|(name, _)| name.clone())
+    object.iter().find(|(_, value)| is_controlling(value)).map(|(name, _)| name.clone())
+}
+
+/// Values of the API are bounded in depth by their reader.
+fn is_controlling(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains(char::is_control),
+        Value::Array(items) => items.iter().any(is_controlling),
+        Value::Object(fields) => fields.values().any(is_controlling),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 /// The refusal of an object, blaming a property where one is to blame.

@@ -123,6 +123,14 @@ fn a_release_is_forced_by_those_who_may_delete() {
         |force: &str| world.ask_as("PATCH", &format!("{NUMBER}{force}"), &headers, br#"{"state":"released"}"#);
     assert_eq!(release("").code(), "NumberInUse");
     assert_eq!(release("?force=true").code(), "RoleMissing");
+    let number = NUMBER.rsplit('/').next().unwrap().replace("%2B", "+");
+    let item = json!({ "numbers": [{ "phoneNumber": number, "state": "released" }] }).to_string();
+    let batch = |force: &str| {
+        let path = format!("/accounts/acme/numbers:batchPut{force}");
+        world.ask_as("POST", &path, &headers, item.as_bytes())
+    };
+    assert_eq!(batch("").code(), "NumberInUse");
+    assert_eq!(batch("?force=true").code(), "RoleMissing");
 }
 
 #[test]

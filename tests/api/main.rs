@@ -4,6 +4,7 @@ mod calls;
 mod clients;
 mod command;
 mod imports;
+mod odd_requests;
 mod operation;
 mod world;
 

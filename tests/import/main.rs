@@ -1,5 +1,7 @@
 //! CSV import: every class of problem with its row, column, code and text (provisioning sheet 5.3), and what is accepted.
 
+mod odd_files;
+
 use trunkline::route::number::{E164, country};
 use trunkline::store::import::{
     Checked, Code, Existing, FILE_OCTETS, Layout, Mode, Nothing, NumberType, Options, Owner, Problem, Severity,

@@ -91,8 +91,12 @@ fn with_body(mut operation: Value, media: &str, schema: Value) -> Value {
 
 /// A write: conditional and repeatable.
 fn conditional(operation: Value) -> Value {
-    let key = header("Idempotency-Key", json!({ "type": "string", "pattern": "^[!-~]{1,64}$" }));
-    with_parameters(operation, vec![header("If-Match", json!({ "type": "string" })), key])
+    with_parameters(repeatable(operation), vec![header("If-Match", json!({ "type": "string" }))])
+}
+
+/// A write that may be sent again under its key (PV-59).
+fn repeatable(operation: Value) -> Value {
+    with_parameters(operation, vec![header("Idempotency-Key", json!({ "type": "string", "pattern": "^[!-~]{1,64}$" }))])
 }
 
 fn conditional_read(mut operation: Value) -> Value {

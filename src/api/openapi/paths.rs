@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::schemas::{account_name, e164};
 use super::{
     conditional, conditional_read, delete_numbers, force, gone, list, name, number, ok, operation, page, path, query,
-    reference, resource, text_in_path, with_body, with_parameters,
+    reference, repeatable, resource, text_in_path, with_body, with_parameters,
 };
 use crate::store::BATCH;
 use crate::store::rows::Kind;
@@ -141,7 +141,10 @@ fn batch_put() -> Value {
     let numbers = json!({ "type": "array", "items": reference("Number"), "minItems": 1, "maxItems": BATCH });
     let body = json!({ "type": "object", "required": ["numbers"], "properties": { "numbers": numbers }, "additionalProperties": false });
     with_body(
-        conditional(operation("batchPut", "All or none.", ok(page(reference("Number"))))),
+        with_parameters(
+            repeatable(operation("batchPut", "All or none.", ok(page(reference("Number"))))),
+            vec![force()],
+        ),
         "application/json",
         body,
     )
@@ -151,7 +154,7 @@ fn batch_delete() -> Value {
     let numbers = json!({ "type": "array", "items": e164(), "minItems": 1, "maxItems": BATCH });
     let body = json!({ "type": "object", "required": ["numbers"], "properties": { "numbers": numbers }, "additionalProperties": false });
     with_body(
-        with_parameters(conditional(operation("batchDelete", "All or none.", gone())), vec![force()]),
+        with_parameters(repeatable(operation("batchDelete", "All or none.", gone())), vec![force()]),
         "application/json",
         body,
     )

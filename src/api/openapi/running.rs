@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    conditional, conditional_read, filter, gone, ok, operation, page, path, query, reference, text_in_path, with_body,
-    with_parameters,
+    conditional, conditional_read, filter, gone, ok, operation, page, path, query, reference, repeatable, text_in_path,
+    with_body, with_parameters,
 };
 use crate::api::calls::FIELDS;
 
@@ -32,7 +32,7 @@ pub(super) fn call_paths() -> Vec<(String, Value)> {
         path(
             "/calls/active/{id}:terminate",
             [id()],
-            [("post", with_body(conditional(terminate), "application/json", body))],
+            [("post", with_body(repeatable(terminate), "application/json", body))],
         ),
     ]
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::cell::{self, NumberRules, Place, shown};
-use super::csv::{Cell, Record, records};
+use super::csv::{Cell, CsvFault, Record, records};
 use super::existing::Existing;
 use super::layout::{Column, Layout};
 use super::problem::{Code, Problem, Severity};
@@ -101,15 +101,20 @@ fn decoded(octets: &[u8]) -> Result<&str, Problem> {
         let text = format!("The file is {} octets; at most {FILE_OCTETS} is accepted.", octets.len());
         return Err(Problem::file(Code::FileTooLarge, text));
     }
-    let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
-    let text = std::str::from_utf8(octets).map_err(|bad| {
-        let text = format!("The file is not UTF-8 text (first bad byte at offset {}).", bad.valid_up_to());
-        Problem::file(Code::FileEncoding, text)
-    })?;
-    if text.contains('\0') {
-        let at = text.find('\0').unwrap_or_default();
-        let text = format!("The file is not UTF-8 text (first bad byte at offset {at}).");
+    if octets.starts_with(b"PK\x03\x04") || octets.starts_with(b"\xd0\xcf\x11\xe0") {
+        let text = "The file is a workbook or archive; save it as CSV UTF-8.";
         return Err(Problem::file(Code::FileEncoding, text));
+    }
+    let octets = octets.strip_prefix(b"\xef\xbb\xbf").unwrap_or(octets);
+    let utf16 = [b"\xff\xfe".as_slice(), b"\xfe\xff"].iter().any(|mark| octets.starts_with(mark));
+    let bad = |at: usize| {
+        let hint = if utf16 { "; it is UTF-16: save it as CSV UTF-8" } else { "" };
+        let text = format!("The file is not UTF-8 text (first bad byte at offset {at}){hint}.");
+        Problem::file(Code::FileEncoding, text)
+    };
+    let text = std::str::from_utf8(octets).map_err(|error| bad(error.valid_up_to()))?;
+    if let Some(at) = text.find('\0') {
+        return Err(bad(at));
     }
     match text.trim().is_empty() {
         true => Err(empty()),
@@ -124,14 +129,14 @@ fn empty() -> Problem {
 /// The layout, and which column stands where; `None` for one that is not known.
 type Heading = (Layout, Vec<Option<Column>>, Vec<Problem>);
 
-fn heading(first: Option<Result<Record, super::CsvFault>>, strictness: Strictness) -> Result<Heading, Vec<Problem>> {
+fn heading(first: Option<Line>, strictness: Strictness) -> Result<Heading, Vec<Problem>> {
     let missing = || {
         let text = format!("The heading row is missing; expected {}.", Layout::all_headings());
         vec![Problem::file(Code::HeaderMissing, text)]
     };
     let record = match first {
         None => return Err(vec![empty()]),
-        Some(Err(super::CsvFault::Quote { line })) => return Err(vec![unbalanced(line)]),
+        Some(Err(fault)) => return Err(vec![unbalanced(fault)]),
         Some(Ok(record)) => record,
     };
     let names: Vec<&str> = record.cells.iter().map(|cell| cell.text.trim()).collect();
@@ -181,11 +186,15 @@ fn heading_problems(layout: Layout, names: &[&str], strictness: Strictness) -> V
     problems
 }
 
-fn unbalanced(row: usize) -> Problem {
-    Problem::row(row, None, Code::QuoteUnbalanced, "A double quote is not closed.")
+fn unbalanced(fault: CsvFault) -> Problem {
+    let (row, text) = match fault {
+        CsvFault::Open { line } => (line, "A double quote is not closed."),
+        CsvFault::Inner { line } => (line, "A double quote stands in the middle of a value."),
+    };
+    Problem::row(row, None, Code::QuoteUnbalanced, text)
 }
 
-type Line = Result<Record, super::CsvFault>;
+type Line = Result<Record, CsvFault>;
 
 /// Every row, when there are neither none nor too many.
 fn counted(lines: impl Iterator<Item = Line>) -> Result<(Vec<Line>, usize), Problem> {
@@ -217,8 +226,8 @@ impl RowReader<'_> {
     fn row(&self, line: Line, problems: &mut Vec<Problem>) -> Option<CheckedRow> {
         let record = match line {
             Ok(record) => record,
-            Err(super::CsvFault::Quote { line }) => {
-                problems.push(unbalanced(line));
+            Err(fault) => {
+                problems.push(unbalanced(fault));
                 return None;
             }
         };

@@ -20,23 +20,35 @@ pub struct Record {
 /// Why a record cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CsvFault {
-    /// A quote is not closed before the end of the line, or something follows a closed one. The line.
-    Quote { line: usize },
+    /// A quote is not closed before the end of the line. The line.
+    Open { line: usize },
+    /// A quote stands within a value that does not begin with one, or something follows a closed one. The line.
+    Inner { line: usize },
 }
 
-/// Reads `text` record by record; blank lines are left out. A cell cannot hold a line end: in no layout may it, and an
-/// open quote must not swallow the rest of the file.
+/// The same of one line.
+enum BadQuote {
+    Open,
+    Inner,
+}
+
+/// Reads `text` record by record; blank lines are left out. Lines end with LF, CRLF or, as old spreadsheets write them, CR. A
+/// cell cannot hold a line end: in no layout may it, and an open quote must not swallow the rest of the file.
 pub fn records(text: &str) -> impl Iterator<Item = Result<Record, CsvFault>> + '_ {
-    let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).enumerate();
+    let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+    let lines = lines.flat_map(|line| line.split('\r')).enumerate();
     let filled = lines.filter(|(_, line)| !line.trim().is_empty());
     filled.map(|(index, line)| {
         let number = index.saturating_add(1);
-        let cells = cells(line).ok_or(CsvFault::Quote { line: number })?;
-        Ok(Record { line: number, cells })
+        match cells(line) {
+            Ok(cells) => Ok(Record { line: number, cells }),
+            Err(BadQuote::Open) => Err(CsvFault::Open { line: number }),
+            Err(BadQuote::Inner) => Err(CsvFault::Inner { line: number }),
+        }
     })
 }
 
-fn cells(line: &str) -> Option<Vec<Cell>> {
+fn cells(line: &str) -> Result<Vec<Cell>, BadQuote> {
     let mut cells = Vec::new();
     let mut rest = line;
     loop {
@@ -44,28 +56,30 @@ fn cells(line: &str) -> Option<Vec<Cell>> {
         cells.push(cell);
         match after {
             Some(after) => rest = after,
-            None => return Some(cells),
+            None => return Ok(cells),
         }
     }
 }
 
 /// The first cell and what follows its comma, if there is one.
-fn cell(text: &str) -> Option<(Cell, Option<&str>)> {
+fn cell(text: &str) -> Result<(Cell, Option<&str>), BadQuote> {
     match text.trim_start().strip_prefix('"') {
         Some(inner) => quoted(inner),
         None => {
             let (cell, after) = text.split_once(',').map_or((text, None), |(cell, after)| (cell, Some(after)));
-            let is_clean = !cell.contains('"');
-            is_clean.then(|| (Cell { text: cell.to_owned(), is_quoted: false }, after))
+            match cell.contains('"') {
+                true => Err(BadQuote::Inner),
+                false => Ok((Cell { text: cell.to_owned(), is_quoted: false }, after)),
+            }
         }
     }
 }
 
-fn quoted(inner: &str) -> Option<(Cell, Option<&str>)> {
+fn quoted(inner: &str) -> Result<(Cell, Option<&str>), BadQuote> {
     let mut text = String::new();
     let mut rest = inner;
     loop {
-        let (before, after) = rest.split_once('"')?;
+        let (before, after) = rest.split_once('"').ok_or(BadQuote::Open)?;
         text.push_str(before);
         if let Some(more) = after.strip_prefix('"') {
             text.push('"');
@@ -76,9 +90,9 @@ fn quoted(inner: &str) -> Option<(Cell, Option<&str>)> {
         let next = match behind.strip_prefix(',') {
             Some(next) => Some(next),
             None if behind.is_empty() => None,
-            None => return None,
+            None => return Err(BadQuote::Inner),
         };
-        return Some((Cell { text, is_quoted: true }, next));
+        return Ok((Cell { text, is_quoted: true }, next));
     }
 }
 
@@ -87,7 +101,7 @@ mod tests {
     use super::*;
 
     fn texts(line: &str) -> Option<Vec<(String, bool)>> {
-        cells(line).map(|cells| cells.into_iter().map(|cell| (cell.text, cell.is_quoted)).collect())
+        cells(line).ok().map(|cells| cells.into_iter().map(|cell| (cell.text, cell.is_quoted)).collect())
     }
 
     #[test]
@@ -102,15 +116,15 @@ mod tests {
         let read: Vec<_> = records("a\n\"b\n\"c\"d\nx\"y\nz\n").collect();
         let line = |at: usize| read[at].as_ref().map(|record| record.line).map_err(|fault| *fault);
         assert_eq!(line(0), Ok(1));
-        assert_eq!(line(1), Err(CsvFault::Quote { line: 2 }));
-        assert_eq!(line(2), Err(CsvFault::Quote { line: 3 }));
-        assert_eq!(line(3), Err(CsvFault::Quote { line: 4 }));
+        assert_eq!(line(1), Err(CsvFault::Open { line: 2 }));
+        assert_eq!(line(2), Err(CsvFault::Inner { line: 3 }));
+        assert_eq!(line(3), Err(CsvFault::Inner { line: 4 }));
         assert_eq!(line(4), Ok(5));
     }
 
     #[test]
-    fn blank_lines_and_both_line_ends_are_taken() {
-        let lines: Vec<usize> = records("a\r\n\r\n  \nb").map(|record| record.unwrap().line).collect();
-        assert_eq!(lines, [1, 4]);
+    fn blank_lines_and_every_line_end_are_taken() {
+        let lines: Vec<usize> = records("a\r\n\r\n  \nb\rc\r").map(|record| record.unwrap().line).collect();
+        assert_eq!(lines, [1, 4, 5]);
     }
 }
