@@ -11,6 +11,7 @@ mod ground;
 mod hostile;
 mod judge;
 mod media;
+mod overload;
 mod peer;
 mod probed;
 mod probes;
