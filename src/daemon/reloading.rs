@@ -98,7 +98,6 @@ impl Reloader {
         let mut running = self.running();
         notice::reloading();
         let outcome = self.attempt(&mut running);
-        notice::ready();
         let noted = match &outcome {
             Ok(reloaded) if reloaded.is_nothing() => Outcome::Unchanged,
             Ok(_) => Outcome::Applied,
@@ -107,6 +106,7 @@ impl Reloader {
         let revision = self.shells.counters.note(noted, wall());
         let outcome = outcome.map(|reloaded| Reloaded { revision, ..reloaded });
         tell(&outcome);
+        notice::ready();
         outcome
     }
 

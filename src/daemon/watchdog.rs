@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::notice;
 use super::orders::Orders;
 use crate::base::ids::CallId;
 use crate::engine::io::Command;
@@ -34,11 +35,8 @@ impl Watchdog {
         let Some(wanted) = sd_notify::watchdog_enabled() else { return Ok(None) };
         let (end, ended) = sync_channel(1);
         let alive = move || is_steered(&orders) && runs_tasks(&runtime);
-        let tell = || {
-            let _ = sd_notify::notify(&[sd_notify::NotifyState::Watchdog]);
-        };
-        let thread =
-            Builder::new().name("watchdog".to_owned()).spawn(move || watch(wanted / SIGNS, &ended, alive, tell))?;
+        let signs = move || watch(wanted / SIGNS, &ended, alive, notice::alive);
+        let thread = Builder::new().name("watchdog".to_owned()).spawn(signs)?;
         Ok(Some(Watchdog { end: Some(end), thread: Some(thread) }))
     }
 }

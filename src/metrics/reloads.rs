@@ -64,7 +64,7 @@ impl ReloadCounters {
     pub(super) fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let revision = usize::try_from(self.revision()).unwrap_or(usize::MAX);
         gauge(encoder, "config_revision", "Configurations in force since the start; the first is 1", revision)?;
-        let rows = Outcome::ALL.map(|outcome| ([("outcome", outcome.label().to_owned())], self.count(outcome)));
+        let rows = Outcome::ALL.map(|outcome| ([("result", outcome.label().to_owned())], self.count(outcome)));
         counters(encoder, "config_reloads", "Reloads of the configuration, by what came of them", rows)?;
         let refused = usize::try_from(self.is_refused.load(Ordering::Relaxed)).unwrap_or(1);
         gauge(encoder, "config_reload_refused", "1: the last reload was refused", refused)?;

@@ -16,6 +16,7 @@ mod peer;
 mod probed;
 mod probes;
 mod records;
+mod reload;
 mod secrets;
 mod starts;
 mod strangers;
