@@ -876,7 +876,7 @@ mod together {
         a_keep_alive_of_a_udp_trunk: "targets = [\"10.2.0.2\"]" => "targets = [\"10.2.0.2\"]\nkeep_alive_s = 30 #!",
             "trunks.south.keep_alive_s", "has a meaning over TCP and TLS only";
         two_trunks_of_one_source: "targets = [\"10.2.0.2\"]" => "targets = [\"10.2.0.2\"]\nsources = [\"10.2.0.1\"] #!",
-            "trunks.south.sources", "10.2.0.1/32 sends as \"north\" too: nothing tells the two apart";
+            "trunks.south.sources", "10.2.0.1/32 sends as \"north\" too: nothing tells the two apart; write different sources, an fqdn for each, or peer_names";
         srv_brings_its_own_port: "targets = [\"10.2.0.2\"]" => "targets = [{ host = \"a.example\", srv = true, port = 5060 }] #!\nsources = [\"10.2.0.2\"]",
             "trunks.south.targets[0].port", "leave port out, or write srv = false";
         an_address_has_no_srv: "targets = [\"10.2.0.2\"]" => "targets = [{ host = \"10.2.0.2\", srv = true }] #!",

@@ -9,6 +9,7 @@ use trunkline::base::ids::{FlowId, TrunkId};
 use trunkline::config::{Files, parse};
 use trunkline::route::directory::Directory;
 use trunkline::route::group::{Likeliest, Order};
+use trunkline::route::identify::Meant;
 use trunkline::route::ruling::{Inquiry, Names, Stopped};
 use trunkline::route::settings::{GroupSettings, MemberSettings, RouteSettings, RoutingSettings};
 use trunkline::route::snapshot::{NoRoute, RoutePlan, Snapshot, Unidentified};
@@ -68,11 +69,21 @@ const ALPHA: u64 = 1;
 const BETA: u64 = 2;
 
 fn identify(snapshot: &Snapshot, listener: &str, from: &str, peer: &PeerIdentity) -> Result<String, Unidentified> {
+    recognise(snapshot, listener, from, peer, Meant::Any)
+}
+
+fn recognise(
+    snapshot: &Snapshot,
+    listener: &str,
+    from: &str,
+    peer: &PeerIdentity,
+    meant: Meant<'_>,
+) -> Result<String, Unidentified> {
     let listener = snapshot.listeners.iter().find(|found| &*found.name == listener).unwrap();
     let remote: SocketAddr = from.parse().unwrap();
     let flow =
         Flow { id: FlowId(1), transport: listener.transport, listener: listener.id, local: listener.bind, remote };
-    let trunk = snapshot.identify(&flow, peer)?;
+    let (trunk, _) = snapshot.recognise(&flow, peer, meant)?;
     Ok(snapshot.trunk(trunk).unwrap().name.to_string())
 }
 
@@ -204,6 +215,37 @@ mod senders {
         let snapshot = snapshot("request", &trunks);
         assert_eq!(identify(&snapshot, "platform", "198.51.100.1:9", &shown("b.example", ALPHA)).as_deref(), Ok("b"));
         assert_eq!(identify(&snapshot, "platform", "198.51.100.1:9", &nobody()), Err(Unidentified::NoCertificate));
+    }
+
+    /// MD-17, MD-62: two tenants of one platform are on one host and port, and have a name each.
+    #[test]
+    fn two_trunks_of_one_peer_are_told_apart_by_our_own_names() {
+        let same = "trust = \"alpha\"\nsources = [\"198.51.100.1\"]\npeer_names = [\"sip.example.com\"]\nfqdn";
+        let trunks = tls_trunk("a", &format!("{same} = \"a.example\""))
+            + &tls_trunk("b", &format!("{same} = \"b.example\"\nbase_domain = \"customers.example\""));
+        let snapshot = snapshot("request", &trunks);
+        let proved = shown("sip.example.com", ALPHA);
+        let asking = PeerIdentity { asked_for: Some("b.example".into()), ..proved.clone() };
+        let meant =
+            |host, peer: &PeerIdentity| recognise(&snapshot, "platform", "198.51.100.1:9", peer, Meant::Host(host));
+        for peer in [&proved, &asking, &nobody()] {
+            assert_eq!(meant(Some("a.example"), peer).as_deref(), Ok("a"));
+            assert_eq!(meant(Some("B.Example"), peer).as_deref(), Ok("b"));
+            assert_eq!(meant(Some("one.customers.example"), peer).as_deref(), Ok("b"), "an account's name");
+            assert_eq!(meant(Some("one.a.example"), peer).as_deref(), Ok("a"), "below its own");
+        }
+        assert_eq!(meant(None, &asking).as_deref(), Ok("b"), "what TLS asked for, beside an address");
+        for host in [None, Some("c.example"), Some("ca.example")] {
+            assert_eq!(meant(host, &proved), Err(Unidentified::UnknownName), "{host:?}");
+        }
+        assert_eq!(identify(&snapshot, "platform", "198.51.100.1:9", &proved).as_deref(), Ok("a"), "any of them");
+    }
+
+    #[test]
+    fn the_only_trunk_of_a_peer_is_called_by_any_name() {
+        let peer = shown("sip.example.com", ALPHA);
+        let found = recognise(&named("request"), "platform", "198.51.100.1:9", &peer, Meant::Host(Some("c.example")));
+        assert_eq!(found.as_deref(), Ok("teams"));
     }
 
     #[test]

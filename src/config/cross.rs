@@ -25,14 +25,15 @@ pub(super) fn check(doc: &Document, settings: &Settings) {
     routing.networks.iter().for_each(|network| check_allowed_media(doc, network));
     check_ports(doc, settings);
     routing.trunks.iter().for_each(|trunk| check_trunk(doc, routing, trunk));
-    for pair in ambiguities(routing) {
+    let told = check_shared_names(doc, routing);
+    for pair in ambiguities(routing).iter().filter(|pair| !told.contains(&*pair.second)) {
         let text = format!(
-            "{} sends as \"{}\" too: nothing tells the two apart; write different sources, or peer_names on a TLS listener",
+            "{} sends as \"{}\" too: nothing tells the two apart; write different sources, an fqdn for each, \
+             or peer_names on a TLS listener",
             pair.source, pair.first
         );
         doc.error(&format!("trunks.{}.sources", pair.second), text);
     }
-    check_shared_names(doc, routing);
     check_routes(doc, routing);
     check_guard(doc, routing);
     if routing.listeners.is_empty() && doc.is_accepted() {
@@ -192,8 +193,9 @@ fn check_profile(doc: &Document, path: &str, profile: &Profile, listener: &Liste
     }
 }
 
-/// MD-17: one name used both for Teams and for ACS is answered 480 (T23).
-fn check_shared_names(doc: &Document, routing: &RoutingSettings) {
+/// MD-17: one name used both for Teams and for ACS is answered 480 (T23). Gives the trunks it was said of.
+fn check_shared_names<'r>(doc: &Document, routing: &'r RoutingSettings) -> BTreeSet<&'r str> {
+    let mut told = BTreeSet::new();
     let is_acs = |trunk: &TrunkSettings| trunk.profile == "azure-acs";
     let microsofts = routing.trunks.iter().filter(|trunk| is_acs(trunk) || trunk.profile.starts_with("microsoft-"));
     let named: Vec<&TrunkSettings> = microsofts.filter(|trunk| trunk.fqdn.is_some()).collect();
@@ -206,8 +208,10 @@ fn check_shared_names(doc: &Document, routing: &RoutingSettings) {
                 twin.name
             );
             doc.error_named("fqdn.shared", &format!("trunks.{}.fqdn", trunk.name), text);
+            told.insert(trunk.name.as_str());
         }
     }
+    told
 }
 
 /// What the profile's peers cannot do without.

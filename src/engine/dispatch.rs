@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::base::bucket::{Bucket, Rate};
-use crate::base::ids::{CallId, TransactionId, TransmitId};
+use crate::base::ids::{CallId, TransactionId, TransmitId, TrunkId};
 use crate::base::{Instant, Now};
 use crate::call::own_address::OwnAddress;
 use crate::call::scanner::Scanner;
@@ -14,7 +14,7 @@ use crate::call::step::Step;
 use crate::call::{Asked, Call, CallEvent, CallInput, Cause, Heed, Invitation, Side, Work, compose};
 use crate::dialog::DialogKey;
 use crate::route::emergency::Code;
-use crate::route::identify::KnownBy;
+use crate::route::identify::{KnownBy, Meant};
 use crate::route::ruling::{host_name, named_by};
 use crate::route::snapshot::{Unidentified, UnknownSources};
 use crate::route::standing::{Standing, Urgency};
@@ -96,7 +96,7 @@ impl Engine {
                 }
             }
             None => {
-                if self.identified(&request, flow, out).is_some() {
+                if self.identified(now, &request, flow, out).is_some() {
                     self.refuse(now, &request, flow, &Refusal::NoDialog, out);
                 }
             }
@@ -106,7 +106,7 @@ impl Engine {
     /// RFC 3261 9.2: the CANCEL is answered by itself; the INVITE it names, if it is still open, is given up.
     fn cancelled(&mut self, now: Now, request: Box<Request>, flow: Flow, out: &mut Outbox) {
         let Some((invite, user)) = self.transactions.cancelled_by(&request) else {
-            if self.identified(&request, flow, out).is_some() {
+            if self.identified(now, &request, flow, out).is_some() {
                 self.refuse(now, &request, flow, &Refusal::NoDialog, out);
             }
             return;
@@ -125,7 +125,7 @@ impl Engine {
     // ---- out of a dialog
 
     fn outside(&mut self, now: Now, request: Box<Request>, flow: Flow, out: &mut Outbox) {
-        let Some(trunk) = self.identified(&request, flow, out) else { return };
+        let Some(trunk) = self.identified(now, &request, flow, out) else { return };
         let urgent = match request.method {
             Method::Invite => self.snapshot.emergency.code(&trunk, &request.uri),
             _ => None,
@@ -160,14 +160,19 @@ impl Engine {
 
     /// The trunk whose peer sends on this flow. Strangers get nothing (carriers and platforms are all configured).
     /// A registered flow names its trunk, whatever the source address (PF-133).
-    fn identified(&self, request: &Request, flow: Flow, out: &mut Outbox) -> Option<Arc<Trunk>> {
+    fn identified(&mut self, now: Now, request: &Request, flow: Flow, out: &mut Outbox) -> Option<Arc<Trunk>> {
         if let Some(trunk) = self.supply.registrations.trunk_on(flow.id, Some(&request.uri)) {
             return Some(Arc::clone(trunk));
         }
         let nobody = PeerIdentity::default();
         let identity = self.identities.get(&flow.id).unwrap_or(&nobody);
-        let reason = match self.snapshot.identify(&flow, identity) {
-            Ok(trunk) => return self.snapshot.trunk(trunk).cloned(),
+        let host = host_name(&request.uri);
+        let reason = match self.recognised(&flow, identity, host) {
+            Ok((trunk, _)) => return self.snapshot.trunk(trunk).cloned(),
+            Err(Unidentified::UnknownName) => {
+                self.refuse(now, request, flow, &Refusal::UnknownName, out);
+                return None;
+            }
             Err(Unidentified::UnknownSource) => Dropped::UnknownSource,
             Err(Unidentified::WrongCertificate) => Dropped::WrongCertificate,
             Err(Unidentified::NoCertificate) => Dropped::NoCertificate,
@@ -175,6 +180,23 @@ impl Engine {
         out.push(Output::Event(Event::Dropped(reason)));
         self.strange(request, flow, reason, out);
         None
+    }
+
+    /// The trunk that a request means. An account's own name stands for the trunk the account is bound to, or for any.
+    fn recognised(
+        &self,
+        flow: &Flow,
+        identity: &PeerIdentity,
+        host: Option<&str>,
+    ) -> Result<(TrunkId, KnownBy), Unidentified> {
+        let found = self.snapshot.recognise(flow, identity, Meant::Host(host));
+        if found != Err(Unidentified::UnknownName) {
+            return found;
+        }
+        let Some(account) = host.and_then(|host| self.directory.account_of_host(host)) else { return found };
+        let bound = account.trunk.as_deref().and_then(|name| self.snapshot.trunk_named(name));
+        let meant = bound.map_or(Meant::Any, |trunk| Meant::Host(trunk.fqdn.as_deref()));
+        self.snapshot.recognise(flow, identity, meant)
     }
 
     /// A stranger's request: what it is noted for, and what it is told (S-A1).
@@ -301,7 +323,8 @@ impl Engine {
     fn tell_asked(&self, request: &Request, flow: Flow, trunk: &Arc<Trunk>, out: &mut Outbox) {
         let nobody = PeerIdentity::default();
         let identity = self.identities.get(&flow.id).unwrap_or(&nobody);
-        let by = || self.snapshot.recognise(&flow, identity).map_or(KnownBy::Registration, |(_, by)| by);
+        let host = host_name(&request.uri);
+        let by = || self.recognised(&flow, identity, host).map_or(KnownBy::Registration, |(_, by)| by);
         self.tell(out, || Step::Identified { trunk: Arc::clone(trunk), by: by() });
         self.tell(out, || Step::Read(Asked::readings(request, &trunk.presentation)));
         self.tell(out, || Asked::caller_step(request, &trunk.presentation));

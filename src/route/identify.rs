@@ -2,7 +2,9 @@
 //!
 //! A trunk with `peer_names` on a TLS listener that asks for certificates is known by the name of a certificate its
 //! own trust store verified. When the listener only *requests* one and none was shown, the source address stands
-//! alone, unless the trunk's peers always show one (PF-190). A trunk without sources is known by the name alone. Without `peer_names` the source address decides.
+//! alone, unless the trunk's peers always show one (PF-190). A trunk without sources is known by the name alone. Without
+//! `peer_names` the source address decides. Trunks that all this leaves alike, as two tenants of one platform, are told
+//! apart by their own names: the host of the Request-URI, else the name that the peer's TLS asked for (MD-17, MD-62).
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -44,6 +46,11 @@ pub fn ambiguities(settings: &RoutingSettings) -> Vec<Ambiguity> {
 }
 
 fn distinguished(listener: Option<&ListenerSettings>, a: &TrunkSettings, b: &TrunkSettings) -> bool {
+    if let (Some(one), Some(other)) = (&a.fqdn, &b.fqdn)
+        && !one.eq_ignore_ascii_case(other)
+    {
+        return true;
+    }
     let asks = listener.is_some_and(|l| asks_for_certificate(l.transport, l.client_certificate));
     let named = !a.peer_names.is_empty() || !b.peer_names.is_empty();
     asks && named && a.name != b.name && !a.peer_names.iter().any(|name| name_among(name, &b.peer_names))
@@ -80,6 +87,18 @@ struct Sender {
     /// One bit: the trunk's trust store.
     trust: u64,
     shows: PeerShows,
+    /// Our own name towards it, and the name below which its accounts have theirs.
+    fqdn: Option<Arc<str>>,
+    base_domain: Option<Arc<str>>,
+}
+
+/// Which of several trunks of one peer is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meant<'n> {
+    /// Any of them: it is about the peer.
+    Any,
+    /// The one with this name, the host of a Request-URI; `None`: an address stands there.
+    Host(Option<&'n str>),
 }
 
 /// What a sender is known by.
@@ -134,9 +153,10 @@ impl Senders {
         listener: ListenerId,
         source: IpAddr,
         peer: &PeerIdentity,
+        meant: Meant<'_>,
     ) -> Result<(TrunkId, KnownBy), Unidentified> {
         let senders = self.listeners.get(&listener).ok_or(Unidentified::UnknownSource)?;
-        senders.identify(source.to_canonical(), peer)
+        senders.identify(source.to_canonical(), peer, meant)
     }
 }
 
@@ -164,6 +184,8 @@ impl ListenerSenders {
             peer_names: trunk.peer_names.clone(),
             trust: self.trust_bit(trunk),
             shows: trunk.peer_shows,
+            fqdn: trunk.fqdn.clone(),
+            base_domain: trunk.base_domain.clone(),
         };
         for source in &trunk.sources {
             self.by_source.entry(source.trunc()).or_default().push(sender.clone());
@@ -182,35 +204,49 @@ impl ListenerSenders {
         position.and_then(|bit| 1u64.checked_shl(u32::try_from(bit).ok()?)).unwrap_or(0)
     }
 
-    fn identify(&self, source: IpAddr, peer: &PeerIdentity) -> Result<(TrunkId, KnownBy), Unidentified> {
+    fn identify(
+        &self,
+        source: IpAddr,
+        peer: &PeerIdentity,
+        meant: Meant<'_>,
+    ) -> Result<(TrunkId, KnownBy), Unidentified> {
         let mut refusal = None;
         for length in &self.lengths {
             let Some(net) = IpNet::new(source, *length).ok().map(|net| net.trunc()) else { continue };
             let Some(group) = self.by_source.get(&net) else { continue };
-            match self.among(group, peer) {
+            match self.among(group, peer, meant) {
                 Ok((trunk, Proof::Source)) => return Ok((trunk, KnownBy::Source(net))),
                 Ok((trunk, Proof::Name)) => return Ok((trunk, KnownBy::SourceAndCertificate(net))),
                 Err(reason) => refusal = refusal.or(Some(reason)),
             }
         }
-        let named = self.by_name.iter().find(|sender| self.proof(sender, peer) == Ok(Proof::Name));
-        let named = named.map(|sender| (sender.trunk, KnownBy::Certificate));
-        named.ok_or(refusal.unwrap_or(Unidentified::UnknownSource))
+        let named = self.by_name.iter().filter(|sender| self.proof(sender, peer) == Ok(Proof::Name));
+        match meant_among(named, peer, meant) {
+            Choice::One(sender) => Ok((sender.trunk, KnownBy::Certificate)),
+            Choice::NoneByThatName => Err(Unidentified::UnknownName),
+            Choice::Nobody => Err(refusal.unwrap_or(Unidentified::UnknownSource)),
+        }
     }
 
     /// The one trunk of a group with the same source: by name, else the one that needs no name, else the only one.
-    fn among(&self, group: &[Sender], peer: &PeerIdentity) -> Result<(TrunkId, Proof), Unidentified> {
+    fn among(&self, group: &[Sender], peer: &PeerIdentity, meant: Meant<'_>) -> Result<(TrunkId, Proof), Unidentified> {
         let by = |wanted| group.iter().filter(move |sender| self.proof(sender, peer) == Ok(wanted));
-        if let Some(sender) = by(Proof::Name).next() {
-            return Ok((sender.trunk, Proof::Name));
-        }
-        let nameless = by(Proof::Source).find(|sender| sender.peer_names.is_empty());
-        let only = by(Proof::Source).next().filter(|_| by(Proof::Source).count() == 1);
+        let named = meant_among(by(Proof::Name), peer, meant).proved(Proof::Name);
+        let nameless = || {
+            let nameless = by(Proof::Source).filter(|sender| sender.peer_names.is_empty());
+            meant_among(nameless, peer, meant).proved(Proof::Source)
+        };
+        // A certificate would tell those with other names apart; without one, only the name that is asked for.
+        let rest = || match by(Proof::Source).count() {
+            0 => None,
+            1 => meant_among(by(Proof::Source), peer, meant).proved(Proof::Source),
+            _ => {
+                by(Proof::Source).find(|sender| sender.is_meant(peer, meant)).map(|one| Ok((one.trunk, Proof::Source)))
+            }
+        };
         let refusal = || group.iter().find_map(|sender| self.proof(sender, peer).err());
-        match nameless.or(only) {
-            Some(sender) => Ok((sender.trunk, Proof::Source)),
-            None => Err(refusal().unwrap_or(Unidentified::NoCertificate)),
-        }
+        let found = named.or_else(nameless).or_else(rest);
+        found.unwrap_or_else(|| Err(refusal().unwrap_or(Unidentified::NoCertificate)))
     }
 
     fn proof(&self, sender: &Sender, peer: &PeerIdentity) -> Result<Proof, Unidentified> {
@@ -225,7 +261,65 @@ impl ListenerSenders {
     }
 }
 
+/// What is left when a name is looked for among trunks that their peer does not tell apart.
+enum Choice<'s> {
+    One(&'s Sender),
+    /// There are several, and none has this name.
+    NoneByThatName,
+    Nobody,
+}
+
+impl Choice<'_> {
+    /// `None`: nobody was there to choose from.
+    fn proved(&self, proof: Proof) -> Option<Result<(TrunkId, Proof), Unidentified>> {
+        match self {
+            Choice::One(sender) => Some(Ok((sender.trunk, proof))),
+            Choice::NoneByThatName => Some(Err(Unidentified::UnknownName)),
+            Choice::Nobody => None,
+        }
+    }
+}
+
+/// A single trunk takes what comes, whatever name it goes by; of several, the one that is meant.
+fn meant_among<'s>(
+    senders: impl Iterator<Item = &'s Sender> + Clone,
+    peer: &PeerIdentity,
+    meant: Meant<'_>,
+) -> Choice<'s> {
+    let mut all = senders.clone();
+    let Some(first) = all.next() else { return Choice::Nobody };
+    if meant == Meant::Any || all.next().is_none() {
+        return Choice::One(first);
+    }
+    let mut called = senders.clone().filter(|sender| sender.is_called(meant));
+    let mut asked = senders.filter(|sender| sender.is_meant(peer, meant));
+    called.next().or_else(|| asked.next()).map_or(Choice::NoneByThatName, Choice::One)
+}
+
 impl Sender {
+    /// Its own name is the host.
+    fn is_called(&self, meant: Meant<'_>) -> bool {
+        let Meant::Host(Some(host)) = meant else { return false };
+        self.fqdn.as_deref().is_some_and(|fqdn| fqdn.eq_ignore_ascii_case(host))
+    }
+
+    /// The host is its name or one below the name of its accounts; where no name stands there, its TLS asked for it.
+    fn is_meant(&self, peer: &PeerIdentity, meant: Meant<'_>) -> bool {
+        let name = match meant {
+            Meant::Any => return false,
+            Meant::Host(host) => host.or(peer.asked_for.as_deref()),
+        };
+        let below = |base: &str, name: &str| {
+            let start = name.len().checked_sub(base.len()).and_then(|length| name.split_at_checked(length));
+            start.is_some_and(|(label, rest)| label.ends_with('.') && rest.eq_ignore_ascii_case(base))
+        };
+        let base = self.base_domain.as_deref().or(self.fqdn.as_deref());
+        name.is_some_and(|name| {
+            let own = self.fqdn.as_deref().is_some_and(|fqdn| fqdn.eq_ignore_ascii_case(name));
+            own || base.is_some_and(|base| below(base, name))
+        })
+    }
+
     /// A certificate that only another trunk's store verified proves nothing here.
     fn certificate_proof(&self, peer: &PeerIdentity) -> Result<Proof, Unidentified> {
         let trusted = peer.trusted_by & self.trust != 0;

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use super::directory::DenialCodes;
 use super::emergency::Emergency;
 use super::fraud::FraudGuard;
-use super::identify::{KnownBy, Senders};
+use super::identify::{KnownBy, Meant, Senders};
 use super::numbering::Numbering;
 use super::table::RouteTable;
 use super::trunk::{Listener, Network, Trunk};
@@ -49,6 +49,8 @@ pub enum Unidentified {
     WrongCertificate,
     /// The source fits, but only a certificate could tell which trunk it is, and none was shown.
     NoCertificate,
+    /// It is a peer of several trunks, and none of them has the name that it asks for (MD-62).
+    UnknownName,
 }
 
 /// What a request out of a dialog from a source of no trunk is told (S-A1).
@@ -113,12 +115,13 @@ impl Snapshot {
         self.senders.trusts(id)
     }
 
-    /// Which trunk sends on this flow: listener, source address, verified certificate names.
+    /// Which trunk sends on this flow: listener, source address, verified certificate names. Of several trunks of one peer,
+    /// any.
     ///
     /// # Errors
     /// Nobody we know.
     pub fn identify(&self, flow: &Flow, peer: &PeerIdentity) -> Result<TrunkId, Unidentified> {
-        self.recognise(flow, peer).map(|(trunk, _)| trunk)
+        self.recognise(flow, peer, Meant::Any).map(|(trunk, _)| trunk)
     }
 
     /// The narrowest source range of a flow's listener that its remote address lies in.
@@ -126,11 +129,16 @@ impl Snapshot {
         self.senders.range(flow.listener, flow.remote.ip())
     }
 
-    /// The same, with what the sender is known by.
+    /// The trunk that is meant, with what its sender is known by.
     ///
     /// # Errors
     /// Nobody we know.
-    pub fn recognise(&self, flow: &Flow, peer: &PeerIdentity) -> Result<(TrunkId, KnownBy), Unidentified> {
-        self.senders.identify(flow.listener, flow.remote.ip(), peer)
+    pub fn recognise(
+        &self,
+        flow: &Flow,
+        peer: &PeerIdentity,
+        meant: Meant<'_>,
+    ) -> Result<(TrunkId, KnownBy), Unidentified> {
+        self.senders.identify(flow.listener, flow.remote.ip(), peer, meant)
     }
 }

@@ -80,7 +80,6 @@ fn one_name_for_teams_and_for_communication_services() {
     };
     let second = trunk("teams", "microsoft-teams")
         + &trunk("acs", "azure-acs")
-        + "sources = [\"52.120.0.0/16\"]\n"
         + "[certificates.rsa]\nchain = \"rsa.pem\"\nkey = \"rsa.key\"\n[[routes]]";
     let deployment = Deployment::healthy().spoil("[[routes]]", &second);
     let key = KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();

@@ -71,6 +71,7 @@ mod checks_come_before_the_answer;
 mod descriptions_in_pracks;
 mod digits_cross_as_each_trunk_takes_them;
 mod draining_refuses_new_calls;
+mod each_tenant_is_called_by_its_own_name;
 mod early_media_is_authorised;
 mod early_media_reaches_the_caller;
 mod extensions_that_are_required_are_420;

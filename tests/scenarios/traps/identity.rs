@@ -44,7 +44,6 @@ fn t02_each_trunk_shows_its_own_name() {
     let mut world = teams(|settings| {
         let mut second = settings.trunks[2].clone();
         (second.name, second.fqdn) = ("second".into(), Some("sbc2.example.com".into()));
-        second.sources = Some(vec!["192.0.2.77/32".parse().expect("a range")]);
         settings.trunks.push(second);
         settings.routes[3].to = vec!["second".into()];
     });
