@@ -82,6 +82,8 @@ enum PlatformName {
     Genesys,
     Zoom,
     Carrier,
+    CarrierRegister,
+    CarrierGin,
 }
 
 impl LabArguments {
@@ -100,6 +102,8 @@ impl LabArguments {
                 PlatformName::Genesys => Platform::Genesys,
                 PlatformName::Zoom => Platform::Zoom,
                 PlatformName::Carrier => Platform::Carrier,
+                PlatformName::CarrierRegister => Platform::CarrierRegister,
+                PlatformName::CarrierGin => Platform::CarrierGin,
             },
             sbc: self.sbc,
             name: self.name.clone(),

@@ -171,6 +171,16 @@ async fn a_carrier_gets_what_it_may_expect() {
     passes_whole(Platform::Carrier).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_carrier_with_a_registrar_is_registered_at_and_called() {
+    passes_whole(Platform::CarrierRegister).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_carrier_takes_one_registration_for_a_block_of_numbers() {
+    passes_whole(Platform::CarrierGin).await;
+}
+
 /// The statement failed, and the report quotes a line that says what is wrong.
 fn assert_quoted(report: &Report, number: &str, words: &str) {
     match report.verdict(number) {

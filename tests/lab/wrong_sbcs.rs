@@ -612,3 +612,12 @@ async fn a_certificate_of_another_with_an_elliptic_key() {
 async fn no_certificate_as_client() {
     shows(Face::Unshown, &["options", "tls"], &["MD-22", "MD-28"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registration_done_wrong() {
+    let spoils = vec![
+        tells_carrier("PF-131", "(no Require)", when!(|m| m.asks("REGISTER"), |m| m.remove("Require"))),
+        tells_carrier("PF-130", "Expires: 600", when!(|m| m.asks("REGISTER"), |m| m.set("Expires", "600"))),
+    ];
+    Wrong { platform: Platform::CarrierGin, ..Wrong::teams(&["register"], spoils) }.is_told().await;
+}

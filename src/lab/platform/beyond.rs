@@ -71,7 +71,8 @@ pub const ZOOM: &[Beyond] =
 
 /// Section 10 of the platform sheet.
 pub const CARRIER: &[Beyond] = &[
-    (128, 133, "registration, digest and TCP are not played by this lab"),
+    (128, 128, "TCP is not played by this lab"),
+    (129, 133, "registration and digest: `trunkline lab carrier-register` and `carrier-gin` play them"),
     (135, 135, "what each carrier believes differs: its questionnaire decides"),
     (137, 137, "one operator's rules, all expressible in the configuration"),
     (140, 140, "display names of this lab are empty"),

@@ -13,6 +13,7 @@ pub mod leg;
 pub mod manner;
 pub mod overriding;
 pub mod posture;
+pub mod registrar;
 pub mod report;
 pub mod run;
 pub mod scenario;

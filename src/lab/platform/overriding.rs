@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 
 use super::authority::Authority;
-use super::run::Wish;
+use super::registrar::Subscriber;
+use super::run::{Wish, password_file};
 
 /// For `trunkline run --config FILE --override THIS`.
 #[must_use]
@@ -60,6 +61,11 @@ pub fn block(wish: &Wish, authority: &Authority) -> String {
     if let Some((carrier, sbc)) = wish.carrier {
         let _ = writeln!(out, "[listeners.carrier]\nport = {}\n", sbc.port());
         let _ = writeln!(out, "[trunks.carrier]\ntargets = [\"{carrier}\"]\nsources = [\"{}\"]", carrier.ip());
+        if let Some(Subscriber { aor, user, realm, .. }) = setting.subscriber {
+            out.push_str(&setting.carrier_keys.replace("{aor}", aor));
+            let file = quoted(&password_file(wish));
+            let _ = writeln!(out, "auth = {{ user = \"{user}\", realm = \"{realm}\", password_file = {file} }}");
+        }
     }
     out
 }

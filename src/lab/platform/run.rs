@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 
 use super::authority::Authority;
 use super::posture::Posture;
+use super::registrar::Registrar;
 use super::report::Report;
 use super::scenario::{self, Scenario};
 use super::setting::{Platform, Setting, carrier_manner};
@@ -58,7 +59,18 @@ pub fn prepare(wish: &Wish) -> Result<Authority, String> {
     let names = [wish.name.as_str(), wildcard.as_str()];
     // A name without a domain has no wildcard below it.
     let names = if parent.is_empty() { names.get(..1).unwrap_or_default() } else { &names };
-    Authority::prepare(&wish.directory, setting.names, names)
+    let authority = Authority::prepare(&wish.directory, setting.names, names)?;
+    if let Some(subscriber) = setting.subscriber {
+        let path = password_file(wish);
+        std::fs::write(&path, subscriber.password).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(authority)
+}
+
+/// Where the SBC reads the password of a carrier with a registrar.
+#[must_use]
+pub fn password_file(wish: &Wish) -> PathBuf {
+    wish.directory.join("carrier.password")
 }
 
 /// Plays and judges.
@@ -183,11 +195,12 @@ pub async fn set(wish: &Wish, setting: &'static Setting) -> Result<Stage, String
             ..media(address, Security::Sdes, vec![Codec::Pcmu, Codec::Pcma], 101)
         },
         transcript: transcript.clone(),
+        registrar: None,
     };
     Ok(Stage {
         platform: Station::new(platform, wire, arrivals),
         carrier: match wish.carrier {
-            Some((own, sbc)) => Some(carrier_station(own, sbc, &transcript).await?),
+            Some((own, sbc)) => Some(carrier_station(setting, own, sbc, &transcript).await?),
             None => None,
         },
         transcript,
@@ -198,7 +211,12 @@ pub async fn set(wish: &Wish, setting: &'static Setting) -> Result<Stage, String
     })
 }
 
-async fn carrier_station(own: SocketAddr, sbc: SocketAddr, transcript: &Transcript) -> Result<Station, String> {
+async fn carrier_station(
+    setting: &Setting,
+    own: SocketAddr,
+    sbc: SocketAddr,
+    transcript: &Transcript,
+) -> Result<Station, String> {
     let (wire, arrivals) = Wire::udp(own).await?;
     let settings = StationSettings {
         side: Side::Carrier,
@@ -208,6 +226,7 @@ async fn carrier_station(own: SocketAddr, sbc: SocketAddr, transcript: &Transcri
         // Another number for events than the platform's, as carriers have.
         media: media(own, Security::Plain, vec![Codec::Pcma, Codec::Pcmu], 96),
         transcript: transcript.clone(),
+        registrar: setting.subscriber.map(Registrar::new),
     };
     Ok(Station::new(settings, wire, arrivals))
 }

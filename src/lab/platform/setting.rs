@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use super::beyond::{self, Beyond};
 use super::manner::Manner;
 use super::posture::Authentication;
+use super::registrar::Subscriber;
 use super::scenario::Scenario;
 use super::statement::Statement;
 use crate::lab::session::Path;
@@ -27,12 +28,24 @@ pub enum Platform {
     Zoom,
     /// The carrier is what is judged by; on the other side stands a Microsoft platform.
     Carrier,
+    /// A carrier at which the SBC registers.
+    CarrierRegister,
+    /// The same, one registration for a block of numbers.
+    CarrierGin,
 }
 
 impl Platform {
     /// Each of them.
-    pub const ALL: [Platform; 6] =
-        [Platform::Teams, Platform::TeamsBypass, Platform::Acs, Platform::Genesys, Platform::Zoom, Platform::Carrier];
+    pub const ALL: [Platform; 8] = [
+        Platform::Teams,
+        Platform::TeamsBypass,
+        Platform::Acs,
+        Platform::Genesys,
+        Platform::Zoom,
+        Platform::Carrier,
+        Platform::CarrierRegister,
+        Platform::CarrierGin,
+    ];
 
     /// Its data.
     #[must_use]
@@ -44,6 +57,8 @@ impl Platform {
             Platform::Genesys => &genesys::GENESYS,
             Platform::Zoom => &zoom::ZOOM,
             Platform::Carrier => &carrier::CARRIER,
+            Platform::CarrierRegister => &carrier::CARRIER_REGISTER,
+            Platform::CarrierGin => &carrier::CARRIER_GIN,
         }
     }
 }
@@ -61,6 +76,10 @@ pub struct Setting {
     pub file: &'static str,
     /// Keys of that trunk which the lab's block sets besides, as TOML lines; `{sources}` are the lab's addresses.
     pub keys: &'static str,
+    /// Keys of the carrier's trunk that it sets besides.
+    pub carrier_keys: &'static str,
+    /// Who registers at the carrier; `None`: it knows the SBC by its address.
+    pub subscriber: Option<Subscriber>,
     pub authentication: Authentication,
     /// How its media finds its way.
     pub path: Path,
@@ -70,6 +89,8 @@ pub struct Setting {
     /// Statements and scenarios of that platform which do not hold here.
     pub without: &'static [&'static str],
     pub statements: &'static [&'static [Statement]],
+    /// Played before those it has in common with the other platform.
+    pub opens: &'static [Scenario],
     pub scenarios: &'static [&'static [Scenario]],
     /// Those of them that this platform plays; empty: all.
     pub plays: &'static [&'static str],
@@ -92,7 +113,8 @@ impl Setting {
     #[must_use]
     pub fn all_scenarios(&self) -> Vec<&'static Scenario> {
         let plays = |scenario: &&Scenario| self.plays.is_empty() || self.plays.contains(&scenario.name);
-        let mut all = self.like.map_or_else(Vec::new, Setting::all_scenarios);
+        let mut all: Vec<&'static Scenario> = self.opens.iter().collect();
+        all.extend(self.like.map_or_else(Vec::new, Setting::all_scenarios));
         all.retain(|scenario| !self.without.contains(&scenario.name));
         all.extend(self.scenarios.iter().flat_map(|part| part.iter()).filter(plays));
         all

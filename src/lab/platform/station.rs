@@ -15,6 +15,7 @@ use super::gate::refusal;
 use super::leg::{Core, Leg};
 use super::manner::{Line, Manner, hex, phrase, written};
 use super::posture::Versions;
+use super::registrar::Registrar;
 use super::text::Text;
 use super::transcript::{Author, Side, Transcript};
 use super::wire::{From, Wire};
@@ -42,6 +43,8 @@ pub struct StationSettings {
     pub sbc_name: String,
     pub media: MediaSettings,
     pub transcript: Transcript,
+    /// Takes REGISTER and demands proofs; `None`: a peer known by its address.
+    pub registrar: Option<Registrar>,
 }
 
 /// One message with the way back.
@@ -70,6 +73,8 @@ pub enum Welcome {
     Silence,
     /// This final failure, at once, with Retry-After 1 for 503.
     Refusal(u16),
+    /// 407 until the registrar is content, then 100.
+    Challenge,
 }
 
 /// A script's claim to new calls; it ends when dropped.
@@ -121,6 +126,7 @@ pub(super) struct Shared {
     sbc: SocketAddr,
     pub(super) sbc_name: String,
     media: MediaSettings,
+    registrar: Option<Registrar>,
     pub(super) transcript: Transcript,
     legs: Mutex<HashMap<String, Arc<Core>>>,
     awaited: Mutex<Vec<Awaited>>,
@@ -148,6 +154,7 @@ impl Station {
             sbc: settings.sbc,
             sbc_name: settings.sbc_name,
             media: settings.media,
+            registrar: settings.registrar,
             transcript: settings.transcript,
             legs: Mutex::default(),
             awaited: Mutex::default(),
@@ -186,6 +193,12 @@ impl Station {
     #[must_use]
     pub fn manner(&self) -> &Manner {
         &self.shared.manner
+    }
+
+    /// Its registrar, where it has one.
+    #[must_use]
+    pub fn registrar(&self) -> Option<&Registrar> {
+        self.shared.registrar.as_ref()
     }
 
     /// What rsip read otherwise than the lab's own reader.
@@ -427,6 +440,7 @@ async fn dispatch(shared: &Arc<Shared>, delivery: Delivery) {
             let octets = shared.response(&delivery.text, 200, tag.as_deref(), &[], None);
             shared.reply(&delivery, octets).await;
         }
+        "REGISTER" if delivery.text.is_request() => register(shared, &delivery).await,
         "ACK" => {}
         _ if delivery.text.is_request() => refuse(shared, &delivery, 481).await,
         _ => {}
@@ -439,6 +453,13 @@ async fn refuse(shared: &Shared, delivery: &Delivery, status: u16) {
     shared.reply(delivery, octets).await;
 }
 
+async fn register(shared: &Shared, delivery: &Delivery) {
+    let Some(registrar) = &shared.registrar else { return refuse(shared, delivery, 405).await };
+    let answer = registrar.answer(&delivery.text);
+    let octets = shared.response(&delivery.text, answer.status, Some(&hex::<8>()), &answer.lines, None);
+    shared.reply(delivery, octets).await;
+}
+
 /// Hands a new call to the script that waits for it; 404 when nobody does.
 async fn welcome(shared: &Arc<Shared>, delivery: Delivery) {
     let found = {
@@ -447,9 +468,14 @@ async fn welcome(shared: &Arc<Shared>, delivery: Delivery) {
         found.map(|awaited| (awaited.welcome, awaited.give.clone()))
     };
     let Some((welcome, give)) = found else { return refuse(shared, &delivery, 404).await };
+    let challenge = shared.registrar.as_ref().filter(|_| welcome == Welcome::Challenge);
+    if let Some(demand) = challenge.and_then(|registrar| registrar.demand(&delivery.text)) {
+        let octets = shared.response(&delivery.text, demand.status, Some(&hex::<8>()), &demand.lines, None);
+        return shared.reply(&delivery, octets).await;
+    }
     match welcome {
         Welcome::Silence => {}
-        Welcome::Trying => {
+        Welcome::Trying | Welcome::Challenge => {
             let octets = shared.response(&delivery.text, 100, None, &[], None);
             let _ = shared.send(delivery.origin, octets).await;
         }

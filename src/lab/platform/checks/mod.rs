@@ -11,6 +11,7 @@ pub mod header;
 pub mod identity;
 pub mod microsoft;
 pub mod options;
+pub mod registration;
 pub mod zoom;
 
 #[cfg(test)]

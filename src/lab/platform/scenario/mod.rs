@@ -11,6 +11,7 @@ pub mod genesys_calls;
 pub mod matrix;
 pub mod platform_calls;
 pub mod refusals;
+pub mod register_calls;
 pub mod transfers;
 pub mod zoom_calls;
 

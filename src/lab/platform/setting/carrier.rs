@@ -4,7 +4,11 @@ use std::net::SocketAddr;
 
 use super::{Setting, microsoft};
 use crate::lab::platform::manner::{Dress, Gate, Manner, Spelling, Strange};
+use crate::lab::platform::registrar::{Algorithm, Subscriber};
 use crate::lab::platform::{beyond, checks, scenario};
+
+/// What every carrier is: judged by the sheet's section 10.
+const CARRIER_LIKE: Setting = Setting { beyond: beyond::CARRIER, sheet: "PF", ..microsoft::MICROSOFT };
 
 /// Judged from the carrier's side; the other side is a Microsoft platform and its configuration.
 pub(super) static CARRIER: Setting = Setting {
@@ -42,9 +46,40 @@ pub(super) static CARRIER: Setting = Setting {
         "busy-platform",
         "redirect-carrier",
     ],
-    beyond: beyond::CARRIER,
-    sheet: "PF",
-    ..microsoft::MICROSOFT
+    ..CARRIER_LIKE
+};
+
+/// Who registers at the lab's carriers.
+const SUBSCRIBER: Subscriber = Subscriber {
+    aor: "sip:+4940765430@carrier.example",
+    user: "+4940765430",
+    realm: "carrier.example",
+    password: "no secret of anybody",
+    algorithm: Algorithm::Md5,
+};
+
+/// PF-129, PF-130.
+pub(super) static CARRIER_REGISTER: Setting = Setting {
+    name: "carrier-register",
+    title: "a PSTN carrier at which the SBC registers (statements PF of the requirement sheet, section 10)",
+    carrier_keys: "profile = \"carrier-register\"\nregistration = { aor = \"{aor}\", expires_s = 600 }\n",
+    subscriber: Some(SUBSCRIBER),
+    like: Some(&CARRIER),
+    statements: &[checks::registration::STATEMENTS],
+    opens: scenario::register_calls::SCENARIOS,
+    ..CARRIER_LIKE
+};
+
+/// PF-131.
+pub(super) static CARRIER_GIN: Setting = Setting {
+    name: "carrier-gin",
+    title: "a PSTN carrier with one registration for a block of numbers (statements PF of the requirement sheet, section 10)",
+    carrier_keys: "profile = \"carrier-gin\"\nregistration = { aor = \"{aor}\", expires_s = 600, gin = true }\n",
+    subscriber: Some(Subscriber { algorithm: Algorithm::Sha256, ..SUBSCRIBER }),
+    like: Some(&CARRIER),
+    statements: &[checks::registration::STATEMENTS, checks::registration::BULK],
+    opens: scenario::register_calls::SCENARIOS,
+    ..CARRIER_LIKE
 };
 
 /// The other side of the SBC.
