@@ -313,6 +313,18 @@ fn called(request: &Request, presentation: &Presentation) -> Result<Party, Refus
     }
 }
 
+/// Whom a URI names that a peer of this trunk wrote for a transfer or a redirection, for routes and for an outgoing URI: its
+/// number in one form, like that of a Request-URI; what is none stays as it is written.
+///
+/// # Errors
+/// Octets that no number and no user name has.
+pub(super) fn named(uri: &Uri, presentation: &Presentation) -> Result<(String, Option<Bytes>), Refusal> {
+    match presentation.numbers.read(Field::Called, uri) {
+        Ok(party @ (Party::Number { .. } | Party::Short(_))) => Ok((party.as_str().to_owned(), user(&party))),
+        Ok(Party::Name(_) | Party::Anonymous) | Err(_) => super::screening::called(uri),
+    }
+}
+
 fn key(request: &Request, key: &RouteKey) -> Option<Uri> {
     let first = |value: Option<Bytes>| NameAddr::parse(&value?).ok().map(|address| address.uri);
     match key {

@@ -1,8 +1,12 @@
 //! 3xx by the trunk's rule (RFC 3261 8.1.3.4, PF-150): followed with Diversion, handed to the caller, or a failure.
 
+use std::sync::Arc;
+
 use trunkline::call::CallEvent;
 use trunkline::call::Cause;
 use trunkline::engine::io::Event;
+use trunkline::route::number::{FieldForms, IncomingForm, NumberPlan, country};
+use trunkline::route::presentation::Presentation;
 use trunkline::route::transfer::RedirectPolicy;
 
 use crate::world::Name::{CarrierA, CarrierB, Platform};
@@ -54,6 +58,30 @@ fn goes_by_the_routes_and_by_preference() {
     world.send(Platform, talk.caller.ack(""));
     world.callee_hangs_up(&mut talk);
     world.finish();
+}
+
+/// A contact is a number in the form of who redirects, and calls go by one form (PF-134).
+#[test]
+fn goes_by_the_number_whatever_form_the_redirecting_peer_writes() {
+    for contact in
+        ["<sip:031888@elsewhere.example>", "<tel:+49-31-888>", "<sip:004931888@elsewhere.example;user=phone>"]
+    {
+        let mut world = World::moving(|settings| {
+            let carrier = settings.trunks.iter_mut().find(|trunk| trunk.name == "carrier-a").expect("a carrier");
+            let mut presentation = Presentation::clone(&carrier.behaviour.presentation);
+            let incoming = FieldForms::all(IncomingForm::National);
+            presentation.numbers = NumberPlan { country: country("DE"), incoming, ..NumberPlan::default() };
+            carrier.behaviour.presentation = Arc::new(presentation);
+        });
+        let (offered, _) = world.dial(Platform, CarrierA);
+        world.send(CarrierA, moved(&offered, contact));
+        world.expect(CarrierA, "ACK");
+        let routed = world.expect(CarrierB, "INVITE sip:+4931888@198.51.100.8");
+        world.send(CarrierB, routed.respond(486, CarrierB, ""));
+        world.expect(CarrierB, "ACK");
+        assert_eq!(world.refusal(Platform).status(), Some(486), "{contact}");
+        world.finish();
+    }
 }
 
 /// RFC 3261 8.1.3.4: no target twice; a chain of redirections is bounded and told in Diversion, the newest first.

@@ -1,10 +1,13 @@
 //! RFC 3515, MD-146, MD-147: a REFER is answered 202, the new party is called and takes the transferor's place; the party
 //! that stays hears nothing of it but another voice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline::call::Cause;
 use trunkline::call::record::TransferKind;
+use trunkline::route::number::{FieldForms, IncomingForm, NumberPlan, country};
+use trunkline::route::presentation::Presentation;
 
 use crate::world::Name::{CarrierA, CarrierB, Platform};
 use crate::world::World;
@@ -41,6 +44,31 @@ fn the_transferor_hears_how_it_goes_and_leaves_by_itself() {
     assert_eq!((transfer.kind, transfer.cause), (TransferKind::Blind, Cause::Transferred));
     assert_eq!((&*transfer.by, transfer.to.as_deref()), ("platform", Some("carrier-b")));
     assert_eq!(records[0].cause, Cause::NormalClearing);
+}
+
+/// Its number is read as every number of the transferor's trunk is, and calls go by one form (PF-134).
+#[test]
+fn a_number_in_the_transferors_own_form_is_routed_in_ours() {
+    let mut world = World::moving(|settings| {
+        let platform = settings.trunks.iter_mut().find(|trunk| trunk.name == "platform").expect("a platform");
+        let mut presentation = Presentation::clone(&platform.behaviour.presentation);
+        presentation.numbers = NumberPlan {
+            country: country("DE"),
+            incoming: FieldForms::all(IncomingForm::National),
+            ..NumberPlan::default()
+        };
+        platform.behaviour.presentation = Arc::new(presentation);
+    });
+    let mut talk = world.talk(Platform, CarrierA);
+    world.refers(Platform, &mut talk.caller, "<sip:031-555@sbc.example.com>");
+    let offered = world.expect(CarrierB, "INVITE sip:+4931555@198.51.100.8");
+    world.answers(CarrierB, &offered);
+    world.is_told(Platform, "SIP/2.0 200 OK");
+    world.leaves(Platform, &mut talk.caller);
+    world.send(CarrierA, talk.callee.request("BYE", ""));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.hears_bye(CarrierB);
+    world.finish();
 }
 
 /// MD-147: a transferor that does not end its leg is ended after the guard, not before.

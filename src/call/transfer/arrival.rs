@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::reports::Reports;
 use super::{Fit, Stage, note_end};
 use crate::base::limits::TRANSFEROR_LEAVES;
+use crate::call::asked;
 use crate::call::call::{CallTimer, Common, State};
 use crate::call::cause::Cause;
 use crate::call::effect::Work;
@@ -14,7 +15,6 @@ use crate::call::leg::Leg;
 use crate::call::media_end;
 use crate::call::negotiate::AudioPlan;
 use crate::call::record::{EndedBy, Side};
-use crate::call::screening;
 use crate::sip::Status;
 
 impl Established {
@@ -29,7 +29,8 @@ impl Established {
         note_end(common, transfer.exchanged(), name, Some(&leg), Cause::Transferred, work);
         self.report(common, side, Status::OK, work);
         let reports = self.take_reports(side);
-        if let Ok((called, user)) = screening::called(&transfer.refer.target) {
+        let named = asked::named(&transfer.refer.target, &self.leg(common, side).trunk.presentation);
+        if let Ok((called, user)) = named {
             common.numbers.renamed(side, called, user);
         }
         self.take_place(common, side, *leg, reports, Cause::Transferred, work);

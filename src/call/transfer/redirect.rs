@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::base::limits::{CALL_REDIRECTS, REDIRECT_CONTACTS};
+use crate::call::asked;
 use crate::call::attempt::{Candidate, Inviting};
 use crate::call::call::{Common, State};
 use crate::call::cause::Cause;
@@ -154,7 +155,7 @@ fn led_to(
     from: &[(Option<Bytes>, Status)],
     work: &mut Work<'_>,
 ) -> Result<VecDeque<Candidate>, Cause> {
-    let Ok((called, user)) = screening::called(uri) else { return Ok(VecDeque::new()) };
+    let Ok((called, user)) = asked::named(uri, &trunk.presentation) else { return Ok(VecDeque::new()) };
     let diverted = Arc::new(Diverted { user, from: from.to_vec() });
     let led = |candidate: Candidate| Candidate { diverted: Some(Arc::clone(&diverted)), ..candidate };
     let named = uri.as_sip().and_then(|uri| {

@@ -144,13 +144,15 @@ impl Established {
         let transferee = self.leg(common, transfer.by.other());
         let offer = transferee.media.media.plan_for_newcomer().ok_or(Cause::MediaRefused)?;
         let worker = transferee.media.media.lease().worker;
-        let Sought { uri, user, whose, candidates } = sought_by(common, transfer, &payer, work)?;
+        let named = asked::named(&transfer.refer.target, &payer.presentation).ok();
+        let Sought { uri, user, whose, candidates } = sought_by(common, transfer, (&payer, named.as_ref()), work)?;
         // A URI without a number goes back to the peer that wrote it.
-        let called = screening::called(&transfer.refer.target).map(|(number, _)| number).unwrap_or_default();
+        let called = named.as_ref().map(|(number, _)| number.clone()).unwrap_or_default();
         let paying = Payer { trunk: &payer, account: whose.account.as_deref() };
         let candidates = guarded_for(common, &paying, (&called, Counting::Again), candidates, work)?;
         let transferee = self.leg(common, transfer.by.other());
-        let party = Party { whose, ..party(common, transfer, transferee, uri, user) };
+        let written = user.clone().or_else(|| named?.1);
+        let party = Party { whose, uri, user, called, ..party(common, transfer, transferee, written.as_ref()) };
         Ok(Seeking::new(party, transfer.by, offer, worker, candidates))
     }
 
@@ -292,19 +294,29 @@ struct Sought {
     candidates: VecDeque<Candidate>,
 }
 
-fn sought_by(common: &Common, transfer: &Transfer, payer: &Arc<Trunk>, work: &mut Work<'_>) -> Result<Sought, Cause> {
+fn sought_by(
+    common: &Common,
+    transfer: &Transfer,
+    (payer, named): (&Arc<Trunk>, Option<&(String, Option<Bytes>)>),
+    work: &mut Work<'_>,
+) -> Result<Sought, Cause> {
     let uri = &transfer.refer.target;
     if let Some(first) = at_peer(payer, uri) {
         let whose = common.whose.clone();
         return Ok(Sought { uri: Some(uri.clone()), user: None, whose, candidates: peers(payer, first) });
     }
-    let (called, user) = screening::called(uri).map_err(|_| Cause::NoRoute)?;
+    let (called, user) = named.ok_or(Cause::NoRoute)?;
     let paying = match transfer.by {
         Side::Caller => &common.numbers.calling,
         Side::Callee => &common.numbers.called,
     };
-    let Passed { decision, plan } = led_to(common, payer, (paying, &called), work)?;
-    Ok(Sought { uri: None, user, whose: decision, candidates: Candidate::expand(&common.snapshot, &plan, work) })
+    let Passed { decision, plan } = led_to(common, payer, (paying, called), work)?;
+    Ok(Sought {
+        uri: None,
+        user: user.clone(),
+        whose: decision,
+        candidates: Candidate::expand(&common.snapshot, &plan, work),
+    })
 }
 
 /// The target of the trunk that a URI names, where the trunk wants its transfers back (MD-144). `None`: the routes decide.
@@ -327,7 +339,7 @@ fn peers(trunk: &Arc<Trunk>, first: usize) -> VecDeque<Candidate> {
 }
 
 /// From names the transferee (MD-145), as its own call would; Referred-By goes along octet for octet.
-fn party(common: &Common, transfer: &Transfer, transferee: &Leg, uri: Option<Uri>, user: Option<Bytes>) -> Party {
+fn party(common: &Common, transfer: &Transfer, transferee: &Leg, called: Option<&Bytes>) -> Party {
     let numbers = &common.numbers;
     let (calling, calling_user) = match transfer.by.other() {
         Side::Caller => (&numbers.calling, &numbers.calling_user),
@@ -338,15 +350,13 @@ fn party(common: &Common, transfer: &Transfer, transferee: &Leg, uri: Option<Uri
     let along = refer.carried.iter().cloned().chain(referred_by);
     let lines = along.map(|(name, value)| Line::core(name.as_str(), value)).collect();
     let caller = transferee.anonymity.presented(calling_user.as_ref(), transferee.dialog.remote());
-    let called = screening::called(&refer.target).ok();
-    let named = user.clone().or_else(|| called.as_ref()?.1.clone());
     Party {
-        uri,
-        user,
-        asked: asked::Asked::transferred(caller, named.as_ref(), lines),
+        uri: None,
+        user: None,
+        asked: asked::Asked::transferred(caller, called, lines),
         calling: calling.clone(),
         from_trunk: Arc::clone(&transferee.trunk.name),
-        called: called.map(|(number, _)| number).unwrap_or_default(),
+        called: String::new(),
         whose: common.whose.clone(),
         max_forwards: refer.max_forwards,
         replaces: refer.replaces_text.clone(),
