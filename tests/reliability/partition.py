@@ -5,7 +5,7 @@ import asyncio
 import time
 
 from proof import CARRIER, Daemon, main, note, quantile, records, row, samples, settings
-from traffic import Callee, Caller, GoodTrunk, Tls, Udp, carrier
+from traffic import Callee, Caller, GoodTrunk, Tls, Udp, carrier, media_of
 
 # The first way leads through a proxy, for either transport; the second is always there.
 FRONT_UDP, BACK_UDP, FIRST_UDP = ("127.0.17.51", 27250), ("127.0.17.52", 27251), ("127.0.17.53", 27252)
@@ -209,7 +209,7 @@ async def dead_call(scene, silence):
     ends = []
     for address, local, message in ((CARRIER, 40000, placed.accepted), (FIRST_UDP[0], 40002, scene.first_udp.dialogs[key][0])):
         transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=(address, local))
-        ends.append((transport, (header_of_media(message))))
+        ends.append((transport, media_of(message)))
     for number in range(150):
         for transport, target in ends:
             transport.sendto(bytes([0x80, 0]) + number.to_bytes(2, "big") + (number * 160).to_bytes(4, "big") + bytes(4) + bytes(160), target)
@@ -235,12 +235,6 @@ async def dead_call(scene, silence):
         ended is not None and silence - 1 <= ended <= silence + 5 and causes == ["media_silent"])
     for transport, _ in ends:
         transport.close()
-
-
-def header_of_media(message):
-    """Where a description wants its audio."""
-    address = message.partition("\r\nc=IN IP4 ")[2].partition("\r\n")[0]
-    return address, int(message.partition("\r\nm=audio ")[2].partition(" ")[0])
 
 
 def safe_records():

@@ -34,6 +34,12 @@ def sdp(address, secure, port=40000):
     return f"v=0\r\no=- 1 1 IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\nm=audio {port} {profile} 0 101\r\n{key}a=rtpmap:101 telephone-event/8000\r\n"
 
 
+def media_of(message):
+    """Where a description wants its audio."""
+    address = message.partition("\r\nc=IN IP4 ")[2].partition("\r\n")[0]
+    return address, int(message.partition("\r\nm=audio ")[2].partition(" ")[0])
+
+
 def with_body(head, body):
     content = "Content-Type: application/sdp\r\n" if body else ""
     return f"{head}{content}Content-Length: {len(body)}\r\n\r\n{body}"
@@ -195,6 +201,8 @@ class Caller:
         self.hold, self.number, self.host, self.body = hold, number, host, body
         self.tally, self.calls, self.side = Tally(), {}, None
         self.run_id = f"{os.getpid()}-{random.randrange(1 << 32):x}"
+        # Where it wants its audio.
+        self.media_port = 40000
         # What came that belongs to no call, and requests: (message, way).
         self.on_request = None
 
@@ -205,7 +213,7 @@ class Caller:
         self.calls[call.call_id] = call
         self.tally.placed += 1
         head = self.request(call, "INVITE", f"i{serial}", 1) + self.side.contact() + "Allow: INVITE, ACK, BYE, CANCEL\r\n"
-        message = with_body(head, sdp(self.side.address, self.side.secure) if self.body else "")
+        message = with_body(head, sdp(self.side.address, self.side.secure, self.media_port) if self.body else "")
         self.repeat(message, call, lambda: call.heard or call.final)
         asyncio.get_running_loop().call_later(TIMER_B, self.given_up, call)
         return call
@@ -308,7 +316,7 @@ class Callee:
     """Answers every call at once, and repeats its 200 until the ACK comes."""
 
     def __init__(self, ringing=True):
-        self.side, self.ringing = None, ringing
+        self.side, self.ringing, self.media_port = None, ringing, 40002
         self.invites = self.byes = 0
         self.unacknowledged, self.seen, self.dialogs = set(), set(), {}
 
@@ -341,7 +349,7 @@ class Callee:
     def accept(self, side, message, way, key, wait=T1, left=TIMER_B):
         if key not in self.unacknowledged:
             return
-        side.answer(message, "200 OK", way, sdp(side.address, side.secure, 40002))
+        side.answer(message, "200 OK", way, sdp(side.address, side.secure, self.media_port))
         if left > 0:
             asyncio.get_running_loop().call_later(wait, self.accept, side, message, way, key, min(wait * 2, T2), left - wait)
         else:
