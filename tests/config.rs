@@ -1194,7 +1194,9 @@ mod files {
     use std::fs;
     use std::path::PathBuf;
 
-    use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+    use rcgen::{
+        CertificateParams, CertificateRevocationListParams, CertifiedIssuer, KeyIdMethod, KeyPair, SerialNumber,
+    };
     use tempfile::TempDir;
     use trunkline::cli::check;
     use trunkline::config::{Files, load, parse};
@@ -1225,6 +1227,15 @@ mod files {
             disk.write("other.key.pem", &KeyPair::generate().unwrap().serialize_pem());
             disk.write("ca.pem", &authority.pem());
             disk.write("empty.pem", "");
+            let list = CertificateRevocationListParams {
+                this_update: rcgen::date_time_ymd(2021, 1, 1),
+                next_update: rcgen::date_time_ymd(2022, 1, 1),
+                crl_number: SerialNumber::from(1_u64),
+                issuing_distribution_point: None,
+                revoked_certs: Vec::new(),
+                key_identifier_method: KeyIdMethod::Sha256,
+            };
+            disk.write("old.pem", &list.signed_by(&authority).unwrap().pem().unwrap());
             disk
         }
 
@@ -1344,6 +1355,19 @@ mod files {
         let disk = Disk::new();
         disk.assert_error("\"chain.pem\"", "\"key.pem\"", "certificates.main.chain", "BEGIN CERTIFICATE");
         disk.assert_error("\"ca.pem\"", "\"empty.pem\"", "trust.default.roots", "holds no certificate");
+    }
+
+    #[test]
+    fn a_list_of_withdrawn_certificates_is_read_with_the_file() {
+        let disk = Disk::new();
+        let with = |list: &str| format!("roots = \"ca.pem\"\ncrl = \"{list}\"");
+        let trust = "roots = \"ca.pem\"";
+        disk.assert_error(trust, &with("absent.pem"), "trust.default.crl", "cannot be read");
+        disk.assert_error(trust, &with("ca.pem"), "trust.default.crl", "BEGIN X509 CRL");
+        disk.write("odd.pem", "-----BEGIN X509 CRL-----\nMAMBAf8=\n-----END X509 CRL-----\n");
+        disk.assert_error(trust, &with("odd.pem"), "trust.default.crl", "must be of version 2");
+        let warnings = disk.warnings(&disk.good().replace(trust, &with("old.pem")));
+        assert!(matches!(warnings.as_slice(), [text] if text.contains("was to be renewed by")), "{warnings:?}");
     }
 
     #[test]

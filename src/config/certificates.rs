@@ -10,14 +10,15 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{Error as TlsError, InconsistentKeys};
 use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
+use x509_parser::revocation_list::CertificateRevocationList;
 
 use super::document::Document;
 use super::grammar;
 use super::profile::known_profile;
 use super::settings::{CertificateFiles, Settings, TrustRoots};
 use crate::base::limits::CONFIG_OCTETS;
-use crate::net::{pem, tls};
+use crate::net::{pem, tls, trust};
 use crate::route::profile::{Need, Profile, Thumbprint};
 use crate::route::settings::TrunkSettings;
 
@@ -47,6 +48,26 @@ pub(super) fn check(doc: &Document, settings: &Settings) {
             TrustRoots::File(path) => Some(certificates(doc, &format!("trust.{name}.roots"), path).unwrap_or_default()),
         };
         check_roots(doc, settings, name, held);
+    }
+    for (name, file) in &settings.revoked {
+        check_lists(doc, &format!("trust.{name}.crl"), file);
+    }
+}
+
+/// A list whose next issue is due names what was withdrawn until then alone; it is still used.
+fn check_lists(doc: &Document, path: &str, file: &Path) {
+    let Some(octets) = read(doc, path, file) else { return };
+    let lists = match pem::revocation_lists(&octets).and_then(trust::readable) {
+        Ok(lists) => lists,
+        Err(error) => return fault(doc, path, file, error),
+    };
+    let now = ASN1Time::now();
+    for list in &lists {
+        let due = CertificateRevocationList::from_der(list.as_ref()).ok().and_then(|(_, list)| list.next_update());
+        if let Some(due) = due.filter(|due| *due < now) {
+            let text = format!("{} was to be renewed by {due}; what was withdrawn since is let in", file.display());
+            doc.warn(path, text);
+        }
     }
 }
 

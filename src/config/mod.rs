@@ -211,10 +211,12 @@ fn read_settings<'d>(root: Table<'d>, declared: Declared<'d>, base: &'d Path, fi
     let reader = TrunkReader { declared, base, files };
     let routing = routing(&root, &node.name, listeners, &reader, &provisioning);
     let directory = accounts::directory(&root, &reader.declared, provisioning.source, &routing.trunks);
+    let (trust, revoked) = sections::trust(&root, base);
     let settings = Settings {
         dns: sections::dns(&root),
         certificates: sections::certificates(&root, base),
-        trust: sections::trust(&root, base),
+        trust,
+        revoked,
         media: sections::media(&root),
         metrics: sections::metrics(&root),
         api: sections::api(&root, &reader.declared),

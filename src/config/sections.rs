@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::grammar;
@@ -72,8 +72,9 @@ pub(super) fn certificates(root: &Table<'_>, base: &Path) -> BTreeMap<String, Ce
     certificates
 }
 
-pub(super) fn trust(root: &Table<'_>, base: &Path) -> BTreeMap<String, TrustRoots> {
-    let mut stores = BTreeMap::new();
+/// The roots of each trust store, and the file of what their authorities have withdrawn, where one is named.
+pub(super) fn trust(root: &Table<'_>, base: &Path) -> (BTreeMap<String, TrustRoots>, BTreeMap<String, PathBuf>) {
+    let (mut stores, mut revoked) = (BTreeMap::new(), BTreeMap::new());
     let named = root.named("trust");
     if named.is_empty() {
         stores.insert("default".to_owned(), TrustRoots::System);
@@ -84,10 +85,12 @@ pub(super) fn trust(root: &Table<'_>, base: &Path) -> BTreeMap<String, TrustRoot
             "system" => TrustRoots::System,
             path => TrustRoots::File(base.join(path)),
         });
+        let list = table.field("crl", "\"/etc/trunkline/revoked.pem\"").and_then(|field| field.text());
+        revoked.extend(list.map(|list| (name.clone(), base.join(list))));
         stores.extend(roots.map(|roots| (name, roots)));
         table.close();
     }
-    stores
+    (stores, revoked)
 }
 
 /// `sip.cross_check` and `sip.unknown_sources`.

@@ -20,6 +20,8 @@ pub struct Settings {
     pub certificates: BTreeMap<String, CertificateFiles>,
     /// `[trust.NAME]`; `default` with the system's roots when the file has none.
     pub trust: BTreeMap<String, TrustRoots>,
+    /// `trust.NAME.crl`: PEM.
+    pub revoked: BTreeMap<String, PathBuf>,
     pub media: MediaEngineSettings,
     /// `metrics.bind`; `None`: no metrics, no `/healthz`.
     pub metrics: Option<SocketAddr>,

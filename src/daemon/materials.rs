@@ -11,9 +11,10 @@ use crate::config::settings::{CertificateFiles, Settings, TrustRoots};
 use crate::net::NetSettings;
 use crate::net::identity::{Identity, IdentityError};
 use crate::net::inherited::Inherited;
-use crate::net::pem::PemError;
+use crate::net::pem::{self, PemError};
 use crate::net::settings::{ClientCertificate, DnsSettings, ListenerSettings, TlsListener};
 use crate::net::tls::{TlsError, TlsMaterial, TlsServer, roots_of_pem, roots_of_system};
+use crate::net::trust::{self, RevocationLists};
 use crate::relay::{RelayNetwork, RelaySettings};
 use crate::route::snapshot::Snapshot;
 use crate::route::trunk::{self, Listener};
@@ -42,6 +43,7 @@ pub fn net_settings(settings: &Settings, snapshot: &Snapshot) -> Result<NetSetti
     let mut bad = Vec::new();
     let identities = each(&settings.certificates, &mut bad, identity);
     let mut trust = each(&settings.trust, &mut bad, roots);
+    let revoked = each(&settings.revoked, &mut bad, revocation_lists);
     if !bad.is_empty() {
         return Err(bad);
     }
@@ -53,6 +55,7 @@ pub fn net_settings(settings: &Settings, snapshot: &Snapshot) -> Result<NetSetti
         listeners: snapshot.listeners.iter().map(|listener| listener_settings(listener, settings, snapshot)).collect(),
         identities,
         trust,
+        revoked,
         dns: DnsSettings { servers: settings.dns.servers.clone(), hosts: settings.dns.hosts.clone() },
         limits: snapshot.limits.clone(),
         second_reader: None,
@@ -150,6 +153,13 @@ fn roots(name: &str, roots: &TrustRoots) -> Result<Arc<RootCertStore>, BadFile> 
         tracing::warn!(trust = name, skipped = found.skipped, "certificates that cannot be used as roots are skipped");
     }
     Ok(found.store)
+}
+
+fn revocation_lists(name: &str, file: &PathBuf) -> Result<RevocationLists, BadFile> {
+    let key = format!("trust.{name}.crl");
+    let pem = octets(&key, file)?;
+    let lists = pem::revocation_lists(&pem).and_then(trust::readable);
+    lists.map_err(|error| BadFile { key, file: file.clone(), why: error.to_string() })
 }
 
 fn octets(key: &str, file: &Path) -> Result<Vec<u8>, BadFile> {

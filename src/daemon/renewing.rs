@@ -15,7 +15,7 @@ use crate::net::identity::Identity;
 use crate::net::renewal::Renewal;
 
 /// How often the files are looked at: a renewal is in force within this, on file systems without notices too.
-const LOOK: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_secs(1);
 /// How long connections that showed the old certificate live on: transactions under way end within it (64 x T1), and the
 /// whole is a matter of minutes (MD-40).
 pub const REST: Duration = Duration::from_secs(120);
@@ -29,6 +29,8 @@ struct Seen {
     files: CertificateFiles,
     chain: Stamp,
     key: Stamp,
+    /// The pair could not be used when it was last looked at, and nobody has been told yet.
+    is_unfit: bool,
 }
 
 /// The files of every identity, by its key in `[certificates]`.
@@ -52,11 +54,8 @@ pub async fn watch(mut told: watch::Receiver<Watched>, renewal: Renewal) {
         if told.has_changed().unwrap_or(false) {
             seen = told.borrow_and_update().clone().0;
         }
-        let renewed: BTreeMap<String, Arc<Identity>> = seen
-            .iter_mut()
-            .filter_map(|(name, seen)| seen.has_changed().then_some((name, &seen.files)))
-            .filter_map(|(name, files)| Some((name.clone(), read(name, files)?)))
-            .collect();
+        let renewed: BTreeMap<String, Arc<Identity>> =
+            seen.iter_mut().filter_map(|(name, seen)| Some((name.clone(), seen.renewed(name)?))).collect();
         if !renewed.is_empty() {
             let connections = renewal.renew(&renewed, REST);
             for (name, identity) in &renewed {
@@ -67,21 +66,32 @@ pub async fn watch(mut told: watch::Receiver<Watched>, renewal: Renewal) {
     }
 }
 
-/// A pair of which only one file is new yet does not fit together: it is looked at again when the other one changes.
-fn read(name: &str, files: &CertificateFiles) -> Option<Arc<Identity>> {
-    match identity(name, files) {
-        Ok(identity) => Some(identity),
-        Err(bad) => {
-            tracing::error!(certificate = %name, %bad, "the renewed certificate cannot be used; the old one stays");
-            None
-        }
-    }
-}
-
 impl Seen {
     fn now(files: CertificateFiles) -> Seen {
         let (chain, key) = (stamp(&files.chain), stamp(&files.key));
-        Seen { files, chain, key }
+        Seen { files, chain, key, is_unfit: false }
+    }
+
+    /// The pair, once it has changed and fits together. One of which only one file is new yet does not: nothing is said
+    /// before the next look finds it so still.
+    fn renewed(&mut self, name: &str) -> Option<Arc<Identity>> {
+        let has_changed = self.has_changed();
+        if !has_changed && !self.is_unfit {
+            return None;
+        }
+        match identity(name, &self.files) {
+            Ok(identity) => {
+                self.is_unfit = false;
+                Some(identity)
+            }
+            Err(bad) => {
+                if !has_changed {
+                    tracing::error!(certificate = %name, %bad, "the renewed certificate cannot be used; the old one stays");
+                }
+                self.is_unfit = has_changed;
+                None
+            }
+        }
     }
 
     fn has_changed(&mut self) -> bool {

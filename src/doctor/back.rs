@@ -164,6 +164,7 @@ impl Listening {
             listeners: net.listeners.iter().filter(|listener| wanted.contains(&listener.id)).cloned().collect(),
             identities: net.identities.clone(),
             trust: net.trust.clone(),
+            revoked: net.revoked.clone(),
             dns: net.dns.clone(),
             limits: net.limits.clone(),
             second_reader: None,

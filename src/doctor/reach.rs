@@ -36,7 +36,7 @@ const WEB_PORT: u16 = 443;
 
 /// Probes one address of each target of each trunk.
 pub async fn examine(loaded: &Loaded, net: NetSettings, resolver: &Resolver, daemon: Daemon) -> Vec<Finding> {
-    let material = TlsMaterial { identities: net.identities, trust: net.trust };
+    let material = TlsMaterial { identities: net.identities, trust: net.trust, revoked: net.revoked };
     let mut findings = Vec::new();
     for trunk in &loaded.snapshot.trunks {
         let listener = loaded.snapshot.listeners.iter().find(|listener| listener.id == trunk.listener);
@@ -351,6 +351,15 @@ fn handshake_advice(failure: HandshakeFailure) -> (&'static str, &'static str) {
         ),
         HandshakeFailure::WrongPurpose => ("wrong_purpose", "the peer shows a certificate that is not for servers"),
         HandshakeFailure::Revoked => ("revoked", "the peer's certificate was withdrawn: ask its operator"),
+        HandshakeFailure::SelfSigned => {
+            ("self_signed", "the peer's certificate is signed by itself: its operator needs one of an authority")
+        }
+        HandshakeFailure::WeakKey => {
+            ("weak_key", "the peer's RSA key has less than 2048 bits: its operator must renew it")
+        }
+        HandshakeFailure::WeakSignature => {
+            ("weak_signature", "the peer's chain is signed with SHA-1 or the like: its operator must renew it")
+        }
         HandshakeFailure::BadCertificate => ("bad_certificate", "the peer's certificate is damaged or of an odd kind"),
         HandshakeFailure::NoCertificate | HandshakeFailure::OurCertificateRefused => (
             "our_certificate_refused",

@@ -34,6 +34,7 @@ mod shared;
 pub mod signalling;
 pub mod srv;
 pub mod tls;
+pub mod trust;
 mod udp;
 pub mod verifier;
 

@@ -4,11 +4,15 @@ use std::fmt;
 
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::trust::RevocationLists;
+
 /// Why a PEM text gives nothing. Says what to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PemError {
     /// No `BEGIN CERTIFICATE`.
     NoCertificate,
+    /// No `BEGIN X509 CRL`.
+    NoRevocationList,
     /// No private key in a form that can be read.
     NoPrivateKey,
     /// A key that needs a password.
@@ -35,6 +39,9 @@ impl fmt::Display for PemError {
             PemError::NoCertificate => {
                 f.write_str("holds no certificate (a block that begins with -----BEGIN CERTIFICATE-----)")
             }
+            PemError::NoRevocationList => f.write_str(
+                "holds no list of withdrawn certificates (a block that begins with -----BEGIN X509 CRL-----)",
+            ),
             PemError::NoPrivateKey => {
                 f.write_str("holds no private key (a block that begins with -----BEGIN PRIVATE KEY-----)")
             }
@@ -57,6 +64,17 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemError
         .collect::<Result<_, _>>()
         .map_err(|error| PemError::Damaged(error.to_string()))?;
     if found.is_empty() { Err(PemError::NoCertificate) } else { Ok(found) }
+}
+
+/// All lists of withdrawn certificates (RFC 5280 5).
+///
+/// # Errors
+/// No list at all, or a damaged section.
+pub fn revocation_lists(pem: &[u8]) -> Result<RevocationLists, PemError> {
+    let found: Vec<_> = rustls_pemfile::crls(&mut without_mark(pem))
+        .collect::<Result<_, _>>()
+        .map_err(|error| PemError::Damaged(error.to_string()))?;
+    if found.is_empty() { Err(PemError::NoRevocationList) } else { Ok(found) }
 }
 
 /// The first private key: PKCS #8, PKCS #1 (RSA) or SEC 1 (EC).

@@ -238,7 +238,8 @@ impl Rebinding {
     /// # Errors
     /// The first listener that cannot be had; what was bound for it is closed again.
     pub fn prepare(&self, settings: NetSettings, dns: Option<DnsSettings>) -> Result<Prepared, StartError> {
-        let material = TlsMaterial { identities: settings.identities, trust: settings.trust };
+        let material =
+            TlsMaterial { identities: settings.identities, trust: settings.trust, revoked: settings.revoked };
         let listeners: Vec<Arc<ListenerSettings>> = settings.listeners.into_iter().map(Arc::new).collect();
         let servers = servers(&listeners, &material)?;
         let held = self.held.lock();
@@ -321,7 +322,14 @@ fn changes(before: &TlsMaterial, now: &TlsMaterial) -> Changed {
     let same = |a: &Arc<Identity>, b: &Arc<Identity>| a.chain() == b.chain();
     let identities = differing(&before.identities, &now.identities, same);
     let same = |a: &Arc<RootCertStore>, b: &Arc<RootCertStore>| a.roots == b.roots;
-    Changed { identities, trust: differing(&before.trust, &now.trust, same) }
+    let mut trust = differing(&before.trust, &now.trust, same);
+    trust.extend(
+        now.revoked
+            .iter()
+            .filter(|(name, lists)| before.revoked.get(*name) != Some(*lists))
+            .map(|(name, _)| name.clone()),
+    );
+    Changed { identities, trust }
 }
 
 fn differing<T>(

@@ -11,6 +11,7 @@ use tokio_rustls::rustls::RootCertStore;
 use super::counters::Direction;
 use super::identity::Identity;
 use super::inherited::Inherited;
+use super::trust::RevocationLists;
 use crate::base::ids::ListenerId;
 use crate::base::limits::Limits;
 use crate::sip::SipMessage;
@@ -25,6 +26,8 @@ pub struct NetSettings {
     pub identities: BTreeMap<String, Arc<Identity>>,
     /// Trust stores by their key in `[trust]`.
     pub trust: BTreeMap<String, Arc<RootCertStore>>,
+    /// What their authorities have withdrawn, by the same key.
+    pub revoked: BTreeMap<String, RevocationLists>,
     pub dns: DnsSettings,
     pub limits: Limits,
     /// Sees every message that was accepted (`sip.cross_check`).

@@ -74,7 +74,8 @@ impl Signalling {
         entropy: Box<dyn Entropy + Send>,
         runtime: Handle,
     ) -> Result<Signalling, StartError> {
-        let material = TlsMaterial { identities: settings.identities, trust: settings.trust };
+        let material =
+            TlsMaterial { identities: settings.identities, trust: settings.trust, revoked: settings.revoked };
         let listeners: Vec<Arc<ListenerSettings>> = settings.listeners.into_iter().map(Arc::new).collect();
         let servers = servers(&listeners, &material)?;
         let held = Held::bind(&listeners, &settings.inherited)?;

@@ -21,6 +21,7 @@ use tokio_rustls::rustls::{
 use super::identity::{ClientIdentity, Identity, ServerIdentities};
 use super::names::certificate_names;
 use super::settings::{ClientCertificate, TlsListener};
+use super::trust::{RevocationLists, Trust, Unfit};
 use super::verifier::{Anonymous, PeerVerifier, TargetVerifier};
 use crate::sip::flow::{PeerIdentity, TlsTarget};
 
@@ -69,6 +70,8 @@ impl From<Error> for TlsError {
 pub struct TlsMaterial {
     pub identities: BTreeMap<String, Arc<Identity>>,
     pub trust: BTreeMap<String, Arc<RootCertStore>>,
+    /// What the authorities of a trust store have withdrawn; a store that is not named here has no list.
+    pub revoked: BTreeMap<String, RevocationLists>,
 }
 
 /// The server side of one listener.
@@ -119,8 +122,9 @@ impl TlsMaterial {
         self.identities.get(name).cloned().ok_or_else(|| TlsError::UnknownCertificate(name.to_owned()))
     }
 
-    fn roots(&self, name: &str) -> Result<Arc<RootCertStore>, TlsError> {
-        self.trust.get(name).cloned().ok_or_else(|| TlsError::UnknownTrust(name.to_owned()))
+    fn trust(&self, name: &str) -> Result<(Arc<RootCertStore>, RevocationLists), TlsError> {
+        let roots = self.trust.get(name).cloned().ok_or_else(|| TlsError::UnknownTrust(name.to_owned()))?;
+        Ok((roots, self.revoked.get(name).cloned().unwrap_or_default()))
     }
 }
 
@@ -131,7 +135,7 @@ fn peer_verifier(listener: &TlsListener, material: &TlsMaterial) -> Result<Optio
         ClientCertificate::Request => Anonymous::Allowed,
         ClientCertificate::Require => Anonymous::Refused,
     };
-    let stores = listener.trust.iter().map(|name| material.roots(name)).collect::<Result<Vec<_>, _>>()?;
+    let stores = listener.trust.iter().map(|name| material.trust(name)).collect::<Result<Vec<_>, _>>()?;
     match PeerVerifier::new(stores, anonymous) {
         Ok(verifier) => Ok(Some(Arc::new(verifier))),
         Err(_) if anonymous == Anonymous::Allowed => Ok(None),
@@ -149,7 +153,8 @@ pub fn client_config(
     material: &TlsMaterial,
 ) -> Result<Arc<ClientConfig>, TlsError> {
     let provider = provider();
-    let verifier = TargetVerifier::new(material.roots(&target.trust)?, target.peer_names.clone(), &provider);
+    let (roots, lists) = material.trust(&target.trust)?;
+    let verifier = TargetVerifier::new(Trust::new(roots, &lists), target.peer_names.clone(), &provider);
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13, &TLS12])?
         .dangerous()
@@ -182,6 +187,12 @@ pub enum HandshakeFailure {
     /// The certificate is for another use.
     WrongPurpose,
     Revoked,
+    /// The certificate is signed by itself, and is no root of ours.
+    SelfSigned,
+    /// An RSA key of less than 2048 bits.
+    WeakKey,
+    /// A signature with SHA-1, or with an algorithm that is not known.
+    WeakSignature,
     /// Any other fault of a certificate.
     BadCertificate,
     /// The far end refused *our* certificate.
@@ -223,6 +234,9 @@ impl HandshakeFailure {
             | HandshakeFailure::WrongName
             | HandshakeFailure::WrongPurpose
             | HandshakeFailure::Revoked
+            | HandshakeFailure::SelfSigned
+            | HandshakeFailure::WeakKey
+            | HandshakeFailure::WeakSignature
             | HandshakeFailure::BadCertificate
             | HandshakeFailure::NoCommonVersion
             | HandshakeFailure::NoCommonSuite
@@ -261,6 +275,15 @@ impl HandshakeFailure {
                 HandshakeFailure::WrongPurpose
             }
             CertificateError::Revoked => HandshakeFailure::Revoked,
+            CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                HandshakeFailure::WeakSignature
+            }
+            CertificateError::Other(other) => match other.0.downcast_ref::<Unfit>() {
+                Some(Unfit::SelfSigned) => HandshakeFailure::SelfSigned,
+                Some(Unfit::WeakKey) => HandshakeFailure::WeakKey,
+                None => HandshakeFailure::BadCertificate,
+            },
             _ => HandshakeFailure::BadCertificate,
         }
     }

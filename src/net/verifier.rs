@@ -5,19 +5,20 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
+use tokio_rustls::rustls::client::verify_server_name;
 use tokio_rustls::rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
 };
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use tokio_rustls::rustls::server::{ParsedCertificate, VerifierBuilderError, WebPkiClientVerifier};
+use tokio_rustls::rustls::server::{ParsedCertificate, VerifierBuilderError};
 use tokio_rustls::rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, SignatureScheme,
 };
 
 use super::names::{certificate_names, name_matches};
 use super::tls::provider;
+use super::trust::{RevocationLists, Trust};
 
 /// What both verifiers say of the signatures of a handshake: whatever their `algorithms` support.
 macro_rules! signatures_by_algorithms {
@@ -56,17 +57,10 @@ pub enum Anonymous {
 /// Verifies clients against the union of a listener's trust stores. Accepts leaves for client *or* server use:
 /// public CAs stop issuing client certificates (PF-187, PF-188).
 pub struct PeerVerifier {
-    client_usage: Arc<dyn ClientCertVerifier>,
-    union: Arc<RootCertStore>,
-    stores: Vec<Store>,
+    union: Trust,
+    stores: Vec<Trust>,
     anonymous: Anonymous,
     algorithms: WebPkiSupportedAlgorithms,
-}
-
-/// One trust store, ready to verify clients. `None`: it holds no root.
-struct Store {
-    roots: Arc<RootCertStore>,
-    client_usage: Option<Arc<dyn ClientCertVerifier>>,
 }
 
 impl fmt::Debug for PeerVerifier {
@@ -76,24 +70,25 @@ impl fmt::Debug for PeerVerifier {
 }
 
 impl PeerVerifier {
-    /// `stores`: at most 64, in the order of the bits of `trusted_by`.
+    /// `stores`: at most 64, in the order of the bits of `trusted_by`; roots, and what their authorities have withdrawn.
     ///
     /// # Errors
-    /// No root at all.
-    pub fn new(stores: Vec<Arc<RootCertStore>>, anonymous: Anonymous) -> Result<Self, VerifierBuilderError> {
+    /// No root at all, or a list that cannot be read.
+    pub fn new(
+        stores: Vec<(Arc<RootCertStore>, RevocationLists)>,
+        anonymous: Anonymous,
+    ) -> Result<Self, VerifierBuilderError> {
         let mut union = RootCertStore::empty();
-        for store in &stores {
-            union.roots.extend(store.roots.iter().cloned());
+        let mut lists = Vec::new();
+        for (roots, revoked) in &stores {
+            union.roots.extend(roots.roots.iter().cloned());
+            lists.extend(revoked.iter().cloned());
         }
-        let union = Arc::new(union);
-        let provider = provider();
-        let client_usage = WebPkiClientVerifier::builder_with_provider(union.clone(), provider.clone()).build()?;
         Ok(PeerVerifier {
-            client_usage,
-            union,
-            stores: stores.into_iter().map(Store::new).collect(),
+            union: Trust::checked(Arc::new(union), &lists)?,
+            stores: stores.into_iter().map(|(roots, lists)| Trust::new(roots, &lists)).collect(),
             anonymous,
-            algorithms: provider.signature_verification_algorithms,
+            algorithms: provider().signature_verification_algorithms,
         })
     }
 
@@ -103,33 +98,14 @@ impl PeerVerifier {
             return 1;
         }
         let Some((leaf, intermediates)) = chain.split_first() else { return 0 };
+        let now = UnixTime::now();
         let mut bits = 0;
         for (place, store) in self.stores.iter().take(64).enumerate() {
-            if store.verifies(leaf, intermediates, self.algorithms) {
+            if store.client(leaf, intermediates, now).is_ok() {
                 bits |= 1 << place;
             }
         }
         bits
-    }
-}
-
-impl Store {
-    fn new(roots: Arc<RootCertStore>) -> Store {
-        let client_usage = WebPkiClientVerifier::builder_with_provider(roots.clone(), provider()).build().ok();
-        Store { roots, client_usage }
-    }
-
-    fn verifies(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        algorithms: WebPkiSupportedAlgorithms,
-    ) -> bool {
-        let now = UnixTime::now();
-        let for_client =
-            |verifier: &Arc<dyn ClientCertVerifier>| verifier.verify_client_cert(leaf, intermediates, now).is_ok();
-        self.client_usage.as_ref().is_some_and(for_client)
-            || verify_chain(leaf, intermediates, &self.roots, now, algorithms).is_ok()
     }
 }
 
@@ -149,13 +125,7 @@ impl ClientCertVerifier for PeerVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        match self.client_usage.verify_client_cert(leaf, intermediates, now) {
-            Err(Error::InvalidCertificate(
-                CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. },
-            )) => verify_chain(leaf, intermediates, &self.union, now, self.algorithms)
-                .map(|()| ClientCertVerified::assertion()),
-            verdict => verdict,
-        }
+        self.union.client(leaf, intermediates, now).map(|()| ClientCertVerified::assertion())
     }
 
     signatures_by_algorithms!();
@@ -165,7 +135,7 @@ impl ClientCertVerifier for PeerVerifier {
 /// name dialled when there are none (RFC 5922 7.3, PF-195).
 #[derive(Debug)]
 pub struct TargetVerifier {
-    roots: Arc<RootCertStore>,
+    trust: Trust,
     peer_names: Vec<String>,
     algorithms: WebPkiSupportedAlgorithms,
 }
@@ -173,8 +143,8 @@ pub struct TargetVerifier {
 impl TargetVerifier {
     /// `peer_names`: exact names, or `*` as the left-most label; one of them must stand in the certificate. Empty:
     /// the name dialled.
-    pub fn new(roots: Arc<RootCertStore>, peer_names: Vec<String>, provider: &CryptoProvider) -> Self {
-        TargetVerifier { roots, peer_names, algorithms: provider.signature_verification_algorithms }
+    pub fn new(trust: Trust, peer_names: Vec<String>, provider: &CryptoProvider) -> Self {
+        TargetVerifier { trust, peer_names, algorithms: provider.signature_verification_algorithms }
     }
 
     fn verify_name(&self, leaf: &CertificateDer<'_>, dialled: &ServerName<'_>) -> Result<(), Error> {
@@ -206,27 +176,10 @@ impl ServerCertVerifier for TargetVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        verify_chain(leaf, intermediates, &self.roots, now, self.algorithms)?;
+        self.trust.server(leaf, intermediates, now)?;
         self.verify_name(leaf, server_name)?;
         Ok(ServerCertVerified::assertion())
     }
 
     signatures_by_algorithms!();
-}
-
-/// Verifies a chain for server use, whatever its name.
-fn verify_chain(
-    leaf: &CertificateDer<'_>,
-    intermediates: &[CertificateDer<'_>],
-    roots: &RootCertStore,
-    now: UnixTime,
-    algorithms: WebPkiSupportedAlgorithms,
-) -> Result<(), Error> {
-    verify_server_cert_signed_by_trust_anchor(
-        &ParsedCertificate::try_from(leaf)?,
-        roots,
-        intermediates,
-        now,
-        algorithms.all,
-    )
 }

@@ -15,4 +15,5 @@ mod reuse;
 mod strangers;
 mod streams;
 mod traps;
+mod withdrawn;
 mod world;

@@ -66,6 +66,10 @@ class StreamProxy:
     async def serve(self, reader, writer):
         if self.mode == "RST":
             return writer.transport.abort()
+        if self.mode == "TLS alert":
+            await reader.read(65536)
+            writer.write(b"\x15\x03\x03\x00\x02\x02\x28")  # fatal, handshake_failure
+            return writer.close()
         far_reader, far = await asyncio.open_connection(*FIRST_TLS)
         pair = (writer, far)
         self.pairs.add(pair)

@@ -16,6 +16,7 @@ listener = "{listener}"
 {more}targets = ["127.0.28.{host}:5060"]
 sources = ["127.0.28.{range}"]
 media = {{ security = "rtp", codecs = ["PCMU"] }}
+timers = {{ t1_ms = 100 }}
 options = {{ interval_s = 0 }}'''
 SERIALS = iter(range(1 << 60))
 LOCK = threading.Lock()
