@@ -149,5 +149,5 @@ async fn handshake(shared: &Shared, target: &Target, tls: &TlsTarget, stream: Tc
     shared.counters.handshake_failures.add(reason);
     let late = reason == HandshakeFailure::TimedOut;
     let failure = if late { TransmitFailure::ConnectTimeout } else { TransmitFailure::TlsRefused };
-    Err((failure, format!("TLS: {error}")))
+    Err((failure, format!("TLS: {reason:?}: {error}")))
 }
