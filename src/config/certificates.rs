@@ -59,7 +59,7 @@ fn check_lists(doc: &Document, path: &str, file: &Path) {
     let Some(octets) = read(doc, path, file) else { return };
     let lists = match pem::revocation_lists(&octets).and_then(trust::readable) {
         Ok(lists) => lists,
-        Err(error) => return fault(doc, path, file, error),
+        Err(error) => return fault(doc, error.name(), path, file, error),
     };
     let now = ASN1Time::now();
     for list in &lists {

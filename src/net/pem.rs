@@ -26,6 +26,7 @@ impl PemError {
     pub const fn name(&self) -> &'static str {
         match self {
             PemError::NoCertificate => "pem.no_certificate",
+            PemError::NoRevocationList => "pem.no_revocation_list",
             PemError::NoPrivateKey => "pem.no_private_key",
             PemError::EncryptedKey => "pem.encrypted_key",
             PemError::Damaged(_) => "pem.damaged",

@@ -199,7 +199,8 @@ fn a_hundred_broken_configurations_are_refused_with_line_and_reason_and_leave_ev
     }
     // Of these no line can be named.
     let large = "# x\n".repeat(3 * 1024 * 1024);
-    for (octets, word) in [(Vec::new(), "no listener"), (large.into_bytes(), "larger"), (b"\xff[node]".to_vec(), "UTF-8")]
+    for (octets, word) in
+        [(Vec::new(), "no listener"), (large.into_bytes(), "larger"), (b"\xff[node]".to_vec(), "UTF-8")]
     {
         fs::write(scene.ground.config(), octets).unwrap();
         let (code, said) = check(&scene.ground);
