@@ -14,6 +14,7 @@ use crate::route::emergency::is_sos;
 use crate::route::provisional::Reliability;
 use crate::route::trunk::Trunk;
 use crate::sip::bodies::{BadBody, Bodies};
+use crate::sip::uri::TelUri;
 use crate::sip::{Message, Method, Name, NameAddr, Request, Status, Uri};
 
 /// Why a request out of a dialog is refused. The variant's name is the metric label.
@@ -177,7 +178,8 @@ pub struct Numbers {
 pub fn screen(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
     method(&request.method)?;
     match &request.uri {
-        Uri::Sip(_) | Uri::Tel(_) => {}
+        Uri::Sip(_) => {}
+        Uri::Tel(tel) => telephone(tel)?,
         // RFC 5031, PF-161.
         urn if request.method == Method::Invite && is_sos(urn) => {}
         Uri::Other { .. } => return Err(Refusal::UnknownScheme),
@@ -197,6 +199,16 @@ pub fn screen(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
         called(&request.uri)?;
     }
     body(request)
+}
+
+/// RFC 3966 3: a global number is digits behind a plus, a local one digits, `A` to `F`, `*` and `#`; separators aside.
+fn telephone(tel: &TelUri) -> Result<(), Refusal> {
+    let number = tel.digits();
+    let is_number = match number.strip_prefix(b"+") {
+        Some(global) => !global.is_empty() && global.iter().all(u8::is_ascii_digit),
+        None => !number.is_empty() && number.iter().all(|octet| octet.is_ascii_hexdigit() || b"*#".contains(octet)),
+    };
+    if is_number { Ok(()) } else { Err(Refusal::BadNumber) }
 }
 
 /// A number behind a plus is E.164 whatever its trunk reads; other dialled digits may have an international prefix and an

@@ -582,7 +582,8 @@ fn acknowledged<'a>(acks: &'a [Acknowledged], response: &Response) -> Option<&'a
 pub fn reply_to(request: &Request, flow: Flow, trunk: Option<&Trunk>) -> Destination {
     let mut address = flow.remote;
     if flow.transport.is_reliable() || request.via.param("rport").is_none() {
-        address.set_port(request.via.port.unwrap_or(flow.transport.default_port()));
+        let port = request.via.port.filter(|&port| port != 0);
+        address.set_port(port.unwrap_or(flow.transport.default_port()));
     }
     match flow.transport {
         Transport::Udp => Destination::Flow(Flow { remote: address, ..flow }),

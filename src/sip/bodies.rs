@@ -55,14 +55,14 @@ impl Bodies {
         if body.is_empty() && kind.is_none() {
             return Ok(Bodies::default());
         }
-        let plain = |coding: &[u8]| coding.eq_ignore_ascii_case(b"identity");
-        if !message.header(Name::ContentEncoding).is_none_or(|coding| plain(&coding)) {
+        // RFC 3261 20.12: one list over all its fields.
+        if message.list(Name::ContentEncoding).iter().any(|coding| !coding.eq_ignore_ascii_case(b"identity")) {
             return Err(BadBody::MediaType);
         }
         let kind = kind.ok_or(BadBody::MediaType)?;
         // Parameters that cannot be read say nothing of a description.
         if essence(&kind).eq_ignore_ascii_case(SDP.as_bytes()) {
-            return Ok(Bodies { description: Some(body), others: Vec::new() });
+            return Bodies::alone(body, message.header(Name::ContentDisposition).as_deref());
         }
         let kind = ContentType::parse(&Bytes::from(kind.into_owned())).map_err(|_| BadBody::MediaType)?;
         match kind.kind.eq_ignore_ascii_case(b"multipart") {
@@ -70,6 +70,17 @@ impl Bodies {
             // An empty body of another type promises nothing.
             false if body.is_empty() => Ok(Bodies::default()),
             false => Err(BadBody::MediaType),
+        }
+    }
+
+    /// RFC 3261 20.11: what is no session's description is left out where it may be, which must be written out.
+    fn alone(body: Bytes, disposition: Option<&[u8]>) -> Result<Bodies, BadBody> {
+        match disposition {
+            Some(value) if !is_session(value) => match handling(value) {
+                Some(word) if word.eq_ignore_ascii_case(b"optional") => Ok(Bodies::default()),
+                Some(_) | None => Err(BadBody::MediaType),
+            },
+            Some(_) | None => Ok(Bodies { description: Some(body), others: Vec::new() }),
         }
     }
 
@@ -117,18 +128,25 @@ impl Part {
 
     /// RFC 3261 20.11: a description of the session is what `application/sdp` is, unless its disposition says otherwise.
     fn is_session(&self) -> bool {
-        self.disposition.as_ref().is_none_or(|value| essence(value).eq_ignore_ascii_case(b"session"))
+        self.disposition.as_ref().is_none_or(|value| is_session(value))
     }
 
     /// `handling=required`, written out: what nobody wrote is no reason to refuse a call.
     fn must_be_understood(&self) -> bool {
-        let params = self.disposition.iter().flat_map(|value| value.split(|&octet| octet == b';').skip(1));
-        params.map(trim).any(|param| {
-            let (name, value) = super::grammar::cut(param, b'=');
-            trim(name).eq_ignore_ascii_case(b"handling")
-                && value.is_some_and(|value| is_token(trim(value)) && trim(value).eq_ignore_ascii_case(b"required"))
-        })
+        let handling = self.disposition.as_ref().and_then(|value| handling(value));
+        handling.is_some_and(|word| word.eq_ignore_ascii_case(b"required"))
     }
+}
+
+fn is_session(disposition: &[u8]) -> bool {
+    essence(disposition).eq_ignore_ascii_case(b"session")
+}
+
+/// Value of `handling` of a Content-Disposition.
+fn handling(disposition: &[u8]) -> Option<&[u8]> {
+    let params = disposition.split(|&octet| octet == b';').skip(1).map(|param| super::grammar::cut(param, b'='));
+    let mut named = params.filter(|(name, _)| trim(name).eq_ignore_ascii_case(b"handling"));
+    named.find_map(|(_, value)| value.map(trim).filter(|word| is_token(word)))
 }
 
 /// What stands before the parameters.

@@ -31,12 +31,18 @@ fn request(message: Message, start_line_end: usize) -> Result<Request, Rejection
         return Err(if is_unknown { RejectionKind::UnknownMethodMismatch } else { RejectionKind::CSeqMethodMismatch });
     }
     let max_forwards = max_forwards(&message)?;
+    if SINGLE.iter().any(|&name| message.headers(name).nth(1).is_some()) {
+        return Err(RejectionKind::RepeatedField);
+    }
     if method == Method::Register {
         check_contacts(&message)?;
     }
     let Common { via, from, to, call_id, cseq } = common;
     Ok(Request { message, method, uri, via, from, to, call_id, cseq, max_forwards })
 }
+
+/// Fields besides the mandatory ones that decide what a request means, and are no lists: two readers could pick two.
+const SINGLE: [Name; 4] = [Name::ContentType, Name::SessionExpires, Name::MinSe, Name::RAck];
 
 /// RFC 3261 7.1: `Method SP Request-URI SP SIP-Version`, one space each and none elsewhere.
 fn request_line(owner: &Bytes, line: &[u8]) -> Result<(Method, Uri), RejectionKind> {
@@ -163,7 +169,7 @@ fn address(message: &Message, value: Cow<'_, [u8]>) -> Option<NameAddr> {
         return None;
     }
     let read = within(message, value, |owner, value| NameAddr::parse_within(owner, value).ok());
-    read.filter(|address| !address.has_several_tags())
+    read.filter(|address| address.has_sound_tag())
 }
 
 fn max_forwards(message: &Message) -> Result<Option<u8>, RejectionKind> {

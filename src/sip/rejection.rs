@@ -90,13 +90,13 @@ pub enum RejectionKind {
     MissingFrom,
     /// More than one From.
     RepeatedFrom,
-    /// From is no name-addr or has several tags.
+    /// From is no name-addr, or has several tags or an empty one.
     BadFrom,
     /// No To.
     MissingTo,
     /// More than one To.
     RepeatedTo,
-    /// To is no name-addr or has several tags.
+    /// To is no name-addr, or has several tags or an empty one.
     BadTo,
     /// No Call-ID.
     MissingCallId,
@@ -118,6 +118,8 @@ pub enum RejectionKind {
     RepeatedMaxForwards,
     /// Not a number from 0 to 255.
     BadMaxForwards,
+    /// Another field twice of which one value counts (RFC 3261 7.3.1).
+    RepeatedField,
     /// A Contact that cannot be read (RFC 4475 3.1.2.13).
     BadContact,
     /// Another header of addresses (Route, Refer-To, ...) that cannot be read.
@@ -127,7 +129,7 @@ pub enum RejectionKind {
 impl RejectionKind {
     /// Every kind, for the metric's label set.
     #[rustfmt::skip]
-    pub const ALL: [RejectionKind; 46] = [
+    pub const ALL: [RejectionKind; 47] = [
         RejectionKind::NotSip, RejectionKind::BareCarriageReturn, RejectionKind::BareLineFeed,
         RejectionKind::NulOctet, RejectionKind::BadHeaderLine, RejectionKind::HeaderNameTooLong,
         RejectionKind::FoldWithoutField, RejectionKind::HeadIncomplete, RejectionKind::LineTooLong,
@@ -141,7 +143,7 @@ impl RejectionKind {
         RejectionKind::RepeatedTo, RejectionKind::BadTo, RejectionKind::MissingCallId, RejectionKind::RepeatedCallId,
         RejectionKind::BadCallId, RejectionKind::MissingCSeq, RejectionKind::RepeatedCSeq, RejectionKind::BadCSeq,
         RejectionKind::CSeqMethodMismatch, RejectionKind::UnknownMethodMismatch, RejectionKind::RepeatedMaxForwards,
-        RejectionKind::BadMaxForwards, RejectionKind::BadContact, RejectionKind::BadAddressHeader,
+        RejectionKind::BadMaxForwards, RejectionKind::RepeatedField, RejectionKind::BadContact, RejectionKind::BadAddressHeader,
     ];
 
     /// The metric label.
@@ -191,6 +193,7 @@ impl RejectionKind {
             RejectionKind::UnknownMethodMismatch => "cseq-method-unknown",
             RejectionKind::RepeatedMaxForwards => "max-forwards-repeated",
             RejectionKind::BadMaxForwards => "max-forwards",
+            RejectionKind::RepeatedField => "field-repeated",
             RejectionKind::BadContact => "contact",
             RejectionKind::BadAddressHeader => "address-header",
         }
@@ -231,6 +234,7 @@ impl RejectionKind {
             | RejectionKind::CSeqMethodMismatch
             | RejectionKind::RepeatedMaxForwards
             | RejectionKind::BadMaxForwards
+            | RejectionKind::RepeatedField
             | RejectionKind::BadContact
             | RejectionKind::BadAddressHeader => Some(Status::BAD_REQUEST),
             RejectionKind::LineTooLong
@@ -292,6 +296,7 @@ impl RejectionKind {
             RejectionKind::CSeqMethodMismatch => Some("CSeq Method Mismatch"),
             RejectionKind::RepeatedMaxForwards => Some("Repeated Max-Forwards"),
             RejectionKind::BadMaxForwards => Some("Bad Max-Forwards"),
+            RejectionKind::RepeatedField => Some("Repeated Header Field"),
             RejectionKind::BadContact => Some("Bad Contact"),
             RejectionKind::BadAddressHeader => Some("Bad Address Header"),
         }
@@ -344,6 +349,7 @@ impl RejectionKind {
             | RejectionKind::UnknownMethodMismatch
             | RejectionKind::RepeatedMaxForwards
             | RejectionKind::BadMaxForwards
+            | RejectionKind::RepeatedField
             | RejectionKind::BadContact
             | RejectionKind::BadAddressHeader => false,
         }

@@ -16,12 +16,12 @@ const DATAGRAM: usize = 65_507;
 /// Every hostile message by its name; descriptions as the body of an otherwise ordinary INVITE.
 fn messages(transport: &str, own: SocketAddr, daemon: SocketAddr) -> Vec<(String, Vec<u8>)> {
     let mut messages = Vec::new();
-    for set in ["rfc4475", "rfc4475/derived", "sip-hostile"] {
+    for set in ["rfc4475", "rfc4475/derived", "sip-hostile", "own-hostile"] {
         for file in files(set, "dat") {
             messages.push((name(&file), fs::read(&file).unwrap()));
         }
     }
-    for file in files("sdp-hostile", "sdp") {
+    for file in ["sdp-hostile", "own-hostile"].into_iter().flat_map(|set| files(set, "sdp")) {
         let body = fs::read(&file).unwrap();
         let template = request("INVITE", transport, own, daemon, "B");
         let head = template.strip_suffix("1\r\n\r\nB").unwrap();

@@ -99,33 +99,35 @@ impl Court {
     }
 
     fn datagram(&mut self, case: &Case) -> Seen {
+        let question = unfolded(&String::from_utf8_lossy(&case.octets));
         self.victim.heard().clear();
         self.ears[3].send_to(&case.octets, self.ground.sip()).unwrap();
         let mut seen = Seen::default();
         // What the daemon says by itself it has said when a later question is answered; a called party takes longer.
         self.prober.probe();
-        self.listen(&mut seen);
+        self.listen(&question, &mut seen);
         while seen.trying && seen.status.is_none() {
             std::thread::park_timeout(Duration::from_millis(2));
-            self.listen(&mut seen);
+            self.listen(&question, &mut seen);
         }
         seen.called = !self.victim.heard().is_empty();
         seen
     }
 
-    fn listen(&mut self, seen: &mut Seen) {
+    fn listen(&mut self, question: &Message, seen: &mut Seen) {
         let mut buffer = vec![0; 65_536];
         for ear in &self.ears {
             while let Ok((length, _)) = ear.recv_from(&mut buffer) {
                 let message = unfolded(&String::from_utf8_lossy(&buffer[..length]));
                 if seen.note(&message) {
-                    ear.send_to(ack(&message).as_bytes(), self.ground.sip()).unwrap();
+                    ear.send_to(ack(question, &message).as_bytes(), self.ground.sip()).unwrap();
                 }
             }
         }
     }
 
     fn stream(&mut self, case: &Case) -> Seen {
+        let question = unfolded(&String::from_utf8_lossy(&case.octets));
         self.victim.heard().clear();
         let mut way = open(&self.ground, self.transport);
         let mut seen = Seen::default();
@@ -144,7 +146,7 @@ impl Court {
                 break;
             }
             if seen.note(&message) {
-                let _ = way.try_send(ack(&message).as_bytes());
+                let _ = way.try_send(ack(&question, &message).as_bytes());
             }
         }
         // A question that overtook the called party's answer.
@@ -153,7 +155,7 @@ impl Court {
                 None => seen.closed = true,
                 Some(message) => {
                     if seen.note(&message) {
-                        let _ = way.try_send(ack(&message).as_bytes());
+                        let _ = way.try_send(ack(&question, &message).as_bytes());
                     }
                 }
             }
@@ -183,9 +185,9 @@ impl Court {
 const ALLOWED: &str =
     "allow_media = [\"127.0.0.0/8\", \"192.0.2.0/24\", \"198.51.100.0/24\", \"203.0.113.0/24\", \"2001:db8::/32\"]";
 
-/// Peers get their own folds back (RFC 3261 7.3.1).
+/// Peers get their own folds back (RFC 3261 7.3.1); the answer to a keep-alive may stand before what follows it.
 fn unfolded(text: &str) -> Message {
-    Message(text.replace("\r\n ", " ").replace("\r\n\t", " "))
+    Message(text.trim_start_matches("\r\n").replace("\r\n ", " ").replace("\r\n\t", " "))
 }
 
 fn mark(right: bool) -> &'static str {
@@ -247,13 +249,16 @@ fn ear(address: IpAddr, port: u16) -> UdpSocket {
     socket
 }
 
-/// The ACK of a failure (RFC 3261 17.1.1.3).
-fn ack(answer: &Message) -> String {
+/// The ACK of a failure (RFC 3261 17.1.1.3): Request-URI and top Via are those of what was asked, without our stamps.
+fn ack(question: &Message, answer: &Message) -> String {
+    let uri = question.start_line().split(' ').nth(1).unwrap_or("sip:x@y");
+    let top = answer.header("Via").split(", ").next().unwrap_or_default();
+    let stamps = top.split(';').filter(|param| !param.starts_with("received="));
+    let via: Vec<&str> = stamps.map(|param| if param.starts_with("rport=") { "rport" } else { param }).collect();
+    let via = via.join(";");
     let number = answer.header("CSeq").split(' ').next().unwrap_or_default().to_owned();
-    let via =
-        answer.headers("Via").first().copied().unwrap_or_default().split(", ").next().unwrap_or_default().to_owned();
     format!(
-        "ACK sip:x@y SIP/2.0\r\nVia: {via}\r\nMax-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {number} ACK\r\nContent-Length: 0\r\n\r\n",
+        "ACK {uri} SIP/2.0\r\nVia: {via}\r\nMax-Forwards: 70\r\nFrom: {}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {number} ACK\r\nContent-Length: 0\r\n\r\n",
         answer.header("From"),
         answer.header("To"),
         answer.header("Call-ID")

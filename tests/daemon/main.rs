@@ -12,6 +12,7 @@ mod hostile;
 mod judge;
 mod media;
 mod overload;
+mod own_hostile;
 mod peer;
 mod probed;
 mod probes;

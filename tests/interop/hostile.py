@@ -17,11 +17,12 @@ DATAGRAM = 65507
 
 def messages():
     """Every file of the SIP corpora as it is, and every SDP as the body of an otherwise ordinary INVITE."""
-    for folder in ("rfc4475", "rfc4475/derived", "sip-hostile"):
+    for folder in ("rfc4475", "rfc4475/derived", "sip-hostile", "own-hostile"):
         for path in sorted(glob.glob(os.path.join(CORPORA, folder, "*.dat"))):
             yield f"{folder}/{os.path.basename(path)}", open(path, "rb").read()
-    for serial, path in enumerate(sorted(glob.glob(os.path.join(CORPORA, "sdp-hostile", "*.sdp")))):
-        yield f"sdp-hostile/{os.path.basename(path)}", invite(serial, open(path, "rb").read())
+    descriptions = [path for folder in ("sdp-hostile", "own-hostile") for path in sorted(glob.glob(os.path.join(CORPORA, folder, "*.sdp")))]
+    for serial, path in enumerate(descriptions):
+        yield os.path.relpath(path, CORPORA), invite(serial, open(path, "rb").read())
 
 
 def invite(serial, body):

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 
-fn folder(set: &str) -> PathBuf {
+/// Where a set lies.
+pub fn folder(set: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpora").join(set)
 }
 

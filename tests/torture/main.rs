@@ -7,6 +7,7 @@ mod differential;
 mod hostile;
 mod ipv6;
 mod mutation;
+mod own;
 mod probes;
 mod reading;
 mod requirements;

@@ -96,9 +96,10 @@ impl NameAddr {
         self.display.as_deref().map(|text| crate::sip::grammar::unquoted(text).into_owned()).unwrap_or_default()
     }
 
-    /// True when a tag stands more than once (RFC 3261 7.3.1 forbids it; two readers could differ).
-    pub(crate) fn has_several_tags(&self) -> bool {
-        params::count(&self.params, "tag") > 1
+    /// False for a tag that stands more than once (two readers could differ) or has no value (RFC 3261 25.1 `tag-param`).
+    pub(crate) fn has_sound_tag(&self) -> bool {
+        params::count(&self.params, "tag") <= 1
+            && self.param("tag").is_none_or(|tag| tag.is_some_and(|text| !text.is_empty()))
     }
 
     /// Always with angle brackets.
