@@ -91,6 +91,36 @@ def numbers():
                   number="030888000", keys={"caller": "030777111", "privacy": privacy})
 
 
+def decisions():
+    """The custom header of calls to the carrier (PV-31..34), and the decision table (PV-37) from both sides."""
+    carrier, platform = "127.0.18.11", "127.0.18.12"
+    diverted = "Diversion: <sip:+4930888000@127.0.18.12>;reason=unconditional"
+    calls = [
+        ("the calling number's contents", "+4930888000", "X-Empty: 1", "uas_content.xml"),
+        ("the diverting number's contents", "+15551234567", diverted, "uas_content.xml"),
+        ("a number without contents", "+4930888005", "X-Empty: 1", "uas_no_content.xml"),
+    ]
+    for title, caller, line, called in calls:
+        sipp.pair(f"{FEW} calls, SIPp, to the carrier: {title}", ("uac_platform.xml", platform, "u1", OURS), (called, carrier, "u1"), FEW, rate=50,
+                  number="+4930555", keys={"caller": caller}, words={"[diverted]": line})
+    refused = [
+        ("called number unknown", carrier, "030888009", "030777111", 404, 1),
+        ("called number suspended", carrier, "030888001", "030777111", 403, 21),
+        ("called number takes no calls", carrier, "030888002", "030777111", 403, 21),
+        ("account suspended", carrier, "030888003", "030777111", 403, 21),
+        ("called number without service", carrier, "030888004", "030777111", 404, 1),
+        ("emergency from a carrier", carrier, "112", "030777111", 403, 21),
+        ("caller is no account's", platform, "+4930555", "+15551234567", 403, 21),
+        ("caller makes no calls", platform, "+4930555", "+4930888002", 403, 21),
+        ("caller suspended", platform, "+4930555", "+4930888001", 403, 21),
+        ("caller's account suspended", platform, "+4930555", "+4930888003", 403, 21),
+        ("destination not allowed", platform, "+25261234567", "+4930888000", 403, 21),
+    ]
+    for title, address, number, caller, status, cause in refused:
+        sipp.pair(f"{FEW} calls, SIPp, refused: {title}", ("uac_denied.xml", address, "u1", OURS), None, FEW, rate=50, number=number,
+                  keys={"caller": caller}, words={'response="499"': f'response="{status}"', "cause=999": f"cause={cause}"})
+
+
 def with_trunkline(wanted):
     daemon = Daemon()
     if not REPORT.check("daemon is ready", "yes" if daemon.ready() else "no", "readyz within 20 s", daemon.process.poll() is None):
@@ -112,6 +142,8 @@ def with_trunkline(wanted):
         transfers()
     if "numbers" in wanted:
         numbers()
+    if "decisions" in wanted:
+        decisions()
     if "kamailio" in wanted:
         kamailio.run(CALLS, FEW)
     if "rtpengine" in wanted:
@@ -142,7 +174,7 @@ def peers_only():
 
 
 def main(arguments):
-    wanted = {"hostile", "sipp", "scenarios", "early", "midcall", "transfers", "numbers", "kamailio", "carrier", "baresip", "rtpengine", "tshark", "load"}
+    wanted = {"hostile", "sipp", "scenarios", "early", "midcall", "transfers", "numbers", "decisions", "kamailio", "carrier", "baresip", "rtpengine", "tshark", "load"}
     if "--only" in arguments:
         wanted = set(arguments[arguments.index("--only") + 1].split(","))
     certificates()

@@ -15,12 +15,12 @@ class Party:
 
     serial = 0
 
-    def __init__(self, scenario, address, transport, calls, target, extra=(), hops=1, direct=False, natted=None):
+    def __init__(self, scenario, address, transport, calls, target, extra=(), hops=1, direct=False, natted=None, words=None):
         Party.serial += 1
         self.name = f"sipp-{Party.serial:02}-{scenario.removesuffix('.xml')}"
         self.calls = calls
         self.statistics = os.path.join(WORK, self.name + ".csv")
-        path = prepared(scenario, self.name, hops, direct, "-lost" in extra, natted == address)
+        path = prepared(scenario, self.name, hops, direct, "-lost" in extra, natted == address, words or {})
         self.process = start(self.name, [
             "sipp", target, "-sf", path, "-i", address, "-mi", address, "-p", 5080, "-t", transport, "-m", calls, "-nostdin",
             "-max_socket", 5000, "-trace_stat", "-fd", 1, "-stf", self.statistics,
@@ -54,9 +54,11 @@ class Party:
         return self.count("SuccessfulCall(C)") == self.calls and self.count("FailedCall(C)", *UNEXPECTED) == 0
 
 
-def prepared(scenario, name, hops, direct, loss, natted):
-    """The scenario with the Max-Forwards to expect; between peers that talk directly nothing is hidden."""
+def prepared(scenario, name, hops, direct, loss, natted, words):
+    """The scenario with the Max-Forwards to expect, and `words` of it swapped; between peers that talk directly nothing is hidden."""
     text = open(os.path.join(HERE, "sipp", scenario)).read().replace('regexp="69"', f'regexp="{70 - hops}"')
+    for word, instead in words.items():
+        text = text.replace(word, instead)
     if loss:
         # Nobody repeats a lost 180.
         text = text.replace('<recv response="180"', '<recv response="180" optional="true"')
@@ -102,10 +104,11 @@ def three(title, caller, others, calls, rate=50):
     return holds
 
 
-def pair(title, caller, called, calls, rate=100, number="+49301000000", hops=1, direct=False, loss=0, natted=None, keys=None):
+def pair(title, caller, called, calls, rate=100, number="+49301000000", hops=1, direct=False, loss=0, natted=None, keys=None,
+         words=None):
     """Runs a caller and a called party; `caller` and `called` are (scenario, address, transport); `caller` also has a target.
     `hops`: how many elements count Max-Forwards down on the way. `natted`: the address of the party that writes a Contact where
-    nobody reaches it. `keys`: words the caller's scenario puts in."""
+    nobody reaches it. `keys`: words the caller's scenario puts in; `words`: words of it that are others."""
     party = None
     if called:
         scenario, address, transport = called
@@ -117,7 +120,7 @@ def pair(title, caller, called, calls, rate=100, number="+49301000000", hops=1, 
         extra += ["-key", name, value]
     if loss:
         extra += ["-lost", loss]
-    first = Party(scenario, address, transport, calls, target, extra, hops, direct, natted)
+    first = Party(scenario, address, transport, calls, target, extra, hops, direct, natted, words)
     code = finish(first.process, 60 + 2 * calls / rate)
     if party:
         wait_until(lambda: party.process.poll() is not None, 5)
