@@ -9,7 +9,7 @@ use crate::base::text::Escaped;
 use crate::call::record::{LegMediaCounts, Said};
 use crate::call::subcode::{self, Read};
 use crate::call::{CallEvent, CallRecord, Cause};
-use crate::engine::io::{ElinNews, Event};
+use crate::engine::io::{Dropped, ElinNews, Event};
 use crate::engine::targets::Changed;
 use crate::media::presence::Change;
 use crate::registration::News;
@@ -19,6 +19,9 @@ use crate::route::liveness::TargetState;
 pub fn write(event: &Event) {
     match event {
         Event::Call(event) => call(event),
+        Event::Dropped(reason @ (Dropped::WrongCertificate | Dropped::NoCertificate)) => {
+            info!(reason = reason.label(), "message dropped");
+        }
         Event::Dropped(reason) => debug!(reason = reason.label(), "message dropped"),
         // Counted: a flood of calls must not become a flood of lines.
         Event::Shed(shed) => debug!(reason = shed.label(), "new call refused for want of room"),

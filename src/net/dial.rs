@@ -12,7 +12,7 @@ use tokio_rustls::rustls::Connection as TlsSession;
 
 use super::arrival::News;
 use super::connection::Connection;
-use super::counters::ConnectionOutcome;
+use super::counters::{ConnectionOutcome, label};
 use super::dial_log::Worth;
 use super::listener::prepare_stream;
 use super::names::certificate_names;
@@ -149,5 +149,5 @@ async fn handshake(shared: &Shared, target: &Target, tls: &TlsTarget, stream: Tc
     shared.counters.handshake_failures.add(reason);
     let late = reason == HandshakeFailure::TimedOut;
     let failure = if late { TransmitFailure::ConnectTimeout } else { TransmitFailure::TlsRefused };
-    Err((failure, format!("TLS: {reason:?}: {error}")))
+    Err((failure, format!("TLS, {}: {error}", label(&reason))))
 }

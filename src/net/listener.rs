@@ -13,7 +13,7 @@ use tokio_rustls::rustls::Connection as TlsSession;
 
 use super::arrival::News;
 use super::connection::Connection;
-use super::counters::ConnectionOutcome;
+use super::counters::{ConnectionOutcome, label};
 use super::guard::{Offence, Verdict, Visitor};
 use super::reading::{self, Origin};
 use super::seats::{Handshake, Seat};
@@ -158,7 +158,7 @@ impl Arrival {
     fn failed(&self, error: &io::Error) {
         let (remote, reason) = (self.flow.remote, HandshakeFailure::of(error));
         self.shared.counters.handshake_failures.add(reason);
-        tracing::info!(%remote, ?reason, %error, "TLS handshake failed");
+        tracing::info!(%remote, reason = label(&reason), %error, "TLS handshake failed");
         if reason.is_an_offence() {
             self.shared.offended(&self.flow, Offence::BadHandshake);
         }

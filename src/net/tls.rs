@@ -309,6 +309,8 @@ impl HandshakeFailure {
             | PeerIncompatible::Tls12NotOfferedOrEnabled
             | PeerIncompatible::Tls13RequiredForQuic
             | PeerIncompatible::SupportedVersionsExtensionRequired
+            // RFC 5246 7.4.1.4.1: clients before TLS 1.2 must not send it, and are told of it first.
+            | PeerIncompatible::SignatureAlgorithmsExtensionRequired
             | PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig => HandshakeFailure::NoCommonVersion,
             _ => HandshakeFailure::NoCommonSuite,

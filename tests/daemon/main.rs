@@ -3,6 +3,7 @@
 #![cfg(feature = "lab")]
 
 mod accounts;
+mod bad_peers;
 mod calls;
 mod emergency;
 mod ends;
