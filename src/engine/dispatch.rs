@@ -137,7 +137,7 @@ impl Engine {
         if request.method == Method::Invite && urgent.is_none() {
             let most = Duration::from_millis(self.snapshot.limits.max_wait_ms);
             if self.overload.judge(now.instant, trunk.id, self.waited, most) == overload::Fate::Shed {
-                return self.refuse_without_room(&request, flow, &trunk, Shed::Late, out);
+                return self.refuse_without_room(&request, flow, &trunk, Shed::Overload, out);
             }
         }
         if !self.authorized(now, &request, flow, &trunk, out) {

@@ -2,22 +2,28 @@
 //! what is under way goes on. A pure value.
 //!
 //! A short stall of the machine refuses nobody: calls are shed once requests have waited longer than `limits.max_wait_ms`
-//! for [`PATIENCE`] more than they have not, and from then on at once, until [`CALM`] has passed without a late one. Trunks share what there
-//! is: one that began less than its share of the latest calls is served all the same (R-A8). Emergency calls never come
-//! here (R-A9).
+//! for [`PATIENCE`] more than they have not. From then on late calls are shed at once, and the others are taken at a pace
+//! that falls while most are late and rises while hardly any is: what a call costs comes after its INVITE, and whoever takes
+//! all that are on time is late again in a moment. It ends when none was late or shed for [`CALM`].
+//!
+//! Trunks share what there is: one that began less than its share of the latest calls is served all the same (R-A8).
+//! Emergency calls never come here (R-A9).
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::base::Instant;
+use crate::base::bucket::{Bucket, Rate};
 use crate::base::ids::TrunkId;
 
 /// How long requests must have been late before the first call is shed. When none comes for that long, none waited.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// How long none may have been late before lateness is borne again.
+/// How long none may have been late or shed before lateness is borne again.
 const CALM: Duration = Duration::from_secs(5);
 /// Calls are counted for shares in pieces of this length; the last two are looked at.
 const PIECE: Duration = Duration::from_secs(1);
+/// How often the pace is set anew.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Why a new call was answered 503. The name is the metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,7 +31,7 @@ pub enum Shed {
     /// The node goes out of service.
     Draining,
     /// Requests wait longer than `limits.max_wait_ms`.
-    Late,
+    Overload,
     /// `limits.memory_mb`.
     Memory,
     /// No room for records, and `cdr.when_full = "refuse"`.
@@ -46,7 +52,7 @@ impl Shed {
     /// Every reason, for the metrics' start at zero.
     pub const ALL: [Shed; 9] = [
         Shed::Draining,
-        Shed::Late,
+        Shed::Overload,
         Shed::Memory,
         Shed::Records,
         Shed::MaxCalls,
@@ -60,7 +66,7 @@ impl Shed {
     pub const fn label(self) -> &'static str {
         match self {
             Shed::Draining => "draining",
-            Shed::Late => "late",
+            Shed::Overload => "overload",
             Shed::Memory => "memory",
             Shed::Records => "records",
             Shed::MaxCalls => "max_calls",
@@ -90,8 +96,21 @@ pub struct Overload {
 enum State {
     /// Lateness is borne.
     Bearing(Strain),
-    /// Late last at this moment.
-    Shedding { last: Instant },
+    /// Late, or shed, last at this moment.
+    Shedding { last: Instant, pace: Pace },
+}
+
+/// How many calls are taken in a second.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    per_s: u32,
+    /// What it never falls below: a quarter of the calls that were taken when it began. What is late is shed all the same.
+    least: u32,
+    bucket: Bucket,
+    /// Since it was set: requests that were late, and all.
+    set: Instant,
+    late: u32,
+    seen: u32,
 }
 
 /// How long requests have been late. The time until the next one goes by what this one was; time without lateness counts
@@ -138,27 +157,69 @@ impl Overload {
     /// A new call of `trunk` that has waited so long, where `most` is borne.
     pub fn judge(&mut self, now: Instant, trunk: TrunkId, waited: Duration, most: Duration) -> Fate {
         let timing = if waited > most { Timing::Late } else { Timing::OnTime };
-        self.state = self.state.after(now, timing);
-        let is_shedding = matches!(self.state, State::Shedding { .. });
-        if timing == Timing::Late && is_shedding && !self.shares.has_less_than_its_share(now, trunk) {
-            return Fate::Shed;
+        self.observe(now, timing);
+        if let State::Shedding { last, pace } = &mut self.state {
+            let is_in_time = timing == Timing::OnTime && pace.takes(now);
+            if !is_in_time && !self.shares.has_less_than_its_share(now, trunk) {
+                *last = now;
+                return Fate::Shed;
+            }
         }
         self.shares.begun(now, trunk);
         Fate::Taken
     }
-}
 
-impl State {
-    fn after(self, now: Instant, timing: Timing) -> State {
-        match (self, timing) {
+    fn observe(&mut self, now: Instant, timing: Timing) {
+        self.state = match (self.state, timing) {
             (State::Bearing(strain), Timing::Late) if strain.with(now, timing).late_for >= PATIENCE => {
-                State::Shedding { last: now }
+                State::Shedding { last: now, pace: Pace::new(now, self.shares.in_a_second(now)) }
             }
             (State::Bearing(strain), Timing::Late | Timing::OnTime) => State::Bearing(strain.with(now, timing)),
-            (State::Shedding { .. }, Timing::Late) => State::Shedding { last: now },
-            (State::Shedding { last }, Timing::OnTime) if now.since(last) >= CALM => State::default(),
-            (State::Shedding { last }, Timing::OnTime) => State::Shedding { last },
+            (State::Shedding { last, .. }, Timing::OnTime) if now.since(last) >= CALM => State::default(),
+            (State::Shedding { last, pace }, Timing::OnTime) => State::Shedding { last, pace: pace.after(now, timing) },
+            (State::Shedding { pace, .. }, Timing::Late) => {
+                State::Shedding { last: now, pace: pace.after(now, timing) }
+            }
+        };
+    }
+}
+
+impl Pace {
+    fn new(now: Instant, per_s: u32) -> Pace {
+        Pace {
+            per_s,
+            least: (per_s / 4).max(1),
+            bucket: Bucket::full(now, Pace::rate(per_s)),
+            set: now,
+            late: 0,
+            seen: 0,
         }
+    }
+
+    /// At once no more than in a twentieth of a second.
+    const fn rate(per_s: u32) -> Rate {
+        Rate::new(per_s, per_s / 20)
+    }
+
+    fn takes(&mut self, now: Instant) -> bool {
+        self.bucket.take(now, Pace::rate(self.per_s))
+    }
+
+    fn after(mut self, now: Instant, timing: Timing) -> Pace {
+        self.seen = self.seen.saturating_add(1);
+        self.late = self.late.saturating_add(u32::from(timing == Timing::Late));
+        if now.since(self.set) < LOOK {
+            return self;
+        }
+        let (late, seen) = (u64::from(self.late), u64::from(self.seen));
+        let per_s = if 2 * late > seen {
+            self.per_s - self.per_s / 10
+        } else if 10 * late < seen {
+            self.per_s.saturating_add((self.per_s / 50).max(1))
+        } else {
+            self.per_s
+        };
+        Pace { per_s: per_s.max(self.least), set: now, late: 0, seen: 0, ..self }
     }
 }
 
@@ -175,6 +236,15 @@ impl Shares {
     fn begun(&mut self, now: Instant, trunk: TrunkId) {
         self.turn(now);
         *self.young.entry(trunk).or_insert(0) += 1;
+    }
+
+    /// Calls that were begun lately, by the second.
+    fn in_a_second(&mut self, now: Instant) -> u32 {
+        self.turn(now);
+        let begun: u64 = self.young.values().chain(self.old.values()).sum();
+        let past = now.since(self.since) + if self.old.is_empty() { Duration::ZERO } else { PIECE };
+        let millis = u64::try_from(past.max(LOOK).as_millis()).unwrap_or(u64::MAX);
+        u32::try_from(begun.saturating_mul(1000) / millis).unwrap_or(u32::MAX)
     }
 
     /// Strictly less, so that a trunk alone has no share to claim.
@@ -259,5 +329,59 @@ mod tests {
             }
         }
         assert!(taken[0] < 700 && taken[0].abs_diff(taken[1]) <= taken[0] / 10, "{taken:?}");
+    }
+
+    /// A server for whom an INVITE that is taken is 1 ms of work at once and another one a second later, which goes first,
+    /// and one that is shed `cost`: it can take 500 calls in a second, and is offered `offered`. Microseconds.
+    fn served(offered: u64, seconds: u64, cost: u64) -> (Vec<u64>, Vec<u64>) {
+        let mut overload = Overload::default();
+        let (mut taken, mut waits) = (Vec::new(), Vec::new());
+        let mut later = std::collections::VecDeque::new();
+        let (mut now, mut arrived) = (0u64, 0u64);
+        while now < seconds * 1_000_000 {
+            let arrival = arrived * 1_000_000 / offered;
+            if later.front().is_some_and(|due| *due <= now) {
+                later.pop_front();
+                now += 1000;
+            } else if arrival <= now {
+                arrived += 1;
+                let instant = Instant::from_nanos(now * 1000);
+                match overload.judge(instant, TrunkId(0), Duration::from_micros(now - arrival), MOST) {
+                    Fate::Taken => {
+                        now += 1000;
+                        taken.push(now);
+                        later.push_back(now + 1_000_000);
+                    }
+                    Fate::Shed => {
+                        now += cost;
+                        waits.push(now - arrival);
+                    }
+                }
+            } else {
+                now = later.front().map_or(arrival, |due| arrival.min(*due));
+            }
+        }
+        (taken, waits)
+    }
+
+    #[test]
+    fn of_five_times_what_can_be_taken_nine_tenths_of_it_is_and_the_rest_is_told_soon() {
+        let (taken, mut waits) = served(2500, 60, 20);
+        let settled = taken.iter().filter(|at| **at > 5_000_000).count();
+        assert!(settled >= 55 * 450, "{settled} calls in 55 s");
+        waits.sort_unstable();
+        assert!(waits[waits.len() / 100 * 99] <= 100_000, "{:?} us", waits[waits.len() / 100 * 99]);
+    }
+
+    #[test]
+    fn refusals_that_cost_more_leave_less_and_not_nothing() {
+        // Five times 500 refusals of 100 us each leave room for 395 calls.
+        let settled = served(2500, 60, 100).0.iter().filter(|at| **at > 5_000_000).count();
+        assert!(settled >= 55 * 350, "{settled} calls in 55 s");
+    }
+
+    #[test]
+    fn what_can_be_taken_is_not_shed() {
+        assert_eq!(served(480, 20, 20).1.len(), 0);
     }
 }

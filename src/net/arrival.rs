@@ -1,8 +1,12 @@
 //! The way from the network to the engine: which of the two inboxes a message belongs to, and what else is news.
 
+use std::time::Duration;
+
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::base::ids::{FlowId, TransmitId};
+use crate::base::limits::Limits;
 use crate::sip::flow::{PeerIdentity, Received, Resolution, TransmitFailure};
 use crate::sip::{Method, SipMessage};
 
@@ -11,7 +15,7 @@ use crate::sip::{Method, SipMessage};
 pub enum Class {
     /// Begins something: a request without a To tag. First to be refused.
     New,
-    /// The same, and it has waited in its connection for long already.
+    /// The same, and it has waited in its socket for long already.
     Late,
     /// CANCEL: belongs to something, but must never overtake the request it cancels (RFC 3261 9.1).
     Follows,
@@ -74,5 +78,14 @@ pub fn classify(message: &SipMessage) -> Class {
                 Class::New
             }
         }
+    }
+}
+
+/// The class of a message that has waited in its socket since then: `limits.max_wait_ms`.
+pub fn classify_late(message: &SipMessage, since: Option<Instant>, limits: &Limits) -> Class {
+    let is_late = |since: Instant| since.elapsed() > Duration::from_millis(limits.max_wait_ms);
+    match classify(message) {
+        Class::New if since.is_some_and(is_late) => Class::Late,
+        class @ (Class::New | Class::Late | Class::Follows | Class::Established) => class,
     }
 }

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use bytes::Bytes;
 
-use super::arrival::{Class, classify};
+use super::arrival::Class;
 use super::counters::{Direction, MessageKind, TurnedAway};
 use super::shared::Shared;
 use crate::sip::flow::Received;
@@ -34,8 +34,8 @@ fn keeps_to_its_rate(shared: &Shared, class: Class, received: &Received) -> bool
     keeps
 }
 
-/// Delivers a message of a stream, of this class. What belongs to a call waits for room, and with it the connection: nothing more is
-/// read until the engine has caught up.
+/// Delivers a message of a stream, of this class. What belongs to a call waits for room, and with it the connection:
+/// nothing more is read until the engine has caught up.
 ///
 /// # Errors
 /// Hands back a new request that found no room, or came too fast.
@@ -64,9 +64,8 @@ pub async fn deliver(shared: &Shared, class: Class, received: Received) -> Resul
 
 /// Delivers a datagram's message, or drops it: the far end repeats what matters (RFC 3261 17.1). Refused here, a repeated
 /// INVITE would end a call that goes on.
-pub fn deliver_or_drop(shared: &Shared, received: Received) {
+pub fn deliver_or_drop(shared: &Shared, class: Class, received: Received) {
     accepted(shared, &received);
-    let class = classify(&received.message);
     if keeps_to_its_rate(shared, class, &received) && shared.sink.offer(class, received).is_err() {
         shared.counters.inbox_full.add(class);
     }

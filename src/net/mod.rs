@@ -8,6 +8,7 @@
 
 mod aliases;
 pub mod arrival;
+mod backlog;
 pub mod connection;
 pub mod counters;
 mod deliver;

@@ -11,12 +11,14 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::io::ioctl_fionread;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep};
 
 use super::aliases;
-use super::arrival::{Class, News, classify};
+use super::arrival::{News, classify_late};
+use super::backlog::Backlog;
 use super::connection::{Connection, Stream, Written};
 use super::counters::ConnectionOutcome;
 use super::deliver::{deliver, stateless_503};
@@ -76,7 +78,7 @@ pub async fn run(shared: Arc<Shared>, connection: Arc<Connection>, read: OwnedRe
         },
         visitor,
         said: Said::Nothing,
-        behind: None,
+        backlog: Backlog::default(),
         heard: false,
         timer: Box::pin(tokio::time::sleep(first)),
         waits_for,
@@ -150,8 +152,8 @@ struct Reader {
     offers: Offers,
     visitor: Visitor,
     said: Said,
-    /// Since when each read has found the buffer full: more waits in the socket.
-    behind: Option<Instant>,
+    /// What waits in the socket.
+    backlog: Backlog,
     /// Octets came since [`Reader::note_heard`].
     heard: bool,
     timer: Pin<Box<Sleep>>,
@@ -277,7 +279,7 @@ impl Reader {
             biased;
             () = connection.woken() => Event::Woken,
             _ = connection.writable(), if backlog => Event::Writable,
-            arrived = poll_fn(|cx| poll_read(cx, &mut self.read, connection, &mut self.framer, &mut self.behind)) => {
+            arrived = poll_fn(|cx| poll_read(cx, &mut self.read, connection, &mut self.framer, &mut self.backlog)) => {
                 Event::Arrived(arrived)
             }
             () = self.timer.as_mut() => Event::Timer,
@@ -318,22 +320,13 @@ impl Reader {
         }
         self.note_alias(&message);
         let received = Received { flow: self.connection.flow, message };
-        let class = match classify(&received.message) {
-            Class::New if self.is_behind() => Class::Late,
-            class @ (Class::New | Class::Late | Class::Follows | Class::Established) => class,
-        };
+        let class = classify_late(&received.message, self.backlog.since(), &self.shared.limits);
         if let Err(refused) = deliver(&self.shared, class, received).await
             && let Some(answer) = stateless_503(&refused, &self.shared)
         {
             self.answer(answer);
         }
         Ok(())
-    }
-
-    /// What is read now has waited in the socket for longer than a new call may.
-    fn is_behind(&self) -> bool {
-        let most = Duration::from_millis(self.shared.limits.max_wait_ms);
-        self.behind.is_some_and(|since| since.elapsed() > most)
     }
 
     /// RFC 5923: the first request that offers an incoming connection counts; a far end does not move.
@@ -470,15 +463,17 @@ fn poll_read(
     read: &mut OwnedReadHalf,
     connection: &Connection,
     framer: &mut StreamFramer,
-    behind: &mut Option<Instant>,
+    backlog: &mut Backlog,
 ) -> Poll<io::Result<Stream>> {
     let mut scratch = [MaybeUninit::<u8>::uninit(); READ_OCTETS];
     let mut buffer = ReadBuf::uninit(&mut scratch);
-    ready!(Pin::new(read).poll_read(cx, &mut buffer))?;
+    ready!(Pin::new(&mut *read).poll_read(cx, &mut buffer))?;
     if buffer.filled().is_empty() {
         return Poll::Ready(Ok(Stream::Ended));
     }
-    *behind = if buffer.remaining() == 0 { behind.or_else(|| Some(Instant::now())) } else { None };
+    let is_full = buffer.remaining() == 0;
+    let waiting = || if is_full { ioctl_fionread(read.as_ref()).unwrap_or(0) } else { 0 };
+    backlog.read(buffer.filled().len(), Instant::now(), waiting);
     Poll::Ready(connection.absorb(buffer.filled(), framer.buffer()))
 }
 

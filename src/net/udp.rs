@@ -9,9 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
-use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
+use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
+use super::arrival::classify_late;
+use super::backlog::Unbroken;
 use super::counters::TurnedAway;
 use super::deliver::deliver_or_drop;
 use super::guard::Verdict;
@@ -147,13 +150,18 @@ pub async fn serve(shared: Arc<Shared>, port: Arc<UdpPort>) {
         return;
     };
     let mut buffer = vec![0u8; DATAGRAM_OCTETS];
+    let mut unbroken = Unbroken::default();
     loop {
         tokio::select! {
             () = port.wake.notified() => {}
             () = port.send_rest(), if port.has_waiting() => {}
             ready = watched.readable() => {
                 if let Ok(mut ready) = ready {
-                    read_batch(&shared, &port, &mut ready, &mut buffer);
+                    unbroken.begin();
+                    if read_batch(&shared, &port, unbroken.since(), &mut buffer) == Batch::Emptied {
+                        unbroken.emptied();
+                        ready.clear_ready();
+                    }
                     shared.sink.settle();
                 }
             }
@@ -162,18 +170,27 @@ pub async fn serve(shared: Arc<Shared>, port: Arc<UdpPort>) {
     }
 }
 
-fn read_batch(shared: &Shared, port: &UdpPort, ready: &mut AsyncFdReadyGuard<'_, UdpSocket>, buffer: &mut [u8]) {
+/// How a batch ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Batch {
+    Emptied,
+    /// More may wait.
+    Full,
+}
+
+fn read_batch(shared: &Shared, port: &UdpPort, since: Option<Instant>, buffer: &mut [u8]) -> Batch {
     for _ in 0..BATCH {
         match port.socket.recv_from(buffer) {
-            Ok((length, remote)) => take(shared, port, remote, buffer.get(..length).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return ready.clear_ready(),
+            Ok((length, remote)) => take(shared, port, (remote, buffer.get(..length).unwrap_or_default()), since),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Batch::Emptied,
             // An ICMP error of something we sent: says nothing about what waits to be read.
             Err(_) => {}
         }
     }
+    Batch::Full
 }
 
-fn take(shared: &Shared, port: &UdpPort, remote: SocketAddr, octets: &[u8]) {
+fn take(shared: &Shared, port: &UdpPort, (remote, octets): (SocketAddr, &[u8]), since: Option<Instant>) {
     let flow = Flow {
         id: shared.datagram_flow(port.listener, remote),
         transport: Transport::Udp,
@@ -190,7 +207,10 @@ fn take(shared: &Shared, port: &UdpPort, remote: SocketAddr, octets: &[u8]) {
         return shared.counters.turned_away.add(reason);
     }
     match datagram(&Bytes::copy_from_slice(octets), remote) {
-        Some(Ok(message)) => deliver_or_drop(shared, Received { flow, message }),
+        Some(Ok(message)) => {
+            let class = classify_late(&message, since, &shared.limits);
+            deliver_or_drop(shared, class, Received { flow, message });
+        }
         Some(Err(rejection)) => {
             shared.refused(&flow, &rejection);
             if let Some(answer) = rejection.answer

@@ -39,7 +39,7 @@ fn a_late_call_gets_503_with_a_time_to_come_back_and_calls_go_on() {
     let refused = world.expect(Platform, "SIP/2.0 503");
     let wait: u32 = refused.header("Retry-After").parse().unwrap();
     assert!((1..=10).contains(&wait), "{wait}");
-    assert_eq!(shed(&world, Shed::Late), 2);
+    assert_eq!(shed(&world, Shed::Overload), 2);
     world.caller_hangs_up(&mut talk);
     world.waited = Duration::ZERO;
     let mut talk = world.talk(Platform, CarrierA);
