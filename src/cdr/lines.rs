@@ -1,15 +1,16 @@
 //! A call's record as lines of JSON: its legs first, the call last, so that a group without its last line is known to be
 //! cut. Text from outside is escaped by JSON; no line is longer than 8 KiB (S-L2).
 
-use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
 
 use super::SCHEMA;
+use super::object::Object;
 use crate::base::WallTime;
 use crate::call::Cause;
-use crate::call::record::{CallRecord, EndedBy, LegMediaCounts, Said, Side, TransferKind, TransferRecord};
+use crate::call::record::{CallRecord, LegMediaCounts, Said, Sent, Side, TransferKind, TransferRecord};
 use crate::call::subcode;
 use crate::route::directory::AccountName;
 use crate::route::number::E164;
@@ -34,52 +35,6 @@ impl Origin {
     pub fn id(&self, record: &CallRecord) -> String {
         format!("{}-{:x}-{}", self.node, self.since.0, record.id.0)
     }
-}
-
-/// What every line has.
-#[derive(Serialize)]
-struct Head<'a> {
-    schema: &'static str,
-    r#type: &'static str,
-    id: &'a str,
-    seq: u64,
-}
-
-#[derive(Serialize)]
-struct CallLine<'a> {
-    #[serde(flatten)]
-    head: Head<'a>,
-    node: &'a str,
-    call: u64,
-    from: &'a str,
-    to: Option<&'a str>,
-    route: Option<&'a str>,
-    account: Option<&'a str>,
-    calling: &'a str,
-    called: &'a str,
-    started: String,
-    rang: Option<String>,
-    answered: Option<String>,
-    ended: String,
-    started_ms: u64,
-    ended_ms: u64,
-    post_dial_delay_ms: Option<u64>,
-    duration_ms: u64,
-    cause: &'static str,
-    cause_text: &'static str,
-    status: u16,
-    q850: u8,
-    peer_status: Option<u16>,
-    ended_by: EndedBy,
-    detail: Option<&'a str>,
-    emergency: Option<&'a str>,
-    elin: Option<&'a str>,
-    attempts: u32,
-    redirects: u32,
-    transfer_count: usize,
-    transfers: Vec<TransferLine<'a>>,
-    reasons: Vec<ReasonLine<'a>>,
-    legs: usize,
 }
 
 #[derive(Serialize)]
@@ -110,79 +65,61 @@ struct ReasonLine<'a> {
     check: Option<&'static str>,
 }
 
-#[derive(Serialize)]
-struct LegLine<'a> {
-    #[serde(flatten)]
-    head: Head<'a>,
-    side: Side,
-    trunk: &'a str,
-    call_id: &'a str,
-    address: Option<SocketAddr>,
-    /// As the configuration names it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    target: Option<&'a str>,
-    policy: &'a str,
-    calling: String,
-    called: String,
-    media: Option<&'a LegMediaCounts>,
-}
-
 /// Appends the lines of one record.
 pub fn write(origin: &Origin, seq: u64, record: &CallRecord, out: &mut Vec<u8>) {
-    let id = origin.id(record);
-    let head = |kind| Head { schema: SCHEMA, r#type: kind, id: &id, seq };
-    let legs = [Some(caller(record, head("leg"))), callee(record, head("leg"))];
-    let count = legs.iter().flatten().count();
-    legs.iter().flatten().for_each(|leg| line(leg, out));
-    line(&call(origin, record, head("call"), count), out);
+    let head = Head { id: origin.id(record), seq };
+    caller(record, head.line("leg", out));
+    let mut legs = 1;
+    if let (Some(trunk), Some(sent)) = (&record.to, &record.sent) {
+        callee(record, trunk, sent, head.line("leg", out));
+        legs += 1;
+    }
+    call(origin, record, head.line("call", out), legs);
 }
 
-fn line(value: &impl Serialize, out: &mut Vec<u8>) {
-    let before = out.len();
-    // Plain structures of texts and numbers always serialise; half a line must not stay if one ever does not.
-    if serde_json::to_writer(&mut *out, value).is_err() {
-        out.truncate(before);
-        return;
-    }
-    out.push(b'\n');
+/// What every line has.
+struct Head {
+    id: String,
+    seq: u64,
 }
 
-fn call<'a>(origin: &'a Origin, record: &'a CallRecord, head: Head<'a>, legs: usize) -> CallLine<'a> {
-    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    CallLine {
-        head,
-        node: &origin.node,
-        call: record.id.0,
-        from: &record.from,
-        to: record.to.as_deref(),
-        route: record.route.as_deref().filter(|name| !name.is_empty()),
-        account: record.account.as_ref().map(AccountName::as_str),
-        calling: shown(&record.calling),
-        called: shown(&record.called),
-        started: wall::text(record.started),
-        rang: record.rang.map(wall::text),
-        answered: record.answered.map(wall::text),
-        ended: wall::text(record.ended),
-        started_ms: record.started.0,
-        ended_ms: record.ended.0,
-        post_dial_delay_ms: record.after.post_dial_delay().map(millis),
-        duration_ms: millis(record.after.talked()),
-        cause: record.cause.label(),
-        cause_text: record.cause.text(),
-        status: record.cause.status().code(),
-        q850: record.cause.q850(),
-        peer_status: peer_status(record.cause),
-        ended_by: record.ended_by,
-        detail: record.detail.as_deref().map(shown),
-        emergency: record.emergency.as_deref(),
-        elin: record.elin.as_ref().map(E164::as_str),
-        attempts: record.attempts,
-        redirects: record.redirects,
-        transfer_count: record.transfers.len(),
-        transfers: record.transfers.iter().take(TRANSFERS).map(transfer).collect(),
-        reasons: record.said.iter().map(reason).collect(),
-        legs,
+impl Head {
+    fn line<'o>(&self, kind: &str, out: &'o mut Vec<u8>) -> Object<'o> {
+        let mut line = Object::begin(out);
+        line.text("schema", SCHEMA).text("type", kind).text("id", &self.id).number("seq", self.seq);
+        line
     }
+}
+
+fn call(origin: &Origin, record: &CallRecord, mut line: Object<'_>, legs: u64) {
+    line.text("node", &origin.node).number("call", record.id.0);
+    line.text("from", &record.from).text_if_any("to", record.to.as_deref());
+    line.text_if_any("route", record.route.as_deref().filter(|name| !name.is_empty()));
+    line.text_if_any("account", record.account.as_ref().map(AccountName::as_str));
+    line.text("calling", shown(&record.calling)).text("called", shown(&record.called));
+    times(record, &mut line);
+    line.text("cause", record.cause.label()).text("cause_text", record.cause.text());
+    line.number("status", record.cause.status().code().into()).number("q850", record.cause.q850().into());
+    line.number_if_any("peer_status", peer_status(record.cause).map(u64::from)).value("ended_by", &record.ended_by);
+    line.text_if_any("detail", record.detail.as_deref().map(shown));
+    line.text_if_any("emergency", record.emergency.as_deref());
+    line.text_if_any("elin", record.elin.as_ref().map(E164::as_str));
+    line.number("attempts", record.attempts.into()).number("redirects", record.redirects.into());
+    line.value("transfer_count", &record.transfers.len());
+    line.value("transfers", &record.transfers.iter().take(TRANSFERS).map(transfer).collect::<Vec<_>>());
+    line.value("reasons", &record.said.iter().map(reason).collect::<Vec<_>>()).number("legs", legs);
+    line.end();
+}
+
+fn times(record: &CallRecord, line: &mut Object<'_>) {
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    line.text("started", &wall::text(record.started));
+    line.text_if_any("rang", record.rang.map(wall::text).as_deref());
+    line.text_if_any("answered", record.answered.map(wall::text).as_deref());
+    line.text("ended", &wall::text(record.ended));
+    line.number("started_ms", record.started.0).number("ended_ms", record.ended.0);
+    line.number_if_any("post_dial_delay_ms", record.after.post_dial_delay().map(millis));
+    line.number("duration_ms", millis(record.after.talked()));
 }
 
 fn reason(said: &Said) -> ReasonLine<'_> {
@@ -219,40 +156,30 @@ fn transfer(transfer: &TransferRecord) -> TransferLine<'_> {
 }
 
 /// Numbers as they were received.
-fn caller<'a>(record: &'a CallRecord, head: Head<'a>) -> LegLine<'a> {
+fn caller(record: &CallRecord, mut line: Object<'_>) {
     let (calling, called) = match &record.received {
         Some(written) => (&written.calling, &written.called),
         None => (&record.calling, &record.called),
     };
-    LegLine {
-        head,
-        side: Side::Caller,
-        trunk: &record.from,
-        call_id: shown(&record.caller_call_id),
-        address: record.caller_address,
-        target: None,
-        policy: &record.caller_policy,
-        calling: shown(calling).to_owned(),
-        called: shown(called).to_owned(),
-        media: heard(&record.caller_media),
-    }
+    line.value("side", &Side::Caller).text("trunk", &record.from).text("call_id", shown(&record.caller_call_id));
+    line.value("address", &record.caller_address).text("policy", &record.caller_policy);
+    line.text("calling", shown(calling)).text("called", shown(called));
+    line.value("media", &heard(&record.caller_media));
+    line.end();
 }
 
-/// Numbers as they were sent. `None`: no INVITE went out.
-fn callee<'a>(record: &'a CallRecord, head: Head<'a>) -> Option<LegLine<'a>> {
-    let (trunk, sent) = (record.to.as_deref()?, record.sent.as_ref()?);
-    Some(LegLine {
-        head,
-        side: Side::Callee,
-        trunk,
-        call_id: shown(record.callee_call_id.as_deref().unwrap_or_default()),
-        address: Some(sent.address),
-        target: sent.target.as_deref(),
-        policy: &sent.policy,
-        calling: user_of(&sent.from),
-        called: text(&sent.called),
-        media: heard(&record.callee_media),
-    })
+/// Numbers as they were sent.
+fn callee(record: &CallRecord, trunk: &str, sent: &Sent, mut line: Object<'_>) {
+    let call_id = shown(record.callee_call_id.as_deref().unwrap_or_default());
+    line.value("side", &Side::Callee).text("trunk", trunk).text("call_id", call_id).value("address", &sent.address);
+    if let Some(target) = &sent.target {
+        // As the configuration names it.
+        line.text("target", target);
+    }
+    line.text("policy", &sent.policy);
+    line.text("calling", shown(&user_of(&sent.from))).text("called", shown(&String::from_utf8_lossy(&sent.called)));
+    line.value("media", &heard(&record.callee_media));
+    line.end();
 }
 
 fn heard(media: &LegMediaCounts) -> Option<&LegMediaCounts> {
@@ -261,14 +188,14 @@ fn heard(media: &LegMediaCounts) -> Option<&LegMediaCounts> {
 
 fn user_of(name_addr: &Bytes) -> String {
     let address = NameAddr::parse(name_addr).ok();
-    address.and_then(|address| address.uri.user_decoded().map(|user| text(&user))).unwrap_or_default()
-}
-
-fn text(octets: &[u8]) -> String {
-    shown(&String::from_utf8_lossy(octets)).to_owned()
+    let user = address.as_ref().and_then(|address| address.uri.user_decoded());
+    user.map(|user| String::from_utf8_lossy(&user).into_owned()).unwrap_or_default()
 }
 
 /// At most so much of a text from outside.
 fn shown(text: &str) -> &str {
+    if text.len() <= TEXT {
+        return text;
+    }
     text.char_indices().nth(TEXT).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }

@@ -10,6 +10,7 @@
 
 pub mod database;
 pub mod lines;
+mod object;
 mod queue;
 pub mod spool;
 pub mod writer;

@@ -2,7 +2,8 @@
 //! only at its end.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -101,8 +102,7 @@ impl Spool {
     pub fn append(&mut self, lines: &[u8], records: u64) -> io::Result<()> {
         self.clear()?;
         self.has_debris = true;
-        self.file.seek(SeekFrom::Start(self.length))?;
-        self.file.write_all(lines)?;
+        self.file.write_all_at(lines, self.length)?;
         self.has_debris = false;
         self.length += u64::try_from(lines.len()).unwrap_or(u64::MAX);
         self.next += records;

@@ -49,10 +49,11 @@ impl<W: Write> Fields<'_, W> {
         }
     }
 
+    /// Names stand in source code: nothing in them is to be escaped.
     fn name(&mut self, name: &str) -> fmt::Result {
-        self.out.write_char(',')?;
-        quote(self.out, name)?;
-        self.out.write_char(':')
+        self.out.write_str(",\"")?;
+        self.out.write_str(name)?;
+        self.out.write_str("\":")
     }
 }
 
@@ -100,6 +101,9 @@ struct Escaped<'w, W>(&'w mut W);
 impl<W: Write> Write for Escaped<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
+        if !text.as_bytes().iter().any(may_be_special) {
+            return self.0.write_str(text);
+        }
         while let Some(place) = rest.find(|c: char| matches!(c, '"' | '\\') || c.is_control()) {
             let (plain, tail) = rest.split_at(place);
             self.0.write_str(plain)?;
@@ -109,6 +113,12 @@ impl<W: Write> Write for Escaped<'_, W> {
         }
         self.0.write_str(rest)
     }
+}
+
+/// Octets without which a text has nothing to escape; the second group of control characters (U+0080 to U+009F) begins
+/// with 0xc2 in UTF-8. Most of a line is plain, and octets are looked at faster than characters.
+fn may_be_special(octet: &u8) -> bool {
+    matches!(octet, b'"' | b'\\' | 0..=0x1f | 0x7f | 0xc2)
 }
 
 impl<W: Write> Escaped<'_, W> {

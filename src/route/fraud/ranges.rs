@@ -6,9 +6,6 @@ use super::class::Class;
 use super::guard::Iso;
 
 const TEXT: &str = include_str!("../../../config/fraud/ranges.tsv");
-/// Digits of a prefix at most.
-const PREFIX_DIGITS: usize = 8;
-
 /// What is known of numbers that begin so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Range {
@@ -29,9 +26,9 @@ pub(super) enum RangeKind {
     Of(Class),
 }
 
-/// Every prefix, in order.
+/// Every prefix, in order, each with the place of the longest one it begins with itself.
 #[derive(Debug)]
-pub(super) struct Ranges(Vec<Range>);
+pub(super) struct Ranges(Vec<(Range, Option<usize>)>);
 
 impl Ranges {
     /// Those of the file. A line that cannot be read would be left out; a test finds none.
@@ -40,22 +37,30 @@ impl Ranges {
         RANGES.get_or_init(|| {
             let mut ranges: Vec<Range> = lines().filter_map(range).collect();
             ranges.sort_unstable_by_key(|range| range.prefix);
-            Ranges(ranges)
+            let begins = |place: usize, range: &Range| {
+                let before = ranges.get(..place).unwrap_or_default();
+                before.iter().rposition(|shorter| range.prefix.starts_with(shorter.prefix))
+            };
+            Ranges(ranges.iter().enumerate().map(|(place, range)| (*range, begins(place, range))).collect())
         })
     }
 
-    /// The longest prefix of these digits that is known.
+    /// The longest prefix of these digits that is known. One search: what stands between that prefix and the digits, in
+    /// the order of text, begins with it too.
     pub fn find(&self, digits: &str) -> Option<&Range> {
-        let lengths = (1..=PREFIX_DIGITS.min(digits.len())).rev();
-        lengths.filter_map(|length| digits.get(..length)).find_map(|prefix| {
-            let at = self.0.binary_search_by(|range| range.prefix.cmp(prefix)).ok()?;
-            self.0.get(at)
-        })
+        let mut place = self.0.partition_point(|(range, _)| range.prefix <= digits).checked_sub(1);
+        loop {
+            let (range, shorter) = self.0.get(place?)?;
+            if digits.starts_with(range.prefix) {
+                return Some(range);
+            }
+            place = *shorter;
+        }
     }
 
     /// Whether the file knows this country.
     pub fn knows(&self, country: Iso) -> bool {
-        self.0.iter().any(|range| range.country == Some(country))
+        self.0.iter().any(|(range, _)| range.country == Some(country))
     }
 }
 
@@ -79,12 +84,15 @@ mod tests {
     use super::*;
     use crate::route::number::Country;
 
+    /// Digits of a prefix at most.
+    const PREFIX_DIGITS: usize = 8;
+
     #[test]
     fn every_line_of_the_file_is_read_and_no_prefix_stands_twice() {
         let ranges = &Ranges::shipped().0;
         assert_eq!(ranges.len(), lines().count());
-        assert!(ranges.windows(2).all(|pair| pair[0].prefix < pair[1].prefix));
-        for range in ranges {
+        assert!(ranges.windows(2).all(|pair| pair[0].0.prefix < pair[1].0.prefix));
+        for (range, _) in ranges {
             assert!((1..=PREFIX_DIGITS).contains(&range.prefix.len()), "{range:?}");
             assert!(range.prefix.bytes().all(|octet| octet.is_ascii_digit()) && !range.prefix.starts_with('0'));
             let of = matches!(range.kind, RangeKind::Country | RangeKind::Reported);
@@ -119,5 +127,16 @@ mod tests {
         assert_eq!(found("88234567890"), ("882", RangeKind::Of(Class::Global)));
         assert_eq!(found("881612345678"), ("881", RangeKind::Of(Class::Satellite)));
         assert!(Ranges::shipped().find("999123").is_none() && Ranges::shipped().find("").is_none());
+    }
+
+    #[test]
+    fn digits_behind_a_longer_prefix_that_is_not_theirs_find_the_shorter_one() {
+        let ranges = Ranges::shipped();
+        for (range, _) in &ranges.0 {
+            for digits in [format!("{}0", range.prefix), format!("{}9999999", range.prefix), range.prefix.to_owned()] {
+                let fits = ranges.0.iter().map(|(range, _)| range).filter(|range| digits.starts_with(range.prefix));
+                assert_eq!(ranges.find(&digits), fits.max_by_key(|range| range.prefix.len()), "{digits}");
+            }
+        }
     }
 }
