@@ -38,7 +38,8 @@ enum Order {
     Status,
     /// Exit 0 when new calls are welcome, else 1.
     Health,
-    /// Show the level of the log, or set it until the next start.
+    /// Show the level of the log, or set it until the next start, or until the configuration names another.
+    #[command(visible_alias = "log-level")]
     Log {
         /// error, warn, info, debug, trace, or a filter like trunkline::net=trace,info.
         level: Option<String>,

@@ -53,6 +53,8 @@ pub struct Reloader {
     /// `None`: the configuration stands in no file.
     origin: Option<Origin>,
     shells: Shells,
+    /// `node.drain_s` of the configuration in force: asked for by an end that waits for no reload.
+    patience: Mutex<Duration>,
     running: Mutex<Running>,
 }
 
@@ -87,7 +89,8 @@ impl Reloader {
             settings: loaded.settings.clone(),
             generations: vec![Arc::downgrade(&loaded.snapshot)],
         };
-        Arc::new(Reloader { origin: loaded.origin.clone(), shells, running: Mutex::new(running) })
+        let patience = Mutex::new(loaded.settings.node.drain);
+        Arc::new(Reloader { origin: loaded.origin.clone(), shells, patience, running: Mutex::new(running) })
     }
 
     /// Reads the configuration again. Never call it where the network is served: files are read.
@@ -112,7 +115,7 @@ impl Reloader {
 
     /// `node.drain_s` of the configuration in force.
     pub fn drain_patience(&self) -> Duration {
-        self.running().settings.node.drain
+        *self.patience.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Configurations that were in force since the start.
@@ -184,6 +187,7 @@ impl Reloader {
             of.map(|change| change.key.clone()).collect()
         };
         let warnings = loaded.warnings().iter().map(ToString::to_string).collect();
+        *self.patience.lock().unwrap_or_else(PoisonError::into_inner) = loaded.settings.node.drain;
         running.source = loaded.source;
         running.settings = loaded.settings;
         Reloaded {

@@ -153,8 +153,13 @@ impl Daemon {
                 Signalled::Stop(stop) => return stop,
                 Signalled::Reload => {
                     let operating = self.operating.clone();
-                    // What came of it is in the log; a panic ends the process by itself.
-                    let _ = tokio::task::spawn_blocking(move || operating.reload_by(Way::Signal)).await;
+                    let reload = tokio::task::spawn_blocking(move || operating.reload_by(Way::Signal));
+                    tokio::select! {
+                        // What came of it is in the log; a panic ends the process by itself.
+                        _ = reload => {}
+                        // Files that are slow to read do not keep the process.
+                        stop = signals.stop() => return stop,
+                    }
                 }
             }
         }

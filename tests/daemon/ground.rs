@@ -224,12 +224,12 @@ impl Ground {
 
     /// A TLS connection of the platform, which shows its certificate.
     pub fn tls(&self) -> Peer {
-        Peer::secured(self.caller(), (self.daemon(), SIP_TLS).into(), self.tls_settings())
+        Peer::secured(self.caller(), (self.daemon(), SIP_TLS).into(), tls_settings(&self.certificates))
     }
 
-    fn tls_settings(&self) -> Arc<ClientConfig> {
-        let settings = TlsSettings::new(&self.certificates.authority, &self.certificates.platform).unwrap();
-        settings.connector.config().clone()
+    /// The same with the certificates of another authority.
+    pub fn tls_with(&self, certificates: &Certificates) -> Peer {
+        Peer::secured(self.caller(), (self.daemon(), SIP_TLS).into(), tls_settings(certificates))
     }
 
     /// One page of the metrics' port.
@@ -267,6 +267,11 @@ impl Ground {
         let held: Vec<&str> = page.lines().filter(held).collect();
         if held.is_empty() && page.contains("\nsbc_transactions 0\n") { Ok(()) } else { Err(format!("{held:?}")) }
     }
+}
+
+fn tls_settings(certificates: &Certificates) -> Arc<ClientConfig> {
+    let settings = TlsSettings::new(&certificates.authority, &certificates.platform).unwrap();
+    settings.connector.config().clone()
 }
 
 /// A daemon that has said that it is ready. Killed if a test fails.

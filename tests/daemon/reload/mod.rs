@@ -2,7 +2,10 @@
 //! and calls that are there do not notice.
 
 mod broken;
+mod http;
+mod identities;
 mod listeners;
+mod snapshots;
 mod takes;
 mod trunks;
 

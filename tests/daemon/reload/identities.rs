@@ -1,0 +1,62 @@
+//! Certificates, keys and trust stores of another configuration.
+
+use std::fs;
+
+use trunkline::lab::certificates;
+
+use super::{ctl, media, rewrite, shown};
+use crate::ground::{Ground, Rules};
+use crate::text::sdp;
+
+#[test]
+fn another_certificate_and_another_trust_store_count_for_new_connections_and_the_old_call_goes_on() {
+    let ground = Ground::new(Rules { timers: "timers = { t1_ms = 50 }", ..Rules::default() });
+    let _running = ground.start();
+    let (mut caller, mut callee) = (ground.tls(), ground.udp(ground.callee()));
+    let media = media(&ground);
+    let key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR\r\n";
+    caller.ask("INVITE", &(sdp(media[0]).replace("RTP/AVP", "RTP/SAVP") + key));
+    let offered = callee.expect("INVITE ");
+    callee.send(offered.respond("200 OK", callee.own, &sdp(media[1])));
+    let accepted = caller.expect("SIP/2.0 200");
+    callee.expect("ACK ");
+    let mut dialog = caller.dialog(&accepted);
+    caller.send(dialog.ack());
+    let folder = ground.config().with_file_name("other");
+    fs::create_dir(&folder).unwrap();
+    let other = certificates::make(&folder).unwrap();
+    rewrite(
+        &ground,
+        &[
+            (
+                "chain = \"sbc.chain.pem\"\nkey = \"sbc.key.pem\"",
+                "chain = \"other/sbc.chain.pem\"\nkey = \"other/sbc.key.pem\"",
+            ),
+            ("roots = \"ca.pem\"", "roots = \"other/ca.pem\""),
+        ],
+    );
+    let said = shown(&ctl(&ground, &["reload"]));
+    for key in ["certificates.main.chain", "certificates.main.key", "trust.lab.roots"] {
+        assert!(said.contains(&format!("live     {key}\n")), "{said}");
+    }
+    // Whoever trusts the other authority and shows its certificate is served; the old ones are not.
+    ground.tls_with(&other).probe();
+    let mut old = ground.tls();
+    let sent = old.try_send(old.question().as_bytes());
+    assert!(sent.is_err() || old.next().is_none());
+    caller.send(dialog.request("BYE"));
+    caller.expect("SIP/2.0 200");
+    callee.expect("BYE ");
+}
+
+#[test]
+fn a_key_of_another_certificate_is_refused_and_the_old_one_is_still_shown() {
+    let ground = Ground::new(Rules::default());
+    let _running = ground.start();
+    rewrite(&ground, &[("key = \"sbc.key.pem\"", "key = \"platform.key.pem\"")]);
+    let refused = ctl(&ground, &["reload"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(text.contains("platform.key.pem") && text.contains("is not the key"), "{text}");
+    ground.tls().probe();
+}
