@@ -246,6 +246,24 @@ level = "info"
     }
 
     #[test]
+    fn the_commented_file_says_what_each_key_takes() {
+        let lines = include_str!("../../config/trunkline.toml").lines();
+        let live: Vec<&str> =
+            lines.filter_map(|line| line.strip_prefix("# live: ")).flat_map(|line| line.split(", ")).collect();
+        assert!(live.len() > 15, "{live:?}");
+        for key in live {
+            let names: Vec<&str> = key.split('.').collect();
+            assert_eq!(takes(&names), Takes::Live, "{key}");
+        }
+        assert_eq!(takes(&["listeners", "x", "port"]), Takes::Rebind);
+        for key in
+            [&["node", "name"][..], &["media", "dscp"], &["cdr", "path"], &["limits", "inbox_new"], &["api", "bind"]]
+        {
+            assert_eq!(takes(key), Takes::Restart, "{key:?}");
+        }
+    }
+
+    #[test]
     fn the_same_text_otherwise_written_changes_nothing() {
         let without = OLD.replace("[log]\nlevel = \"info\"\n", "");
         let other = format!("log.level = 'info' # what is logged\n{without}");
