@@ -18,11 +18,12 @@ pub fn file(set: &str, name: &str) -> Bytes {
     Bytes::from(fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
 }
 
-/// Every `.dat` file of a set by name.
+/// Every message and description of a set by name.
 pub fn files(set: &str) -> BTreeMap<String, Bytes> {
     let entries = fs::read_dir(folder(set)).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.ends_with(".dat")).map(|name| (name.clone(), file(set, &name))).collect()
+    let is_case = |name: &String| [".dat", ".sdp"].iter().any(|end| name.ends_with(end));
+    names.filter(is_case).map(|name| (name.clone(), file(set, &name))).collect()
 }
 
 /// Checks the files against the index: the same names, the same octet counts and sums.

@@ -30,6 +30,11 @@ fn assert_agrees(file: &str, outcome: Option<&Outcome>, verdict: &str) {
 }
 
 #[test]
+fn the_files_are_those_of_the_index() {
+    corpus::check_index("own-hostile", 215);
+}
+
+#[test]
 fn each_reads_the_same_however_it_is_cut_and_is_refused_as_indexed() {
     for [file, as_one, in_pieces] in index() {
         let octets = corpus::file("own-hostile", &file);
