@@ -359,19 +359,14 @@ pub fn interval_too_small(head: &ResponseHead, tag: &[u8], own: &OwnAddress, min
     writer.header(Name::MinSe, min_se.to_string()).finish()
 }
 
-/// 500 to a request that came while another of the same party waits for its answer (RFC 3261 14.2, RFC 3311 5.2).
-pub fn try_again_response(head: &ResponseHead, own: &OwnAddress, seconds: u64) -> Bytes {
-    let writer = response(Status::SERVER_INTERNAL_ERROR, head, None, own);
-    writer.header(Name::Allow, own.allow()).header(Name::RetryAfter, seconds.to_string()).finish()
-}
-
 /// 200 to a PRACK or an UPDATE with the answer to what it offered.
 pub fn answering_response(head: &ResponseHead, own: &OwnAddress, body: Option<&[u8]>) -> Bytes {
     let writer = response(Status::OK, head, None, own).header(Name::Contact, own.contact());
     described(writer.header(Name::Allow, own.allow()), body)
 }
 
-/// 500 to an offer that comes while another one is open, with the seconds to wait (RFC 3311 5.2).
+/// 500 to a request that comes while another one of its sender is open, with the seconds to wait (RFC 3261 14.2, RFC 3311
+/// 5.2).
 pub fn try_again(head: &ResponseHead, own: &OwnAddress, seconds: u64) -> Bytes {
     let writer = response(Status::SERVER_INTERNAL_ERROR, head, None, own);
     writer.header(Name::Allow, own.allow()).header(Name::RetryAfter, seconds.to_string()).finish()

@@ -352,7 +352,15 @@ impl Hunting {
         }
     }
 
-    fn refuse_early(&self, common: &Common, side: Side, asked: &Pending, status: Status, work: &mut Work<'_>) {
+    /// A party is refused in the early dialog; 500 says when to come again (RFC 3261 14.2, RFC 3311 5.2).
+    pub(super) fn refuse_early(
+        &self,
+        common: &Common,
+        side: Side,
+        asked: &Pending,
+        status: Status,
+        work: &mut Work<'_>,
+    ) {
         let own: &OwnAddress = self.own(common, side);
         let bytes = match status {
             Status::SERVER_INTERNAL_ERROR => {

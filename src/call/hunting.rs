@@ -147,7 +147,10 @@ impl Hunting {
             // Ours to this party is not answered yet (RFC 3261 14.2).
             (Treatment::Cross, Side::Callee) if in_order => Status::REQUEST_PENDING,
             // A second INVITE before the first is answered (RFC 3261 14.2), or an old number (12.2.2).
-            (Treatment::Cross, _) => Status::SERVER_INTERNAL_ERROR,
+            (Treatment::Cross, _) => {
+                self.refuse_early(common, side, &asked, Status::SERVER_INTERNAL_ERROR, work);
+                return State::Hunting(Box::new(self));
+            }
             (Treatment::End | Treatment::Answer | Treatment::Acknowledge | Treatment::Update, _) if !in_order => {
                 Status::SERVER_INTERNAL_ERROR
             }

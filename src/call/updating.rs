@@ -68,7 +68,7 @@ impl Established {
     pub(super) fn try_again_later(&mut self, common: &mut Common, side: Side, asked: &Pending, work: &mut Work<'_>) {
         let seconds = work.entropy.below(11);
         let (leg, _) = self.legs(common, side);
-        let bytes = compose::try_again_response(&asked.head, &leg.own, seconds);
+        let bytes = compose::try_again(&asked.head, &leg.own, seconds);
         let status = Status::SERVER_INTERNAL_ERROR;
         work.out.push(Effect::Respond { transaction: asked.transaction, status, bytes });
     }

@@ -68,7 +68,8 @@ fn a_reinvite_before_the_answer_is_not_the_call() {
     let mut early = Dialog::of_caller(CarrierA, &ringing);
     let ask = Text::of(early.request("INVITE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2)));
     world.send(CarrierA, ask.as_str().to_owned());
-    world.expect(CarrierA, "SIP/2.0 500");
+    let later = world.expect(CarrierA, "SIP/2.0 500");
+    assert!(later.header("Retry-After").parse::<u32>().is_ok_and(|seconds| seconds <= 10), "RFC 3261 14.2");
     world.send(CarrierA, ask.cancel());
     world.expect(CarrierA, "SIP/2.0 200");
     let mut talk = world.answer(CarrierA, Platform, offered);

@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use crate::world::Name;
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
-use crate::world::text::sdp_with;
+use crate::world::text::{sdp_with, snapshot};
 
 #[test]
 fn both_are_asked_to_try_again() {
@@ -50,4 +51,45 @@ fn a_second_reinvite_of_the_same_party_is_to_come_later() {
     world.send(Platform, talk.caller.ack_of(2, ""));
     world.caller_hangs_up(&mut talk);
     world.finish();
+}
+
+/// RFC 3261 14.1: whoever made the Call-ID waits 2.1 to 4 seconds, the other up to 2, in steps of 10 ms. We made that of the
+/// called party's leg.
+#[test]
+fn we_ask_again_later_where_the_call_id_is_ours() {
+    for seed in 1..=12 {
+        let callee = pause_after_a_glare(CarrierA, seed);
+        assert!((Duration::from_millis(2100)..=Duration::from_secs(4)).contains(&callee), "seed {seed}: {callee:?}");
+        let caller = pause_after_a_glare(Platform, seed);
+        assert!(caller <= Duration::from_secs(2), "seed {seed}: {caller:?}");
+    }
+}
+
+/// Platform talks to carrier A; what the other party of `told` resumes with reaches `told` by a re-INVITE of ours, which meets
+/// 491. How long until it comes again.
+fn pause_after_a_glare(told: Name, seed: u64) -> Duration {
+    let mut world = World::with(snapshot(), seed);
+    let mut talk = world.talk(Platform, CarrierA);
+    let by = if told == Platform { CarrierA } else { Platform };
+    let dialog = if told == Platform { &mut talk.callee } else { &mut talk.caller };
+    world.send(by, dialog.request("INVITE", &sdp_with(by, "inactive", "0 8 101", 2)));
+    let crossed = world.expect(told, "INVITE");
+    world.send(told, crossed.respond(200, told, &sdp_with(told, "inactive", "0 8 101", 2)));
+    world.expect(told, "ACK");
+    world.expect(by, "SIP/2.0 200");
+    world.send(by, dialog.ack(""));
+    world.send(by, dialog.request("INVITE", ""));
+    world.expect(by, "SIP/2.0 200");
+    world.send(by, dialog.ack(&sdp_with(by, "sendrecv", "0 8 101", 3)));
+    let asked = world.expect(told, "INVITE");
+    world.send(told, asked.respond(491, told, ""));
+    world.expect(told, "ACK");
+    let since = world.clock();
+    let asked = world.expect(told, "INVITE");
+    let pause = world.clock() - since;
+    world.send(told, asked.respond(200, told, &sdp_with(told, "sendrecv", "0 8 101", 3)));
+    world.expect(told, "ACK");
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+    pause
 }

@@ -1,4 +1,5 @@
-//! RFC 5407 3.1: what crosses our 200 and its ACK.
+//! RFC 5407 3.1: what crosses our 200 and its ACK. 3.1.2 is `cancel_crosses_200` and `cancel_after_the_answer_changes_nothing`,
+//! 3.1.3 `bye_on_an_early_dialog`, 3.1.6 `bye_before_ack`.
 
 use std::time::Duration;
 

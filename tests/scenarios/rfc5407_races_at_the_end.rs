@@ -1,4 +1,5 @@
-//! RFC 5407 3.2, 3.3: what crosses a BYE.
+//! RFC 5407 3.2, 3.3: what crosses a BYE. 3.2.1 is `bye_crosses_bye`, 3.3.1 `glare_is_answered_491`; CANCEL (appendix C) and
+//! forks (appendix E) have files of their own.
 
 use std::time::Duration;
 
