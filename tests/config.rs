@@ -355,6 +355,16 @@ mod provisioned {
     }
 
     #[test]
+    fn number_rules_of_accounts_are_checked_as_those_of_trunks_are() {
+        let unclosed = account("incoming_rules = [{ match = \"(\", replace = \"\" }] #!");
+        assert_error(&unclosed, "accounts.acme.incoming_rules[0].match", "no regular expression: unclosed group");
+        let unknown = account("outgoing_rules = [{ match = \"a\", replace = \"b\", field = \"via\" }] #!");
+        assert_error(&unknown, "accounts.acme.outgoing_rules[0].field", "request_uri");
+        let contents = account("custom_header = \"a b\" #!");
+        assert_error(&contents, "accounts.acme.custom_header", "is not 1 to 100 letters");
+    }
+
+    #[test]
     fn names_of_accounts_are_checked_where_they_are_used() {
         let long = |length: usize| account(&format!("subdomain = \"{}\" #!\ntrunk = \"teams\"", "a".repeat(length)));
         accepted(&long(31));

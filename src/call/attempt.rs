@@ -27,6 +27,7 @@ use crate::base::limits::EARLY_DIALOGS;
 use crate::dialog::Dialog;
 use crate::media::dtmf::HeardDigit;
 use crate::media::plan::Flowing;
+use crate::route::directory::Account;
 use crate::route::emergency::Code;
 use crate::route::health::{TargetId, Way};
 use crate::route::media::TrunkDtmf;
@@ -113,7 +114,12 @@ impl Candidate {
     }
 
     /// The targets of every trunk of the plan, in the order they are tried: those that failed lately come last.
-    pub fn expand(snapshot: &Snapshot, plan: &RoutePlan, work: &Work<'_>) -> VecDeque<Candidate> {
+    pub fn expand(
+        snapshot: &Snapshot,
+        plan: &RoutePlan,
+        account: Option<&Account>,
+        work: &Work<'_>,
+    ) -> VecDeque<Candidate> {
         let mut candidates: Vec<Candidate> = plan
             .trunks
             .iter()
@@ -121,6 +127,9 @@ impl Candidate {
             .flat_map(|trunk| Candidate::of(trunk, service_route_hop(trunk, work)))
             .take(CANDIDATES)
             .collect();
+        if account.is_some_and(|account| account.rules.is_some()) {
+            candidates.iter_mut().for_each(|candidate| candidate.trunk = candidate.trunk.of_account(account));
+        }
         candidates.sort_by_key(|candidate| candidate.rank(work));
         candidates.into()
     }

@@ -113,7 +113,7 @@ pub(super) struct Wish<'a> {
 impl Invitation {
     /// Who is offered the call: what the route says, as far as the guard lets it.
     pub(super) fn candidates(&self, ledger: &mut Ledger, work: &mut Work<'_>) -> Result<VecDeque<Candidate>, Cause> {
-        let mut candidates = Candidate::expand(&self.snapshot, &self.plan, work);
+        let mut candidates = Candidate::expand(&self.snapshot, &self.plan, self.whose.account.as_deref(), work);
         candidates.iter_mut().for_each(|candidate| candidate.heed = self.heed);
         if let Some(code) = &self.urgent {
             candidates.iter_mut().for_each(|candidate| candidate.urgent = Some(Arc::clone(code)));

@@ -2,6 +2,7 @@
 //! Read into the records that the store keeps, and checked and compiled as those are.
 
 use super::behaviour::service;
+use super::presentation;
 use super::read::{Declared, Field, Kind, Table};
 use super::settings::ProvisioningSource;
 use crate::route::directory::{
@@ -11,6 +12,7 @@ use crate::route::number::E164;
 use crate::route::settings::TrunkSettings;
 use crate::store::records::{AccountRecord, NumberRecord, Record, Services};
 use crate::store::refusal::Refusal;
+use crate::store::rules::{AccountNumberRules, RuleRecord};
 
 /// Everything provisioned by the file.
 pub(super) fn directory(
@@ -76,6 +78,9 @@ fn account(name: &str, table: &Table<'_>, declared: &Declared<'_>, trunks: &[Tru
     record.caller_screening = table.flag("caller_screening", "true").unwrap_or(true);
     record.caller_replacement =
         table.field("caller_replacement", "\"+4930555500\"").and_then(|field| field.parsed(number));
+    record.custom_header = table.field("custom_header", "\"acme-main\"").and_then(|field| field.parsed(contents));
+    let rules = |key| presentation::rules(table, key).unwrap_or_default().iter().map(RuleRecord::of).collect();
+    record.number_rules = AccountNumberRules { incoming: rules("incoming_rules"), outgoing: rules("outgoing_rules") };
     record.limits.max_concurrent_calls = table.whole("max_calls", "100", 0..=1_000_000).unwrap_or(0);
     record.limits.max_calls_per_second = table.whole("max_calls_per_s", "10", 0..=100_000).unwrap_or(0);
     checked(&record, table);
@@ -87,6 +92,10 @@ fn label(text: &str) -> Result<String, String> {
         true => Ok(text.to_ascii_lowercase()),
         false => Err("is no label of 1 to 63 letters, digits and inner hyphens".to_owned()),
     }
+}
+
+fn contents(text: &str) -> Result<HeaderContent, String> {
+    HeaderContent::parse(text).ok_or_else(|| "is not 1 to 100 letters, digits, underscores and dashes".to_owned())
 }
 
 fn number(text: &str) -> Result<E164, String> {
@@ -130,9 +139,6 @@ fn provisioned(key: &str, field: &Field<'_>, declared: &Declared<'_>) -> Option<
     let flag = |key| table.flag(key, "true").unwrap_or(false);
     let (inbound, outbound) = (flag("inbound"), flag("outbound"));
     let state = table.field("state", "\"active\"").and_then(|field| field.choice(&STATES));
-    let contents = |text: &str| {
-        HeaderContent::parse(text).ok_or_else(|| "is not 1 to 100 letters, digits, underscores and dashes".to_owned())
-    };
     let custom_header = table.field("custom_header", "\"acme-0042\"").and_then(|field| field.parsed(contents));
     let aliases = table.field("screening_aliases", "[\"+4930555500\"]").and_then(|field| field.all(number));
     let elin = table.field("elin", "\"+4930555500\"").and_then(|field| field.parsed(number));

@@ -125,7 +125,7 @@ fn forms<F: Copy>(table: &Table<'_>, key: &'static str, words: &[(&str, F)], bas
     forms
 }
 
-fn rules(table: &Table<'_>, key: &'static str) -> Option<RuleList> {
+pub(super) fn rules(table: &Table<'_>, key: &'static str) -> Option<RuleList> {
     let field = table.field(key, "[{ match = \"^9(.*)$\", replace = \"+49${1}\" }]")?;
     let rules = field.list()?.iter().filter_map(rule).collect();
     Some(RuleList::new(rules))

@@ -11,7 +11,7 @@ use crate::route::directory::{Decision, Denial, Direction};
 use crate::route::group::Choice;
 use crate::route::number::Party;
 use crate::route::role::PeerRole;
-use crate::route::ruling::{Elins, Inquiry, Names, Passed, Ruling, Stopped, Urgent, host_name};
+use crate::route::ruling::{Elins, Inquiry, Names, Passed, Ruling, Stopped, Urgent, host_name, named_by};
 use crate::route::settings::ServerNames;
 use crate::route::snapshot::RoutePlan;
 use crate::route::trunk::Trunk;
@@ -77,6 +77,15 @@ impl Engine {
     fn server_name(&self, flow: Flow, trunk: &Trunk) -> Option<Box<str>> {
         let identity = self.identities.get(&flow.id).filter(|_| trunk.server_names == ServerNames::NameAccounts);
         identity.and_then(|identity| identity.asked_for.clone())
+    }
+
+    /// The trunk as the account uses it that the call names by its host: numbers are read by that account's rules (MD-67).
+    pub(super) fn as_named(&self, request: &Request, flow: Flow, trunk: Arc<Trunk>) -> Arc<Trunk> {
+        let account = match named_by(&self.directory, &trunk, host_name(&request.uri)) {
+            Ok(None) => named_by(&self.directory, &trunk, self.server_name(flow, &trunk).as_deref()),
+            named => named,
+        };
+        trunk.of_account(account.ok().flatten().map(Arc::as_ref))
     }
 
     /// Whose the call is, and where it goes: by the snapshot and the directory of this moment, which the call keeps.

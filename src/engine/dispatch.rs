@@ -262,6 +262,7 @@ impl Engine {
         out: &mut Outbox,
     ) {
         let id = CallId(self.next_call);
+        let trunk = self.as_named(&request, flow, trunk);
         self.tell_asked(&request, flow, &trunk, out);
         let (mut numbers, mut asked) = match self.admit(now, (&request, &trunk), id, urgent.as_deref(), out) {
             Ok(asked) => asked,

@@ -49,6 +49,7 @@ fn key<F: Copy>(way: &str, forms: &FieldForms<F>, field: Field) -> String {
 }
 
 fn rule(key: &str, place: usize, rules: &RuleList) -> Option<String> {
-    let rule = rules.rule(place)?;
-    Some(format!("numbers.{key}[{place}] ({} becomes {})", rule.pattern(), rule.replacement()))
+    let (rule, place) = rules.rule(place)?;
+    let owner = rule.account().map_or("numbers".to_owned(), |name| format!("accounts.{name}"));
+    Some(format!("{owner}.{key}[{place}] ({} becomes {})", rule.pattern(), rule.replacement()))
 }

@@ -13,8 +13,9 @@ use super::liveness::LivenessRules;
 use super::mark::CustomHeader;
 use super::media::MediaSettings;
 use super::methods::MethodSettings;
+use super::number::{NumberPlan, Reads};
 use super::presence::Presence;
-use super::presentation::Presentation;
+use super::presentation::{Presentation, Unroutable};
 use super::provisional::ProvisionalSettings;
 use super::reach::Reach;
 use super::role::PeerRole;
@@ -249,6 +250,26 @@ pub struct Trunk {
 }
 
 impl Trunk {
+    /// This trunk as an account's platform uses it: the account's number rules come before the trunk's (MD-67). A trunk that
+    /// takes numbers as they are written takes the others so still.
+    pub fn of_account(self: &Arc<Trunk>, account: Option<&Account>) -> Arc<Trunk> {
+        let rules = account.filter(|_| self.role == PeerRole::Platform).and_then(|account| account.rules.as_deref());
+        let Some(rules) = rules else { return Arc::clone(self) };
+        let own = &self.presentation;
+        let numbers = NumberPlan {
+            reads: Reads::ByForm,
+            incoming_rules: rules.incoming.before(&own.numbers.incoming_rules),
+            outgoing_rules: rules.outgoing.before(&own.numbers.outgoing_rules),
+            ..own.numbers.clone()
+        };
+        let unroutable = match own.numbers.reads {
+            Reads::AsWritten => Unroutable::Pass,
+            Reads::ByForm => own.unroutable,
+        };
+        let presentation = Arc::new(Presentation { numbers, unroutable, ..Presentation::clone(own) });
+        Arc::new(Trunk { presentation, ..Trunk::clone(self) })
+    }
+
     /// This address as a place to send this trunk's messages to.
     pub fn target(&self, address: SocketAddr, tls: Option<Arc<TlsTarget>>) -> Target {
         let (transport, listener, keep_alive) = (self.transport, self.listener, self.keep_alive);

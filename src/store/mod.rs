@@ -16,6 +16,7 @@ pub mod memory;
 pub mod records;
 pub mod refusal;
 pub mod rows;
+pub mod rules;
 pub mod sqlite;
 pub mod thread;
 pub mod tokens;

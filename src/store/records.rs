@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::refusal::{Code, Refusal};
 use super::rows::Kind;
+use super::rules::AccountNumberRules;
 use super::wall;
 use crate::route::directory::{
     Account, AccountName, AccountState, HeaderContent, NumberEntry, NumberState, Service, ServiceSet, Validity,
@@ -152,6 +153,11 @@ pub struct AccountRecord {
     pub limits: AccountLimits,
     #[serde(default)]
     pub defaults: NumberDefaults,
+    /// Contents of the custom header of its numbers that have none of their own (PV-34).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_header: Option<HeaderContent>,
+    #[serde(default, skip_serializing_if = "AccountNumberRules::is_empty")]
+    pub number_rules: AccountNumberRules,
 }
 
 const fn yes() -> bool {
@@ -198,6 +204,8 @@ impl AccountRecord {
             caller_replacement: None,
             limits: AccountLimits::default(),
             defaults: NumberDefaults::default(),
+            custom_header: None,
+            number_rules: AccountNumberRules::default(),
         }
     }
 
@@ -216,6 +224,8 @@ impl AccountRecord {
                 max_calls_per_second: account.max_calls_per_s.unwrap_or(0),
                 max_numbers: 0,
             },
+            custom_header: account.custom_header.clone(),
+            number_rules: account.rules.as_deref().map(AccountNumberRules::of).unwrap_or_default(),
             ..AccountRecord::new(account.name.clone())
         }
     }
@@ -233,6 +243,8 @@ impl AccountRecord {
             caller_replacement: self.caller_replacement.clone(),
             max_calls: limit(self.limits.max_concurrent_calls),
             max_calls_per_s: limit(self.limits.max_calls_per_second),
+            custom_header: self.custom_header.clone(),
+            rules: self.number_rules.compiled(&self.name),
             ..Account::new(self.name.clone())
         }
     }
@@ -250,6 +262,7 @@ impl Record for AccountRecord {
         short("displayName", self.display_name.as_deref(), 0..=100)?;
         short("correlationId", self.correlation_id.as_deref(), 0..=TEXT)?;
         short("trunk", self.trunk.as_deref(), 1..=64)?;
+        self.number_rules.check()?;
         if let Some(Err(bad)) = self.fqdn.as_deref().map(derived) {
             return Err(Refusal::value("fqdn", bad));
         }

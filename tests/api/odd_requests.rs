@@ -134,6 +134,33 @@ fn conditions_of_every_form_are_answered_by_the_standard() {
 }
 
 #[test]
+fn number_rules_of_an_account_are_checked_where_they_stand() {
+    let world = World::stocked();
+    let rules = |incoming: Value| json!({ "numberRules": { "incoming": incoming } });
+    let good = rules(json!([{ "field": "request_uri", "match": "^9(.*)$", "replace": "+49${1}" }]));
+    let first = world.put("/accounts/ruled", good.clone());
+    assert_eq!((first.status, &first.json()["numberRules"]), (201, &good["numberRules"]));
+    let bomb = "(a{1,50}){1,50}".repeat(10);
+    for (incoming, says) in [
+        (json!([{ "match": "(", "replace": "" }]), "incoming[0] no regular expression: unclosed group"),
+        (json!([{ "match": "a", "replace": "${1}" }]), "incoming[0] refers to group $1"),
+        (json!([{ "match": bomb, "replace": "" }]), "incoming[0] the expression is too large"),
+        (json!([{ "match": "a".repeat(300), "replace": "" }]), "incoming[0] is longer than 256 octets"),
+        (
+            json!([{ "match": "a", "replace": "b" }, { "field": "via", "match": "a", "replace": "" }]),
+            "incoming[1] has a field via",
+        ),
+        (json!(vec![json!({ "match": "a", "replace": "b" }); 33]), "has more than 32 incoming rules"),
+    ] {
+        let answer = world.put("/accounts/ruled", rules(incoming));
+        assert_eq!(told(&answer), (400, "ValidationFailed".to_owned(), Some("numberRules".to_owned())));
+        assert!(answer.json()["error"]["message"].as_str().unwrap().contains(says), "{}: {}", says, answer.text);
+    }
+    assert_eq!(world.get("/accounts/ruled").json()["numberRules"], good["numberRules"]);
+    assert_eq!(world.put("/accounts/ruled", json!({ "customHeader": "a b" })).code(), "ValidationFailed");
+}
+
+#[test]
 fn filters_cannot_be_made_to_say_something_else() {
     let world = World::stocked();
     for number in ["%2B4930555", "%2B4930556"] {

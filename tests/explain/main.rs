@@ -7,9 +7,9 @@ use trunkline::base::WallTime;
 use trunkline::config::{Files, parse};
 use trunkline::explain::{BadQuestion, Explanation, Question, explain};
 use trunkline::route::directory::{
-    Account, AccountName, Change, Directory, HeaderContent, NumberEntry, Service, ServiceSet,
+    Account, AccountName, AccountRules, Change, Directory, HeaderContent, NumberEntry, Service, ServiceSet,
 };
-use trunkline::route::number::E164;
+use trunkline::route::number::{E164, NumberRule, RuleList};
 use trunkline::route::snapshot::Snapshot;
 
 const CONFIG: &str = include_str!("sbc.toml");
@@ -144,6 +144,24 @@ fn a_platforms_call_is_screened_and_judged() {
     let refusal = abroad.refusal.as_ref().unwrap();
     assert_eq!((refusal.status, refusal.q850), (403, Some(21)), "{abroad}");
     assert!(refusal.text.contains("fraud.allow_"), "{}", refusal.text);
+}
+
+/// MD-67: a rule is named by whose it is, with its place among that one's.
+#[test]
+fn an_accounts_number_rule_is_named_by_its_key() {
+    let rule = NumberRule::new(None, "^\\+4930555501", "1").unwrap();
+    let outgoing = RuleList::new(vec![rule]).of_account(&"acme".into());
+    let rules = Some(Arc::new(AccountRules { incoming: RuleList::default(), outgoing }));
+    let name = AccountName::parse("acme").unwrap();
+    let services = ServiceSet::of([Service::TeamsDirectRouting]);
+    let account = Account { services, rules, ..Account::new(name) };
+    let directory = Arc::new(directory().changed([Change::Account(account)]));
+    let asked = question("north", "+4940111222", "+4930555501234");
+    let explained = explain(&snapshot(), &directory, &asked, WallTime(1_700_000_000_000)).unwrap();
+    let invite = &explained.invites[0];
+    assert!(invite.request_uri.starts_with("sip:1234@"), "{explained}");
+    let rule = "accounts.acme.outgoing_rules[0] (^\\+4930555501 becomes 1)";
+    assert!(invite.request_uri_rule.contains(rule), "{}", invite.request_uri_rule);
 }
 
 /// Which key, which prefix, which country: in text and as data.

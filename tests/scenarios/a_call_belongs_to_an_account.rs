@@ -6,10 +6,11 @@ use std::sync::Arc;
 use trunkline::call::CallRecord;
 use trunkline::engine::io::{Command, Input, Reply};
 use trunkline::route::directory::{
-    Account, AccountName, AccountState, Change, Directory, HeaderContent, NumberEntry, NumberState, Service, ServiceSet,
+    Account, AccountName, AccountRules, AccountState, Change, Directory, HeaderContent, NumberEntry, NumberState,
+    Service, ServiceSet,
 };
 use trunkline::route::mark::{CustomHeader, Marked};
-use trunkline::route::number::E164;
+use trunkline::route::number::{E164, Field, NumberRule, RuleList};
 use trunkline::route::policy::{Edit, HeaderName, Template};
 use trunkline::route::presentation::Presentation;
 use trunkline::route::settings::ServerNames;
@@ -140,6 +141,58 @@ fn a_tenants_own_calls_are_answered_under_its_name() {
         assert!(talk.accepted.contact().contains(&format!("{HOST}:5061")), "{}", talk.accepted.header("Contact"));
         let mut talk = talk;
         world.caller_hangs_up(&mut talk);
+        world.finish();
+    }
+}
+
+/// MD-67: what the tenant's users dial, and what they are called, are its own affair.
+#[test]
+fn a_tenants_number_rules_are_for_its_calls_alone() {
+    let rule = |field, from: &str, to: &str| NumberRule::new(field, from, to).unwrap();
+    let list = |rule: NumberRule| RuleList::new(vec![rule]).of_account(&"acme".into());
+    let incoming = list(rule(Some(Field::Called), "^7(\\d{3})$", "+493012340${1}"));
+    let outgoing = list(rule(None, "^\\+4930555501", "1"));
+    let rules = Some(Arc::new(AccountRules { incoming, outgoing }));
+    let tenant = || world_of(Account { rules: rules.clone(), ..acme() }, entry());
+    let mut world = tenant();
+    world.send(CarrierA, to(OWN));
+    let offered = world.expect(Platform, "INVITE sip:100@");
+    assert!(offered.header("To").contains("<sip:100@"), "{}", offered.header("To"));
+    world.send(Platform, offered.respond(486, Platform, ""));
+    world.expect(Platform, "ACK");
+    world.refusal(CarrierA);
+    world.send(CarrierA, to(OTHERS));
+    let others = world.expect(Platform, &format!("INVITE sip:{OTHERS}@"));
+    world.send(Platform, others.respond(486, Platform, ""));
+    world.expect(Platform, "ACK");
+    world.refusal(CarrierA);
+    world.finish();
+    for (host, calling, reached) in [(HOST, OWN, true), ("zoo.sbc.example.com", OTHERS, false)] {
+        let mut world = tenant();
+        world.send(Platform, from_tenant(host, calling).replace(number_of(CarrierA), "7567"));
+        if reached {
+            let offered = world.expect(CarrierA, "INVITE sip:+493012340567@");
+            world.send(CarrierA, offered.respond(486, CarrierA, ""));
+            world.expect(CarrierA, "ACK");
+        }
+        assert_eq!(world.refusal(Platform).status(), Some(if reached { 486 } else { 404 }), "{host}");
+        world.finish();
+    }
+}
+
+/// PV-34: contents of the number first, else those of its account.
+#[test]
+fn an_accounts_contents_stand_for_numbers_without_their_own() {
+    let account = || Account { custom_header: HeaderContent::parse("acme-main"), ..acme() };
+    let without = NumberEntry { custom_header: None, ..entry() };
+    for (entry, contents) in [(entry(), "acme-0042"), (without, "acme-main")] {
+        let mut world = world_of(account(), entry);
+        world.send(Platform, from_tenant(HOST, OWN));
+        let offered = world.expect(CarrierA, "INVITE");
+        assert_eq!(offered.headers(HEADER), [contents]);
+        world.send(CarrierA, offered.respond(486, CarrierA, ""));
+        world.expect(CarrierA, "ACK");
+        world.refusal(Platform);
         world.finish();
     }
 }

@@ -5,16 +5,19 @@ use std::path::Path;
 
 use std::sync::Arc;
 
+use serde_json::json;
 use trunkline::base::limits::Limits;
 use trunkline::config::{Files, parse};
 use trunkline::daemon::clock::Clock;
 use trunkline::daemon::inbox::Inbox;
 use trunkline::daemon::orders::Orders;
 use trunkline::daemon::provisioning::Provisioned;
+use trunkline::route::directory::Change;
 use trunkline::route::number::E164;
 use trunkline::store::follow::Followed;
 use trunkline::store::last_good::{read, write};
 use trunkline::store::memory::MemoryStore;
+use trunkline::store::records::{AccountRecord, Record};
 use trunkline::store::writing::reading;
 
 use super::stocked;
@@ -43,6 +46,23 @@ fn what_is_written_is_read_back() {
         assert_eq!(finds(&after.directory, number), finds(&before.directory, number));
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+}
+
+/// All that a call needs of an account, its number rules too.
+#[test]
+fn an_account_is_read_back_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("directory.json");
+    let rules = json!({ "incoming": [{ "match": "^9", "replace": "+49" }],
+                        "outgoing": [{ "field": "from", "match": "^\\+49", "replace": "0" }] });
+    let record = json!({ "name": "ruled", "fqdn": "ruled.sbc.example.com", "customHeader": "main", "state": "suspended",
+        "callerScreening": false, "limits": { "maxConcurrentCalls": 5, "maxCallsPerSecond": 2 }, "numberRules": rules });
+    let record = AccountRecord::read(record).unwrap();
+    let before = followed();
+    let directory = Arc::new(before.directory.changed([Change::Account(record.compiled())]));
+    write(&file, &Followed { directory, ..before }).unwrap();
+    let after = read(&file).unwrap().unwrap().directory;
+    assert_eq!(**after.account_of_host("ruled.sbc.example.com").unwrap(), record.compiled());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::route::directory::Service;
+use crate::route::number::Field;
 use crate::store::tokens::Role;
 
 pub(super) fn e164() -> Value {
@@ -42,6 +43,8 @@ fn provisioned() -> Value {
             "name": account_name(), "displayName": short(100), "correlationId": short(128),
             "state": { "type": "string", "enum": ["active", "suspended"] }, "services": object(json!(services)),
             "fqdn": short(48), "subdomain": short(63), "callerReplacement": e164(), "trunk": short(64), "callerScreening": { "type": "boolean" },
+            "customHeader": content,
+            "numberRules": object(json!({ "incoming": rules(), "outgoing": rules() })),
             "limits": object(json!({ "maxConcurrentCalls": count, "maxCallsPerSecond": count, "maxNumbers": count })),
             "defaults": object(json!({
                 "carrier": short(64), "customHeader": content,
@@ -94,6 +97,15 @@ fn provisioned() -> Value {
             "properties": { "code": { "type": "string" }, "message": { "type": "string" }, "target": { "type": "string" }, "requestId": { "type": "string" }, "details": { "type": "array" } },
         } } },
     })
+}
+
+/// Number rules of an account (MD-67).
+fn rules() -> Value {
+    let fields: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
+    let rule = json!({ "type": "object", "required": ["match", "replace"], "additionalProperties": false, "properties": {
+        "field": { "type": "string", "enum": fields }, "match": short(256), "replace": short(256),
+    } });
+    json!({ "type": "array", "items": rule, "maxItems": 32 })
 }
 
 fn time() -> Value {

@@ -167,7 +167,11 @@ fn led_to(
             (common.whose.account.clone(), VecDeque::from([Candidate::new(Arc::clone(trunk), target.clone())]))
         }
         None => match passed_to(common, trunk, (&common.numbers.calling, &called), work) {
-            Ok(passed) => (passed.decision.account.clone(), Candidate::expand(&common.snapshot, &passed.plan, work)),
+            Ok(passed) => {
+                let account = passed.decision.account;
+                let candidates = Candidate::expand(&common.snapshot, &passed.plan, account.as_deref(), work);
+                (account, candidates)
+            }
             Err(_) => return Ok(VecDeque::new()),
         },
     };

@@ -311,12 +311,8 @@ fn sought_by(
         Side::Callee => &common.numbers.called,
     };
     let Passed { decision, plan } = led_to(common, payer, (paying, called), work)?;
-    Ok(Sought {
-        uri: None,
-        user: user.clone(),
-        whose: decision,
-        candidates: Candidate::expand(&common.snapshot, &plan, work),
-    })
+    let candidates = Candidate::expand(&common.snapshot, &plan, decision.account.as_deref(), work);
+    Ok(Sought { uri: None, user: user.clone(), whose: decision, candidates })
 }
 
 /// The target of the trunk that a URI names, where the trunk wants its transfers back (MD-144). `None`: the routes decide.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::ServiceSet;
-use crate::route::number::E164;
+use super::entry::{HeaderContent, ServiceSet};
+use crate::route::number::{E164, RuleList};
 
 /// Characters of a name at most (PV-1).
 const NAME_CHARACTERS: usize = 100;
@@ -76,6 +76,16 @@ pub enum AccountState {
     Suspended,
 }
 
+/// An account's own number rules: they come before those of the platform's trunk. Rules of the platform itself do not hold
+/// for the names below a carrier trunk (MD-67), so that a tenant's dialling plan must be here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountRules {
+    /// For what its platform writes, in calls whose host names the account.
+    pub incoming: RuleList,
+    /// For what its platform is written.
+    pub outgoing: RuleList,
+}
+
 /// One account, as a call needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -98,6 +108,10 @@ pub struct Account {
     pub max_calls: Option<u32>,
     /// New calls in a second; `None`: no limit.
     pub max_calls_per_s: Option<u32>,
+    /// Contents of the custom header of its numbers that have none of their own (PV-34).
+    pub custom_header: Option<HeaderContent>,
+    /// `None`: numbers are what its trunk makes of them.
+    pub rules: Option<Arc<AccountRules>>,
 }
 
 impl Account {
@@ -114,6 +128,8 @@ impl Account {
             caller_replacement: None,
             max_calls: None,
             max_calls_per_s: None,
+            custom_header: None,
+            rules: None,
         }
     }
 }

@@ -267,7 +267,7 @@ impl<'d> Own<'d> {
             return Err(disabled);
         }
         served(self.entry, self.account, question.service)?;
-        Ok(Decision { custom_header: header(self.entry, question.service), ..self.passes() })
+        Ok(Decision { custom_header: header(self.entry, self.account, question.service), ..self.passes() })
     }
 }
 
@@ -290,10 +290,10 @@ fn served(entry: &NumberEntry, account: &Account, service: Option<Service>) -> R
     }
 }
 
-fn header(entry: &NumberEntry, service: Option<Service>) -> Option<HeaderContent> {
+fn header(entry: &NumberEntry, account: &Account, service: Option<Service>) -> Option<HeaderContent> {
     let takes = match service {
         Some(service) => service.takes_custom_header(),
         None => entry.services.iter().all(Service::takes_custom_header),
     };
-    entry.custom_header.clone().filter(|_| takes)
+    entry.custom_header.as_ref().or(account.custom_header.as_ref()).filter(|_| takes).cloned()
 }

@@ -10,7 +10,7 @@ mod entry;
 mod names;
 mod shards;
 
-pub use account::{Account, AccountName, AccountState, BadAccountName};
+pub use account::{Account, AccountName, AccountRules, AccountState, BadAccountName};
 pub use codes::{DenialCodes, RefusalStatus};
 pub use decision::{Claim, Decision, Denial, Denied, Direction, Question, Unknown, decide};
 pub(in crate::route) use decision::{Own, own_number};

@@ -1,6 +1,7 @@
 //! An operator's own rules: match, replace.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
@@ -19,7 +20,11 @@ pub struct NumberRule {
     pattern: Regex,
     /// `$1` or `${name}` stand for what the groups found.
     replacement: String,
+    /// Name of the account whose rule it is; `None`: a trunk's.
+    account: Option<Arc<str>>,
 }
+
+impl Eq for NumberRule {}
 
 impl PartialEq for NumberRule {
     /// As they are written.
@@ -41,7 +46,7 @@ impl NumberRule {
                 "refers to group ${group}, which the expression does not have; write ${{1}} before digits"
             ));
         }
-        Ok(NumberRule { field, pattern, replacement: replacement.to_owned() })
+        Ok(NumberRule { field, pattern, replacement: replacement.to_owned(), account: None })
     }
 
     fn apply<'n>(&self, field: Field, number: &'n str) -> Option<Cow<'n, str>> {
@@ -51,6 +56,16 @@ impl NumberRule {
             return None;
         }
         Some(self.pattern.replace(number, self.replacement.as_str())).filter(|result| result.len() <= RESULT_OCTETS)
+    }
+
+    /// The field it is for; `None`: every one.
+    pub const fn field(&self) -> Option<Field> {
+        self.field
+    }
+
+    /// The account whose rule it is; `None`: a trunk's.
+    pub fn account(&self) -> Option<&str> {
+        self.account.as_deref()
     }
 
     /// The expression, for `explain`.
@@ -98,7 +113,7 @@ fn missing_group(pattern: &Regex, replacement: &str) -> Option<String> {
 }
 
 /// Rules in order; the first that matches rewrites the number, the rest is not asked.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RuleList(Vec<NumberRule>);
 
 impl RuleList {
@@ -113,9 +128,26 @@ impl RuleList {
         hit.map_or((Cow::Borrowed(number), None), |(result, place)| (result, Some(place)))
     }
 
-    /// The rule at a place.
-    pub fn rule(&self, place: usize) -> Option<&NumberRule> {
-        self.0.get(place)
+    /// The rule at a place, and its place among those of its owner.
+    pub fn rule(&self, place: usize) -> Option<(&NumberRule, usize)> {
+        let rule = self.0.get(place)?;
+        let before = self.0.iter().take(place).filter(|other| other.account == rule.account).count();
+        Some((rule, before))
+    }
+
+    /// In order.
+    pub fn iter(&self) -> impl Iterator<Item = &NumberRule> {
+        self.0.iter()
+    }
+
+    /// As the rules of this account.
+    pub fn of_account(self, name: &Arc<str>) -> RuleList {
+        RuleList(self.0.into_iter().map(|rule| NumberRule { account: Some(Arc::clone(name)), ..rule }).collect())
+    }
+
+    /// These, and behind them those of a trunk.
+    pub fn before(&self, trunk: &RuleList) -> RuleList {
+        RuleList(self.0.iter().chain(&trunk.0).cloned().collect())
     }
 
     pub fn is_empty(&self) -> bool {
