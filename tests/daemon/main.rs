@@ -5,6 +5,7 @@
 mod accounts;
 mod bad_peers;
 mod calls;
+mod dying;
 mod emergency;
 mod ends;
 mod fraud;
