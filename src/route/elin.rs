@@ -73,6 +73,7 @@ mod tests {
             ("DE", "<ELIN/><NAM>030123456</NAM>", &["+4930123456"]),
             ("DE", "<ELIN>Haus 3</ELIN><NAM>Contoso 112 GmbH; 4711</NAM>", &[]),
             ("DE", "<ELIN>112</ELIN>", &[]),
+            ("??", "<ELIN>+4930123456</ELIN>", &["+4930123456"]),
             ("DE", "<LOC>030123456</LOC>", &[]),
             (
                 "DE",

@@ -202,7 +202,7 @@ impl Leg {
             offered_in_answer: false,
         };
         // A call without or with a bad offer is for the checks; the script may still refuse it.
-        let _ = state.session.take_offer(&text.body);
+        let _ = state.session.take_offer(&text.session());
         let call_id = text.call_id().to_owned();
         Ok(Leg::open(shared, call_id, state, signal, endpoint))
     }
@@ -383,7 +383,7 @@ impl Leg {
 
     fn answer_text(&self) -> Result<String, String> {
         let mut state = lock(&self.core.state);
-        let offered = state.invite.as_ref().is_some_and(|invite| invite.text.has_sdp());
+        let offered = state.invite.as_ref().is_some_and(|invite| !invite.text.session().is_empty());
         let text = if offered { state.session.answer()? } else { state.session.offer(Direction::SendReceive) };
         state.offered_in_answer = !offered;
         let text = dressed(&text, self.core.shared.manner.dress);

@@ -80,12 +80,13 @@ impl Report {
         Report { platform, judged, beyond, endings: evidence.endings.clone(), remarks }
     }
 
-    /// True when no exercised statement failed and something was exercised at all.
+    /// True when no exercised statement failed, no scenario stopped on its way, and something was exercised at all.
     #[must_use]
     pub fn passed(&self) -> bool {
         let failed = self.judged.iter().any(|judged| matches!(judged.verdict, Verdict::Failed { .. }));
         let seen = self.judged.iter().any(|judged| !matches!(judged.verdict, Verdict::NotExercised { .. }));
-        seen && !failed
+        let stopped = self.endings.iter().any(|(_, ending)| matches!(ending, Ending::Broken(_)));
+        seen && !failed && !stopped
     }
 
     /// The verdict of one number.
@@ -146,7 +147,9 @@ impl Report {
             }
         }
         let [passed, failed, advice, absent] = counts;
-        format!("{passed} passed, {failed} failed, {advice} advice, {absent} not exercised")
+        let stopped = self.endings.iter().filter(|(_, ending)| matches!(ending, Ending::Broken(_))).count();
+        let stopped = if stopped > 0 { format!("; {stopped} scenarios stopped on their way") } else { String::new() };
+        format!("{passed} passed, {failed} failed, {advice} advice, {absent} not exercised{stopped}")
     }
 
     /// For machines.

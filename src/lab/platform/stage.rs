@@ -59,6 +59,13 @@ impl Stage {
         self.transcript.fact(number, outcome);
     }
 
+    /// What the SBC does not do and need not do: the words that end a script without blame.
+    #[must_use]
+    pub fn lacks(&self, what: &str) -> String {
+        self.transcript.lacks(what);
+        what.to_owned()
+    }
+
     /// Writes down that it holds, or else the words.
     pub fn holds(&self, number: &'static str, holds: bool, words: impl FnOnce() -> String) {
         self.fact(number, if holds { Ok(()) } else { Err(words()) });

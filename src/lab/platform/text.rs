@@ -173,6 +173,20 @@ impl Text {
         !self.sdp().is_empty()
     }
 
+    /// The session description, where it is the body or one of its parts (RFC 2046 5.1); empty when there is none.
+    #[must_use]
+    pub fn session(&self) -> Vec<u8> {
+        let kind = self.value("Content-Type");
+        if !kind.to_ascii_lowercase().starts_with("multipart/") {
+            return if self.has_sdp() { self.body.clone() } else { Vec::new() };
+        }
+        let boundary = format!("--{}", parameter(kind, "boundary").unwrap_or_default().trim_matches('"'));
+        let body = String::from_utf8_lossy(&self.body);
+        let parts = body.split(boundary.as_str()).filter_map(|part| part.split_once("\r\n\r\n"));
+        let mut sessions = parts.filter(|(head, _)| head.to_ascii_lowercase().contains("application/sdp"));
+        sessions.next().map(|(_, session)| session.as_bytes().to_vec()).unwrap_or_default()
+    }
+
     /// `INVITE sip:...` or `200 OK`, for people.
     #[must_use]
     pub fn label(&self) -> String {
@@ -251,6 +265,14 @@ pub fn is_address(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_description_among_other_parts_is_found() {
+        let body = "--b\r\nContent-Type: application/pidf+xml\r\n\r\n<p/>\r\n--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n\r\n--b--\r\n";
+        let text = format!("INVITE sip:a SIP/2.0\r\nContent-Type: multipart/mixed;boundary=\"b\"\r\n\r\n{body}");
+        let text = Text::read(text.as_bytes()).expect("readable");
+        assert!(text.session().starts_with(b"v=0\r\n") && !text.has_sdp());
+    }
 
     const MESSAGE: &[u8] = b"INVITE sip:+1425@sip.example.com:5061;user=phone SIP/2.0\r\nv: SIP/2.0/TLS a;branch=z9hG4bK1\r\n\
         FROM: \"A, B\" <sip:+1@b>;tag=t1\r\nAllow: INVITE,\r\n REFER\r\nCSEQ: 7 INVITE\r\nc: application/sdp\r\n\r\nv=0\r\ns=-\r\n";

@@ -109,6 +109,8 @@ struct Kept {
     troubles: Vec<String>,
     facts: Vec<Fact>,
     endings: Vec<(&'static str, Ending)>,
+    /// What the SBC lacks for the scenario played now.
+    lack: Option<String>,
     scenario: &'static str,
     overflowed: bool,
 }
@@ -147,6 +149,17 @@ impl Transcript {
         let mut kept = self.kept();
         let scenario = std::mem::take(&mut kept.scenario);
         kept.endings.push((scenario, ending));
+    }
+
+    /// The scenario played now cannot go on, and the SBC does nothing wrong by that.
+    pub fn lacks(&self, what: &str) {
+        self.kept().lack = Some(what.to_owned());
+    }
+
+    /// Takes what was lacking.
+    #[must_use]
+    pub fn take_lack(&self) -> Option<String> {
+        self.kept().lack.take()
     }
 
     /// Writes down how a scenario ended that was never begun.

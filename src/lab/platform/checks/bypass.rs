@@ -64,6 +64,13 @@ pub static STATEMENTS: &[Statement] = &[
         by_script,
         &["bypass-without"],
     ),
+    must(
+        "MD-206",
+        "headers of local media are taken, and stay on their side",
+        "calls of ours from inner and outer users",
+        by_script,
+        &["local-media"],
+    ),
 ];
 
 /// The ICE lines of a description, in order.

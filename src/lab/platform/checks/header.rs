@@ -262,11 +262,14 @@ pub(super) fn reason(evidence: &Evidence) -> Findings {
 }
 
 fn one_tag(evidence: &Evidence) -> Findings {
+    one_tag_on(evidence, Side::Platform)
+}
+
+/// Answers to each INVITE of ours on that side have one To tag.
+pub(super) fn one_tag_on(evidence: &Evidence, side: Side) -> Findings {
     let mut findings = Findings::default();
-    for asked in
-        evidence.from_lab(Side::Platform).filter(|seen| seen.text.asks("INVITE") && seen.text.tag("To").is_none())
-    {
-        let answers = evidence.to_platform().filter(|seen| {
+    for asked in evidence.from_lab(side).filter(|seen| seen.text.asks("INVITE") && seen.text.tag("To").is_none()) {
+        let answers = evidence.from_sbc(side).filter(|seen| {
             let good = seen.text.status().is_some_and(|status| (101..300).contains(&status));
             good && seen.text.method() == "INVITE" && seen.text.branch() == asked.text.branch()
         });

@@ -17,10 +17,10 @@ pub static STATEMENTS: &[Statement] = &[
     ),
     must(
         "MD-57",
-        "Record-Route, where it is sent, names the host of Contact",
-        "Record-Route of the SBC",
+        "Contact alone says where we are, or Record-Route with the same host",
+        "Record-Route and Contact of INVITEs and their answers",
         record_route,
-        &["outbound"],
+        &["inbound", "outbound"],
     ),
     must(
         "MD-62",
@@ -71,11 +71,12 @@ fn contact(evidence: &Evidence) -> Findings {
     })
 }
 
+/// What stands in Record-Route of an answer is the platform's own (RFC 3261 12.1.1).
 fn record_route(evidence: &Evidence) -> Findings {
-    let has_one = |seen: &&Seen| seen.text.asks("INVITE") && seen.text.field("Record-Route").is_some();
-    each(evidence.to_platform().filter(has_one), |seen| {
+    each(evidence.to_platform().filter(makes_dialog), |seen| {
         let own = host_of(&seen.text.address("Contact"));
-        held(host_of(&seen.text.address("Record-Route")) == own, || seen.text.line("Record-Route"))
+        let routed = seen.text.is_request() && seen.text.field("Record-Route").is_some();
+        held(!routed || host_of(&seen.text.address("Record-Route")) == own, || seen.text.line("Record-Route"))
     })
 }
 

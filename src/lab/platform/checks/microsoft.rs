@@ -27,6 +27,13 @@ pub static STATEMENTS: &[Statement] = &[
         target,
         &["inbound", "outbound"],
     ),
+    should(
+        "MD-90",
+        "who sent a call on is said in History-Info",
+        "a call of the carrier with Diversion",
+        by_script,
+        &["diverted-carrier"],
+    ),
     must(
         "MD-91",
         "the next name follows failure, in order",
@@ -79,6 +86,20 @@ pub static STATEMENTS: &[Statement] = &[
         by_script,
         &["inbound"],
     ),
+    should(
+        "MD-100",
+        "the carrier is told who sent a call on",
+        "Diversion or History-Info of such a call at the carrier",
+        by_script,
+        &["outbound"],
+    ),
+    should(
+        "MD-111",
+        "a carrier that knows no forks sees one early dialog",
+        "To tags of the answers to the carrier's INVITEs",
+        one_tag_at_the_carrier,
+        &["inbound"],
+    ),
     must("MD-114", "early media of the platform reaches the caller", "audio after 183", by_script, &["inbound"]),
     must(
         "MD-117",
@@ -124,9 +145,9 @@ pub static STATEMENTS: &[Statement] = &[
     must(
         "MD-135",
         "the SBC refreshes what it promised to",
-        "re-INVITE in a session of 90 s",
+        "re-INVITE in a session of 90 s, and the audio after it",
         by_script,
-        &["session-timer"],
+        &["session-timer", "long-call"],
     ),
     must(
         "MD-136",
@@ -149,6 +170,20 @@ pub static STATEMENTS: &[Statement] = &[
         "an emergency call of ours with PIDF-LO",
         by_script,
         &["emergency"],
+    ),
+    must(
+        "MD-164",
+        "the number of a place is shown for the caller's, and calls to it reach him",
+        "From of an emergency call with an ELIN; a call back",
+        by_script,
+        &["elin"],
+    ),
+    must(
+        "MD-165",
+        "a location never reaches the platform",
+        "a call of the carrier with PIDF-LO",
+        by_script,
+        &["located-carrier"],
     ),
     must("MD-175", "our SSRC may change without a word", "audio after the change", by_script, &["rekey"]),
     must("MD-181", "SRTCP is sent, on hold too", "reports at the platform", by_script, &["hold-platform", "inbound"]),
@@ -255,6 +290,10 @@ pub(super) fn timer(evidence: &Evidence) -> Findings {
         findings.look(seen, judge());
     }
     findings
+}
+
+fn one_tag_at_the_carrier(evidence: &Evidence) -> Findings {
+    super::header::one_tag_on(evidence, Side::Carrier)
 }
 
 fn ended(evidence: &Evidence) -> Findings {

@@ -8,6 +8,7 @@ pub mod carrier_checks;
 pub mod changes;
 pub mod first_contact;
 pub mod genesys_calls;
+pub mod located_calls;
 pub mod matrix;
 pub mod platform_calls;
 pub mod refusals;
@@ -63,9 +64,10 @@ pub async fn play(stage: &Stage, scenario: &Scenario) -> Ending {
         return Ending::Skipped(why.to_owned());
     }
     stage.transcript.begin(scenario.name);
-    let ending = match (scenario.play)(stage).await {
-        Ok(()) => Ending::Played,
-        Err(words) => Ending::Broken(words),
+    let ending = match ((scenario.play)(stage).await, stage.transcript.take_lack()) {
+        (_, Some(lack)) => Ending::Skipped(lack),
+        (Ok(()), None) => Ending::Played,
+        (Err(words), None) => Ending::Broken(words),
     };
     stage.transcript.end(ending.clone());
     ending

@@ -43,12 +43,16 @@ async fn outbound(stage: &Stage) -> Result<(), String> {
         ("Session-Expires", "1800".to_owned()),
         ("Min-SE", "300".to_owned()),
     ];
-    let mut pair = stage.ring_carrier(more).await?;
+    let rung = stage.ring_carrier(more).await;
+    stage.fact("MD-95", rung.as_ref().map(drop).map_err(String::clone));
+    let mut pair = rung?;
     let seen = pair.carrier.invite_text().ok_or("no INVITE")?;
-    stage.fact("MD-95", Ok(()));
     stage.fact("MD-99", Ok(()));
     let leaked = seen.fields.iter().find(|field| field.name.to_ascii_lowercase().contains("lab-unknown"));
     stage.fact("MD-83", leaked.map_or(Ok(()), |field| Err(field.line.clone())));
+    let digits = number.trim_start_matches('+');
+    let told = ["Diversion", "History-Info"].iter().any(|name| seen.values(name).any(|value| value.contains(digits)));
+    stage.holds("MD-100", told, || format!("{}, the call was sent on by {number}", seen.line("Diversion")));
     pair.carrier.progress().await?;
     let early = pair.platform.wait("183 with media", STEP, |text| text.status() == Some(183) && text.has_sdp()).await;
     pair.carrier.answer(None, Vec::new()).await?;

@@ -102,7 +102,7 @@ async fn short_timer(stage: &Stage) -> Result<(), String> {
     let invite = first.invite_text().ok_or("no INVITE")?;
     if invite.field("Session-Expires").is_none() {
         first.respond(480, None, Vec::new()).await?;
-        return Err("the SBC asks for no session timer".to_owned());
+        return Err(stage.lacks("the SBC asks for no session timer"));
     }
     first.respond(422, None, vec![("Min-SE", "3600".to_owned())]).await?;
     // RFC 4028 7.4: the same call with a longer interval; a stack may keep the Call-ID.

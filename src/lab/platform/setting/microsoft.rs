@@ -54,6 +54,7 @@ pub(super) static TEAMS: Setting = Setting {
         scenario::transfers::SCENARIOS,
         scenario::matrix::SCENARIOS,
         scenario::refusals::SCENARIOS,
+        scenario::located_calls::SCENARIOS,
     ],
     ..MICROSOFT
 };
@@ -69,7 +70,7 @@ pub(super) static TEAMS_BYPASS: Setting = Setting {
     // ICE is forbidden there and demanded here.
     without: &["MD-203"],
     statements: &[checks::bypass::STATEMENTS],
-    scenarios: &[scenario::bypass::SCENARIOS],
+    scenarios: &[scenario::bypass::SCENARIOS, scenario::located_calls::LOCAL_MEDIA],
     ..MICROSOFT
 };
 
