@@ -64,6 +64,33 @@ fn the_deadline_of_a_drain_ends_what_is_left_with_bye_both_ways() {
     scene.term();
     scene.answer_byes();
     assert_eq!(scene.running.exit(), Some(0));
+    // Its record was written before the process ended.
+    let spool = std::fs::read_dir(scene.ground.state().join("cdr")).unwrap();
+    let lines: String = spool.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap_or_default()).collect();
+    let call = lines.lines().find(|line| line.contains("\"type\":\"call\"")).unwrap_or_else(|| panic!("{lines}"));
+    assert!(call.contains("\"ended_by\":\"node\""), "{call}");
+}
+
+#[test]
+fn options_of_a_peer_are_answered_while_draining_as_its_trunk_says() {
+    let answering = "options = { interval_s = 0, draining = \"answer\" }";
+    let ground = Ground::new(Rules::default());
+    let text = std::fs::read_to_string(ground.config()).unwrap();
+    let callee = text.find("[trunks.callee-udp]").unwrap();
+    let changed = text[callee..].replacen("options = { interval_s = 0 }", answering, 1);
+    std::fs::write(ground.config(), text[..callee].to_owned() + &changed).unwrap();
+    let running = ground.start();
+    let (mut caller, callee) = (ground.udp(ground.caller()), ground.udp(ground.callee()));
+    let media = [(ground.caller(), 40_000).into(), (ground.callee(), 40_000).into()];
+    let (up, callee) = set_up(&mut caller, || callee, media);
+    let mut scene = Scene { ground, running, caller, callee, up };
+    scene.term();
+    scene.caller.ask("OPTIONS", "");
+    scene.caller.expect("SIP/2.0 503");
+    scene.callee.probe();
+    scene.running.signal("INT");
+    scene.answer_byes();
+    assert_eq!(scene.running.exit(), Some(0));
 }
 
 #[test]
