@@ -100,10 +100,10 @@ def play(short):
     daemon = Daemon(settings(trunks__flood=TRUNK), confined=False)
     daemon.start()
     with GoodTrunk(10 if short else 50) as good:
-        flood(2 if short else 20)
+        flood(1 if short else 20)
         before = daemon.resident_kib()
         refused = total(samples(), "sbc_sip_rejections_total")
-        took, closed = flood(8 if short else 600)
+        took, closed = flood(5 if short else 600)
         # What still waits in sockets is not counted.
         rate = (total(samples(), "sbc_sip_rejections_total") - refused) / took
         grown = daemon.peak_kib() - before

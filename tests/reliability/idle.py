@@ -74,7 +74,7 @@ options = {{ interval_s = 0 }}'''
         time.sleep(1)
         each = (daemon.resident_kib() - before) / max(len(connections), 1)
         row("R-B1", "resident memory for each idle connection", f"{each:.1f} KiB", "at most 30 KiB", each <= 30)
-        seconds = 8 if short else 90
+        seconds = 5 if short else 90
         used, since = daemon.processor_s(), time.monotonic()
         sent, answered = keep_alives(connections, seconds)
         share = 100 * (daemon.processor_s() - used) / (time.monotonic() - since)

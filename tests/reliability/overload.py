@@ -23,7 +23,7 @@ options = {{ interval_s = 0 }}'''
 SHARES = (0.05, 0.3)
 HOLD = 1.0
 # The peak is where more calls bring no more. First rate, rise from one step to the next, seconds of each step.
-STEPS, SHORT_STEPS = (40, 1.25, 10), (60, 1.4, 2.5)
+STEPS, SHORT_STEPS = (40, 1.25, 10), (400, 1.5, 2)
 # A generator that needs more of its processor than this may be the limit itself.
 BUSY = 0.85
 
@@ -72,11 +72,11 @@ async def overload(short):
     peak = await load.peak(*(SHORT_STEPS if short else STEPS))
     row("R-A", "peak of completed calls in a second (P)", f"{peak:.0f}", "found", peak > 0)
     tally = load.fresh()
-    goodput, busy = await load.at(5 * peak, 8 if short else 600)
+    goodput, busy = await load.at(5 * peak, 6 if short else 600)
     row("R-A", "the generator's own share of its processor", f"{100 * busy:.0f} %", f"at most {100 * BUSY:.0f} %: it is not the limit", busy <= BUSY)
     row("R-A1", f"goodput at 5x ({5 * peak:.0f}/s offered)", f"{goodput:.0f}/s, {100 * goodput / peak:.0f} % of P", "at least 90 % of P", goodput >= 0.9 * peak)
     # The load falls: from five seconds later on everything is as it was.
-    low, seconds = 0.8 * peak, 6 if short else 30
+    low, seconds = 0.8 * peak, 4 if short else 30
     fell = time.monotonic()
     await load.caller.run(low, 5 + HOLD + seconds)
     recovered = tally.between(fell + 5 + HOLD, fell + 5 + HOLD + seconds) / seconds

@@ -97,6 +97,12 @@ def settings(routes=ROUTES, **changed):
     return text + "".join(f'[[routes]]\nfrom = "{caller}"\nto = ["{callee}"]\n\n' for caller, callee in routes)
 
 
+def quick(text):
+    """The same with timers of a tenth in every trunk that names none: what stands for 64*T1 stands for 3 s in a short form."""
+    parts = text.split("\n\n")
+    return "\n\n".join(part + "\ntimers = { t1_ms = 50 }" if part.startswith("[trunks.") and "timers" not in part else part for part in parts)
+
+
 def halves():
     """The processors for the daemon and for everybody else: a generator must not take the daemon's time, nor lack its own."""
     cores = sorted(os.sched_getaffinity(0))

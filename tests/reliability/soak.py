@@ -4,7 +4,7 @@ import asyncio
 import os
 import time
 
-from proof import GAUGES, Daemon, log_of, main, note, records, row, samples, settings, wait_until
+from proof import GAUGES, Daemon, log_of, main, note, quick, records, row, samples, settings, wait_until
 from traffic import Callee, Caller, carrier, platform
 
 # A day's calls, and what memory may grow in a day: 1 MiB an hour (R-D1).
@@ -47,10 +47,11 @@ def lengths(tally, lines):
 
 
 def play(short):
-    count, rate = (1500, 120) if short else (int(os.environ.get("CALLS", "200000")), int(os.environ.get("RATE", "250")))
-    daemon = Daemon(settings([("platform", "carrier")]))
+    count, rate = (1500, 200) if short else (int(os.environ.get("CALLS", "200000")), int(os.environ.get("RATE", "250")))
+    text = settings([("platform", "carrier")])
+    daemon = Daemon(quick(text) if short else text)
     daemon.start()
-    first = asyncio.run(calls(daemon, 100, 20))[0].placed
+    first = asyncio.run(calls(daemon, 100, 50))[0].placed
     wait_until(lambda: not samples().get("sbc_calls"), 10)
     if not short:
         daemon.settled("R-D2", "100 calls before the start")

@@ -3,7 +3,7 @@ import random
 import threading
 import time
 
-from proof import TCP, TLS, Daemon, files_at_most, main, note, row, samples, settings, total
+from proof import TCP, TLS, Daemon, files_at_most, main, note, quick, row, samples, settings, total
 from streams import many, reset, tcp, tls
 from traffic import GoodTrunk, sdp, with_body
 
@@ -16,7 +16,7 @@ listener = "{listener}"
 {more}targets = ["127.0.28.{host}:5060"]
 sources = ["127.0.28.{range}"]
 media = {{ security = "rtp", codecs = ["PCMU"] }}
-timers = {{ t1_ms = 100 }}
+timers = {{ t1_ms = 50 }}
 options = {{ interval_s = 0 }}'''
 SERIALS = iter(range(1 << 60))
 LOCK = threading.Lock()
@@ -59,7 +59,8 @@ def play(short):
     routes = [("good-caller", "good-callee"), ("sudden-tcp", "good-callee"), ("sudden-tls", "good-callee")]
     trunks = {"trunks__sudden-tcp": TRUNK.format(listener="tcp", more="", host=1, range="0/24"),
               "trunks__sudden-tls": TRUNK.format(listener="tls", more='trust = "proof"\nfqdn = "sbc.test"\n', host=1, range="0/24")}
-    daemon = Daemon(settings(routes, limits="max_calls = 20000", **trunks))
+    text = settings(routes, limits="max_calls = 20000", **trunks)
+    daemon = Daemon(quick(text) if short else text)
     daemon.start()
     with GoodTrunk(5 if short else 20) as good:
         # As many as stand at once: a call without its ACK is given up after 32 s.

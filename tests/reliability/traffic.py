@@ -257,11 +257,13 @@ class Caller:
         now = time.monotonic()
         if not call.heard:
             call.heard = True
-            (self.tally.trying if status < 300 else self.tally.refusing).append(now - call.began)
+            if status < 300:
+                self.tally.trying.append(now - call.began)
         if status >= 300:
             self.side.send(with_body(self.request(call, "ACK", f"i{call.serial}", 1, to=header(message, "To")), ""), call.way)
             if not call.final:
                 call.final = True
+                self.tally.refusing.append(now - call.began)
                 self.tally.refused[status] = self.tally.refused.get(status, 0) + 1
                 self.tally.without_retry_after += status == 503 and not header(message, "Retry-After")
                 del self.calls[call.call_id]
