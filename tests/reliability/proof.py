@@ -109,16 +109,20 @@ def halves():
     return (cores[:1], cores[1:]) if len(cores) > 1 else (cores, cores)
 
 
-# Takes its processor in short bites, at a higher priority than a daemon that is as nice as can be: what is left is that
-# daemon's share. It ends with whoever started it.
-BURNER = """
-import os, sys, time
-share, parent = float(sys.argv[1]), os.getppid()
+# Holds a process to its share of one processor, whatever else the machine does: it is stopped for as long as it has used more.
+# What it did not use is not saved up for longer than a few milliseconds. It ends with whoever started it.
+GOVERNOR = """
+import os, signal, sys, time
+share, pid, parent = float(sys.argv[1]), int(sys.argv[2]), os.getppid()
+clock = (~pid << 3) | 2  # Linux: the processor time of another process
+seen, left, used, stopped = time.perf_counter(), 0.0, time.clock_gettime(clock), False
 while os.getppid() == parent:
-    end = time.perf_counter() + 0.005 * (1 - share)
-    while time.perf_counter() < end:
-        pass
-    time.sleep(0.005 * share)
+    time.sleep(0.001)
+    now, gone = time.perf_counter(), time.clock_gettime(clock)
+    left, seen, used = min(left + share * (now - seen), share * 0.02) - (gone - used), now, gone
+    if stopped != (left < 0):
+        stopped = not stopped
+        os.kill(pid, signal.SIGSTOP if stopped else signal.SIGCONT)
 """
 
 
@@ -131,7 +135,7 @@ class Daemon:
         self.octets = octets
         self.path = os.path.join(WORK, "proof.toml")
         self.began = 0.0
-        self.process = self.burner = None
+        self.process = self.governor = None
 
     def write(self):
         os.makedirs(os.path.join(WORK, "state"), exist_ok=True)
@@ -141,15 +145,11 @@ class Daemon:
     def start(self, seconds=30):
         self.write()
         mine, others = halves()
-        if self.share and not self.burner:
-            self.burner = start("burner", [sys.executable, "-c", BURNER, self.share], preexec_fn=lambda: os.sched_setaffinity(0, mine))
         os.sched_setaffinity(0, others)
 
         def prepare():
             if self.confined:
                 os.sched_setaffinity(0, mine)
-            if self.share:
-                os.nice(19)
             if self.files:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (self.files, self.files))
             if self.octets:
@@ -161,6 +161,8 @@ class Daemon:
         self.process = start("trunkline", command, preexec_fn=prepare, env={**os.environ, **(self.environment or {})})
         if not wait_until(lambda: ready() or self.process.poll() is not None, seconds, 0.01) or self.process.poll() is not None:
             raise RuntimeError("the daemon does not start: " + log_of("trunkline")[-2000:])
+        if self.share:
+            self.governor = start("governor", [sys.executable, "-c", GOVERNOR, self.share, self.pid], preexec_fn=lambda: os.sched_setaffinity(0, mine))
         return time.monotonic() - self.began
 
     def disk_is_empty_again(self):
@@ -171,10 +173,11 @@ class Daemon:
         stop(self.process, signal.SIGKILL)
 
     def stop(self, first=signal.SIGINT):
+        if self.governor:
+            stop(self.governor, signal.SIGKILL)
+            self.governor = None
+            os.kill(self.pid, signal.SIGCONT)
         stop(self.process, first, seconds=20)
-        if self.burner:
-            stop(self.burner, signal.SIGKILL)
-            self.burner = None
         return self.process.returncode
 
     @property
