@@ -242,7 +242,7 @@ impl Resolver {
     async fn addresses(&self, host: &str, port: u16, deadline: Instant) -> Result<Resolved, ResolveFailure> {
         let dns = self.dns.as_ref().ok_or(ResolveFailure::ServerFailed)?;
         // The dot keeps the system's search list out: the name is complete.
-        let answer = within(deadline, dns.lookup_ip(format!("{host}."))).await?;
+        let answer = within(deadline, dns.lookup_ip(format!("{host}.")), dns::failure_of_host).await?;
         let usable = answer.iter().filter(|address| dns::is_usable(*address)).take(RECORDS);
         let mut addresses: Vec<_> = usable.map(|address| SocketAddr::new(address, port)).collect();
         addresses.sort_by_key(SocketAddr::is_ipv6);
@@ -256,7 +256,7 @@ impl Resolver {
     /// Records of one type; `None` when the name has none.
     async fn records(&self, name: &str, kind: RecordType, deadline: Instant) -> Result<Option<Lookup>, ResolveFailure> {
         let dns = self.dns.as_ref().ok_or(ResolveFailure::ServerFailed)?;
-        match within(deadline, dns.lookup(format!("{name}."), kind)).await {
+        match within(deadline, dns.lookup(format!("{name}."), kind), dns::failure_of).await {
             Ok(answer) => Ok(Some(answer)),
             Err(ResolveFailure::NoSuchName) => Ok(None),
             Err(failure @ (ResolveFailure::TimedOut | ResolveFailure::ServerFailed)) => Err(failure),
@@ -346,9 +346,10 @@ fn is_offered(service: &Service) -> bool {
 async fn within<T>(
     deadline: Instant,
     question: impl Future<Output = Result<T, NetError>>,
+    failure_of: fn(&NetError) -> ResolveFailure,
 ) -> Result<T, ResolveFailure> {
     match timeout_at(deadline, question).await {
-        Ok(answered) => answered.map_err(|error| dns::failure_of(&error)),
+        Ok(answered) => answered.map_err(|error| failure_of(&error)),
         Err(_) => Err(ResolveFailure::TimedOut),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hickory_resolver::proto::op::{Message, ResponseCode};
-use hickory_resolver::proto::rr::rdata::{A, NAPTR, SRV};
+use hickory_resolver::proto::rr::rdata::{A, CNAME, NAPTR, SRV};
 use hickory_resolver::proto::rr::{Name, RData, Record};
 use trunkline::base::ids::ResolveId;
 use trunkline::net::resolver::Resolver;
@@ -61,6 +61,11 @@ fn host(name: &str, ttl: u32, last: u8) -> Record {
 fn service(name: &str, priority: u16, port: u16, target: &str) -> Record {
     let srv = SRV::new(priority, 0, port, Name::from_ascii(target).unwrap());
     Record::from_rdata(Name::from_ascii(name).unwrap(), 600, RData::SRV(srv))
+}
+
+fn alias(name: &str, target: &str) -> Record {
+    let target = RData::CNAME(CNAME(Name::from_ascii(target).unwrap()));
+    Record::from_rdata(Name::from_ascii(name).unwrap(), 0, target)
 }
 
 fn pointer(name: &str, order: u16, services: &str, target: &str) -> Record {
@@ -220,6 +225,19 @@ async fn the_last_good_answer_stands_in_for_a_failing_server() {
     assert_eq!(addresses(ask(&resolver, "peer.example", Some(5061)).await), ["192.0.2.1:5061"]);
     assert_eq!(ask(&resolver, "other.example", Some(5061)).await, Err(ResolveFailure::ServerFailed));
     assert!(server.asked.lock().unwrap().iter().filter(|question| *question == "A peer.example.").count() > 1);
+}
+
+/// R-K: a broken zone is no word that nobody has the name, so what was known stands in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_leads_in_circles_or_to_no_address_is_a_failure() {
+    let server = server(vec![
+        alias("a.example.", "b.example."),
+        alias("b.example.", "a.example."),
+        service("c.example.", 1, 1, "d.example."),
+    ]);
+    let resolver = resolver(&server, &[]);
+    assert_eq!(ask(&resolver, "a.example", Some(5061)).await, Err(ResolveFailure::ServerFailed));
+    assert_eq!(ask(&resolver, "c.example", Some(5061)).await, Err(ResolveFailure::ServerFailed));
 }
 
 #[tokio::test(flavor = "multi_thread")]
