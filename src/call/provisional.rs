@@ -106,8 +106,13 @@ impl Hunting {
 
     /// An UPDATE of the called side may change what its network authorises (RFC 5009 8).
     pub(super) fn authorised_anew(mut self, common: &mut Common, update: &Request, work: &mut Work<'_>) -> State {
-        let Attempt::Inviting(mut inviting) = std::mem::replace(&mut self.attempt, Attempt::None) else {
-            return State::Hunting(Box::new(self));
+        let mut inviting = match std::mem::replace(&mut self.attempt, Attempt::None) {
+            Attempt::Inviting(inviting) => inviting,
+            // Answered, and the caller's PRACK is awaited: there is no early media any more.
+            attempt => {
+                self.attempt = attempt;
+                return State::Hunting(Box::new(self));
+            }
         };
         let tag = Bytes::copy_from_slice(update.from_tag().unwrap_or_default());
         match inviting.authorise(&tag, update) {

@@ -93,3 +93,19 @@ fn a_bye_that_overtakes_the_200_ends_the_call() {
     assert_eq!(world.refusal(Platform).status(), Some(480));
     world.finish();
 }
+
+/// An UPDATE of the called party is about early media no more, and takes nothing of its answer away.
+#[test]
+fn an_update_of_the_called_party_meanwhile() {
+    let Waiting { mut world, early, mut callee, .. } = waiting();
+    world.send(Platform, callee.request("UPDATE", ""));
+    world.expect(Platform, "SIP/2.0 200");
+    let mut dialog = Dialog::of_caller(CarrierA, &early);
+    world.pracks(CarrierA, &mut dialog, &early, "");
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(CarrierA, dialog.ack_of(1, ""));
+    world.send(CarrierA, dialog.request("BYE", ""));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.hears_bye(Platform);
+    assert!(world.finish()[0].answered.is_some());
+}
