@@ -233,7 +233,7 @@ async def dead_call(scene, silence):
     # The dead side's BYE is repeated until somebody answers it; the record comes after that.
     scene.heal()
     causes, end = [], time.monotonic() + 40
-    while not (causes := [line["cause"] for line in safe_records() if line.get("duration_ms", 0) > 1000]) and time.monotonic() < end:
+    while not (causes := [line["cause"] for line in safe_records() if line.get("duration_ms", 0) >= 1000 * (silence - 1)]) and time.monotonic() < end:
         await asyncio.sleep(0.2)
     row("R-L", "a call on the dead trunk is ended", f"after {ended:.1f} s, cause {causes}" if ended else "never", f"{silence} s after its last packet, up to 5 s more, media_silent",
         ended is not None and silence - 1 <= ended <= silence + 5 and causes == ["media_silent"])
