@@ -180,6 +180,10 @@ pub const ACTIVE_CALLS_SHOWN: usize = 500;
 
 /// Accounts that a metric names: those with most calls. The others are counted together.
 pub const METRIC_ACCOUNTS: usize = 100;
+/// Lines of the log that wait for standard error. More are lost, and counted (S-L2).
+pub const LOG_LINES: usize = 8192;
+/// Sources, by kind of line, whose share of the log is remembered; whoever wrote none for longest is forgotten first.
+pub const LOG_SOURCES: usize = 8192;
 
 /// The limits an operator may set (table `limits` of the configuration).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

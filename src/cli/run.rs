@@ -21,6 +21,7 @@ pub fn run(file: &Path, overriding: Option<&Path>) -> Exit {
         tracing::warn!(%warning, "configuration");
     }
     let ended = Daemon::start(loaded).and_then(Daemon::serve_until_signal);
+    logging::flush();
     match ended {
         Ok(()) => Exit::Ok,
         Err(failure) => {

@@ -341,6 +341,11 @@ pub(super) fn log(root: &Table<'_>) -> LogSettings {
     let table = root.table("log", "{ level = \"info\" }");
     let format = table.field("format", "\"json\"").and_then(|field| field.choice(&FORMATS));
     let level = table.field("level", "\"info\"").and_then(|field| field.choice(&LEVELS));
+    let lines = table.whole("lines_per_s_per_source", "20", 0..=100_000);
     table.close();
-    LogSettings { format: format.unwrap_or(LogFormat::Json), level: level.unwrap_or(LogLevel::Info) }
+    LogSettings {
+        format: format.unwrap_or(LogFormat::Json),
+        level: level.unwrap_or(LogLevel::Info),
+        lines_per_s_per_source: lines.unwrap_or(20),
+    }
 }

@@ -132,6 +132,8 @@ pub struct MediaEngineSettings {
 pub struct LogSettings {
     pub format: LogFormat,
     pub level: LogLevel,
+    /// Lines in a second that one source may cause, of each kind; 0: no limit.
+    pub lines_per_s_per_source: u32,
 }
 
 /// `log.format`.

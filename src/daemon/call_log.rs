@@ -26,7 +26,9 @@ pub fn write(event: &Event) {
         // Counted: a flood of calls must not become a flood of lines.
         Event::Shed(shed) => debug!(reason = shed.label(), "new call refused for want of room"),
         Event::Scanned(scanner) => debug!(tool = scanner.label(), "a scanner's request"),
-        Event::Refused { status, label } => info!(status = status.code(), reason = label, "request refused"),
+        Event::Refused { remote, status, label } => {
+            info!(%remote, status = status.code(), reason = label, "request refused");
+        }
         Event::NoRoute { trunk, nearest } => {
             info!(from = %trunk, nearest = nearest.as_deref().unwrap_or("no route from this trunk"), "no route");
         }

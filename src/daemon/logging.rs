@@ -6,6 +6,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use tracing_subscriber::EnvFilter;
 
 use super::log_line::JsonLine;
+use super::log_quota::{Limited, OneLine};
+use super::log_sink::LogSink;
 use crate::config::settings::{LogFormat, LogSettings};
 
 /// The variable that overrides `log.level` (a filter of `tracing`: `debug`, `trunkline::net=trace,info`).
@@ -17,6 +19,7 @@ const QUIET: &str = "hickory_resolver=warn,hickory_net=warn,hickory_proto=warn,r
 struct Log {
     exchange: Box<dyn Fn(EnvFilter) -> bool + Send + Sync>,
     level: Mutex<String>,
+    sink: LogSink,
 }
 
 static LOG: OnceLock<Log> = OnceLock::new();
@@ -28,25 +31,38 @@ pub fn start(settings: LogSettings) {
         Ok(filter) => (level, filter),
         Err(_) => (settings.level.as_str().to_owned(), EnvFilter::new(settings.level.as_str())),
     };
+    let (sink, per_s) = (LogSink::start(std::io::stderr()), settings.lines_per_s_per_source);
+    let writer = sink.clone();
     // A line that standard error does not take is lost, and nothing else: to say so on standard error would panic.
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .log_internal_errors(false);
     // A second subscriber in one process (tests, demo) is refused; the first goes on.
     let exchange: Box<dyn Fn(EnvFilter) -> bool + Send + Sync> = match settings.format {
         LogFormat::Json => {
-            let builder = builder.event_format(JsonLine).with_filter_reloading();
+            let builder = builder.event_format(Limited::new(JsonLine, per_s)).with_filter_reloading();
             let handle = builder.reload_handle();
             let _ = builder.try_init();
             Box::new(move |filter| handle.reload(filter).is_ok())
         }
         LogFormat::Text => {
-            let builder = builder.with_ansi(false).with_filter_reloading();
+            let line = OneLine(tracing_subscriber::fmt::format().with_ansi(false));
+            let builder = builder.event_format(Limited::new(line, per_s)).with_filter_reloading();
             let handle = builder.reload_handle();
             let _ = builder.try_init();
             Box::new(move |filter| handle.reload(filter).is_ok())
         }
     };
-    let _ = LOG.set(Log { exchange, level: Mutex::new(level) });
+    let _ = LOG.set(Log { exchange, level: Mutex::new(level), sink });
+}
+
+/// Waits until what was logged is written, at most a second: the process ends.
+pub fn flush() {
+    if let Some(log) = LOG.get() {
+        log.sink.flush();
+    }
 }
 
 fn filter(level: &str) -> Result<EnvFilter, String> {

@@ -11,6 +11,8 @@ pub mod first_ports;
 pub mod helm;
 pub mod inbox;
 mod log_line;
+mod log_quota;
+mod log_sink;
 pub mod logging;
 pub mod materials;
 mod memory;

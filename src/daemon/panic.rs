@@ -3,6 +3,8 @@
 
 use std::io::Write;
 
+use super::logging;
+
 /// Logs a panic of any thread with its place, and ends the process with `code`.
 #[expect(clippy::exit, clippy::disallowed_methods, reason = "a panic on any thread must not be survived")]
 pub fn end_on_panic(code: i32) {
@@ -13,6 +15,7 @@ pub fn end_on_panic(code: i32) {
         let text = payload.downcast_ref::<&str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
         tracing::error!(%place, %thread, text, "panic; the process ends");
+        logging::flush();
         // Where nobody can be told, the code still says it.
         let _ = writeln!(std::io::stderr(), "trunkline: internal error in thread {thread} at {place}: {text}");
         std::process::exit(code);

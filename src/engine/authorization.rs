@@ -50,7 +50,7 @@ impl Engine {
             let head = ResponseHead::new(request, flow.remote);
             let bytes = compose::challenge(&head, &tag, &OwnAddress::of(trunk), &challenges);
             self.transactions.respond(now.instant, transaction, Status::UNAUTHORIZED, bytes);
-            out.push(Output::Event(Event::Refused { status: Status::UNAUTHORIZED, label }));
+            out.push(Output::Event(Event::Refused { remote: flow.remote, status: Status::UNAUTHORIZED, label }));
         }
         false
     }

@@ -509,7 +509,7 @@ impl Engine {
         let (head, own) = (ResponseHead::new(request, flow.remote), self.own_on(flow));
         let bytes = compose::screened(refusal, &head, Some(&tag), own.as_ref());
         self.transactions.respond(now.instant, transaction, status, bytes);
-        out.push(Output::Event(Event::Refused { status, label: refusal.label() }));
+        out.push(Output::Event(Event::Refused { remote: flow.remote, status, label: refusal.label() }));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What goes into the engine and what comes out: plain values.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,6 +144,7 @@ pub enum Event {
     Shed(Shed),
     /// A request out of a dialog was refused; the label is a [`crate::call::screening::Refusal`]'s or a cause's.
     Refused {
+        remote: SocketAddr,
         status: Status,
         label: &'static str,
     },

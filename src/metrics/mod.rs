@@ -5,6 +5,7 @@ pub mod calls;
 pub mod gauges;
 mod records;
 pub mod limits;
+pub mod log;
 pub mod memory;
 pub mod registry;
 pub mod reloads;

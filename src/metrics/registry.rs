@@ -12,6 +12,7 @@ use prometheus_client::registry::Registry;
 use super::calls::{CallCounters, Counts, RegistrationState};
 use super::gauges::GaugeBoard;
 use super::limits::{self, Bounds, Expiries};
+use super::log;
 use super::records;
 use super::reloads::ReloadCounters;
 use super::rows::{counter, counters, floats, gauge, gauges};
@@ -77,6 +78,7 @@ impl Collector for Sources {
         self.reloads.encode(&mut encoder)?;
         limits::certificates(&mut encoder, (self.expiries)())?;
         limits::process(&mut encoder)?;
+        log::rows(&mut encoder)?;
         let silent = "Far ends that fell silent in an answered call";
         labelled(&mut encoder, "far_end_silences", silent, "trunk", self.calls.silences())?;
         let places = "INVITEs that left out where the caller is: their trunk takes no location";

@@ -15,9 +15,9 @@ use std::time::Duration;
 use crate::base::Instant;
 use crate::base::bucket::{Bucket, Rate};
 use crate::base::limits::{BAN_MAX, Limits, OFFENCES_COUNTED, PEER_SOURCES, TRUST, TRUSTED_SOURCES};
-use recent::Recent;
 
 pub use gate::{Gate, Visitor};
+pub use recent::Recent;
 pub use source::Source;
 
 /// What a stranger does that brings it nearer to a ban. The name is the metric label.

@@ -1,0 +1,121 @@
+//! The way of a line to standard error: through a queue and a thread of its own, so that whoever reads the log late, or not at
+//! all, stops no call (S-L2). What finds the queue full is lost, and counted.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Builder;
+use std::time::Duration;
+
+use crate::base::limits::LOG_LINES;
+use crate::metrics::log::DROPS;
+
+/// How long the end of the process waits for its last lines to be taken.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+enum Entry {
+    Line(Box<[u8]>),
+    /// Everything before it has been written when this is told.
+    Flush(SyncSender<()>),
+}
+
+/// Takes lines from any thread.
+#[derive(Clone)]
+pub struct LogSink {
+    queue: Arc<SyncSender<Entry>>,
+}
+
+impl LogSink {
+    /// A sink that writes to `out`. Where the system gives no thread every line is lost, and the daemon will not start.
+    pub fn start(out: impl Write + Send + 'static) -> LogSink {
+        let (queue, entries) = sync_channel(LOG_LINES);
+        let _ = Builder::new().name("log".to_owned()).spawn(move || write(&entries, out));
+        LogSink { queue: Arc::new(queue) }
+    }
+
+    /// Waits until everything before it is written, at most a second.
+    pub fn flush(&self) {
+        let (told, hears) = sync_channel(1);
+        // With a full queue nobody takes lines: there is nothing to wait for.
+        if self.queue.try_send(Entry::Flush(told)).is_ok() {
+            let _ = hears.recv_timeout(LAST_LINES);
+        }
+    }
+}
+
+fn write(entries: &Receiver<Entry>, mut out: impl Write) {
+    while let Ok(entry) = entries.recv() {
+        match entry {
+            // A line that is not taken is lost, and nothing else: where should it be said?
+            Entry::Line(line) => drop(out.write_all(&line)),
+            Entry::Flush(told) => {
+                let _ = out.flush();
+                let _ = told.try_send(());
+            }
+        }
+    }
+}
+
+impl Write for LogSink {
+    /// One line, whole: the subscriber writes each with one call.
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        if !octets.is_empty() && self.queue.try_send(Entry::Line(octets.into())).is_err() {
+            DROPS.sink.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    /// Takes nothing until it is let.
+    #[derive(Clone, Default)]
+    struct Gate {
+        written: Arc<Mutex<Vec<u8>>>,
+    }
+
+    impl Write for Gate {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.written.lock().unwrap().extend_from_slice(octets);
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_takes_nothing_holds_nobody_and_what_is_lost_is_counted() {
+        let gate = Gate::default();
+        let mut sink = LogSink::start(gate.clone());
+        let before = DROPS.sink.load(Ordering::Relaxed);
+        let shut = gate.written.lock().unwrap();
+        for _ in 0..LOG_LINES + 10 {
+            sink.write_all(b"a line\n").unwrap();
+        }
+        // The writing thread may hold one line in its hand.
+        assert!(DROPS.sink.load(Ordering::Relaxed) - before >= 9);
+        drop(shut);
+        while sink.queue.try_send(Entry::Line(Box::from(*b"last\n"))).is_err() {
+            std::thread::yield_now();
+        }
+        loop {
+            sink.flush();
+            if gate.written.lock().unwrap().ends_with(b"last\n") {
+                break;
+            }
+        }
+        let written = gate.written.lock().unwrap();
+        assert!(written.len() >= LOG_LINES * b"a line\n".len());
+    }
+}
