@@ -39,6 +39,15 @@ fn until_counted(ground: &Ground, name: &str) {
     ground.until(|ground| if count(ground, name) > 0 { Ok(()) } else { Err(format!("{name} is 0")) });
 }
 
+/// The floods end with the test, however it ends.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// An INVITE to a number without a route: where calls are taken, it is answered 404.
 fn call_to_nowhere(peer: &Peer) -> String {
     peer.written("INVITE", "").replace("+493012345678@", "+33123456789@")
@@ -78,9 +87,10 @@ fn a_flood_of_calls_is_refused_with_a_time_to_come_back_and_a_call_that_is_there
     let told = thread::scope(|scope| {
         let floods: Vec<_> = (0..FLOODS).map(|_| ground.tcp(ground.caller())).collect();
         let floods: Vec<_> = floods.into_iter().map(|peer| scope.spawn(|| flood(peer, &ends))).collect();
+        let floods_end = Ends(&ends);
         until_counted(&ground, "sbc_calls_shed_total{reason=\"late\"}");
         hang_up(&mut caller, &mut callee, &mut up);
-        ends.store(true, Ordering::Relaxed);
+        drop(floods_end);
         floods.into_iter().flat_map(|flood| flood.join().unwrap()).collect::<Vec<_>>()
     });
     let of = |wanted: &str| told.iter().filter(|(status, _)| status == wanted).collect::<Vec<_>>();
