@@ -43,7 +43,7 @@ pub fn net_settings(settings: &Settings, snapshot: &Snapshot) -> Result<NetSetti
     let mut bad = Vec::new();
     let identities = each(&settings.certificates, &mut bad, identity);
     let mut trust = each(&settings.trust, &mut bad, roots);
-    let revoked = each(&settings.revoked, &mut bad, revocation_lists);
+    let revoked = each(&settings.revoked, &mut bad, |name, file| revocation_lists(name, file));
     if !bad.is_empty() {
         return Err(bad);
     }
@@ -155,11 +155,11 @@ fn roots(name: &str, roots: &TrustRoots) -> Result<Arc<RootCertStore>, BadFile> 
     Ok(found.store)
 }
 
-fn revocation_lists(name: &str, file: &PathBuf) -> Result<RevocationLists, BadFile> {
+fn revocation_lists(name: &str, file: &Path) -> Result<RevocationLists, BadFile> {
     let key = format!("trust.{name}.crl");
     let pem = octets(&key, file)?;
     let lists = pem::revocation_lists(&pem).and_then(trust::readable);
-    lists.map_err(|error| BadFile { key, file: file.clone(), why: error.to_string() })
+    lists.map_err(|error| BadFile { key, file: file.to_owned(), why: error.to_string() })
 }
 
 fn octets(key: &str, file: &Path) -> Result<Vec<u8>, BadFile> {

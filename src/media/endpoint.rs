@@ -481,7 +481,7 @@ impl Endpoint {
     /// RTP and RTCP share a place, the pair of RTP is that of both.
     fn follow(&mut self, port: MediaPort, source: SocketAddr) {
         let chosen = |port| self.ice.as_ref().is_some_and(|ice| ice.selected(port).is_some());
-        if !chosen(port) && !(self.gate.is_shared() && chosen(MediaPort::Rtp)) {
+        if !(chosen(port) || self.gate.is_shared() && chosen(MediaPort::Rtp)) {
             self.gate.authenticated(port, source);
         }
     }

@@ -107,7 +107,7 @@ fn places(trunks: &[Arc<Trunk>]) -> Vec<Option<u16>> {
 }
 
 /// Entries in the order of their names.
-fn by_name<'s, T>(entries: &'s [T], name: impl Fn(&T) -> &str) -> Vec<&'s T> {
+fn by_name<T>(entries: &[T], name: impl Fn(&T) -> &str) -> Vec<&T> {
     let mut sorted: Vec<&T> = entries.iter().collect();
     sorted.sort_by(|a, b| name(a).cmp(name(b)));
     sorted
