@@ -38,9 +38,9 @@ pub static STATEMENTS: &[Statement] = &[
     ),
     must(
         "PF-88",
-        "of four keys exactly one is answered, with its tag",
-        "answers to our offers",
-        description::echo,
+        "RTP/SAVP; of four keys exactly one is answered, with its tag",
+        "m= lines, and answers to our offers",
+        secured,
         &["outbound", "refresh"],
     ),
     should(
@@ -59,10 +59,10 @@ pub static STATEMENTS: &[Statement] = &[
     ),
     must(
         "PF-89",
-        "SRTP towards the platform, whatever the carrier speaks",
-        "m= lines",
-        description::profile,
-        &["inbound", "outbound"],
+        "bodies that need not be understood are no hindrance",
+        "a call of ours with ISUP beside the description",
+        by_script,
+        &["zoom-bodies"],
     ),
 ];
 
@@ -72,6 +72,14 @@ fn timers(evidence: &Evidence) -> Findings {
         findings.looked += more.looked;
         findings.faults.extend(more.faults);
     }
+    findings
+}
+
+fn secured(evidence: &Evidence) -> Findings {
+    let mut findings = description::echo(evidence);
+    let profile = description::profile(evidence);
+    findings.looked += profile.looked;
+    findings.faults.extend(profile.faults);
     findings
 }
 

@@ -91,15 +91,17 @@ async fn anonymous(stage: &Stage) -> Result<(), String> {
     pair.end().await
 }
 
+/// A description and what gateways of the telephone network send beside it.
+pub(super) fn with_isup(sdp: &str) -> (String, String) {
+    let body = format!(
+        "--b1\r\nContent-Type: application/sdp\r\n\r\n{sdp}\r\n--b1\r\nContent-Type: application/isup;version=itu-t92+\r\nContent-Disposition: signal;handling=optional\r\n\r\n01001\r\n--b1--\r\n"
+    );
+    ("multipart/mixed;boundary=b1".to_owned(), body)
+}
+
 async fn multipart(stage: &Stage) -> Result<(), String> {
-    let wrap = |sdp: &str| {
-        let body = format!(
-            "--b1\r\nContent-Type: application/sdp\r\n\r\n{sdp}\r\n--b1\r\nContent-Type: application/isup;version=itu-t92+\r\nContent-Disposition: signal;handling=optional\r\n\r\n01001\r\n--b1--\r\n"
-        );
-        ("multipart/mixed;boundary=b1".to_owned(), body)
-    };
     let (called, caller) = (stage.wish.platform.clone(), stage.wish.carrier.clone());
-    let wish = Invitation { offer: Offer::Wrapped(wrap), ..Invitation::new(&called, &caller) };
+    let wish = Invitation { offer: Offer::Wrapped(with_isup), ..Invitation::new(&called, &caller) };
     let rung = stage.ring_platform_with(wish).await;
     stage.fact("MD-78", rung.as_ref().map(drop).map_err(|words| format!("a multipart INVITE of the carrier: {words}")));
     let mut pair = rung?;

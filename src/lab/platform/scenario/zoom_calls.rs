@@ -1,7 +1,7 @@
 //! Calls in the shapes of Zoom Phone.
 
 use super::{Needs, Scenario};
-use crate::lab::platform::leg::{Invitation, Leg, STEP};
+use crate::lab::platform::leg::{Invitation, Leg, Offer, STEP};
 use crate::lab::platform::stage::{Pair, Stage, is_status};
 use crate::lab::platform::station::Welcome;
 use crate::lab::platform::text::{Text, user_of};
@@ -10,6 +10,7 @@ use crate::scenario;
 /// See the module.
 pub static SCENARIOS: &[Scenario] = &[
     scenario!("zoom-emergency", "an emergency number with its country", Needs::Carrier, emergency),
+    scenario!("zoom-bodies", "ISUP beside the description, handling optional", Needs::Carrier, bodies),
     scenario!("zoom-progress", "180, then 183 with media", Needs::Carrier, progress),
 ];
 
@@ -31,6 +32,22 @@ async fn emergency(stage: &Stage) -> Result<(), String> {
     platform.wait_answer().await?;
     let mut pair = Pair { platform, carrier };
     pair.talk().await?;
+    pair.end().await
+}
+
+/// PF-89.
+async fn bodies(stage: &Stage) -> Result<(), String> {
+    let wish = Invitation {
+        offer: Offer::Wrapped(super::carrier_calls::with_isup),
+        ..Invitation::new(&stage.wish.carrier, &stage.wish.platform)
+    };
+    let rung = stage.ring_carrier_with(wish).await;
+    stage.fact("PF-89", rung.as_ref().map(drop).map_err(String::clone));
+    let mut pair = rung?;
+    pair.carrier.answer(None, Vec::new()).await?;
+    pair.platform.wait_answer().await?;
+    let talked = pair.talk().await;
+    stage.fact("PF-89", talked);
     pair.end().await
 }
 

@@ -36,6 +36,7 @@ pub(super) static ZOOM: Setting = Setting {
         "options",
         "tls",
         "zoom-emergency",
+        "zoom-bodies",
         "zoom-progress",
         "inbound",
         "reliable-carrier",
