@@ -45,25 +45,28 @@ pub struct Ground {
     directory: TempDir,
     certificates: Certificates,
     first: u8,
+    /// How often the first octets were used up before.
+    turn: u8,
     rules: Rules,
 }
 
 impl Ground {
     pub fn new(rules: Rules) -> Ground {
-        /// Four addresses each; the 63rd ground takes those of the first, whose test is over by then.
+        /// Four addresses each; the 63rd ground begins another turn of them.
         const GROUNDS: u8 = 62;
         static NEXT: AtomicU8 = AtomicU8::new(0);
         let directory = tempfile::tempdir().unwrap();
         let certificates = certificates::make(directory.path()).unwrap();
-        let ground =
-            Ground { directory, certificates, first: 2 + 4 * (NEXT.fetch_add(1, Ordering::Relaxed) % GROUNDS), rules };
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let (first, turn) = (2 + 4 * (number % GROUNDS), number / GROUNDS);
+        let ground = Ground { directory, certificates, first, turn, rules };
         fs::write(ground.config(), ground.changed()).unwrap();
         ground
     }
 
     fn address(&self, place: u8) -> IpAddr {
         let pid = std::process::id().to_le_bytes();
-        IpAddr::from([127, self.first + place, pid[1], pid[0]])
+        IpAddr::from([127, self.first + place, pid[1].wrapping_add(self.turn), pid[0]])
     }
 
     pub fn daemon(&self) -> IpAddr {

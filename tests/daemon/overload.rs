@@ -88,7 +88,7 @@ fn a_flood_of_calls_is_refused_with_a_time_to_come_back_and_a_call_that_is_there
         let floods: Vec<_> = (0..FLOODS).map(|_| ground.tcp(ground.caller())).collect();
         let floods: Vec<_> = floods.into_iter().map(|peer| scope.spawn(|| flood(peer, &ends))).collect();
         let floods_end = Ends(&ends);
-        until_counted(&ground, "sbc_calls_shed_total{reason=\"late\"}");
+        until_counted(&ground, "sbc_calls_shed_total{reason=\"overload\"}");
         hang_up(&mut caller, &mut callee, &mut up);
         drop(floods_end);
         floods.into_iter().flat_map(|flood| flood.join().unwrap()).collect::<Vec<_>>()
@@ -99,7 +99,7 @@ fn a_flood_of_calls_is_refused_with_a_time_to_come_back_and_a_call_that_is_there
     assert!(!unroutable.is_empty(), "not all is refused");
     let wait = |shed: &&(String, String)| shed.1.parse::<u32>().is_ok_and(|seconds| (1..=10).contains(&seconds));
     assert!(!shed.is_empty() && shed.iter().all(wait), "{shed:?}");
-    assert_eq!(count(&ground, "sbc_calls_shed_total{reason=\"late\"}"), shed.len() as u64);
+    assert_eq!(count(&ground, "sbc_calls_shed_total{reason=\"overload\"}"), shed.len() as u64);
 }
 
 #[test]
