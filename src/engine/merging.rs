@@ -17,12 +17,12 @@ pub struct Merging {
 impl Merging {
     /// True when a copy of `request` is open already.
     pub fn contains(&self, request: &Request) -> bool {
-        self.by_key.contains_key(key(request).as_slice())
+        self.by_key.contains_key(key(request).collect::<Vec<u8>>().as_slice())
     }
 
     /// `request` has opened `transaction`.
     pub fn insert(&mut self, request: &Request, transaction: TransactionId) {
-        let key: Arc<[u8]> = key(request).into();
+        let key: Arc<[u8]> = key(request).collect();
         self.by_key.insert(Arc::clone(&key), transaction);
         self.keys.insert(transaction, key);
     }
@@ -36,7 +36,7 @@ impl Merging {
 }
 
 /// CSeq number, Call-ID and From tag. Neither text holds a line feed, so that no two requests write the same key.
-fn key(request: &Request) -> Vec<u8> {
-    let tag = request.from_tag().unwrap_or_default();
-    [request.cseq.number.to_be_bytes().as_slice(), &request.call_id, b"\n", tag].concat()
+fn key(request: &Request) -> impl Iterator<Item = u8> + '_ {
+    let (number, tag) = (request.cseq.number.to_be_bytes(), request.from_tag().unwrap_or_default());
+    number.into_iter().chain(request.call_id.iter().copied()).chain([b'\n']).chain(tag.iter().copied())
 }

@@ -24,12 +24,12 @@ use super::message::Message;
 /// Which messages a spoil is asked about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// Of the SBC to the platform.
-    ToPlatform,
-    /// Of the SBC to the carrier.
-    ToCarrier,
-    /// Of the platform to the SBC.
-    ToSbc,
+    /// To the platform, of the SBC.
+    Platform,
+    /// To the carrier, of the SBC.
+    Carrier,
+    /// To the SBC, of the platform.
+    Sbc,
 }
 
 /// What becomes of a message.
@@ -117,11 +117,11 @@ impl Spoiler {
         let pairs: Vec<(IpAddr, IpAddr)> =
             lab.bind.iter().zip(&sbc.bind).map(|(lab, sbc)| (lab.ip(), sbc.ip())).collect();
         let lines = Lines { accept: as_server.clone(), connect: platform.clone(), shared: shared.clone() };
-        work.spawn(lines.from_lab(listener, pairs, sbc.sbc));
+        work.spawn(lines.carry_from_lab(listener, pairs, sbc.sbc));
         for (place, (face, lab_end)) in sbc.bind.iter().zip(&lab.bind).enumerate() {
             let listener = TcpListener::bind(face).await.expect("a face of the platform");
             let lines = Lines { accept: platform.clone(), connect: towards_lab.clone(), shared: shared.clone() };
-            work.spawn(lines.from_sbc(listener, place, lab.sbc.ip(), *lab_end));
+            work.spawn(lines.carry_from_sbc(listener, place, lab.sbc.ip(), *lab_end));
         }
         let near = Arc::new(UdpSocket::bind(lab_sbc).await.expect("the SBC's face"));
         let far = Arc::new(UdpSocket::bind(face_carrier).await.expect("the carrier's face"));
@@ -159,7 +159,7 @@ struct Lines {
 
 impl Lines {
     /// Connections of the lab; they go on to the SBC from the face of the address they came from.
-    async fn from_lab(self, listener: TcpListener, pairs: Vec<(IpAddr, IpAddr)>, sbc: SocketAddr) {
+    async fn carry_from_lab(self, listener: TcpListener, pairs: Vec<(IpAddr, IpAddr)>, sbc: SocketAddr) {
         let mut work = JoinSet::new();
         let mut number = 0;
         while let Ok((stream, source)) = listener.accept().await {
@@ -178,7 +178,7 @@ impl Lines {
     }
 
     /// Connections of the SBC to one face of the platform.
-    async fn from_sbc(self, listener: TcpListener, place: usize, face: IpAddr, lab: SocketAddr) {
+    async fn carry_from_sbc(self, listener: TcpListener, place: usize, face: IpAddr, lab: SocketAddr) {
         let mut work = JoinSet::new();
         while let Ok((stream, _)) = listener.accept().await {
             let acceptor = self.accept.acceptor(place).expect("an identity");
@@ -219,8 +219,8 @@ where
     let sbc_writer: Writer<S> = Arc::new(tokio::sync::Mutex::new(sbc_writer));
     let lab_writer: Writer<L> = Arc::new(tokio::sync::Mutex::new(lab_writer));
     tokio::select! {
-        () = carry(shared.clone(), sbc_reader, lab_writer.clone(), sbc_writer.clone(), Way::ToPlatform) => {}
-        () = carry(shared, lab_reader, sbc_writer.clone(), lab_writer.clone(), Way::ToSbc) => {}
+        () = carry(shared.clone(), sbc_reader, lab_writer.clone(), sbc_writer.clone(), Way::Platform) => {}
+        () = carry(shared, lab_reader, sbc_writer.clone(), lab_writer.clone(), Way::Sbc) => {}
     }
     let _ = sbc_writer.lock().await.shutdown().await;
     let _ = lab_writer.lock().await.shutdown().await;
@@ -258,7 +258,7 @@ async fn datagrams(shared: Arc<Shared>, from: Arc<UdpSocket>, to: Arc<UdpSocket>
     while let Ok((length, _)) = from.recv_from(&mut buffer).await {
         let message = Message::read(&buffer[..length]);
         let on = match to_lab {
-            true => shared.pass(message, Way::ToCarrier).await.0,
+            true => shared.pass(message, Way::Carrier).await.0,
             false => vec![shared.renamed(message, |(lab, sbc)| (lab, sbc))],
         };
         for message in on {
@@ -282,21 +282,21 @@ impl Shared {
                 Fate::Returned(answer) => return (Vec::new(), vec![answer]),
             }
         }
-        if way != Way::ToSbc && message.is_request() {
+        if way != Way::Sbc && message.is_request() {
             self.asked.lock().expect("unpoisoned").insert(message.branch().to_owned(), original);
         }
         let mut on = vec![message];
         on.extend(more);
         let rename = |message| match way {
-            Way::ToSbc => self.renamed(message, |(lab, sbc)| (lab, sbc)),
-            Way::ToPlatform | Way::ToCarrier => self.renamed(message, |(lab, sbc)| (sbc, lab)),
+            Way::Sbc => self.renamed(message, |(lab, sbc)| (lab, sbc)),
+            Way::Platform | Way::Carrier => self.renamed(message, |(lab, sbc)| (sbc, lab)),
         };
         (on.into_iter().map(rename).collect(), Vec::new())
     }
 
     /// An answer of the lab, with what it repeats of the request as the SBC wrote it; `None`: to a request made here.
     fn restored(&self, mut message: Message, way: Way) -> Option<Message> {
-        if message.is_request() || way != Way::ToSbc {
+        if message.is_request() || way != Way::Sbc {
             return Some(message);
         }
         if message.branch().starts_with(MADE_HERE) {

@@ -63,17 +63,17 @@ fn faults(report: &Report, number: &str) -> Vec<Fault> {
 
 /// What the SBC says to the platform.
 fn says(number: &'static str, words: &'static str, change: fn(&mut Message) -> Fate) -> Spoil {
-    Spoil { number, words, way: Way::ToPlatform, change }
+    Spoil { number, words, way: Way::Platform, change }
 }
 
 /// What the SBC makes of what it is told.
 fn hears(number: &'static str, words: &'static str, change: fn(&mut Message) -> Fate) -> Spoil {
-    Spoil { number, words, way: Way::ToSbc, change }
+    Spoil { number, words, way: Way::Sbc, change }
 }
 
 /// What the SBC says to the carrier.
 fn tells_carrier(number: &'static str, words: &'static str, change: fn(&mut Message) -> Fate) -> Spoil {
-    Spoil { number, words, way: Way::ToCarrier, change }
+    Spoil { number, words, way: Way::Carrier, change }
 }
 
 /// Changes messages that fit.

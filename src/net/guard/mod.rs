@@ -221,7 +221,7 @@ impl Guard {
 
     /// Strangers remembered.
     pub fn remembered(&self) -> usize {
-        self.strangers.len()
+        self.strangers.entries()
     }
 
     fn is_trusted(&self, now: Instant, source: Source) -> bool {

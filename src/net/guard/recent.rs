@@ -47,7 +47,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
     }
 
     /// Entries held.
-    pub fn len(&self) -> usize {
+    pub fn entries(&self) -> usize {
         self.young.len() + self.old.len()
     }
 
@@ -67,7 +67,7 @@ mod tests {
         for key in 0..10_000u32 {
             *table.entry(key, || 0) += 1;
             *table.entry(u32::MAX, || 0) += 1;
-            assert!(table.len() <= 100, "{}", table.len());
+            assert!(table.entries() <= 100, "{}", table.entries());
         }
         assert_eq!(table.get(&u32::MAX), Some(&10_000));
         assert_eq!((table.get(&9999), table.get(&1)), (Some(&1), None));

@@ -204,8 +204,12 @@ impl FraudGuard {
 
     /// What `called` is, as routes know it. `country`: of the trunk it was dialled on.
     pub fn destination(&self, called: &str, country: Option<&Country>) -> Destination {
-        match dialled(called, country) {
-            Dialled::Number(digits) => self.of_digits(&digits),
+        self.of_dialled(&dialled(called, country))
+    }
+
+    fn of_dialled(&self, dialled: &Dialled) -> Destination {
+        match dialled {
+            Dialled::Number(digits) => self.of_digits(digits),
             Dialled::Code => Destination { class: Class::Code, country: None },
             Dialled::Nonsense => Destination { class: Class::Unknown, country: None },
         }
@@ -237,11 +241,12 @@ impl FraudGuard {
     /// The same with what decides. Where prefixes of the configuration fit, the longest does, a denied one before an allowed
     /// one of its length.
     pub fn weigh(&self, called: &str, country: Option<&Country>) -> Weighed<'_> {
-        let destination = self.destination(called, country);
+        let dialled = dialled(called, country);
+        let destination = self.of_dialled(&dialled);
         let weighed = |outcome, prefix| Weighed { destination, outcome, prefix };
-        if let Dialled::Number(digits) = dialled(called, country) {
-            let allowed = longest(&self.settings.allow_prefixes, &digits);
-            let denied = longest(&self.settings.deny_prefixes, &digits);
+        if let Dialled::Number(digits) = &dialled {
+            let allowed = longest(&self.settings.allow_prefixes, digits);
+            let denied = longest(&self.settings.deny_prefixes, digits);
             if denied.is_some() && denied.map(str::len) >= allowed.map(str::len) {
                 return weighed(Err(BlockedBy::DenyPrefixes), denied);
             }
