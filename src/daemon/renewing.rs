@@ -15,7 +15,8 @@ use crate::net::identity::Identity;
 use crate::net::renewal::Renewal;
 
 /// How often the files are looked at: a renewal is in force within this, on file systems without notices too.
-const LOOK: Duration = Duration::from_secs(1);
+/// Files that are renewed once a second are each seen: a look a second would let some be written over between two.
+const LOOK: Duration = Duration::from_millis(500);
 /// How long connections that showed the old certificate live on: transactions under way end within it (64 x T1), and the
 /// whole is a matter of minutes (MD-40).
 pub const REST: Duration = Duration::from_secs(120);
