@@ -25,8 +25,13 @@ impl<'o> Object<'o> {
     }
 
     pub fn text(&mut self, name: &'static str, text: &str) -> &mut Self {
+        if text.bytes().any(must_be_escaped) {
+            return self.value(name, text);
+        }
         self.name(name);
-        quote(self.out, text);
+        self.out.push(b'"');
+        self.out.extend_from_slice(text.as_bytes());
+        self.out.push(b'"');
         self
     }
 
@@ -53,7 +58,7 @@ impl<'o> Object<'o> {
     }
 
     /// Anything else.
-    pub fn value(&mut self, name: &'static str, value: &impl Serialize) -> &mut Self {
+    pub fn value(&mut self, name: &'static str, value: &(impl Serialize + ?Sized)) -> &mut Self {
         let before = self.out.len();
         self.name(name);
         // Plain structures of texts and numbers always serialise; half a value must not stay if one ever does not.
@@ -79,33 +84,9 @@ impl<'o> Object<'o> {
     }
 }
 
-/// A JSON string (RFC 8259 section 7).
-fn quote(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    if text.bytes().any(must_be_escaped) {
-        text.bytes().for_each(|octet| escaped(out, octet));
-    } else {
-        out.extend_from_slice(text.as_bytes());
-    }
-    out.push(b'"');
-}
-
-/// Octets of longer characters are all above.
+/// RFC 8259 section 7; octets of longer characters are all above.
 const fn must_be_escaped(octet: u8) -> bool {
     matches!(octet, b'"' | b'\\' | 0..=0x1f)
-}
-
-fn escaped(out: &mut Vec<u8>, octet: u8) {
-    match octet {
-        b'"' => out.extend_from_slice(b"\\\""),
-        b'\\' => out.extend_from_slice(b"\\\\"),
-        0..=0x1f => {
-            let digit = |half: u8| if half < 10 { b'0' + half } else { b'a' + half - 10 };
-            out.extend_from_slice(b"\\u00");
-            out.extend([digit(octet >> 4), digit(octet & 0xf)]);
-        }
-        octet => out.push(octet),
-    }
 }
 
 #[cfg(test)]

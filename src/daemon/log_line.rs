@@ -1,5 +1,7 @@
-//! A log line as JSON, written straight into the line: a call writes one at its end, and building a map of values
-//! first cost a tenth of all instructions of a call.
+//! A log line, which stays one line whatever text from outside stands in it.
+//!
+//! As JSON it is written straight into the line: a call writes one at its end, and building a map of values first cost a
+//! tenth of all instructions of a call.
 //!
 //! `{"timestamp":"2026-11-21T08:51:18.449375Z","level":"INFO","message":"call ended",...,"target":"trunkline::..."}`
 
@@ -12,7 +14,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// See the module.
+/// A line as JSON.
 pub struct JsonLine;
 
 impl<S, N> FormatEvent<S, N> for JsonLine
@@ -100,18 +102,18 @@ struct Escaped<'w, W>(&'w mut W);
 
 impl<W: Write> Write for Escaped<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text;
         if !text.as_bytes().iter().any(may_be_special) {
             return self.0.write_str(text);
         }
-        while let Some(place) = rest.find(|c: char| matches!(c, '"' | '\\') || c.is_control()) {
-            let (plain, tail) = rest.split_at(place);
-            self.0.write_str(plain)?;
-            let mut left = tail.chars();
-            left.next().map_or(Ok(()), |special| self.special(special))?;
-            rest = left.as_str();
-        }
-        self.0.write_str(rest)
+        let ends = |c: char| matches!(c, '"' | '\\') || c.is_control();
+        escape(self.0, text, ends, |out, special| match special {
+            '"' => out.write_str("\\\""),
+            '\\' => out.write_str("\\\\"),
+            '\n' => out.write_str("\\n"),
+            '\r' => out.write_str("\\r"),
+            '\t' => out.write_str("\\t"),
+            control => by_number(out, control),
+        })
     }
 }
 
@@ -121,23 +123,55 @@ fn may_be_special(octet: &u8) -> bool {
     matches!(octet, b'"' | b'\\' | 0..=0x1f | 0x7f | 0xc2)
 }
 
-impl<W: Write> Escaped<'_, W> {
-    fn special(&mut self, special: char) -> fmt::Result {
-        match special {
-            '"' => self.0.write_str("\\\""),
-            '\\' => self.0.write_str("\\\\"),
-            '\n' => self.0.write_str("\\n"),
-            '\r' => self.0.write_str("\\r"),
-            '\t' => self.0.write_str("\\t"),
-            control => write!(self.0, "\\u{:04x}", u32::from(control)),
-        }
+/// A line of text.
+pub struct TextLine<F>(pub F);
+
+impl<S, N, F> FormatEvent<S, N> for TextLine<F>
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        // What turns the direction of text would show a terminal another line than the one that was written.
+        let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        escape(&mut writer, line.trim_end_matches('\n'), |c| c.is_control() || turns(c), by_number)?;
+        writer.write_char('\n')
     }
 }
 
+/// Writes `text`, but each character that `is_special` as `shown` writes it.
+fn escape<W: Write>(
+    out: &mut W,
+    text: &str,
+    is_special: impl Fn(char) -> bool,
+    shown: impl Fn(&mut W, char) -> fmt::Result,
+) -> fmt::Result {
+    let mut rest = text;
+    while let Some(place) = rest.find(&is_special) {
+        let (plain, tail) = rest.split_at(place);
+        out.write_str(plain)?;
+        let mut left = tail.chars();
+        left.next().map_or(Ok(()), |special| shown(out, special))?;
+        rest = left.as_str();
+    }
+    out.write_str(rest)
+}
+
+fn by_number(out: &mut impl Write, special: char) -> fmt::Result {
+    write!(out, "\\u{:04x}", u32::from(special))
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::Registry;
+    use tracing_subscriber::fmt::format;
+    use tracing_subscriber::fmt::format::DefaultFields;
 
     use super::*;
 
@@ -156,14 +190,23 @@ mod tests {
         }
     }
 
-    fn line_of(log: impl FnOnce()) -> serde_json::Map<String, serde_json::Value> {
+    /// Each line of what was logged.
+    pub fn lines_of<F>(format: F, log: impl FnOnce()) -> Vec<String>
+    where
+        F: FormatEvent<Registry, DefaultFields> + Send + Sync + 'static,
+    {
         let lines = Lines::default();
         let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).event_format(JsonLine).finish();
-        tracing::subscriber::with_default(subscriber, log);
-        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(text.matches('\n').count(), 1, "{text}");
-        serde_json::from_str(&text).unwrap()
+        let builder = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false);
+        tracing::subscriber::with_default(builder.event_format(format).finish(), log);
+        let octets = lines.0.lock().unwrap().clone();
+        String::from_utf8(octets).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    fn line_of(log: impl FnOnce()) -> serde_json::Map<String, serde_json::Value> {
+        let lines = lines_of(JsonLine, log);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        serde_json::from_str(&lines[0]).unwrap()
     }
 
     #[test]
@@ -190,5 +233,14 @@ mod tests {
     fn numbers_that_json_has_not_are_null() {
         let line = line_of(|| tracing::info!(share = f64::NAN, load = 0.5, full = true, "x"));
         assert_eq!((&line["share"], &line["load"], &line["full"]), (&().into(), &0.5.into(), &true.into()));
+    }
+
+    #[test]
+    fn hostile_text_stays_in_its_line_and_colours_nothing() {
+        let hostile = "a\r\nERROR forged\u{1b}[2J\u{9b}31m\u{7f}\u{0}\u{202e}b";
+        let line = TextLine(format().with_ansi(false));
+        let lines = lines_of(line, || tracing::warn!(by = hostile, shown = %hostile, "x {hostile}"));
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(!lines[0].contains(|c: char| c.is_control() || c == '\u{202e}'), "{lines:?}");
     }
 }

@@ -2,7 +2,6 @@
 //! all, stops no call (S-L2). What finds the queue full is lost, and counted.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Builder;
@@ -23,7 +22,7 @@ enum Entry {
 /// Takes lines from any thread.
 #[derive(Clone)]
 pub struct LogSink {
-    queue: Arc<SyncSender<Entry>>,
+    queue: SyncSender<Entry>,
 }
 
 impl LogSink {
@@ -31,7 +30,7 @@ impl LogSink {
     pub fn start(out: impl Write + Send + 'static) -> LogSink {
         let (queue, entries) = sync_channel(LOG_LINES);
         let _ = Builder::new().name("log".to_owned()).spawn(move || write(&entries, out));
-        LogSink { queue: Arc::new(queue) }
+        LogSink { queue }
     }
 
     /// Waits until everything before it is written, at most a second.
@@ -73,7 +72,7 @@ impl Write for LogSink {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use super::*;
 

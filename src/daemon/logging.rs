@@ -5,8 +5,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing_subscriber::EnvFilter;
 
-use super::log_line::JsonLine;
-use super::log_quota::{Limited, OneLine};
+use super::log_line::{JsonLine, TextLine};
+use super::log_quota::Limited;
 use super::log_sink::LogSink;
 use crate::config::settings::{LogFormat, LogSettings};
 
@@ -48,7 +48,7 @@ pub fn start(settings: LogSettings) {
             Box::new(move |filter| handle.reload(filter).is_ok())
         }
         LogFormat::Text => {
-            let line = OneLine(tracing_subscriber::fmt::format().with_ansi(false));
+            let line = TextLine(tracing_subscriber::fmt::format().with_ansi(false));
             let builder = builder.event_format(Limited::new(line, per_s)).with_filter_reloading();
             let handle = builder.reload_handle();
             let _ = builder.try_init();
