@@ -25,7 +25,6 @@ use crate::config::{Change, Loaded, Origin, Report, Source, Takes};
 use crate::engine::io::Input;
 use crate::metrics::calls::CallCounters;
 use crate::metrics::reloads::{Outcome, ReloadCounters};
-use crate::net::settings::DnsSettings;
 use crate::net::{Prepared, Rebinding};
 use crate::route::snapshot::Snapshot;
 
@@ -99,7 +98,9 @@ impl Reloader {
     /// Everything that is wrong; nothing was changed.
     pub fn reload(self: &Arc<Self>) -> Result<Reloaded, Kept> {
         let mut running = self.running();
-        notice::reloading();
+        if self.serves() {
+            notice::reloading();
+        }
         let outcome = self.attempt(&mut running);
         let noted = match &outcome {
             Ok(reloaded) if reloaded.is_nothing() => Outcome::Unchanged,
@@ -109,7 +110,10 @@ impl Reloader {
         let revision = self.shells.counters.note(noted, wall());
         let outcome = outcome.map(|reloaded| Reloaded { revision, ..reloaded });
         tell(&outcome);
-        notice::ready();
+        // Of one that ends the service manager has been told the last word.
+        if self.serves() {
+            notice::ready();
+        }
         outcome
     }
 
@@ -128,11 +132,14 @@ impl Reloader {
     }
 
     fn attempt(self: &Arc<Self>, running: &mut Running) -> Result<Reloaded, Kept> {
-        if self.shells.phase.current() != Phase::Running {
-            return Err(one("the daemon is ending: it takes no new configuration"));
-        }
-        let ready = self.prepare(running)?;
-        Ok(self.commit(running, ready))
+        let ending = || one("the daemon is ending: it takes no new configuration");
+        let ready = if self.serves() { self.prepare(running)? } else { return Err(ending()) };
+        // The order to end does not wait for files that are slow to read.
+        if self.serves() { Ok(self.commit(running, ready)) } else { Err(ending()) }
+    }
+
+    fn serves(&self) -> bool {
+        self.shells.phase.current() == Phase::Running
     }
 
     /// Everything that can fail.
@@ -149,9 +156,7 @@ impl Reloader {
         let certificates = Watched::now(&loaded.settings.certificates);
         let net = net_settings(&loaded.settings, &snapshot)
             .map_err(|files| Kept(files.iter().map(ToString::to_string).collect()))?;
-        let dns = &loaded.settings.dns;
-        let dns = (*dns != running.settings.dns)
-            .then(|| DnsSettings { servers: dns.servers.clone(), hosts: dns.hosts.clone() });
+        let dns = (loaded.settings.dns != running.settings.dns).then(|| net.dns.clone());
         let prepared = self.shells.rebinding.prepare(net, dns).map_err(|error| one(error.to_string()))?;
         Ok(Ready { loaded, snapshot: Arc::new(snapshot), changes, certificates, prepared })
     }
@@ -200,11 +205,12 @@ impl Reloader {
         }
     }
 
-    /// No call needs these listeners any more. One that is configured again meanwhile stays.
+    /// The calls of before need these listeners no more. One that is configured again stays, and so does one that was so
+    /// meanwhile, while a call of that time goes on: whoever took it away again waits for it.
     fn release(&self, listeners: &[ListenerId]) {
-        let _running = self.running();
-        let snapshot = self.shells.snapshot.load();
-        let gone = listeners.iter().filter(|id| snapshot.listener(**id).is_none());
+        let running = self.running();
+        let held: Vec<Arc<Snapshot>> = running.generations.iter().filter_map(Weak::upgrade).collect();
+        let gone = listeners.iter().filter(|id| held.iter().all(|snapshot| snapshot.listener(**id).is_none()));
         self.shells.rebinding.release(&gone.copied().collect::<Vec<_>>());
     }
 }

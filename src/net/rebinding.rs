@@ -82,9 +82,12 @@ impl Held {
         self.lock().values_mut().try_for_each(|bound| bound.serve(shared))
     }
 
-    /// Stops listening.
+    /// Stops listening: whoever comes to a socket that nobody accepts from any more is refused, and does not wait.
     pub fn stop(&self) {
-        self.lock().values_mut().for_each(Bound::stop);
+        for bound in self.lock().values_mut() {
+            bound.leave();
+            bound.stop();
+        }
     }
 }
 

@@ -87,11 +87,6 @@ impl Trust {
         Ok(Trust { for_client: Some(for_client), for_server: Some(for_server) })
     }
 
-    /// True when there is a root.
-    pub const fn has_roots(&self) -> bool {
-        self.for_server.is_some()
-    }
-
     /// The chain of a client: for client or for server use, as public CAs stop issuing client certificates (PF-187).
     ///
     /// # Errors

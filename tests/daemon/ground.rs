@@ -295,6 +295,19 @@ impl Running {
         }
     }
 
+    /// Whether the service manager has been told `word` since.
+    pub fn has_told(&self, word: &str) -> bool {
+        let mut buffer = [0u8; 1024];
+        self.notify.set_nonblocking(true).unwrap();
+        let mut told = std::iter::from_fn(|| {
+            let length = self.notify.recv(&mut buffer).ok()?;
+            Some(String::from_utf8_lossy(&buffer[..length]).into_owned())
+        });
+        let is_told = told.any(|text| text.contains(word));
+        self.notify.set_nonblocking(false).unwrap();
+        is_told
+    }
+
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
         assert!(status.success());

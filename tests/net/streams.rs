@@ -193,3 +193,13 @@ async fn a_flow_the_engine_closes_ends_after_what_was_sent_before() {
     world.outgoing.lock().unwrap().close(flow.id);
     assert_eq!(read_to_end(&mut stream).await, "SIP/2.0 481 Gone\r\n\r\n");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_after_the_end_is_refused_and_does_not_wait() {
+    let mut world = World::tcp();
+    let address = world.addr(TCP);
+    drop(connect(&world).await);
+    world.signalling.stop();
+    let refused = async { while TcpStream::connect(address).await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(20), refused).await.expect("it still listens");
+}

@@ -156,6 +156,7 @@ fn a_daemon_that_drains_takes_no_new_configuration() {
     scene.rewrite(&[("drain_s = 600", "drain_s = 1")]);
     let refused = ctl(&scene.ground, &["reload"]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("is ending"), "{refused:?}");
+    assert!(!scene.running.has_told("READY=1"), "it ends, whatever it was asked");
     scene.running.signal("HUP");
     scene.call_goes_on_and_ends();
     assert_eq!(scene.running.exit(), Some(0));
