@@ -5,66 +5,29 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
-use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256,
-};
+use rcgen::ExtendedKeyUsagePurpose::{CodeSigning, ServerAuth};
+use rcgen::{CertificateParams, KeyPair};
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::crypto::aws_lc_rs::kx_group;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, ServerConfig, ServerConnection, StreamOwned};
 use trunkline::lab::certificates::{PLATFORM_NAME, SBC_NAME};
-use trunkline::net::{pem, tls};
+use trunkline::net::tls;
 
 use crate::ground::{Ground, Rules, SIP_TLS};
 use crate::text::request;
 
-/// Certificate and key.
-type Leaf = (CertificateDer<'static>, PrivateKeyDer<'static>);
+#[path = "../doctor/authority.rs"]
+#[allow(dead_code, reason = "the doctor's tests ask for more")]
+mod authority;
 
-/// What a leaf says.
-struct Says {
-    name: &'static str,
-    years: (i32, i32),
-    usage: ExtendedKeyUsagePurpose,
-}
+use authority::{Authority, LONG, Leaf};
 
-const GOOD: Says = Says { name: PLATFORM_NAME, years: (2020, 2100), usage: ExtendedKeyUsagePurpose::ServerAuth };
-
-impl Says {
-    fn parameters(&self) -> CertificateParams {
-        let mut leaf = CertificateParams::new(vec![self.name.to_owned()]).unwrap();
-        leaf.distinguished_name.push(DnType::CommonName, self.name);
-        leaf.extended_key_usages = vec![self.usage.clone()];
-        leaf.not_before = rcgen::date_time_ymd(self.years.0, 1, 1);
-        leaf.not_after = rcgen::date_time_ymd(self.years.1, 1, 1);
-        leaf
-    }
-
-    /// `None`: it vouches for itself.
-    fn signed(&self, authority: Option<&Authority>) -> Leaf {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-        let leaf = match authority {
-            Some(authority) => self.parameters().signed_by(&key, &authority.issuer),
-            None => self.parameters().self_signed(&key),
-        };
-        (leaf.unwrap().der().clone(), pem::private_key(key.serialize_pem().as_bytes()).unwrap())
-    }
-}
-
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    root: String,
-}
-
-impl Authority {
-    fn new(name: &str) -> Authority {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-        let mut root = CertificateParams::default();
-        root.distinguished_name.push(DnType::CommonName, name);
-        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let text = root.self_signed(&key).unwrap().pem();
-        Authority { issuer: Issuer::new(root, key), root: text }
-    }
+/// One that nobody vouches for but itself.
+fn of_itself(name: &str) -> Leaf {
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap();
+    Leaf { chain: leaf.pem(), key: key.serialize_pem() }
 }
 
 /// A ground whose platform is certified by an authority of this test and must show it; calls go to the platform.
@@ -87,8 +50,8 @@ fn settings(ground: &Ground, provider: Arc<CryptoProvider>, leaf: Option<Leaf>) 
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots.store);
-    match leaf {
-        Some((certificate, key)) => builder.with_client_auth_cert(vec![certificate], key).unwrap(),
+    match leaf.map(|leaf| leaf.parts()) {
+        Some((chain, key)) => builder.with_client_auth_cert(chain, key).unwrap(),
         None => builder.with_no_client_auth(),
     }
 }
@@ -133,13 +96,14 @@ fn hello_of_tls_1_1() -> Vec<u8> {
 }
 
 /// A platform that we call and that has somebody else's name.
-fn is_called(ground: &Ground, (certificate, key): Leaf) {
+fn is_called(ground: &Ground, leaf: &Leaf) {
+    let (chain, key) = leaf.parts();
     let listener = TcpListener::bind((ground.caller(), SIP_TLS)).unwrap();
     let config = ServerConfig::builder_with_provider(tls::provider())
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
+        .with_single_cert(chain, key)
         .unwrap();
     let mut caller = ground.udp(ground.caller());
     caller.ask("INVITE", "");
@@ -171,31 +135,31 @@ fn each_bad_peer_is_refused_for_a_reason_of_its_own() {
 
     shows(None);
     failed("no_certificate");
-    shows(Some(Says { years: (2020, 2021), ..GOOD }.signed(Some(&ours))));
+    shows(Some(ours.leaf_for(PLATFORM_NAME, (2020, 2021), ServerAuth)));
     failed("expired");
-    shows(Some(Says { years: (2099, 2100), ..GOOD }.signed(Some(&ours))));
+    shows(Some(ours.leaf_for(PLATFORM_NAME, (2099, 2100), ServerAuth)));
     failed("not_yet_valid");
-    shows(Some(GOOD.signed(Some(&theirs))));
+    shows(Some(theirs.leaf(PLATFORM_NAME)));
     failed("unknown_issuer");
-    shows(Some(GOOD.signed(None)));
+    shows(Some(of_itself(PLATFORM_NAME)));
     failed("self_signed");
-    shows(Some(Says { usage: ExtendedKeyUsagePurpose::CodeSigning, ..GOOD }.signed(Some(&ours))));
+    shows(Some(ours.leaf_for(PLATFORM_NAME, LONG, CodeSigning)));
     failed("wrong_purpose");
     says(&ground, &hello_of_tls_1_1());
     failed("no_common_version");
     let foreign =
         CryptoProvider { kx_groups: vec![kx_group::X25519MLKEM768], ..CryptoProvider::clone(&tls::provider()) };
-    asks(&ground, settings(&ground, Arc::new(foreign), Some(GOOD.signed(Some(&ours)))));
+    asks(&ground, settings(&ground, Arc::new(foreign), Some(ours.leaf(PLATFORM_NAME))));
     failed("no_common_suite");
     says(&ground, b"OPTIONS sip:sbc.lab.test SIP/2.0\r\n\r\n");
     failed("not_tls");
-    is_called(&ground, Says { name: "sip.other.test", ..GOOD }.signed(Some(&ours)));
+    is_called(&ground, &ours.leaf("sip.other.test"));
     failed("wrong_name");
     // Well certified, and nobody's: refused by its first request.
-    shows(Some(Says { name: "sip.other.test", ..GOOD }.signed(Some(&ours))));
+    shows(Some(ours.leaf("sip.other.test")));
     is_counted_and_logged(&ground, "sip_dropped_total", "wrong_certificate");
 
     // The peer itself is still served beside them.
-    let good = settings(&ground, tls::provider(), Some(GOOD.signed(Some(&ours))));
+    let good = settings(&ground, tls::provider(), Some(ours.leaf(PLATFORM_NAME)));
     crate::peer::Peer::secured(ground.caller(), address(&ground), Arc::new(good)).probe();
 }

@@ -2,13 +2,13 @@
 //! goes on (R-A, S-H).
 
 use std::fs;
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::calls::{hang_up, set_up};
 use crate::ground::{Ground, Rules};
 use crate::peer::Peer;
+use crate::reload::{media, metric};
 use crate::text::Message;
 
 /// Connections that flood, and the calls each asks for before it reads an answer.
@@ -25,14 +25,8 @@ fn ground(sections: &str) -> Ground {
     Ground::new(Rules { timers: "timers = { t1_ms = 50 }", changes, ..Rules::default() })
 }
 
-fn media(ground: &Ground) -> [SocketAddr; 2] {
-    [(ground.caller(), 40_000).into(), (ground.callee(), 40_000).into()]
-}
-
 fn count(ground: &Ground, name: &str) -> u64 {
-    let page = ground.get("/metrics");
-    let line = page.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in\n{page}"));
-    line.trim().parse().unwrap()
+    metric(ground, name).parse().unwrap()
 }
 
 fn until_counted(ground: &Ground, name: &str) {
@@ -115,7 +109,7 @@ fn a_daemon_that_runs_out_of_memory_takes_no_new_call_until_it_may_have_more() {
         stream.ask("OPTIONS", &long);
         stream.expect("SIP/2.0 200");
     }
-    assert!(count(&ground, "sbc_memory_held_octets ") > 60_397_977, "nine tenths of 64 MiB");
+    assert!(count(&ground, "sbc_memory_held_octets") > 60_397_977, "nine tenths of 64 MiB");
     let called = |ground: &Ground, wanted: &str| {
         let mut peer = ground.tcp(ground.caller());
         peer.send(call_to_nowhere(&peer));
@@ -128,7 +122,7 @@ fn a_daemon_that_runs_out_of_memory_takes_no_new_call_until_it_may_have_more() {
     let text = fs::read_to_string(ground.config()).unwrap();
     fs::write(ground.config(), text.replace("memory_mb = 64\n", "memory_mb = 1024\n")).unwrap();
     ground.asked(&["ctl", "reload"]).unwrap();
-    assert_eq!(count(&ground, "sbc_memory_ceiling_octets "), 1 << 30);
+    assert_eq!(count(&ground, "sbc_memory_ceiling_octets"), 1 << 30);
     ground.until(|ground| called(ground, "SIP/2.0 404"));
     let (mut up, mut callee) = set_up(&mut caller, || callee, media(&ground));
     hang_up(&mut caller, &mut callee, &mut up);
