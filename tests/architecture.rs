@@ -50,8 +50,8 @@ const ROLES: &[(&str, &[&str])] = &[
     ("rusqlite", &["store::sqlite", "cdr::database"]),
     // The allocator is the program's choice, not the library's.
     ("mimalloc", &["bin"]),
-    // MD5 is for digest alone.
-    ("md5", &["sip::auth"]),
+    // MD5 is for digest alone: ours, and that of the registrar which judges it.
+    ("md5", &["sip::auth", "lab::platform::registrar"]),
 ];
 
 /// What would make the core wait, or make it see the world by itself.

@@ -16,9 +16,7 @@ pub mod framing;
 pub mod ice;
 pub mod ladder;
 pub mod link;
-
 pub mod message;
-pub mod message_digest;
 pub mod platform;
 pub mod quality;
 pub mod repeat;

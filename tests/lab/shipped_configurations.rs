@@ -33,9 +33,8 @@ async fn a_trunk_with_media_bypass_keeps_every_statement_of_ice() {
         "local-media",
     ];
     let report = passes(Platform::TeamsBypass, &scenarios).await;
-    for number in ["MD-195", "MD-196", "MD-197", "MD-198", "MD-199", "MD-200", "MD-201", "MD-202", "MD-206"] {
-        assert!(matches!(report.verdict(number), Some(Verdict::Passed { .. })), "{number}: {}", report.text());
-    }
+    let numbers = ["MD-195", "MD-196", "MD-197", "MD-198", "MD-199", "MD-200", "MD-201", "MD-202", "MD-206"];
+    assert_held(&report, &numbers);
 }
 
 /// The bypass lab notices a trunk without ICE.
@@ -66,10 +65,16 @@ async fn the_number_of_a_place_is_shown_and_called_back() {
     let elin = "[trunks.carrier]\nemergency = { caller = \"elin\" }\nbodies = { pass = [\"application/pidf+xml\"] }\n";
     let block = ground.block(|block| block.replace("[trunks.carrier]\n", elin));
     let report = ground.play(&shipped("config/teams.toml"), &block).await;
-    for number in ["MD-162", "MD-164"] {
-        assert!(matches!(report.verdict(number), Some(Verdict::Passed { .. })), "{number}: {}", report.text());
-    }
+    assert_held(&report, &["MD-162", "MD-164"]);
     assert!(report.passed(), "{}", report.text());
+}
+
+/// Each of these was seen to hold; one that nothing has shown does not count.
+fn assert_held(report: &Report, numbers: &[&str]) {
+    for number in numbers {
+        let verdict = report.verdict(number);
+        assert!(matches!(verdict, Some(Verdict::Passed { .. })), "{number}: {verdict:?}\n{}", report.text());
+    }
 }
 
 fn exercised(report: &Report) -> usize {
@@ -132,16 +137,11 @@ async fn the_shipped_teams_configuration_keeps_every_statement_of_transfers_keys
         "elin",
     ];
     let report = passes(Platform::Teams, &scenarios).await;
-    for number in [
+    let numbers = [
         "MD-76", "MD-102", "MD-119", "MD-133", "MD-135", "MD-145", "MD-147", "MD-148", "MD-149", "MD-153", "MD-173",
         "MD-175",
-    ] {
-        assert!(
-            matches!(report.verdict(number), Some(Verdict::Passed { .. })),
-            "{number}: {:?}",
-            report.verdict(number)
-        );
-    }
+    ];
+    assert_held(&report, &numbers);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,13 +160,7 @@ async fn whoever_should_hear_each_other_after_a_transfer_does_in_all_24_cases() 
 async fn the_shipped_acs_configuration_keeps_what_azure_asks_for_besides() {
     let scenarios = ["options", "context", "inbound", "outbound", "transfer-blind", "busy-platform"];
     let report = passes(Platform::Acs, &scenarios).await;
-    for number in ["MD-213", "MD-215", "MD-216", "MD-217", "MD-219", "MD-224"] {
-        assert!(
-            matches!(report.verdict(number), Some(Verdict::Passed { .. })),
-            "{number}: {:?}",
-            report.verdict(number)
-        );
-    }
+    assert_held(&report, &["MD-213", "MD-215", "MD-216", "MD-217", "MD-219", "MD-224"]);
 }
 
 /// Nothing of the sheet's section is left out of these runs.

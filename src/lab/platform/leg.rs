@@ -436,7 +436,7 @@ impl Leg {
     pub async fn second_client(&self) -> Result<(Session, String), String> {
         let (mut session, _) = self.core.shared.session().await?;
         let invite = self.invite_text().ok_or("nobody called")?;
-        session.take_offer(&invite.body)?;
+        session.take_offer(&invite.session())?;
         let text = dressed(&session.answer()?, self.core.shared.manner.dress);
         Ok((session, text))
     }

@@ -4,11 +4,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use md5::{Digest, Md5};
 
 use super::manner::{Line, hex};
 use super::text::{Text, has_parameter, parameter};
 use crate::lab::message::address_of;
-use crate::lab::message_digest::md5;
 
 /// Seconds that the first REGISTER is told to ask for at least (RFC 3261 10.3, 423).
 pub const LEAST: u32 = 900;
@@ -32,7 +32,7 @@ impl Algorithm {
 
     fn hash(self, text: &str) -> String {
         let octets = match self {
-            Algorithm::Md5 => md5(text.as_bytes()).to_vec(),
+            Algorithm::Md5 => Md5::digest(text.as_bytes()).to_vec(),
             Algorithm::Sha256 => digest(&SHA256, text.as_bytes()).as_ref().to_vec(),
         };
         octets.iter().map(|octet| format!("{octet:02x}")).collect()

@@ -245,3 +245,24 @@ fn as_json(judged: &Judged) -> Value {
         "looked": looked, "faults": found, "why": why,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_that_stopped_is_no_pass() {
+        let judged = Judged { number: "MD-1", title: "", looks_at: "", verdict: Verdict::Passed { looked: 1 } };
+        let mut report = Report {
+            platform: "lab",
+            judged: vec![judged],
+            beyond: Vec::new(),
+            endings: vec![("inbound", Ending::Played), ("large", Ending::Skipped("no carrier".to_owned()))],
+            remarks: Vec::new(),
+        };
+        assert!(report.passed());
+        report.endings.push(("outbound", Ending::Broken("no INVITE".to_owned())));
+        assert!(!report.passed());
+        assert!(report.summary().ends_with("; 1 scenarios stopped on their way"), "{}", report.summary());
+    }
+}

@@ -137,7 +137,10 @@ impl Stage {
 }
 
 /// The call's arrival at the other side, or how the SBC refused it.
-async fn arrival(expected: &mut Expectation, caller: &mut Leg) -> Result<Leg, String> {
+///
+/// # Errors
+/// The refusal, or that nothing came.
+pub(super) async fn arrival(expected: &mut Expectation, caller: &mut Leg) -> Result<Leg, String> {
     tokio::select! {
         biased;
         arrived = expected.next(STEP) => arrived,

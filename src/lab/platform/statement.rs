@@ -63,6 +63,12 @@ impl Findings {
         }
     }
 
+    /// Adds what another look found.
+    pub fn add(&mut self, more: Findings) {
+        self.looked += more.looked;
+        self.faults.extend(more.faults);
+    }
+
     /// Adds what scripts found out under this number.
     pub fn add_facts(&mut self, evidence: &Evidence, number: &str) {
         for fact in evidence.facts.iter().filter(|fact| fact.number == number) {

@@ -2,7 +2,7 @@
 
 use crate::lab::platform::statement::{Findings, Statement, by_script, each, held, must, should};
 use crate::lab::platform::text::{has_parameter, host_of, user_of};
-use crate::lab::platform::transcript::{Author, Evidence, Seen, Side};
+use crate::lab::platform::transcript::{Evidence, Seen, Side};
 
 /// MD-72.
 const FOREIGN: [&str; 7] = ["REFER", "UPDATE", "PRACK", "INFO", "SUBSCRIBE", "MESSAGE", "PUBLISH"];
@@ -202,14 +202,25 @@ fn is_global(user: &str) -> bool {
 /// The name that was dialled for the connection a message came on, as far as the SBC told it (MD-35).
 fn dialled_name<'e>(evidence: &'e Evidence, seen: &Seen) -> Option<&'e str> {
     let connected = evidence.connections.iter().find(|connected| Some(connected.id) == seen.connection)?;
-    connected.asked_name.as_deref().filter(|_| connected.dialled_by == Author::Sbc)
+    connected.asked_name.as_deref()
+}
+
+/// The names by which the SBC called the platform in this run: in handshakes and OPTIONS.
+fn called_names(evidence: &Evidence) -> Vec<String> {
+    let dialled = evidence.connections.iter().filter_map(|connected| connected.asked_name.clone());
+    let asked = requests(evidence).filter(|seen| seen.text.asks("OPTIONS")).map(|seen| host_of(seen.text.uri()));
+    dialled.chain(asked).collect()
 }
 
 fn request_uri(evidence: &Evidence) -> Findings {
+    let names = called_names(evidence);
     each(first_invites(evidence), |seen| {
-        let uri = seen.text.uri();
-        let dialled = dialled_name(evidence, seen).is_none_or(|name| host_of(uri).eq_ignore_ascii_case(name));
-        held(is_global(user_of(uri)) && dialled, || seen.text.start.clone())
+        let host = host_of(seen.text.uri());
+        let known = match dialled_name(evidence, seen) {
+            Some(name) => host.eq_ignore_ascii_case(name),
+            None => names.is_empty() || names.iter().any(|name| host.eq_ignore_ascii_case(name)),
+        };
+        held(is_global(user_of(seen.text.uri())) && known, || seen.text.start.clone())
     })
 }
 

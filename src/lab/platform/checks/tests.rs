@@ -97,6 +97,16 @@ fn a_broken_line_is_quoted_under_its_number() {
     }
 }
 
+/// MD-84: on a connection that is not known by a name, the host is one that the SBC has asked for.
+#[test]
+fn a_host_that_was_never_called_by_name_is_told() {
+    let check = statement("MD-84").check;
+    let asked = |host: &str| INVITE.replace("INVITE", "OPTIONS").replace("sip.pstnhub.microsoft.com", host);
+    let called = |host: &str| check(&evidence(&[asked(host), INVITE.to_owned()])).faults;
+    assert_eq!(called("SIP.pstnhub.microsoft.com"), Vec::new());
+    assert!(called("sip2.pstnhub.microsoft.com")[0].line.starts_with("INVITE sip:+14255550100@sip.pstnhub"));
+}
+
 #[test]
 fn a_dialog_that_changes_key_port_contact_or_version_is_told() {
     let again = |from: &str, to: &str| INVITE.replace("CSeq: 1", "CSeq: 2").replace(from, to);

@@ -69,17 +69,14 @@ pub static STATEMENTS: &[Statement] = &[
 fn timers(evidence: &Evidence) -> Findings {
     let mut findings = microsoft::timer(evidence);
     for more in [header::no_reliable(evidence), only_prack(evidence)] {
-        findings.looked += more.looked;
-        findings.faults.extend(more.faults);
+        findings.add(more);
     }
     findings
 }
 
 fn secured(evidence: &Evidence) -> Findings {
     let mut findings = description::echo(evidence);
-    let profile = description::profile(evidence);
-    findings.looked += profile.looked;
-    findings.faults.extend(profile.faults);
+    findings.add(description::profile(evidence));
     findings
 }
 

@@ -2,9 +2,9 @@
 //! platform, calls that somebody sent on, and the headers of local media.
 
 use super::{Needs, Scenario};
-use crate::lab::platform::leg::{Invitation, Leg, Offer, STEP};
+use crate::lab::platform::leg::{Invitation, Leg, Offer};
 use crate::lab::platform::manner::Line;
-use crate::lab::platform::stage::{Pair, Stage};
+use crate::lab::platform::stage::{Pair, Stage, arrival};
 use crate::lab::platform::station::Welcome;
 use crate::lab::platform::text::{Text, user_of};
 use crate::scenario;
@@ -59,7 +59,7 @@ async fn elin(stage: &Stage) -> Result<(), String> {
         ..Invitation::new("112", &stage.wish.platform)
     };
     let mut platform = Leg::dial(&stage.platform, wish).await?;
-    let mut carrier = expected.next(STEP).await?;
+    let mut carrier = arrival(&mut expected, &mut platform).await?;
     let invite = carrier.invite_text().ok_or("no INVITE")?;
     stage.fact("MD-162", whole_or_nothing(&invite));
     carrier.answer(None, Vec::new()).await?;
@@ -91,12 +91,11 @@ fn whole_or_nothing(invite: &Text) -> Result<(), String> {
 
 /// The number of the place leads to who called for help from there.
 async fn call_back(stage: &Stage) -> Result<(), String> {
-    let mut expected = stage.platform.expect_number(&stage.wish.platform);
-    let mut carrier = Leg::dial(stage.carrier()?, Invitation::new(ELIN, "+4930110")).await?;
-    let mut platform = expected.next(STEP).await.map_err(|words| format!("a call back to {ELIN}: {words}"))?;
-    platform.answer(None, Vec::new()).await?;
-    carrier.wait_answer().await?;
-    Pair { platform, carrier }.end().await
+    let rung = stage.ring_platform_with(Invitation::new(ELIN, "+4930110")).await;
+    let mut pair = rung.map_err(|words| format!("a call back to {ELIN}: {words}"))?;
+    pair.platform.answer(None, Vec::new()).await?;
+    pair.carrier.wait_answer().await?;
+    pair.end().await
 }
 
 async fn located_carrier(stage: &Stage) -> Result<(), String> {

@@ -6,7 +6,7 @@ use super::{Needs, Scenario};
 use crate::lab::platform::audio::{hears, until};
 use crate::lab::platform::leg::{Invitation, Leg, Offer, STEP};
 use crate::lab::platform::manner::Line;
-use crate::lab::platform::stage::{Pair, Stage, is_status};
+use crate::lab::platform::stage::{Pair, Stage, arrival, is_status};
 use crate::lab::platform::station::Welcome;
 use crate::lab::platform::text::{Text, user_of};
 use crate::scenario;
@@ -163,11 +163,7 @@ async fn emergency_call(stage: &Stage, offer: Offer) -> Result<(), String> {
     };
     let wish = Invitation { more, offer, ..Invitation::new("112", &stage.wish.platform) };
     let mut platform = Leg::dial(&stage.platform, wish).await?;
-    let arrived = expected.next(STEP).await;
-    let Ok(mut carrier) = arrived else {
-        let answer = platform.wait_final("INVITE").await?;
-        return Err(answer.text.start.clone());
-    };
+    let mut carrier = arrival(&mut expected, &mut platform).await?;
     carrier.answer(None, Vec::new()).await?;
     platform.wait_answer().await?;
     let mut pair = Pair { platform, carrier };

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::{Needs, Scenario};
 use crate::lab::platform::audio::until;
-use crate::lab::platform::leg::{Invitation, STEP};
+use crate::lab::platform::leg::{Invitation, Leg};
 use crate::lab::platform::registrar::GRANTED;
-use crate::lab::platform::stage::{Pair, Stage};
+use crate::lab::platform::stage::{Pair, Stage, arrival};
 use crate::lab::platform::station::Welcome;
 use crate::lab::platform::text::{Text, user_of};
 use crate::lab::platform::transcript::Side;
@@ -60,16 +60,9 @@ async fn challenge(stage: &Stage) -> Result<(), String> {
     let tail = number.trim_start_matches('+').to_owned();
     let mut expected =
         stage.carrier()?.expect(Welcome::Challenge, move |text: &Text| user_of(text.uri()).contains(&tail));
-    let mut platform =
-        crate::lab::platform::leg::Leg::dial(&stage.platform, Invitation::new(&number, &stage.wish.platform)).await?;
-    let outcome = tokio::select! {
-        biased;
-        arrived = expected.next(STEP) => arrived,
-        refused = platform.wait_final("INVITE") => {
-            Err(refused.map_or_else(|words| words, |answer| format!("after 407 the platform got {}", answer.text.start)))
-        }
-    };
-    stage.fact("PF-129", outcome.as_ref().map(drop).map_err(String::clone));
+    let mut platform = Leg::dial(&stage.platform, Invitation::new(&number, &stage.wish.platform)).await?;
+    let outcome = arrival(&mut expected, &mut platform).await;
+    stage.fact("PF-129", outcome.as_ref().map(drop).map_err(|words| format!("after 407: {words}")));
     let mut carrier = outcome?;
     carrier.answer(None, Vec::new()).await?;
     platform.wait_answer().await?;

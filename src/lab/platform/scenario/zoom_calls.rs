@@ -2,7 +2,7 @@
 
 use super::{Needs, Scenario};
 use crate::lab::platform::leg::{Invitation, Leg, Offer, STEP};
-use crate::lab::platform::stage::{Pair, Stage, is_status};
+use crate::lab::platform::stage::{Pair, Stage, arrival, is_status};
 use crate::lab::platform::station::Welcome;
 use crate::lab::platform::text::{Text, user_of};
 use crate::scenario;
@@ -19,13 +19,7 @@ async fn emergency(stage: &Stage) -> Result<(), String> {
     let fits = |text: &Text| user_of(text.uri()).trim_start_matches("+49") == "112";
     let mut expected = stage.carrier()?.expect(Welcome::Trying, fits);
     let mut platform = Leg::dial(&stage.platform, Invitation::new("+49112", &stage.wish.platform)).await?;
-    let outcome = tokio::select! {
-        biased;
-        arrived = expected.next(STEP) => arrived,
-        refused = platform.wait_final("INVITE") => {
-            Err(refused.map_or_else(|words| words, |answer| format!("the SBC answered {}", answer.text.start)))
-        }
-    };
+    let outcome = arrival(&mut expected, &mut platform).await;
     stage.fact("PF-92", outcome.as_ref().map(drop).map_err(String::clone));
     let mut carrier = outcome?;
     carrier.answer(None, Vec::new()).await?;
