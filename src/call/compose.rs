@@ -414,11 +414,12 @@ fn recorded(dialog: &Dialog) -> &[Bytes] {
 /// The refusal of a request that did not pass screening. `tag`: ours, for a request out of a dialog.
 pub fn screened(refusal: &Refusal, head: &ResponseHead, tag: Option<&[u8]>, own: Option<&OwnAddress>) -> Bytes {
     let mut writer = anybodys(refusal.status(), head, tag, own);
-    match refusal.explanation() {
+    if let Some((name, value)) = refusal.explanation() {
+        writer = writer.header(name, value);
+    }
+    if refusal.status() == Status::SERVICE_UNAVAILABLE {
         // R-A2: those refused together do not come back together. The same for each repetition.
-        Some((Name::RetryAfter, _)) => writer = writer.header(Name::RetryAfter, (1 + head.spread() % 10).to_string()),
-        Some((name, value)) => writer = writer.header(name, value),
-        None => {}
+        writer = writer.header(Name::RetryAfter, (1 + head.spread() % 10).to_string());
     }
     if matches!(refusal, Refusal::BadNumber | Refusal::Unroutable { .. }) {
         writer = writer.header(Name::Reason, Cause::NoRoute.reason());
@@ -458,4 +459,4 @@ fn refusing(status: Status, reason: String, head: &ResponseHead, (tag, own): (&[
 }
 
 /// Seconds a refused caller is asked to wait: long enough for a burst to pass, short enough that nobody gives up.
-pub const RETRY_AFTER_S: u32 = 5;
+const RETRY_AFTER_S: u32 = 5;

@@ -14,7 +14,6 @@ use crate::route::emergency::is_sos;
 use crate::route::provisional::Reliability;
 use crate::route::trunk::Trunk;
 use crate::sip::bodies::{BadBody, Bodies};
-use crate::sip::uri::TelUri;
 use crate::sip::{Message, Method, Name, NameAddr, Request, Status, Uri};
 
 /// Why a request out of a dialog is refused. The variant's name is the metric label.
@@ -135,10 +134,9 @@ impl Refusal {
             Refusal::IntervalTooSmall(seconds) => Some((Name::MinSe, seconds.to_string())),
             Refusal::MediaType => Some((Name::Accept, compose::ACCEPT.to_owned())),
             Refusal::Unroutable { text, .. } => Some((Name::Warning, format!("399 - \"{text}\""))),
-            Refusal::Overload | Refusal::TrunkOutOfService => {
-                Some((Name::RetryAfter, compose::RETRY_AFTER_S.to_string()))
-            }
-            Refusal::UnknownMethod
+            Refusal::Overload
+            | Refusal::TrunkOutOfService
+            | Refusal::UnknownMethod
             | Refusal::UnknownScheme
             | Refusal::TooManyHops
             | Refusal::NotAcceptable
@@ -179,7 +177,7 @@ pub fn screen(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
     method(&request.method)?;
     match &request.uri {
         Uri::Sip(_) => {}
-        Uri::Tel(tel) => telephone(tel)?,
+        tel @ Uri::Tel(_) => telephone(&decoded(tel))?,
         // RFC 5031, PF-161.
         urn if request.method == Method::Invite && is_sos(urn) => {}
         Uri::Other { .. } => return Err(Refusal::UnknownScheme),
@@ -202,8 +200,7 @@ pub fn screen(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
 }
 
 /// RFC 3966 3: a global number is digits behind a plus, a local one digits, `A` to `F`, `*` and `#`; separators aside.
-fn telephone(tel: &TelUri) -> Result<(), Refusal> {
-    let number = tel.digits();
+fn telephone(number: &[u8]) -> Result<(), Refusal> {
     let is_number = match number.strip_prefix(b"+") {
         Some(global) => !global.is_empty() && global.iter().all(u8::is_ascii_digit),
         None => !number.is_empty() && number.iter().all(|octet| octet.is_ascii_hexdigit() || b"*#".contains(octet)),

@@ -31,11 +31,11 @@ use super::overload::{self, Shed};
 use super::transactions::{Matched, User, reply_to};
 
 impl Engine {
-    /// A message came in.
-    pub(super) fn message(&mut self, now: Now, received: Received, out: &mut Outbox) {
+    /// A message came in, and has `waited` for the engine.
+    pub(super) fn message(&mut self, now: Now, received: Received, waited: Duration, out: &mut Outbox) {
         let Received { flow, message } = received;
         match message {
-            SipMessage::Request(request) => self.request(now, request, flow, out),
+            SipMessage::Request(request) => self.request(now, request, flow, waited, out),
             SipMessage::Response(response) => self.response(now, response, flow, out),
         }
     }
@@ -52,7 +52,7 @@ impl Engine {
         }
     }
 
-    fn request(&mut self, now: Now, request: Box<Request>, flow: Flow, out: &mut Outbox) {
+    fn request(&mut self, now: Now, request: Box<Request>, flow: Flow, waited: Duration, out: &mut Outbox) {
         if self.transactions.repeated(now.instant, &request) {
             return;
         }
@@ -60,7 +60,7 @@ impl Engine {
             Method::Ack => self.acknowledged(now, request, out),
             Method::Cancel => self.cancelled(now, request, flow, out),
             _ if request.to_tag().is_some() => self.inside(now, request, flow, out),
-            _ => self.outside(now, request, flow, out),
+            _ => self.outside(now, request, flow, waited, out),
         }
     }
 
@@ -124,7 +124,7 @@ impl Engine {
 
     // ---- out of a dialog
 
-    fn outside(&mut self, now: Now, request: Box<Request>, flow: Flow, out: &mut Outbox) {
+    fn outside(&mut self, now: Now, request: Box<Request>, flow: Flow, waited: Duration, out: &mut Outbox) {
         let Some(trunk) = self.identified(now, &request, flow, out) else { return };
         let urgent = match request.method {
             Method::Invite => self.snapshot.emergency.code(&trunk, &request.uri),
@@ -136,7 +136,7 @@ impl Engine {
         }
         if request.method == Method::Invite && urgent.is_none() {
             let most = Duration::from_millis(self.snapshot.limits.max_wait_ms);
-            if self.overload.judge(now.instant, trunk.id, self.waited, most) == overload::Fate::Shed {
+            if self.overload.judge(now.instant, trunk.id, waited, most) == overload::Fate::Shed {
                 return self.refuse_without_room(&request, flow, &trunk, Shed::Overload, out);
             }
         }

@@ -94,8 +94,6 @@ pub struct Engine {
     overload: Overload,
     /// `limits.max_calls_per_s`.
     pace: Option<Bucket>,
-    /// How long the request being handled has waited.
-    waited: Duration,
     next_call: u64,
     /// To tag of every answer without a transaction: such an answer makes no dialog.
     overload_tag: String,
@@ -272,7 +270,6 @@ impl Engine {
             holds: BTreeSet::new(),
             overload: Overload::default(),
             pace: None,
-            waited: Duration::ZERO,
             next_call: 1,
             effects: Vec::new(),
         };
@@ -291,11 +288,9 @@ impl Engine {
     /// Handles one input. What it wants done is appended to `out`.
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) {
         match input {
-            Input::Message(received) => self.message(now, received, out),
+            Input::Message(received) => self.message(now, received, Duration::ZERO, out),
             Input::Begins { received, since } => {
-                self.waited = now.instant.since(since);
-                self.message(now, received, out);
-                self.waited = Duration::ZERO;
+                self.message(now, received, now.instant.since(since), out);
             }
             Input::FlowOpened(flow, identity) => {
                 self.identities.insert(flow, identity);

@@ -149,8 +149,20 @@ impl Strain {
 struct Shares {
     /// When the younger piece began.
     since: Instant,
-    young: BTreeMap<TrunkId, u64>,
-    old: BTreeMap<TrunkId, u64>,
+    begun: BTreeMap<TrunkId, Begun>,
+}
+
+/// Calls of one trunk in the last two pieces.
+#[derive(Clone, Copy, Debug, Default)]
+struct Begun {
+    young: u64,
+    old: u64,
+}
+
+impl Begun {
+    const fn sum(self) -> u64 {
+        self.young.saturating_add(self.old)
+    }
 }
 
 impl Overload {
@@ -213,7 +225,7 @@ impl Pace {
         }
         let (late, seen) = (u64::from(self.late), u64::from(self.seen));
         let per_s = if 2 * late > seen {
-            self.per_s - self.per_s / 10
+            self.per_s.saturating_sub((self.per_s / 10).max(1))
         } else if 10 * late < seen {
             self.per_s.saturating_add((self.per_s / 50).max(1))
         } else {
@@ -227,22 +239,25 @@ impl Shares {
     fn turn(&mut self, now: Instant) {
         let past = now.since(self.since);
         if past >= PIECE {
-            let young = std::mem::take(&mut self.young);
-            self.old = if past >= 2 * PIECE { BTreeMap::new() } else { young };
+            self.begun.retain(|_, begun| {
+                *begun = Begun { young: 0, old: begun.young };
+                begun.old > 0 && past < 2 * PIECE
+            });
             self.since = now;
         }
     }
 
     fn begun(&mut self, now: Instant, trunk: TrunkId) {
         self.turn(now);
-        *self.young.entry(trunk).or_insert(0) += 1;
+        self.begun.entry(trunk).or_default().young += 1;
     }
 
     /// Calls that were begun lately, by the second.
     fn in_a_second(&mut self, now: Instant) -> u32 {
         self.turn(now);
-        let begun: u64 = self.young.values().chain(self.old.values()).sum();
-        let past = now.since(self.since) + if self.old.is_empty() { Duration::ZERO } else { PIECE };
+        let begun: u64 = self.begun.values().map(|begun| begun.sum()).sum();
+        let has_old = self.begun.values().any(|begun| begun.old > 0);
+        let past = now.since(self.since) + if has_old { PIECE } else { Duration::ZERO };
         let millis = u64::try_from(past.max(LOOK).as_millis()).unwrap_or(u64::MAX);
         u32::try_from(begun.saturating_mul(1000) / millis).unwrap_or(u32::MAX)
     }
@@ -250,14 +265,11 @@ impl Shares {
     /// Strictly less, so that a trunk alone has no share to claim.
     fn has_less_than_its_share(&mut self, now: Instant, trunk: TrunkId) -> bool {
         self.turn(now);
-        let count = |trunk: &TrunkId| {
-            self.young.get(trunk).copied().unwrap_or(0).saturating_add(self.old.get(trunk).copied().unwrap_or(0))
-        };
-        let others = self.young.keys().chain(self.old.keys().filter(|held| !self.young.contains_key(held)));
-        let others = others.filter(|held| **held != trunk);
-        let (sum, trunks) = others.fold((0u64, 0u64), |(sum, trunks), held| (sum + count(held), trunks + 1));
-        // count < (sum + count) / (trunks + 1)
-        count(&trunk).saturating_mul(trunks) < sum
+        let own = self.begun.get(&trunk).map_or(0, |begun| begun.sum());
+        let others = self.begun.iter().filter(|(held, _)| **held != trunk);
+        let (sum, trunks) = others.fold((0u64, 0u64), |(sum, trunks), (_, begun)| (sum + begun.sum(), trunks + 1));
+        // own < (sum + own) / (trunks + 1)
+        own.saturating_mul(trunks) < sum
     }
 }
 

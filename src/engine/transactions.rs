@@ -403,7 +403,10 @@ impl Transactions {
         let mut actions = mem::take(&mut self.server);
         match &mut entry.machine {
             Machine::ServerInvite(machine) => machine.respond(now, status, bytes, &mut actions),
-            Machine::Server { machine, .. } => machine.respond(now, status, bytes, &mut actions),
+            Machine::Server { machine, trying } => {
+                *trying = Bytes::new();
+                machine.respond(now, status, bytes, &mut actions);
+            }
             Machine::ClientInvite { .. } | Machine::Client(_) => {}
         }
         self.server_actions(id, actions);

@@ -168,8 +168,9 @@ pub struct Response {
 impl Response {
     /// True when the Via of who sent the request is the only one.
     pub fn has_one_via(&self) -> bool {
-        let vias = self.message.headers(Name::Via).map(|value| ListItems::new(&value).count());
-        vias.fold(0, usize::saturating_add) == 1
+        let mut fields = self.message.headers(Name::Via);
+        let is_one = fields.next().is_some_and(|value| ListItems::new(&value).nth(1).is_none());
+        is_one && fields.next().is_none()
     }
 
     /// How long a 503 asks us to send nothing more there (RFC 3261 20.33, 21.5.4); `None` for other responses, and for a

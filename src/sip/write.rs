@@ -188,13 +188,6 @@ pub struct ResponseHead {
     tag_at: Option<usize>,
 }
 
-impl ResponseHead {
-    /// A number that is the same for each repetition of the request, and another one for another request.
-    pub fn spread(&self) -> u32 {
-        self.octets.iter().fold(0u32, |sum, octet| sum.wrapping_mul(31).wrapping_add(u32::from(*octet)))
-    }
-}
-
 /// What a response head is copied from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Copied<'a> {
@@ -240,6 +233,11 @@ impl ResponseHead {
     /// True when the request's To had a tag (a request within a dialog).
     pub fn has_to_tag(&self) -> bool {
         self.tag_at.is_none()
+    }
+
+    /// A number that is the same for each repetition of the request, and another one for another request.
+    pub fn spread(&self) -> u32 {
+        self.octets.iter().fold(0u32, |sum, octet| sum.wrapping_mul(31).wrapping_add(u32::from(*octet)))
     }
 
     pub(crate) fn copy(head: Head<'_>, source: Source, copied: Copied<'_>) -> ResponseHead {
