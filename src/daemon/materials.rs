@@ -121,6 +121,12 @@ fn each<F, T>(
     out
 }
 
+/// What is said of a pair whose certificate has ended.
+pub fn has_ended(name: &str, files: &CertificateFiles) -> BadFile {
+    let why = "has ended: it would take the place of a certificate that has not".to_owned();
+    BadFile { key: format!("certificates.{name}.chain"), file: files.chain.clone(), why }
+}
+
 /// One identity of ours, read from its files.
 ///
 /// # Errors

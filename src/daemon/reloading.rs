@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::clock::wall;
 use super::inbox::Inbox;
 use super::logging;
-use super::materials::net_settings;
+use super::materials::{has_ended, net_settings};
 use super::notice;
 use super::phase::{Phase, PhaseBoard};
 use super::provisioning::Seen;
@@ -25,7 +25,8 @@ use crate::config::{Change, Loaded, Origin, Report, Source, Takes};
 use crate::engine::io::Input;
 use crate::metrics::calls::CallCounters;
 use crate::metrics::reloads::{Outcome, ReloadCounters};
-use crate::net::{Prepared, Rebinding};
+use crate::net::identity::Identity;
+use crate::net::{NetSettings, Prepared, Rebinding};
 use crate::route::snapshot::Snapshot;
 
 /// How often a listener that is no more is asked whether calls still need it.
@@ -156,6 +157,10 @@ impl Reloader {
         let certificates = Watched::now(&loaded.settings.certificates);
         let net = net_settings(&loaded.settings, &snapshot)
             .map_err(|files| Kept(files.iter().map(ToString::to_string).collect()))?;
+        let ended = ended(&loaded.settings, &net, |name| self.shells.rebinding.shown(name));
+        if !ended.is_empty() {
+            return Err(Kept(ended));
+        }
         let dns = (loaded.settings.dns != running.settings.dns).then(|| net.dns.clone());
         let prepared = self.shells.rebinding.prepare(net, dns).map_err(|error| one(error.to_string()))?;
         Ok(Ready { loaded, snapshot: Arc::new(snapshot), changes, certificates, prepared })
@@ -213,6 +218,16 @@ impl Reloader {
         let gone = listeners.iter().filter(|id| held.iter().all(|snapshot| snapshot.listener(**id).is_none()));
         self.shells.rebinding.release(&gone.copied().collect::<Vec<_>>());
     }
+}
+
+/// Pairs that have ended and would take the place of one that has not (R-H).
+fn ended(settings: &Settings, net: &NetSettings, shown: impl Fn(&str) -> Option<Arc<Identity>>) -> Vec<String> {
+    let now = wall();
+    let renewed = net
+        .identities
+        .iter()
+        .filter(|(name, identity)| identity.has_ended(now) && shown(name).is_some_and(|shown| !shown.has_ended(now)));
+    renewed.filter_map(|(name, _)| Some(has_ended(name, settings.certificates.get(name)?).to_string())).collect()
 }
 
 /// Until no call holds a snapshot that knows these listeners.

@@ -9,7 +9,9 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::materials::identity;
+use super::clock::wall;
+use super::materials::{BadFile, has_ended, identity};
+use crate::base::WallTime;
 use crate::config::settings::CertificateFiles;
 use crate::net::identity::Identity;
 use crate::net::renewal::Renewal;
@@ -30,8 +32,31 @@ struct Seen {
     files: CertificateFiles,
     chain: Stamp,
     key: Stamp,
-    /// The pair could not be used when it was last looked at, and nobody has been told yet.
-    is_unfit: bool,
+    fitness: Fitness,
+}
+
+/// What became of the pair when it was last looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fitness {
+    /// It is shown, or was refused: there is nothing to be done before it changes.
+    Done,
+    /// It could not be used, and nobody has been told yet.
+    Unfit,
+    /// Its time has not come, which was told.
+    Early,
+}
+
+fn refused(name: &str, bad: &BadFile) -> Fitness {
+    tracing::error!(certificate = %name, %bad, "the renewed certificate cannot be used; the old one stays");
+    Fitness::Done
+}
+
+/// `was`: told before.
+fn early(name: &str, was: Fitness) -> Fitness {
+    if was != Fitness::Early {
+        tracing::warn!(certificate = %name, "the renewed certificate is not valid yet; the old one stays until then");
+    }
+    Fitness::Early
 }
 
 /// The files of every identity, by its key in `[certificates]`.
@@ -55,8 +80,9 @@ pub async fn watch(mut told: watch::Receiver<Watched>, renewal: Renewal) {
         if told.has_changed().unwrap_or(false) {
             seen = told.borrow_and_update().clone().0;
         }
+        let now = wall();
         let renewed: BTreeMap<String, Arc<Identity>> =
-            seen.iter_mut().filter_map(|(name, seen)| Some((name.clone(), seen.renewed(name)?))).collect();
+            seen.iter_mut().filter_map(|(name, seen)| Some((name.clone(), seen.renewed(name, now)?))).collect();
         if !renewed.is_empty() {
             let connections = renewal.renew(&renewed, REST);
             for (name, identity) in &renewed {
@@ -70,29 +96,27 @@ pub async fn watch(mut told: watch::Receiver<Watched>, renewal: Renewal) {
 impl Seen {
     fn now(files: CertificateFiles) -> Seen {
         let (chain, key) = (stamp(&files.chain), stamp(&files.key));
-        Seen { files, chain, key, is_unfit: false }
+        Seen { files, chain, key, fitness: Fitness::Done }
     }
 
     /// The pair, once it has changed and fits together. One of which only one file is new yet does not: nothing is said
-    /// before the next look finds it so still.
-    fn renewed(&mut self, name: &str) -> Option<Arc<Identity>> {
+    /// before the next look finds it so still. One whose time has not come is taken when it has.
+    fn renewed(&mut self, name: &str, now: WallTime) -> Option<Arc<Identity>> {
         let has_changed = self.has_changed();
-        if !has_changed && !self.is_unfit {
+        let was = if has_changed { Fitness::Done } else { self.fitness };
+        if !has_changed && was == Fitness::Done {
             return None;
         }
-        match identity(name, &self.files) {
-            Ok(identity) => {
-                self.is_unfit = false;
-                Some(identity)
-            }
-            Err(bad) => {
-                if !has_changed {
-                    tracing::error!(certificate = %name, %bad, "the renewed certificate cannot be used; the old one stays");
-                }
-                self.is_unfit = has_changed;
-                None
-            }
-        }
+        let (fitness, identity) = match identity(name, &self.files) {
+            Ok(identity) if identity.has_ended(now) => (refused(name, &has_ended(name, &self.files)), None),
+            Ok(identity) if !identity.has_begun(now) => (early(name, was), None),
+            Ok(identity) => (Fitness::Done, Some(identity)),
+            // The other file may come yet.
+            Err(_) if has_changed => (Fitness::Unfit, None),
+            Err(bad) => (refused(name, &bad), None),
+        };
+        self.fitness = fitness;
+        identity
     }
 
     fn has_changed(&mut self) -> bool {

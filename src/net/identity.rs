@@ -1,6 +1,7 @@
 //! Our own certificates: read, checked against their key, and chosen by SNI (RFC 6066 s.3, PF-191).
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -11,9 +12,10 @@ use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
 use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{InconsistentKeys, SignatureScheme};
 
-use super::names::{certificate_end, certificate_names, name_matches};
+use super::names::{certificate_names, certificate_span, name_matches};
 use super::pem::{self, PemError};
 use super::tls::provider;
+use crate::base::WallTime;
 
 /// One certificate chain of ours with its private key.
 #[derive(Debug)]
@@ -87,7 +89,22 @@ impl Identity {
 
     /// When the leaf ends, seconds since 1970; `None`: it cannot be read.
     pub fn expires(&self) -> Option<i64> {
-        certificate_end(self.key.cert.first()?)
+        self.span().map(|span| *span.end())
+    }
+
+    /// From when until when the leaf holds, seconds since 1970; `None`: it cannot be read.
+    pub fn span(&self) -> Option<RangeInclusive<i64>> {
+        certificate_span(self.key.cert.first()?)
+    }
+
+    /// Whether the leaf's time is over; one that cannot be read has not ended.
+    pub fn has_ended(&self, now: WallTime) -> bool {
+        self.expires().is_some_and(|end| end < seconds(now))
+    }
+
+    /// Whether the leaf's time has come.
+    pub fn has_begun(&self, now: WallTime) -> bool {
+        self.span().is_none_or(|span| *span.start() <= seconds(now))
     }
 
     fn can_sign(&self, schemes: &[SignatureScheme]) -> bool {
@@ -97,6 +114,11 @@ impl Identity {
     fn is_for(&self, server_name: &str) -> bool {
         self.names.iter().any(|name| name_matches(name, server_name))
     }
+}
+
+/// As certificates count time.
+fn seconds(time: WallTime) -> i64 {
+    i64::try_from(time.0 / 1000).unwrap_or(i64::MAX)
 }
 
 /// The identities of one listener behind one pointer, so that they can be swapped while it runs. TLS asks per handshake.

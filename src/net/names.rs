@@ -1,5 +1,7 @@
 //! Names in certificates (RFC 5922, RFC 6125): reading them and comparing them.
 
+use std::ops::RangeInclusive;
+
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
@@ -16,10 +18,11 @@ pub fn certificate_names(certificate: &CertificateDer<'_>) -> Option<Vec<String>
     Some(names.filter_map(dns_name).take(NAMES_OF_A_CERTIFICATE).collect())
 }
 
-/// When a certificate ends, seconds since 1970.
-pub fn certificate_end(certificate: &CertificateDer<'_>) -> Option<i64> {
+/// From when until when a certificate holds, seconds since 1970.
+pub fn certificate_span(certificate: &CertificateDer<'_>) -> Option<RangeInclusive<i64>> {
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    Some(parsed.validity().not_after.timestamp())
+    let validity = parsed.validity();
+    Some(validity.not_before.timestamp()..=validity.not_after.timestamp())
 }
 
 fn dns_name(name: &GeneralName<'_>) -> Option<String> {

@@ -235,6 +235,11 @@ impl Rebinding {
         Rebinding { shared, held }
     }
 
+    /// The certificate that is shown now under a key of `[certificates]`.
+    pub fn shown(&self, name: &str) -> Option<Arc<Identity>> {
+        self.shared.tls.load().identities.get(name).cloned()
+    }
+
     /// Binds what is new, and makes ready what TLS needs. Nothing that runs is touched. `dns`: where it has changed.
     /// Limits, the second reader, the tap and inherited sockets stay as they were at the start.
     ///

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use trunkline::lab::certificates;
 
 use super::{ctl, media, rewrite, shown};
@@ -58,5 +59,29 @@ fn a_key_of_another_certificate_is_refused_and_the_old_one_is_still_shown() {
     assert_eq!(refused.status.code(), Some(1));
     let text = String::from_utf8_lossy(&refused.stderr);
     assert!(text.contains("platform.key.pem") && text.contains("is not the key"), "{text}");
+    ground.tls().probe();
+}
+
+/// R-H: a certificate tool that brings back an old pair must not take the node from its peers.
+#[test]
+fn a_pair_that_has_ended_is_refused_however_it_comes_and_the_old_one_is_still_shown() {
+    let ground = Ground::new(Rules::default());
+    let _running = ground.start_with_log("info");
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+    let mut ended = CertificateParams::new(vec![certificates::SBC_NAME.to_owned()]).unwrap();
+    ended.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    ended.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    fs::write(ground.config().with_file_name("sbc.key.pem"), key.serialize_pem()).unwrap();
+    fs::write(ground.config().with_file_name("sbc.chain.pem"), ended.self_signed(&key).unwrap().pem()).unwrap();
+    ground.until(|ground| {
+        let log = fs::read_to_string(ground.log()).unwrap();
+        let told = log.lines().any(|line| line.contains("the old one stays") && line.contains("has ended"));
+        if told { Ok(()) } else { Err(log) }
+    });
+    ground.tls().probe();
+    let refused = ctl(&ground, &["reload"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(text.contains("certificates.main.chain") && text.contains("has ended"), "{text}");
     ground.tls().probe();
 }
