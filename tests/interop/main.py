@@ -10,7 +10,7 @@ import rtpengine
 import sipp
 from capture import Capture
 from daemon import Daemon
-from process import REPORT, certificates, end
+from process import REPORT, certificates, run
 
 CALLS = 1000
 FEW = 100
@@ -185,12 +185,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    code = 0
-    try:
-        main(sys.argv[1:])
-    except Exception as error:  # The closing line must come, whatever happened.
-        import traceback
-        traceback.print_exc()
-        print(f"the script itself failed: {error}")
-        code = 1
-    end(code)
+    run(main, sys.argv[1:])

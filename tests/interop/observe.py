@@ -3,14 +3,12 @@ import json
 import os
 import re
 import subprocess
-import sys
-import time
 import urllib.parse
 import urllib.request
 
 import sipp
 from daemon import Daemon
-from process import HERE, REPORT, WORK, certificates, end, start, wait_until
+from process import HERE, REPORT, WORK, certificates, run, start, wait_until
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
 RULES = os.path.join(ROOT, "config/prometheus/alerts.yml")
@@ -141,11 +139,4 @@ def main():
 
 
 if __name__ == "__main__":
-    code = 0
-    try:
-        main()
-    except Exception:  # The closing line must come, whatever happened.
-        import traceback
-        traceback.print_exc()
-        code = 1
-    end(code)
+    run(main)

@@ -8,7 +8,7 @@ import urllib.parse
 import observe
 from browser import Browser
 from daemon import Daemon
-from process import REPORT, WORK, certificates, end, log_of, start, stop, wait_until
+from process import REPORT, WORK, certificates, log_of, run, start, stop, wait_until
 
 PORTAL = 26443
 # Panels of the dashboard that four hundred calls move, and the span they are shown over.
@@ -170,11 +170,4 @@ def main():
 
 
 if __name__ == "__main__":
-    code = 0
-    try:
-        main()
-    except Exception:  # The closing line must come, whatever happened.
-        import traceback
-        traceback.print_exc()
-        code = 1
-    end(code)
+    run(main)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = tempfile.mkdtemp(prefix="interop-")
@@ -140,6 +141,18 @@ def end(code):
         shutil.rmtree(WORK, ignore_errors=True)
     print(f"{REPORT.passed} passed, {REPORT.failed} failed, {REPORT.skipped} skipped", flush=True)
     sys.exit(1 if code or REPORT.failed or not REPORT.passed else 0)
+
+
+def run(main, *arguments):
+    """A script's `main`, and its closing line, whatever happens."""
+    code = 0
+    try:
+        main(*arguments)
+    except Exception as error:
+        traceback.print_exc()
+        print(f"the script itself failed: {error!r}", flush=True)
+        code = 1
+    end(code)
 
 
 def interrupted(number, frame):

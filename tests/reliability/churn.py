@@ -17,7 +17,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "interop"))
 
-from process import CERTS, REPORT, WORK, certificates, end, log_of, start, stop, wait_until  # noqa: E402
+from process import CERTS, REPORT, WORK, certificates, log_of, run, start, stop, wait_until  # noqa: E402
 
 SBC = "127.0.16.1"
 PLATFORM, CARRIER = "127.0.15.11", "127.0.15.12"
@@ -415,10 +415,4 @@ if __name__ == "__main__":
     parser.add_argument("--calls", type=int, default=100_000)
     parser.add_argument("--rate", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
-    code = 0
-    try:
-        main(parser.parse_args())
-    except Exception as error:  # The closing line must come, whatever happened.
-        print(f"the script itself failed: {error!r}")
-        code = 1
-    end(code)
+    run(main, parser.parse_args())

@@ -56,8 +56,8 @@ def once(lines, count):
 
 
 def memory_holds(rate, seconds):
-    # 2,560 octets for each record: the usual 64 MiB hold 26,000 calls, ten minutes at this rate are more.
-    daemon = fresh(octets=ROOM, limits=f"record_octets = {max(64 << 20, 3 * 2560 * rate * seconds // 2)}")
+    # With the usual room, which is the sheet's: 64 MiB. A record takes some 900 octets of it.
+    daemon = fresh(octets=ROOM)
     before = daemon.resident_kib()
     tally = asyncio.run(calls(rate, seconds))
     found = samples()
@@ -102,7 +102,7 @@ def room_used_up_drop(rate, seconds):
     daemon.stop()
 
 
-def slow_sync(rate, seconds):
+def slow_sync(rate, seconds, short):
     source, library = os.path.join(WORK, "slow.c"), os.path.join(WORK, "slow.so")
     with open(source, "w") as out:
         out.write(SLOW_SYNC)
@@ -119,9 +119,13 @@ def slow_sync(rate, seconds):
         daemon.stop()
     calm, slow = figures
     change = quantile(slow.answering, .99) - quantile(calm.answering, .99)
-    note(f"INVITE to 200, p99: {quantile(calm.answering, .99):.1f} ms, with a sync of 5 s {quantile(slow.answering, .99):.1f} ms")
-    row("R-I", "calls while each sync of the disk takes 5 s", f"{slow.byes_served} of {slow.placed}, median {quantile(slow.answering, .5) - quantile(calm.answering, .5):+.1f} ms, p99 {change:+.1f} ms",
-        "all, p99 +5 ms" if seconds > 10 else "all, median +5 ms", slow.byes_served == slow.placed > 0 and (change if seconds > 10 else quantile(slow.answering, .5) - quantile(calm.answering, .5)) <= 5)
+    row("R-I", "calls while each sync of the disk takes 5 s", f"{slow.byes_served} of {slow.placed}, slowest answer {quantile(slow.answering, 1):.0f} ms", "all, none waits for the disk: at most 1000 ms",
+        slow.byes_served == slow.placed > 0 and quantile(slow.answering, 1) <= 1000)
+    figure = f"{change:+.1f} ms: {quantile(calm.answering, .99):.1f} ms, then {quantile(slow.answering, .99):.1f} ms"
+    if short:
+        note(f"change of INVITE to 200, p99: {figure} (so few calls have no p99: judged in the long form)")
+    else:
+        row("R-I", "change of INVITE to 200 by it, p99", figure, "at most +5 ms", change <= 5)
 
 
 def play(short):
@@ -129,7 +133,7 @@ def play(short):
     memory_holds(rate, 3 if short else 600)
     room_used_up_refuse(rate, 3 if short else 60)
     room_used_up_drop(rate, 3 if short else 60)
-    slow_sync(rate, 4 if short else 60)
+    slow_sync(rate, 4 if short else 60, short)
 
 
 if __name__ == "__main__":

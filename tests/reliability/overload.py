@@ -153,7 +153,7 @@ def play(short):
     note(f"the daemon has about {100 * share():.0f} % of a processor (SHARE changes that)")
     random.seed(1)
     asyncio.run(overload(short, daemon))
-    daemon.settled("R-A7", "the overload", 45, SHORT_GAUGES if short else GAUGES)
+    daemon.settled("R-A7", "the overload", 40, SHORT_GAUGES if short else GAUGES)
     daemon.unharmed()
     daemon.stop()
 

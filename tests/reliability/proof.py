@@ -14,7 +14,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(1, os.path.join(HERE, "..", "interop"))
 
-from process import CERTS, REPORT, WORK, certificates, end, log_of, start, stop, wait_until  # noqa: E402
+from process import CERTS, REPORT, WORK, certificates, log_of, run, start, stop, wait_until  # noqa: E402
 
 SBC = "127.0.17.1"
 UDP = (SBC, 27200)
@@ -259,6 +259,12 @@ def total(found, name, **labels):
     return sum(value for key, value in found.items() if key.split("{")[0] == name and all(part in key for part in wanted))
 
 
+def free_of_ports(daemon):
+    """Open files, two for each pair of ports that is leased, kept ready or at rest left out."""
+    pairs = total(samples(), "sbc_ports", state="leased") + total(samples(), "sbc_ports", state="ready") + total(samples(), "sbc_ports", state="resting")
+    return daemon.files_open() - 2 * int(pairs)
+
+
 def records(folder=os.path.join("state", "cdr")):
     """All lines of the spool in order; a line that is no JSON is an error of the daemon and raises."""
     place, found = os.path.join(WORK, folder), []
@@ -290,13 +296,9 @@ def main(play, description):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--short", action="store_true", help="the form for every change: seconds instead of minutes")
     options = parser.parse_args()
-    code = 0
-    try:
+
+    def prepared():
         certificates({"sbc": "DNS:sbc.test", "load": f"DNS:load.test,IP:{PLATFORM},IP:127.0.17.31"})
         play(options.short)
-    except Exception as error:  # The closing line must come, whatever happened.
-        print(f"the script itself failed: {error!r}", flush=True)
-        if os.environ.get("PROOF_TRACE"):
-            raise
-        code = 1
-    end(code)
+
+    run(prepared)

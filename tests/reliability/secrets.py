@@ -108,7 +108,7 @@ def printed(daemon):
         with open(os.path.join(folder, "-".join(arguments).replace("/", "_")), "wb") as out:
             out.write(done.stdout + done.stderr)
         said += bool(done.stdout)
-    token = re.search(r"\btl_[A-Za-z0-9_-]{20,}|[A-Za-z0-9_-]{43,}", console())
+    token = re.search(r"\btkl_[0-9a-f]{64}\b", console())
     for base, path in [(METRICS, path) for path in PAGES] + [(API, path) for path in ROUTES]:
         asked = urllib.request.Request(base + path, headers={"Authorization": f"Bearer {token[0]}"} if token and base == API else {})
         try:

@@ -3,7 +3,7 @@ import random
 import threading
 import time
 
-from proof import TCP, TLS, Daemon, files_at_most, main, note, quick, row, samples, settings, total
+from proof import TCP, TLS, Daemon, files_at_most, free_of_ports, main, note, quick, row, samples, settings, total
 from streams import many, reset, tcp, tls
 from traffic import GoodTrunk, sdp, with_body
 
@@ -16,7 +16,6 @@ listener = "{listener}"
 {more}targets = ["127.0.28.{host}:5060"]
 sources = ["127.0.28.{range}"]
 media = {{ security = "rtp", codecs = ["PCMU"] }}
-timers = {{ t1_ms = 50 }}
 options = {{ interval_s = 0 }}'''
 SERIALS = iter(range(1 << 60))
 LOCK = threading.Lock()
@@ -45,12 +44,6 @@ def sudden(number):
     finally:
         reset(connection)
     return number
-
-
-def free_of_ports(daemon):
-    """Open files, two for each pair of ports that is leased, kept ready or at rest left out."""
-    pairs = total(samples(), "sbc_ports", state="leased") + total(samples(), "sbc_ports", state="ready") + total(samples(), "sbc_ports", state="resting")
-    return daemon.files_open() - 2 * int(pairs)
 
 
 def play(short):
