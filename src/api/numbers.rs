@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::accounts::{self, answered, named};
@@ -10,7 +11,7 @@ use super::body::{merged, object, placed};
 use super::calls::{Force, none_in_use};
 use super::list::objects;
 use super::message::{Body, Response, shown};
-use crate::route::directory::AccountName;
+use crate::route::directory::{AccountName, NumberState};
 use crate::route::number::E164;
 use crate::store::BATCH;
 use crate::store::records::{AccountRecord, NumberRecord, Record};
@@ -69,7 +70,7 @@ fn put(call: &mut Call<'_>, account: &str, number: &str) -> Result<Response, Ref
     named(account)?;
     E164::parse(number).map_err(|bad| Refusal::value("phoneNumber", bad))?;
     let is_patch = call.request.method == "PATCH";
-    if sent.get("state").and_then(Value::as_str) == Some("released") {
+    if releases(&sent) {
         none_in_use(call, BTreeSet::from([number.to_owned()]), Force::asked(call)?)?;
     }
     call.write(|writing| {
@@ -141,7 +142,7 @@ pub fn batch_put(call: &mut Call<'_>, account: &str) -> Result<Response, Refusal
     let items = items(call)?;
     named(account)?;
     twice(&items)?;
-    let is_released = |item: &&Value| item.get("state").and_then(Value::as_str) == Some("released");
+    let is_released = |item: &&Value| item.as_object().is_some_and(releases);
     let released: BTreeSet<String> = items.iter().filter(is_released).filter_map(number_of).collect();
     if !released.is_empty() {
         none_in_use(call, released, Force::asked(call)?)?;
@@ -170,6 +171,12 @@ fn unconditional(call: &Call<'_>) -> Result<(), Refusal> {
         Some((_, name)) => Err(Refusal::value(name, "has no meaning for a batch; write the numbers one by one")),
         None => Ok(()),
     }
+}
+
+/// Whether this takes the number out of use (PV-40), in whatever form the record's reader takes the state.
+fn releases(sent: &Map<String, Value>) -> bool {
+    let state = sent.get("state").map(NumberState::deserialize);
+    state.is_some_and(|state| state.is_ok_and(|state| state == NumberState::Released))
 }
 
 fn number_of(item: &Value) -> Option<String> {

@@ -185,8 +185,8 @@ pub fn log(call: &mut Call<'_>) -> Result<Response, Refusal> {
     call.write(|writing| {
         let before = operation.log_level();
         let changes = Map::from_iter([("level".to_owned(), json!([before, level]))]);
-        operation.set_log_level(&level).map_err(|text| Refusal::value("level", text))?;
         writing.note(Act { action: "log.level", target: "settings/log".to_owned(), changes, ..Act::default() })?;
+        operation.set_log_level(&level).map_err(|text| Refusal::value("level", text))?;
         Ok(Response::json(200, json!({ "level": level })))
     })
 }

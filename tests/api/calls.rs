@@ -131,6 +131,8 @@ fn a_release_is_forced_by_those_who_may_delete() {
     };
     assert_eq!(batch("").code(), "NumberInUse");
     assert_eq!(batch("?force=true").code(), "RoleMissing");
+    let as_object = br#"{"state":{"released":null}}"#;
+    assert_eq!(world.ask_as("PATCH", NUMBER, &headers, as_object).code(), "NumberInUse", "another form of the word");
 }
 
 #[test]

@@ -64,18 +64,14 @@ pub(super) fn client_paths() -> Vec<(String, Value)> {
 pub(super) fn operation_paths() -> Vec<(String, Value)> {
     let name = || text_in_path("name", "^[A-Za-z0-9._-]{1,64}$");
     let object = || json!({ "type": "object" });
-    let stand = |id: &str, text: &str| ("post", conditional(operation(id, text, ok(reference("TrunkStanding")))));
+    let stand = |id: &str, text: &str| ("post", repeatable(operation(id, text, ok(reference("TrunkStanding")))));
     let reload = "Reads the configuration file again: all of it comes into force, or nothing. Keys are named by what their \
                   change takes: live, rebind, restart.";
     let level = json!({ "type": "object", "required": ["level"], "additionalProperties": false, "properties": {
         "level": { "type": "string", "minLength": 1, "maxLength": 1024, "description": "error, warn, info, debug, trace, or a filter." },
     } });
     let set = with_body(
-        conditional(operation(
-            "setLogLevel",
-            "Until the next start, or a reload that changes log.level.",
-            ok(object()),
-        )),
+        repeatable(operation("setLogLevel", "Until the next start, or a reload that changes log.level.", ok(object()))),
         "application/json",
         level,
     );
@@ -84,7 +80,7 @@ pub(super) fn operation_paths() -> Vec<(String, Value)> {
         path(
             "/configuration:reload",
             [],
-            [("post", conditional(operation("reloadConfiguration", reload, ok(reference("Reloaded")))))],
+            [("post", repeatable(operation("reloadConfiguration", reload, ok(reference("Reloaded")))))],
         ),
         path("/trunks", [], [("get", operation("trunks", "Every trunk, its standing and its calls.", ok(object())))]),
         path("/trunks/{name}:enable", [name()], [stand("enableTrunk", "Takes it back into service.")]),

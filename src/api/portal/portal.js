@@ -114,15 +114,14 @@ async function accounts() {
   await list($("accounts"), "/accounts?maxpagesize=100", (account) => {
     const at = `/accounts/${encodeURIComponent(account.name)}`;
     const suspended = account.state === "suspended";
-    const defaults = account.defaults || {};
     const turn = button(suspended ? "Resume" : "Suspend", async () => {
       await ask("POST", `${at}:${suspended ? "resume" : "suspend"}`, undefined, { "If-Match": account.etag });
       await accounts();
     });
     const content = button("Header", async () => {
-      const customHeader = askedContent(account.name, defaults.customHeader);
+      const customHeader = askedContent(account.name, account.customHeader);
       if (customHeader === undefined) return;
-      await ask("PATCH", at, { defaults: { customHeader } }, { "If-Match": account.etag });
+      await ask("PATCH", at, { customHeader }, { "If-Match": account.etag });
       await accounts();
     });
     const remove = button("Delete", async () => {
@@ -130,14 +129,14 @@ async function accounts() {
       await ask("DELETE", at, undefined, { "If-Match": account.etag });
       await accounts();
     });
-    row(table, [account.name, account.displayName, account.state, enabled(account.services), defaults.carrier, defaults.customHeader, account.numberCount],
+    row(table, [account.name, account.displayName, account.state, enabled(account.services), (account.defaults || {}).carrier, account.customHeader, account.numberCount],
       turn, content, remove);
   });
 }
 
 $("account-new").addEventListener("submit", guarded(async (event) => {
   const form = new FormData(event.target);
-  const body = { services: blocks(form.get("services")), ...written(form, ["displayName"]), defaults: written(form, ["carrier", "customHeader"]) };
+  const body = { services: blocks(form.get("services")), ...written(form, ["displayName", "customHeader"]), defaults: written(form, ["carrier"]) };
   await ask("PUT", `/accounts/${encodeURIComponent(form.get("name"))}`, body, { "If-None-Match": "*" });
   event.target.reset();
   await accounts();
