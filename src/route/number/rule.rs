@@ -16,8 +16,9 @@ const RESULT_OCTETS: usize = 128;
 pub struct NumberRule {
     /// `None`: every field.
     field: Option<Field>,
-    /// Linear in the number's length; anchor it with `^` and `$`.
-    pattern: Regex,
+    /// Linear in the number's length; anchor it with `^` and `$`. Shared by all copies of the rule: what it learnt while it
+    /// searched is kept with it, and a call that copies its trunk's rules would begin anew.
+    pattern: Arc<Regex>,
     /// `$1` or `${name}` stand for what the groups found.
     replacement: String,
     /// Name of the account whose rule it is; `None`: a trunk's.
@@ -46,7 +47,7 @@ impl NumberRule {
                 "refers to group ${group}, which the expression does not have; write ${{1}} before digits"
             ));
         }
-        Ok(NumberRule { field, pattern, replacement: replacement.to_owned(), account: None })
+        Ok(NumberRule { field, pattern: Arc::new(pattern), replacement: replacement.to_owned(), account: None })
     }
 
     fn apply<'n>(&self, field: Field, number: &'n str) -> Option<Cow<'n, str>> {
