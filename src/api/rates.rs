@@ -122,6 +122,14 @@ mod tests {
     }
 
     #[test]
+    fn all_clients_together_have_the_nodes_share() {
+        let rates = Rates::new(60, 3);
+        let waits = ["a", "b", "c", "d"].map(|client| rates.take(client, WallTime(0)).wait_s);
+        assert_eq!(waits, [None, None, None, Some(20)]);
+        assert_eq!(rates.take("d", WallTime(20_000)).wait_s, None);
+    }
+
+    #[test]
     fn an_address_that_guesses_is_locked_out_for_a_while() {
         let rates = Rates::new(60, 600);
         (0..9).for_each(|_| rates.failed("192.0.2.1", WallTime(0)));

@@ -154,11 +154,15 @@ fn follow(store: &mut SqliteStore, actor: &Actor, id: &str) -> Result<Job, Refus
 
 /// What the bar shows is in the store: rows of groups that were applied.
 fn draw(job: &Job) {
-    let done = job.groups_done.saturating_mul(BAR).checked_div(job.groups).unwrap_or(BAR);
-    let bar: String = (0..BAR).map(|at| if at < done { '#' } else { '.' }).collect();
-    eprint!("\r[{bar}] {} of {} groups of 100", job.groups_done, job.groups);
+    eprint!("\r{}", bar(job.groups_done, job.groups));
     // A terminal that is gone needs no bar.
     let _ = std::io::stderr().flush();
+}
+
+fn bar(done: u64, groups: u64) -> String {
+    let filled = done.saturating_mul(BAR).checked_div(groups).unwrap_or(BAR);
+    let bar: String = (0..BAR).map(|at| if at < filled { '#' } else { '.' }).collect();
+    format!("[{bar}] {done} of {groups} groups of 100")
 }
 
 fn summed_up(job: &Job) -> Exit {
@@ -176,4 +180,17 @@ fn summed_up(job: &Job) -> Exit {
         job.id
     );
     if counters.errors == 0 && job.state == JobState::Completed { Exit::Ok } else { Exit::Findings }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bar_is_full_when_the_last_group_is_applied_and_not_before() {
+        let marks = |done, groups| bar(done, groups).matches('#').count();
+        assert_eq!([marks(0, 3), marks(1, 3), marks(2, 3), marks(3, 3)], [0, 13, 26, 40]);
+        assert_eq!((marks(99_999, 100_000), marks(0, 0)), (39, 40));
+        assert_eq!(bar(1, 2), format!("[{}{}] 1 of 2 groups of 100", "#".repeat(20), ".".repeat(20)));
+    }
 }

@@ -6,6 +6,7 @@ mod command;
 mod imports;
 mod odd_requests;
 mod operation;
+mod roles;
 mod world;
 
 use std::collections::BTreeSet;

@@ -16,6 +16,7 @@ mod a_cut_connection_is_dialled_anew;
 mod a_dialog_is_known_by_its_tags;
 mod a_foreign_realm_is_never_answered;
 mod a_full_transaction_table_breaks_no_bye;
+mod a_group_spreads_its_calls;
 mod a_hostile_contact_leads_nowhere;
 mod a_large_request_goes_over_tcp;
 mod a_location_goes_along;
