@@ -96,7 +96,7 @@ fn ruled(snapshot: &Snapshot, from: &str, calling: &str, called: &str) -> Result
 }
 
 fn plan(snapshot: &Snapshot, from: &str, called: &str) -> (String, Vec<String>) {
-    let RoutePlan { route, trunks } = ruled(snapshot, from, "+1555", called).unwrap();
+    let RoutePlan { route, trunks, context: _ } = ruled(snapshot, from, "+1555", called).unwrap();
     (route.to_string(), trunks.iter().map(|id| snapshot.trunk(*id).unwrap().name.to_string()).collect())
 }
 

@@ -46,6 +46,8 @@ pub const SDP_CRYPTO_LINES: usize = 16;
 pub const POLICY_HEADERS: usize = 64;
 /// Octets of one header value that a policy writes. A longer one is cut (templates) or left as it was (map).
 pub const POLICY_VALUE_OCTETS: usize = 4096;
+/// Pairs of one User-to-User that are read or written. More are not read, and refused in a configuration.
+pub const CONTEXT_PAIRS: usize = 32;
 /// Header fields looked at in the header part of one Refer-To URI; more are not read.
 pub const REFER_HEADERS: usize = 16;
 /// Transfers and replacements of one call (RFC 3515 4.4: chains may circle). At the limit REFER and INVITE with Replaces

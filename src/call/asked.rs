@@ -16,7 +16,7 @@ use crate::route::diverting::{
 };
 use crate::route::emergency::EmergencyCaller;
 use crate::route::number::{Conversion, E164, Field, Party};
-use crate::route::policy::{Facts, HeaderPolicy, Line, NamePattern};
+use crate::route::policy::{Facts, HeaderPolicy, Line, NamePattern, RoutePairs};
 use crate::route::presentation::{DivertingHeaders, Presentation, RouteKey, Unroutable};
 use crate::route::trunk::Trunk;
 use crate::sip::bodies::{Bodies, OtherBody};
@@ -40,6 +40,8 @@ pub struct Asked {
     sent_on_by: Option<E164>,
     /// Of an emergency call: what peers that want it are shown for the caller.
     elin: Option<E164>,
+    /// What the call's route says in its context (PF-124).
+    route_pairs: RoutePairs,
 }
 
 /// What an outgoing INVITE says of the caller's side.
@@ -51,6 +53,8 @@ pub struct Told {
     /// Parts beside the description, octet for octet.
     pub parts: Vec<Bytes>,
     pub location: Location,
+    /// Pairs of the context that the peer is not told, by name.
+    pub left_out: Vec<String>,
 }
 
 /// What became of the place where the caller is (RFC 6442).
@@ -99,8 +103,8 @@ impl Asked {
             original_called: diversions.original().map(|diverted| diverted.by.as_str().to_owned()),
         };
         let others = Bodies::of(&request.message).map(|bodies| bodies.others).unwrap_or_default();
-        let (lines, elin) = (Vec::new(), None);
-        (numbers, Asked { caller, diversions, came_in, called, message, lines, others, sent_on_by, elin })
+        let (lines, elin, route_pairs) = (Vec::new(), None, None);
+        (numbers, Asked { caller, diversions, came_in, called, message, lines, others, sent_on_by, elin, route_pairs })
     }
 
     /// How the fields of an INVITE that name somebody are read.
@@ -140,8 +144,8 @@ impl Asked {
     pub fn transferred(caller: Caller, called: Option<&Bytes>, lines: Vec<Line>) -> Asked {
         let (diversions, came_in) = (Diversions::new(Vec::new()), DivertingHeaders::Diversion);
         let called = Presentation::party(called);
-        let others = Vec::new();
-        Asked { caller, diversions, came_in, called, message: None, lines, others, sent_on_by: None, elin: None }
+        let (message, others, sent_on_by, elin, route_pairs) = (None, Vec::new(), None, None, None);
+        Asked { caller, diversions, came_in, called, message, lines, others, sent_on_by, elin, route_pairs }
     }
 
     /// The caller is shown as this number and nothing else: what it said of itself is not its own (PF-25).
@@ -159,6 +163,15 @@ impl Asked {
     /// Peers that want it are shown this number of the place instead of the caller (MD-164).
     pub fn located(&mut self, elin: E164) {
         self.elin = Some(elin);
+    }
+
+    /// The route is found, and says this in the call's context.
+    pub fn on_route(&mut self, pairs: RoutePairs) {
+        self.route_pairs = pairs;
+    }
+
+    pub fn route_pairs(&self) -> RoutePairs {
+        self.route_pairs.clone()
     }
 
     /// Whom this peer is told of.
@@ -215,9 +228,12 @@ impl Asked {
         let mut core: Vec<Line> = self.lines.iter().cloned().chain(shows).collect();
         core.extend(self.diverting_lines(presentation, &list, us));
         let mut lines = presentation.headers.outgoing(core, self.message.as_ref(), facts);
+        let (route, received) = (self.route_pairs.as_deref().unwrap_or_default(), self.message.as_ref());
+        let left_out = presentation.headers.write_context(&mut lines, route, received, facts);
         let location = self.locate(presentation, &mut lines);
         let passing = self.others.iter().filter(|other| presentation.bodies.passes(&other.kind));
-        Told { from: shown.from, lines, parts: passing.map(|other| other.raw.clone()).collect(), location }
+        let parts = passing.map(|other| other.raw.clone()).collect();
+        Told { from: shown.from, lines, parts, location, left_out }
     }
 
     /// MD-162: a location and the header that points into it go together or not at all.

@@ -201,7 +201,8 @@ pub struct Call {
 
 impl Call {
     /// Takes an invitation: offers the call to the first candidate. `None`: it was refused, answered and recorded.
-    pub fn start(invitation: Invitation, work: &mut Work<'_>) -> Option<Call> {
+    pub fn start(mut invitation: Invitation, work: &mut Work<'_>) -> Option<Call> {
+        invitation.asked.on_route(invitation.plan.context.clone());
         let mut ledger = open_ledger(&invitation, work);
         ledger.routed(Arc::clone(&invitation.plan.route));
         let candidates = match invitation.candidates(&mut ledger, work) {

@@ -34,6 +34,8 @@ pub enum CallEvent {
     Guarded { call: CallId, trunk: Arc<str>, stopped: Box<Guarded> },
     /// The caller said where it is, and this trunk takes no location (PF-162).
     LocationDropped { call: CallId, to: Arc<str> },
+    /// Pairs of the context were left out of the INVITE to this trunk: no room, or a value that does not fit.
+    ContextLeftOut { call: CallId, to: Arc<str>, pairs: Vec<String> },
     /// A digit for this trunk's peer was dropped: too many wait for its answers to INFO.
     DigitLost { trunk: Arc<str> },
     /// An early dialog more than are kept of one INVITE (`limits::EARLY_DIALOGS`): it is not heard until its answer.

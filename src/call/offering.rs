@@ -184,6 +184,7 @@ impl Hunting {
             told.lines.retain(|line| !line.is("Priority"));
             told.lines.push(Line::core("Priority", Bytes::from_static(b"emergency")));
         }
+        note_left_out(common, candidate, &told, work);
         if told.location == Location::Dropped {
             let (call, to) = (common.ledger.id(), Arc::clone(&candidate.trunk.name));
             work.out.push(Effect::Event(CallEvent::LocationDropped { call, to }));
@@ -201,6 +202,7 @@ impl Hunting {
             caller: self.asked.caller_towards(&candidate.trunk).into_owned(),
             elin: self.asked.elin_towards(&candidate.trunk).cloned(),
             custom_header: common.whose.custom_header.clone(),
+            route_pairs: self.asked.route_pairs(),
             lines: request.extra.clone(),
         }
     }
@@ -219,6 +221,8 @@ impl Hunting {
             account: common.whose.account_name(),
             call_id: &call_id,
             node: &common.snapshot.node_name,
+            route: common.ledger.so_far().route.as_deref().unwrap_or_default(),
+            contents: common.whose.contents(),
         };
         self.asked.tell(trunk, &redirected, us, &facts)
     }
@@ -234,7 +238,7 @@ pub(super) fn first_request(
     work: &mut Work<'_>,
 ) -> NewRequest {
     let (to, uri) = names;
-    let Told { mut from, mut lines, parts, location: _ } = told;
+    let Told { mut from, mut lines, parts, location: _, left_out: _ } = told;
     from.set_tag(tag);
     if candidate.trunk.provisional.early_media == EarlyMediaTrust::Trusted {
         lines.push(Line::core(P_EARLY_MEDIA, Bytes::from_static(SUPPORTED.as_bytes())));
@@ -251,6 +255,14 @@ pub(super) fn first_request(
         routes: work.supply.service_route(&candidate.trunk),
         extra: lines,
         beside: beside(parts, work),
+    }
+}
+
+/// Pairs of the context that this peer is not told: somebody's script will miss them.
+pub(super) fn note_left_out(common: &Common, candidate: &Candidate, told: &Told, work: &mut Work<'_>) {
+    if !told.left_out.is_empty() {
+        let (call, to, pairs) = (common.ledger.id(), Arc::clone(&candidate.trunk.name), told.left_out.clone());
+        work.out.push(Effect::Event(CallEvent::ContextLeftOut { call, to, pairs }));
     }
 }
 

@@ -33,6 +33,8 @@ impl Common {
             account: self.whose.account_name(),
             call_id: &call_id,
             node: &self.snapshot.node_name,
+            route: self.ledger.so_far().route.as_deref().unwrap_or_default(),
+            contents: self.whose.contents(),
         };
         let lines = policy.outgoing(Vec::new(), Some(message), &facts);
         lines.into_iter().map(|line| (line.name, line.value)).collect()

@@ -12,7 +12,7 @@ use crate::route::emergency::Code;
 use crate::route::fraud::{AllowedBy, BlockedBy, Destination};
 use crate::route::identify::KnownBy;
 use crate::route::number::{Conversion, E164, Party};
-use crate::route::policy::Line;
+use crate::route::policy::{Line, RoutePairs};
 use crate::route::ruling::{Elins, Ruling};
 use crate::route::table::Considered;
 use crate::route::trunk::Trunk;
@@ -80,6 +80,8 @@ pub struct Writing {
     pub elin: Option<E164>,
     /// Contents of the custom header of the account's number.
     pub custom_header: Option<HeaderContent>,
+    /// What the route adds to the context.
+    pub route_pairs: RoutePairs,
     /// Fields that are none of the dialog's, each with its origin.
     pub lines: Vec<Line>,
 }

@@ -8,6 +8,7 @@ use super::document::Document;
 use super::profile::known_profile;
 use super::settings::Settings;
 use super::trunk::foreign_family;
+use super::user_to_user;
 use crate::route::identify::ambiguities;
 use crate::route::media::Security;
 use crate::route::profile::{Need, Profile, Standing};
@@ -35,6 +36,7 @@ pub(super) fn check(doc: &Document, settings: &Settings) {
         doc.error(&format!("trunks.{}.sources", pair.second), text);
     }
     check_routes(doc, routing);
+    user_to_user::check(doc, routing);
     check_guard(doc, routing);
     if routing.listeners.is_empty() && doc.is_accepted() {
         doc.error("", "no listener: nothing can arrive; write a table [listeners.NAME]");

@@ -34,9 +34,7 @@ fn elin(emergency: &Table<'_>) -> ElinSettings {
     });
     let table = emergency.table("elins", "{ \"Berlin, house 3\" = \"+4930555500\" }");
     let mut places = BTreeMap::new();
-    let mut pairs = table.pairs("[\"+4930555500\"]");
-    pairs.sort_by_key(|(_, field)| table.doc().line(field.path()));
-    for (place, field) in pairs {
+    for (place, field) in table.pairs("[\"+4930555500\"]") {
         let numbers = if field.is_text() { field.parsed(e164).map(|elin| vec![elin]) } else { field.all(e164) };
         field.refuse_empty("a place without a number needs no line");
         if numbers.as_ref().is_some_and(|numbers| numbers.len() > ELINS_OF_PLACE) {

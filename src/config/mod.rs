@@ -9,6 +9,7 @@ mod authentication;
 mod behaviour;
 mod certificates;
 mod changes;
+mod user_to_user;
 mod cross;
 mod document;
 mod emergency;

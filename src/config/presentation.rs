@@ -1,7 +1,7 @@
 //! `numbers`, `identity`, `diversion` and `headers` of a trunk or a profile.
 
 use super::read::{Field, Table};
-use super::{emergency, grammar};
+use super::{emergency, grammar, user_to_user};
 use crate::route::caller::{
     AnonymousHost, AssertedShows, CallerReading, CallerShowing, DisplayRule, FromShows, IdentityHeader, PrivateFrom,
 };
@@ -243,6 +243,7 @@ fn headers(parent: &Table<'_>, base: &HeaderPolicy) -> HeaderPolicy {
         stripped: None,
         hidden_options: options.unwrap_or_else(|| base.hidden_options.clone()),
         hidden_methods: methods.unwrap_or_else(|| base.hidden_methods.clone()),
+        context: user_to_user::builder(parent, base.context.as_ref()),
     };
     table.close();
     policy

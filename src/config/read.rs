@@ -139,14 +139,19 @@ impl<'d> Table<'d> {
         Some((name.to_owned(), table))
     }
 
-    /// Keys and values of a table whose keys are free.
+    /// Keys and values of a table whose keys are free, in the order of the file.
     pub(super) fn pairs(&self, example: &str) -> Vec<(String, Field<'d>)> {
         let entries = self.entries.into_iter().flat_map(|entries| entries.iter());
         let field = |key: &str, value| {
             let (path, example) = (joined(&self.path, key), format!("{} = {example}", shown(key)));
             Field { doc: self.doc, path, value, example }
         };
-        entries.map(|(key, value)| (key.get_ref().to_string(), field(key.get_ref(), value))).collect()
+        let mut pairs: Vec<(usize, String, Field<'d>)> = entries
+            .map(|(key, value)| (key.span().start, key.get_ref().to_string(), field(key.get_ref(), value)))
+            .collect();
+        // Lines count on in a file that overrides another, and places within them begin anew.
+        pairs.sort_by_cached_key(|(place, _, field)| (self.doc.line(&field.path), *place));
+        pairs.into_iter().map(|(_, key, field)| (key, field)).collect()
     }
 
     /// `[[KEY]]` tables in order.

@@ -4,6 +4,7 @@ use super::behaviour::service;
 use super::read::{Declared, Field, Kind, Table};
 use super::settings::ProvisioningSource;
 use super::target::rank;
+use super::user_to_user;
 use crate::route::directory::AccountName;
 use crate::route::group::Order;
 use crate::route::hours::{Hours, WINDOWS, Window};
@@ -54,8 +55,9 @@ fn route(table: Table<'_>, declared: &Declared<'_>, source: ProvisioningSource) 
     let to = table.need("to", "[\"teams\"]");
     let to = to.as_ref().and_then(|field| destinations(field, declared));
     let only = conditions(&table, declared, source);
+    let context = user_to_user::of_route(&table);
     table.close();
-    Some(RouteSettings { name, from: from?, calling, called, only, to: to? })
+    Some(RouteSettings { name, from: from?, calling, called, only, to: to?, context })
 }
 
 fn conditions(table: &Table<'_>, declared: &Declared<'_>, source: ProvisioningSource) -> Conditions {

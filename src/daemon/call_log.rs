@@ -125,6 +125,9 @@ fn call(event: &CallEvent) {
         CallEvent::LocationDropped { call, to } => {
             warn!(call = call.0, to = %to, "the caller's location was left out: bodies.pass of the trunk has no application/pidf+xml");
         }
+        CallEvent::ContextLeftOut { call, to, pairs } => {
+            warn!(call = call.0, to = %to, pairs = pairs.join(","), "pairs were left out of User-to-User: no room, or a value with characters that do not fit");
+        }
         CallEvent::DigitLost { trunk } => warn!(trunk = %trunk, "a digit was dropped: the peer does not answer INFO"),
         // An engine that serves tells no steps.
         CallEvent::Step(_) => {}

@@ -48,7 +48,7 @@ pub(super) struct Fate {
 }
 
 fn nowhere() -> RoutePlan {
-    RoutePlan { route: Arc::from(""), trunks: Vec::new() }
+    RoutePlan { route: Arc::from(""), trunks: Vec::new(), context: None }
 }
 
 /// A tenth more, for emergency calls (R-A9).
@@ -152,7 +152,7 @@ impl Engine {
             (true, PeerRole::Platform) => Some(Cause::NoRoute),
         };
         self.show_place(now, (id, trunk), &ruled, asked, out);
-        let plan = RoutePlan { route: Arc::from("emergency"), trunks: ruled.way.trunks };
+        let plan = RoutePlan { route: Arc::from("emergency"), trunks: ruled.way.trunks, context: None };
         let plan = if refused.is_some() { nowhere() } else { plan };
         Fate { whose: Decision { account: ruled.account, ..Decision::default() }, plan, refused }
     }
@@ -228,7 +228,7 @@ impl Engine {
         out.push(Output::Event(Event::Elin { call, news: ElinNews::CalledBack }));
         asked.called_back(caller.party, numbers);
         let account = caller.account.and_then(|name| self.directory.account(&name).cloned());
-        let plan = RoutePlan { route: Arc::from("emergency-callback"), trunks: vec![trunk] };
+        let plan = RoutePlan { route: Arc::from("emergency-callback"), trunks: vec![trunk], context: None };
         (Fate { whose: Decision { account, ..Decision::default() }, plan, refused: None }, detail)
     }
 

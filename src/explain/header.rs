@@ -5,7 +5,7 @@ use super::policy::edit_words;
 use crate::call::step::Writing;
 use crate::route::caller::{AssertedShows, FromShows, PrivateFrom};
 use crate::route::number::{Field, Party};
-use crate::route::policy::{Line, NamePattern, Origin};
+use crate::route::policy::{Line, NamePattern, Origin, Pair, pairs};
 use crate::route::presentation::DivertingHeaders;
 use crate::sip::{NameAddr, Uri};
 
@@ -36,13 +36,31 @@ impl<'w> Rules<'w> {
             Origin::Passed => {
                 let decides = policy.pass.iter().rev().find(|pattern| pattern.fits(&line.name));
                 let pattern = decides.map(NamePattern::to_string).unwrap_or_default();
-                format!("headers.pass \"{pattern}\": as the other side sent it")
+                let read = pairs::read(&line.value).filter(|_| line.is("User-to-User"));
+                let read = read.map(|read| format!("; it says {}", pairs::joined(&read))).unwrap_or_default();
+                format!("headers.pass \"{pattern}\": as the other side sent it{read}")
             }
+            Origin::Context => self.of_context(&line.value),
             Origin::Edit(place) => {
                 let words = policy.edits.get(place).map(edit_words).unwrap_or_default();
                 format!("headers.edits[{place}]: {words}")
             }
         }
+    }
+
+    /// The text of the header, and who says what of it.
+    fn of_context(&self, value: &[u8]) -> String {
+        let builder = self.writing.trunk.presentation.headers.context.as_ref();
+        let route = self.writing.route_pairs.as_deref().unwrap_or_default();
+        let has = |pairs: &[Pair], name: &str| pairs.iter().any(|pair| pair.name.as_str() == name);
+        let says = |name: &str| match builder {
+            _ if has(route, name) => "context of the route",
+            Some(builder) if has(&builder.pairs, name) => "context.values",
+            Some(_) | None => "came in",
+        };
+        let said = pairs::read(value).unwrap_or_default();
+        let said = said.iter().map(|(name, value)| format!("{name}={value} ({})", says(name)));
+        format!("context of the trunk: {}", said.collect::<Vec<_>>().join(", "))
     }
 
     /// Fields that only the core writes.

@@ -2,7 +2,7 @@
 
 use crate::route::caller::{AssertedShows, DisplayRule, FromShows, PrivateFrom};
 use crate::route::number::{FieldForms, NumberPlan, Reads};
-use crate::route::policy::{Edit, HeaderPolicy};
+use crate::route::policy::{ContextBuilder, Edit, Form, HeaderPolicy, Incoming};
 use crate::route::presentation::{DivertingHeaders, Presentation};
 use crate::route::trunk::Trunk;
 
@@ -114,6 +114,7 @@ fn headers(policy: &HeaderPolicy) -> Vec<String> {
     all.extend(
         (0usize..).zip(&policy.edits).map(|(at, edit)| format!("Then {} (headers.edits[{at}]).", edit_words(edit))),
     );
+    all.extend(policy.context.as_ref().map(context));
     if !policy.hidden_options.is_empty() {
         all.push(format!("Extensions that are never offered: {}.", policy.hidden_options.join(", ")));
     }
@@ -122,6 +123,23 @@ fn headers(policy: &HeaderPolicy) -> Vec<String> {
         all.push(format!("Methods that are never named: {}.", methods.join(", ")));
     }
     all
+}
+
+/// What the builder of User-to-User does.
+fn context(builder: &ContextBuilder) -> String {
+    let pairs: Vec<String> =
+        builder.pairs.iter().map(|pair| format!("{}={}", pair.name.as_str(), pair.value.as_str())).collect();
+    let form = match builder.form {
+        Form::Hex { .. } => "in hex",
+        Form::Plain => "as it is",
+    };
+    let incoming = match builder.incoming {
+        Incoming::Merge => "pairs that came in go along behind ours",
+        Incoming::Keep => "one that came in goes as it came",
+        Incoming::Replace => "one that came in gives way",
+    };
+    let own = if pairs.is_empty() { "what the route says".to_owned() } else { pairs.join(";") };
+    format!("Then User-to-User of an INVITE is built {form}: {own}; {incoming} (context).")
 }
 
 /// What one edit does.

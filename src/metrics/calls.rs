@@ -65,6 +65,7 @@ struct Labelled {
     registrations: BTreeMap<String, RegistrationState>,
     failed_registrations: BTreeMap<&'static str, u64>,
     dropped_locations: BTreeMap<String, u64>,
+    left_out_pairs: BTreeMap<String, u64>,
     guarded: BTreeMap<(&'static str, &'static str), u64>,
 }
 
@@ -213,6 +214,10 @@ impl CallCounters {
             CallEvent::LocationDropped { to, .. } => {
                 *self.labelled().dropped_locations.entry(to.to_string()).or_default() += 1;
             }
+            CallEvent::ContextLeftOut { to, pairs, .. } => {
+                let count = u64::try_from(pairs.len()).unwrap_or(u64::MAX);
+                *self.labelled().left_out_pairs.entry(to.to_string()).or_default() += count;
+            }
             CallEvent::DigitLost { trunk } => {
                 *self.labelled().lost_digits.entry(trunk.to_string()).or_default() += 1;
             }
@@ -329,6 +334,11 @@ impl CallCounters {
     /// Digits dropped because too many waited for a peer's answers to INFO, by trunk.
     pub fn lost_digits(&self) -> Counts {
         self.labelled().lost_digits.iter().map(|(trunk, count)| (trunk.clone(), *count)).collect()
+    }
+
+    /// Pairs left out of User-to-User, by trunk.
+    pub fn left_out_pairs(&self) -> Counts {
+        self.labelled().left_out_pairs.iter().map(|(trunk, count)| (trunk.clone(), *count)).collect()
     }
 
     /// INVITEs that left out where the caller is, by trunk.

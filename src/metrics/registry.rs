@@ -83,6 +83,8 @@ impl Collector for Sources {
         labelled(&mut encoder, "far_end_silences", silent, "trunk", self.calls.silences())?;
         let places = "INVITEs that left out where the caller is: their trunk takes no location";
         labelled(&mut encoder, "locations_dropped", places, "trunk", self.calls.dropped_locations())?;
+        let pairs = "Pairs left out of User-to-User: no room in the header, or a value that does not fit";
+        labelled(&mut encoder, "context_pairs_left_out", pairs, "trunk", self.calls.left_out_pairs())?;
         let lost = "Digits dropped because too many waited for a peer's answers to INFO";
         labelled(&mut encoder, "lost_digits", lost, "trunk", self.calls.lost_digits())?;
         let unheard = "Provisional responses of early dialogs beyond the 16 that are kept of one INVITE";

@@ -340,6 +340,7 @@ impl Names {
             only: route.only.clone(),
             leads_to: route.to.clone().into(),
             to,
+            context: (!route.context.is_empty()).then(|| route.context.clone().into()),
         })
     }
 

@@ -181,13 +181,13 @@ impl Snapshot {
             return Ok(plan);
         };
         let is_usable = |trunk: &Arc<Trunk>| trunk.role == PeerRole::Carrier || trunk.name == *own;
-        let RoutePlan { route, mut trunks } = plan;
+        let RoutePlan { route, mut trunks, context } = plan;
         trunks.retain(|id| self.trunk(*id).is_some_and(is_usable));
         match trunks.is_empty() {
             true => Err(NoRoute {
                 nearest: Some(format!("route \"{route}\": account {} is on trunk {own} alone", account.name)),
             }),
-            false => Ok(RoutePlan { route, trunks }),
+            false => Ok(RoutePlan { route, trunks, context }),
         }
     }
 

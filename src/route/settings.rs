@@ -10,6 +10,7 @@ use super::emergency::EmergencySettings;
 use super::fraud::FraudSettings;
 use super::group::Order;
 use super::mark::CustomHeader;
+use super::policy::Pair;
 use super::profile::Behaviour;
 use super::snapshot::UnknownSources;
 use super::table::{Conditions, Pattern};
@@ -165,6 +166,8 @@ pub struct RouteSettings {
     pub only: Conditions,
     /// Trunks or groups, in the order they are hunted.
     pub to: Vec<String>,
+    /// `context`: pairs for trunks with a builder, before theirs of the same names.
+    pub context: Vec<Pair>,
 }
 
 impl RouteSettings {

@@ -9,6 +9,7 @@ use super::emergency::Emergency;
 use super::fraud::FraudGuard;
 use super::identify::{KnownBy, Meant, Senders};
 use super::numbering::Numbering;
+use super::policy::RoutePairs;
 use super::table::RouteTable;
 use super::trunk::{Listener, Network, Trunk};
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
@@ -69,6 +70,8 @@ pub struct RoutePlan {
     /// `name` of the route, or `routes[N]` (from 0) when it has none.
     pub route: Arc<str>,
     pub trunks: Vec<TrunkId>,
+    /// What the route says in the context of its calls (PF-124).
+    pub context: RoutePairs,
 }
 
 /// No route; `nearest` names, for the log, the route that missed by the least and what missed.

@@ -14,6 +14,7 @@ use crate::base::text::Escaped;
 use super::directory::{AccountName, Service, ServiceSet};
 use super::group::{Choice, Group};
 use super::hours::Hours;
+use super::policy::RoutePairs;
 use super::snapshot::RoutePlan;
 
 /// What a route asks of a number.
@@ -188,6 +189,8 @@ pub(super) struct Route {
     /// Its `to` as it is written: trunks and groups.
     pub(super) leads_to: Arc<[String]>,
     pub(super) to: Vec<Destination>,
+    /// `context`.
+    pub(super) context: RoutePairs,
 }
 
 /// No route fits.
@@ -243,6 +246,10 @@ impl Route {
     /// Nothing but a provisioned number is missing.
     fn wants_number(&self, shown: &Shown<'_>) -> bool {
         self.patterns_fit(shown) && self.only.unmet(shown) == [Unmet::Unprovisioned]
+    }
+
+    fn plan(&self, choice: &mut dyn Choice) -> RoutePlan {
+        RoutePlan { route: Arc::clone(&self.name), trunks: self.trunks(choice), context: self.context.clone() }
     }
 
     /// Each trunk once, as one call tries them.
@@ -327,7 +334,7 @@ impl RouteTable {
     /// First route of `shown.from` that fits.
     pub(super) fn find(&self, shown: &Shown<'_>, choice: &mut dyn Choice) -> Result<RoutePlan, Missed> {
         match self.of(shown.from).find(|route| route.fits(shown)) {
-            Some(route) => Ok(RoutePlan { route: Arc::clone(&route.name), trunks: route.trunks(choice) }),
+            Some(route) => Ok(route.plan(choice)),
             None => Err(Missed {
                 nearest: self.nearest(shown),
                 wants_number: self.of(shown.from).any(|route| route.wants_number(shown)),
@@ -339,7 +346,7 @@ impl RouteTable {
     /// hours and no account.
     pub(super) fn urgent(&self, shown: &Shown<'_>, choice: &mut dyn Choice) -> Option<RoutePlan> {
         let found = self.of(shown.from).find(|route| route.patterns_fit(shown));
-        found.map(|route| RoutePlan { route: Arc::clone(&route.name), trunks: route.trunks(choice) })
+        found.map(|route| route.plan(choice))
     }
 
     /// What each route of `from` says, in order.
@@ -381,7 +388,8 @@ mod tests {
 
     fn route(name: &str, called: Option<Pattern>, calling: Option<Pattern>) -> Route {
         let (from, to) = (vec![TrunkId(0)], vec![Destination::Trunk(TrunkId(1))]);
-        Route { name: name.into(), from, calling, called, only: Conditions::default(), leads_to: Arc::default(), to }
+        let (only, leads_to, context) = (Conditions::default(), Arc::default(), None);
+        Route { name: name.into(), from, calling, called, only, leads_to, to, context }
     }
 
     fn shown<'a>(calling: &'a str, called: &'a str) -> Shown<'a> {

@@ -9,12 +9,12 @@ use bytes::Bytes;
 use super::{Message, Traced};
 use crate::call::Side;
 use crate::net::counters::Direction;
-use crate::route::policy::{Edit, HeaderPolicy, is_ours};
+use crate::route::policy::{Edit, HeaderPolicy, Incoming, is_ours};
 use crate::route::snapshot::Snapshot;
 use crate::route::trunk::Trunk;
 use crate::sip::frame::datagram;
 use crate::sip::grammar::unfold;
-use crate::sip::{Method, Request, SipMessage, Uri};
+use crate::sip::{Method, Name, Request, SipMessage, Uri};
 
 /// Headers written by a table of the trunk, by the table's key.
 const TABLES: [(&str, &str); 6] = [
@@ -116,6 +116,9 @@ fn rule_of(came: &Request, policy: &HeaderPolicy, name: &str, value: &str) -> Op
     if is_ours(name.as_bytes()) {
         return None;
     }
+    if let Some(rule) = built(came, policy, name) {
+        return Some(rule);
+    }
     let edits = policy.edits.iter().enumerate().rev();
     let edit = edits
         .filter(|(_, edit)| edit.name().eq_ignore_ascii_case(name))
@@ -126,6 +129,16 @@ fn rule_of(came: &Request, policy: &HeaderPolicy, name: &str, value: &str) -> Op
     let passed =
         pass.filter(|pattern| is_as_it_came && pattern.takes_in()).map(|pattern| format!("headers.pass {pattern}"));
     passed.or(edit).or_else(|| Some("headers".to_owned()))
+}
+
+/// User-to-User where a builder writes it. Values are masked here: whether it changed what came in cannot be seen.
+fn built(came: &Request, policy: &HeaderPolicy, name: &str) -> Option<String> {
+    let builder = policy.context.as_ref().filter(|_| name.eq_ignore_ascii_case("User-to-User"))?;
+    let came_in = came.message.header(Name::UserToUser).is_some();
+    match builder.incoming {
+        Incoming::Keep if came_in => None,
+        Incoming::Merge | Incoming::Keep | Incoming::Replace => Some("context".to_owned()),
+    }
 }
 
 fn edited(place: usize, edit: &Edit) -> String {

@@ -67,6 +67,25 @@ fn a_live_call_is_shown_with_both_legs_decrypted_and_its_keys_masked() {
     assert!(text.contains("P-Secret: no => -\n      trunks.callee-udp.headers.pass (not in it)\n"), "{text}");
 }
 
+/// PF-184: what the context says is masked; which rule wrote it is not.
+#[test]
+fn a_context_that_was_built_is_shown_as_the_rules_work() {
+    let trunk = "[trunks.callee-udp]\n".to_owned();
+    let built = format!("{trunk}context = {{ values = {{ ticket = \"${{header:X-Ticket}}\" }} }}\n");
+    let changes = vec![(trunk, built)];
+    let ground = Ground::new(Rules { timers: "timers = { t1_ms = 50 }", changes, ..Rules::default() });
+    let _running = ground.start();
+    let mut caller = ground.udp(ground.caller());
+    let mut callee = ground.udp(ground.callee());
+    let invite = caller.written("INVITE", &sdp(media(&ground)[0]));
+    caller.send(invite.replacen("Max-Forwards:", "X-Ticket: 4711\r\nMax-Forwards:", 1));
+    let offered = callee.expect("INVITE ");
+    assert_eq!(offered.header("User-to-User"), "7469636B65743D34373131;encoding=hex");
+    let text = shown(&trunkline(&ground, &["trace", "1", "--messages"]));
+    assert!(text.contains("\n      trunks.callee-udp.context\n"), "{text}");
+    assert!(!text.contains("7469636B6574"), "{text}");
+}
+
 #[test]
 fn a_call_that_is_over_is_found_by_its_number_and_can_be_captured() {
     let ground = ground();

@@ -95,6 +95,34 @@ fn a_call_is_followed_from_its_trunk_to_every_header_of_the_invite() {
     assert!(explanation.invites[0].headers.iter().all(|header| header.name != "X-Secret"), "{explanation}");
 }
 
+/// PF-124, PF-213: each pair with who says it.
+#[test]
+fn a_context_is_shown_pair_by_pair_with_its_rule() {
+    let own = "headers = { pass = [\"User-to-User\"],";
+    let trunk = "context = { values = { ani = \"${calling}\", lang = \"en\", id = \"${contents}\" } }\n";
+    let text = CONFIG.replacen(own, &format!("{trunk}{own}"), 1);
+    let text =
+        text.replacen("to = [\"platforms\"]\nnumbers", "to = [\"platforms\"]\ncontext = { lang = \"de\" }\nnumbers", 1);
+    let mut asked = question("north", "030111222", "9030555501234");
+    asked.headers = vec![("User-to-User".to_owned(), "orderid=7;lang=fr".to_owned())];
+    let explanation = explain(&snapshot_of(&text), &directory(), &asked, WallTime(1_700_000_000_000)).unwrap();
+    let (value, rule) = header(&explanation, "User-to-User");
+    assert!(value.ends_with(";encoding=hex"), "{value}");
+    assert_eq!(
+        rule,
+        "context of the trunk: ani=+4930111222 (context.values), lang=de (context of the route), id=acme-42 \
+         (context.values), orderid=7 (came in)"
+    );
+    let policy = explanation.to_string();
+    assert!(policy.contains("Then User-to-User of an INVITE is built in hex: ani=${calling};lang=en;id=${contents}"));
+    asked.headers = vec![("User-to-User".to_owned(), "6C616E673D6672;encoding=hex".to_owned())];
+    let passed = ask(&asked).unwrap();
+    assert_eq!(
+        header(&passed, "User-to-User").1,
+        "headers.pass \"User-to-User\": as the other side sent it; it says lang=fr"
+    );
+}
+
 #[test]
 fn the_caller_is_told_what_crosses_back() {
     let explanation = explained("north", "030111222", "9030555501234");

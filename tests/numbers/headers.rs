@@ -1,7 +1,9 @@
 //! What reaches a peer besides the dialog's own headers: pass, add, set, remove, copy, map (PF-12, PF-137, MD-83).
 
 use bytes::Bytes;
-use trunkline::route::policy::{Edit, EditFault, Facts, HeaderName, HeaderPolicy, Line, NamePattern, Origin, Template};
+use trunkline::route::policy::{
+    Edit, EditFault, Facts, HeaderName, HeaderPolicy, Line, NamePattern, Origin, Template, TemplateFault,
+};
 use trunkline::sip::{Message, SipMessage, frame};
 
 fn received(headers: &str) -> Message {
@@ -37,6 +39,8 @@ const FACTS: Facts<'static> = Facts {
     account: "acme",
     call_id: "c1",
     node: "sbc1",
+    route: "berlin",
+    contents: "acme-42",
 };
 
 fn sent(policy: &HeaderPolicy, headers: &str) -> Vec<String> {
@@ -117,6 +121,26 @@ fn a_map_that_would_break_the_line_leaves_the_value() {
 #[test]
 fn credentials_are_never_copied() {
     assert_eq!(Edit::copy("authorization", name("X-A")).unwrap_err(), EditFault::Secret);
+    let fault = Template::parse("${header:Proxy-Authorization}").unwrap_err();
+    assert_eq!(fault, TemplateFault::Secret("Proxy-Authorization".into()));
+}
+
+#[test]
+fn a_value_takes_what_the_other_side_wrote() {
+    let edits =
+        vec![Edit::Add { name: name("X-N"), value: value("${route}/${contents}/${header:x-id}/${context:lang}") }];
+    assert_eq!(
+        sent(&policy(&[], edits), "X-ID: 1\r\nX-ID: 2\r\nUser-to-User: 6C616E673D6465;encoding=hex\r\n"),
+        ["X-N: berlin/acme-42/1/de"]
+    );
+}
+
+/// PF-29: no way round by a variable.
+#[test]
+fn a_header_that_nobody_may_forge_fills_no_value() {
+    let edits = vec![Edit::Add { name: name("X-N"), value: value("${header:x-mark}") }];
+    let policy = HeaderPolicy { stripped: Some(name("X-Mark")), ..policy(&[], edits) };
+    assert!(sent(&policy, "X-Mark: forged\r\n").is_empty());
 }
 
 #[test]

@@ -69,6 +69,7 @@ mod cancel_while_ringing;
 mod cancel_without_an_answer_is_given_up;
 mod challenged_inside_a_call;
 mod checks_come_before_the_answer;
+mod context_is_built_for_a_contact_centre;
 mod descriptions_in_pracks;
 mod digits_cross_as_each_trunk_takes_them;
 mod draining_refuses_new_calls;

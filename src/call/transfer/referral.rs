@@ -23,8 +23,9 @@ use crate::call::screening::{self, Refusal};
 use crate::call::transfer::reports::{Heard, Reports};
 use crate::dialog::refer::{BadRefer, Refer, ReferSub};
 use crate::route::directory::Decision;
-use crate::route::policy::Line;
+use crate::route::policy::{Line, RoutePairs};
 use crate::route::ruling::{Inquiry, Names, Passed};
+use crate::route::snapshot::RoutePlan;
 use crate::route::transfer::{ReferPolicy, ReferTarget};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
@@ -145,14 +146,17 @@ impl Established {
         let offer = transferee.media.media.plan_for_newcomer().ok_or(Cause::MediaRefused)?;
         let worker = transferee.media.media.lease().worker;
         let named = asked::named(&transfer.refer.target, &payer.presentation).ok();
-        let Sought { uri, user, whose, candidates } = sought_by(common, transfer, (&payer, named.as_ref()), work)?;
+        let sought = sought_by(common, transfer, (&payer, named.as_ref()), work)?;
+        let Sought { uri, user, whose, route, route_pairs, candidates } = sought;
         // A URI without a number goes back to the peer that wrote it.
         let called = named.as_ref().map(|(number, _)| number.clone()).unwrap_or_default();
         let paying = Payer { trunk: &payer, account: whose.account.as_deref() };
         let candidates = guarded_for(common, &paying, (&called, Counting::Again), candidates, work)?;
         let transferee = self.leg(common, transfer.by.other());
         let written = user.clone().or_else(|| named?.1);
-        let party = Party { whose, uri, user, called, ..party(common, transfer, transferee, written.as_ref()) };
+        let mut party =
+            Party { whose, uri, user, called, route, ..party(common, transfer, transferee, written.as_ref()) };
+        party.asked.on_route(route_pairs);
         Ok(Seeking::new(party, transfer.by, offer, worker, candidates))
     }
 
@@ -291,6 +295,9 @@ struct Sought {
     uri: Option<Uri>,
     user: Option<Bytes>,
     whose: Decision,
+    /// Name of the route, and what it says; empty for the peer that wrote the URI.
+    route: Arc<str>,
+    route_pairs: RoutePairs,
     candidates: VecDeque<Candidate>,
 }
 
@@ -303,7 +310,8 @@ fn sought_by(
     let uri = &transfer.refer.target;
     if let Some(first) = at_peer(payer, uri) {
         let whose = common.whose.clone();
-        return Ok(Sought { uri: Some(uri.clone()), user: None, whose, candidates: peers(payer, first) });
+        let (uri, route, candidates) = (Some(uri.clone()), Arc::from(""), peers(payer, first));
+        return Ok(Sought { uri, user: None, whose, route, route_pairs: None, candidates });
     }
     let (called, user) = named.ok_or(Cause::NoRoute)?;
     let paying = match transfer.by {
@@ -312,7 +320,8 @@ fn sought_by(
     };
     let Passed { decision, plan } = led_to(common, payer, (paying, called), work)?;
     let candidates = Candidate::expand(&common.snapshot, &plan, decision.account.as_deref(), work);
-    Ok(Sought { uri: None, user: user.clone(), whose: decision, candidates })
+    let RoutePlan { route, context: route_pairs, trunks: _ } = plan;
+    Ok(Sought { uri: None, user: user.clone(), whose: decision, route, route_pairs, candidates })
 }
 
 /// The target of the trunk that a URI names, where the trunk wants its transfers back (MD-144). `None`: the routes decide.
@@ -354,6 +363,7 @@ fn party(common: &Common, transfer: &Transfer, transferee: &Leg, called: Option<
         from_trunk: Arc::clone(&transferee.trunk.name),
         called: String::new(),
         whose: common.whose.clone(),
+        route: Arc::from(""),
         max_forwards: refer.max_forwards,
         replaces: refer.replaces_text.clone(),
     }

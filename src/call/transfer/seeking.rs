@@ -19,7 +19,7 @@ use crate::call::event::CallEvent;
 use crate::call::leg::Leg;
 use crate::call::media_end::{self, MediaEnd};
 use crate::call::negotiate::AudioPlan;
-use crate::call::offering::{first_request, us};
+use crate::call::offering::{first_request, note_left_out, us};
 use crate::call::outgoing::OutgoingInvite;
 use crate::call::own_address::OwnAddress;
 use crate::call::record::Side;
@@ -48,6 +48,8 @@ pub struct Party {
     pub called: String,
     /// Whose call it is.
     pub whose: Decision,
+    /// Name of the route that leads there; empty: none does.
+    pub route: Arc<str>,
     pub max_forwards: u8,
     /// Written for trunks that take it (MD-75).
     pub replaces: Option<Bytes>,
@@ -223,6 +225,7 @@ impl Seeking {
         let verbatim = party.uri.clone().filter(|_| candidate.diverted.is_none());
         let uri = verbatim.unwrap_or_else(|| candidate.uri_of(Field::Called, self.called_user(candidate).as_ref()));
         let mut told = self.told(common, candidate, &us(own));
+        note_left_out(common, candidate, &told, work);
         if candidate.trunk.transfer.send_replaces == ReplacesPolicy::Take
             && let Some(replaces) = &party.replaces
         {
@@ -246,6 +249,8 @@ impl Seeking {
             account: self.party.whose.account_name(),
             call_id: &call_id,
             node: &common.snapshot.node_name,
+            route: &self.party.route,
+            contents: self.party.whose.contents(),
         };
         self.party.asked.tell(&candidate.trunk, &redirected, us, &facts)
     }

@@ -77,6 +77,11 @@ impl Decision {
         self.account.as_ref().map(|account| account.name.as_str()).unwrap_or_default()
     }
 
+    /// Contents of the number's custom header; empty: none.
+    pub fn contents(&self) -> &str {
+        self.custom_header.as_ref().map(HeaderContent::as_str).unwrap_or_default()
+    }
+
     /// What the caller must be shown as instead of what it says.
     pub fn replacement(&self) -> Option<&E164> {
         self.number.as_ref().filter(|_| self.claim == Some(Claim::Replaced))

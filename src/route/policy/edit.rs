@@ -65,13 +65,18 @@ impl std::error::Error for EditFault {}
 /// Headers that hold credentials.
 const SECRET: [&str; 2] = ["authorization", "proxy-authorization"];
 
+/// True for a header whose value never leaves the leg it came on.
+pub(super) fn holds_credentials(name: &str) -> bool {
+    SECRET.iter().any(|secret| secret.eq_ignore_ascii_case(name))
+}
+
 impl Edit {
     /// A copy of the other side's header.
     ///
     /// # Errors
     /// Credentials are never copied.
     pub fn copy(from: &str, to: HeaderName) -> Result<Edit, EditFault> {
-        if SECRET.iter().any(|secret| secret.eq_ignore_ascii_case(from)) {
+        if holds_credentials(from) {
             return Err(EditFault::Secret);
         }
         Ok(Edit::Copy { from: from.into(), to })
@@ -101,6 +106,15 @@ impl Edit {
         }
     }
 
+    /// Whether it writes something of this header of the other side under another name.
+    pub(super) fn reads(&self, header: &str) -> bool {
+        match self {
+            Edit::Copy { from, .. } => from.eq_ignore_ascii_case(header),
+            Edit::Add { value, .. } | Edit::Set { value, .. } => value.reads(header),
+            Edit::Remove { .. } | Edit::Map { .. } => false,
+        }
+    }
+
     pub(super) fn apply(&self, place: usize, lines: &mut Vec<Line>, received: Option<&Message>, facts: &Facts<'_>) {
         let made = |name: &HeaderName, value: Bytes| Line {
             name: Bytes::copy_from_slice(name.as_str().as_bytes()),
@@ -108,10 +122,10 @@ impl Edit {
             origin: Origin::Edit(place),
         };
         match self {
-            Edit::Add { name, value } => push(lines, made(name, value.fill(facts))),
+            Edit::Add { name, value } => push(lines, made(name, value.fill(facts, received))),
             Edit::Set { name, value } => {
                 lines.retain(|line| !line.is(name.as_str()));
-                push(lines, made(name, value.fill(facts)));
+                push(lines, made(name, value.fill(facts, received)));
             }
             Edit::Remove { name } => lines.retain(|line| !line.is(name.as_str())),
             Edit::Copy { from, to } => {

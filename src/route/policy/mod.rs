@@ -3,16 +3,20 @@
 //!
 //! A trunk's [`HeaderPolicy`] says what may reach *its* peer, in whatever message: the INVITE, 18x, 2xx and refusals, BYE and
 //! requests that cross. [`HeaderPolicy::outgoing`] starts with what the call core wrote besides the dialog's own headers,
-//! takes up what the other side sent and the allow-list passes, and applies the edits in their order. Every line remembers the rule that made it, so that `explain` and a trace can say so. Headers
-//! that make the dialog, route it, secure it or lead to the other side can be neither passed nor edited.
+//! takes up what the other side sent and the allow-list passes, and applies the edits in their order; in an INVITE the builder
+//! of User-to-User comes last ([`ContextBuilder`]). Every line remembers the rule that made it, so that `explain` and a
+//! trace can say so. Headers that make the dialog, route it, secure it or lead to the other side can be neither passed nor edited.
 
+mod user_to_user;
 mod edit;
 mod names;
+pub mod pairs;
 mod template;
 
 pub use edit::{Edit, EditFault};
 pub use names::{HeaderName, NamePattern, PatternFault, is_ours};
 pub use template::{Facts, Template, TemplateFault, Variable};
+pub use user_to_user::{ContextBuilder, ContextFault, Form, Incoming, Pair, PairName, RoutePairs};
 
 use bytes::Bytes;
 
@@ -29,6 +33,8 @@ pub enum Origin {
     Passed,
     /// The edit at this place of the policy made or changed it.
     Edit(usize),
+    /// The builder of User-to-User made it.
+    Context,
 }
 
 /// One header of an outgoing message besides those of the dialog.
@@ -65,6 +71,8 @@ pub struct HeaderPolicy {
     pub hidden_options: Vec<String>,
     /// Methods never named to this peer in Allow.
     pub hidden_methods: Vec<Method>,
+    /// Writes User-to-User into INVITEs to this peer.
+    pub context: Option<ContextBuilder>,
 }
 
 impl HeaderPolicy {
@@ -91,11 +99,25 @@ impl HeaderPolicy {
             lines.extend(self.passed(message));
         }
         for (place, edit) in self.edits.iter().enumerate() {
-            let is_forgery = matches!(edit, Edit::Copy { from, .. } if self.strips(from.as_bytes()));
+            let is_forgery = self.stripped.as_ref().is_some_and(|name| edit.reads(name.as_str()));
             edit.apply(place, &mut lines, received.filter(|_| !is_forgery), facts);
         }
         lines.truncate(POLICY_HEADERS);
         lines
+    }
+
+    /// User-to-User of an INVITE by the builder, when all else of `lines` is there. Gives the names of pairs that found no
+    /// room or do not fit.
+    pub fn write_context(
+        &self,
+        lines: &mut Vec<Line>,
+        route: &[Pair],
+        received: Option<&Message>,
+        facts: &Facts<'_>,
+    ) -> Vec<String> {
+        let stripped = self.stripped.as_ref().map(HeaderName::as_str);
+        let sources = user_to_user::Sources { facts, received, stripped };
+        self.context.as_ref().map(|builder| builder.write(lines, route, sources)).unwrap_or_default()
     }
 
     /// What of the other side's message the allow-list passes.

@@ -189,7 +189,7 @@ impl fmt::Display for NamePattern {
 }
 
 /// RFC 3261 25.1 `token`.
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     let fits = |octet: u8| octet.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(&octet);
     (1..=HEADER_NAME_OCTETS).contains(&text.len()) && text.bytes().all(fits)
 }

@@ -1,10 +1,14 @@
-//! Values with variables: `called by ${calling} over ${from_trunk}`.
+//! Values with variables: `called by ${calling} over ${from_trunk}`, `${header:X-Crm-Id}`, `${context:orderid}`.
 
 use std::fmt;
 
 use bytes::Bytes;
 
+use super::edit::holds_credentials;
+use super::names::is_token;
+use super::pairs;
 use crate::base::limits::POLICY_VALUE_OCTETS;
+use crate::sip::{Message, Name};
 
 /// What a value may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,9 +29,13 @@ pub enum Variable {
     CallId,
     /// `node.name`.
     Node,
+    /// Name of the route the call took.
+    Route,
+    /// Contents of the custom header of the account's number (PV-32), written or not.
+    Contents,
 }
 
-const WORDS: [(Variable, &str); 8] = [
+const WORDS: [(Variable, &str); 10] = [
     (Variable::Calling, "calling"),
     (Variable::Called, "called"),
     (Variable::OriginalCalled, "original_called"),
@@ -36,6 +44,8 @@ const WORDS: [(Variable, &str); 8] = [
     (Variable::Account, "account"),
     (Variable::CallId, "call_id"),
     (Variable::Node, "node"),
+    (Variable::Route, "route"),
+    (Variable::Contents, "contents"),
 ];
 
 /// What the variables stand for in one call.
@@ -49,6 +59,8 @@ pub struct Facts<'a> {
     pub account: &'a str,
     pub call_id: &'a str,
     pub node: &'a str,
+    pub route: &'a str,
+    pub contents: &'a str,
 }
 
 impl Facts<'_> {
@@ -62,6 +74,8 @@ impl Facts<'_> {
             Variable::Account => self.account,
             Variable::CallId => self.call_id,
             Variable::Node => self.node,
+            Variable::Route => self.route,
+            Variable::Contents => self.contents,
         }
     }
 }
@@ -70,6 +84,26 @@ impl Facts<'_> {
 enum Part {
     Text(Box<str>),
     Variable(Variable),
+    /// First value of a header of the other side's message.
+    Header(Box<str>),
+    /// Value of one pair of its User-to-User (PF-213).
+    Pair(Box<str>),
+}
+
+impl Part {
+    /// What stands between `${` and `}`.
+    fn named(name: &str) -> Result<Part, TemplateFault> {
+        match name.split_once(':') {
+            Some(("header", header)) if holds_credentials(header) => Err(TemplateFault::Secret(header.to_owned())),
+            Some(("header", header)) if is_token(header) => Ok(Part::Header(header.into())),
+            Some(("context", pair)) if pairs::is_name(pair) => Ok(Part::Pair(pair.into())),
+            _ => {
+                let known = WORDS.iter().find(|(_, word)| *word == name);
+                let unknown = || TemplateFault::Unknown(name.to_owned());
+                known.map(|(variable, _)| Part::Variable(*variable)).ok_or_else(unknown)
+            }
+        }
+    }
 }
 
 /// A value with variables, read once.
@@ -86,6 +120,8 @@ pub enum TemplateFault {
     Open,
     /// A variable nobody knows.
     Unknown(String),
+    /// A header that holds credentials.
+    Secret(String),
     /// A line end or another control character.
     Control,
     /// Longer than [`POLICY_VALUE_OCTETS`].
@@ -98,8 +134,10 @@ impl fmt::Display for TemplateFault {
             TemplateFault::Open => f.write_str("has a ${ without its }"),
             TemplateFault::Unknown(name) => {
                 let known: Vec<&str> = WORDS.iter().map(|(_, word)| *word).collect();
-                write!(f, "names the variable {name:?}; there are {}", known.join(", "))
+                let known = known.join(", ");
+                write!(f, "names the variable {name:?}; there are {known}, header:NAME, context:NAME")
             }
+            TemplateFault::Secret(name) => write!(f, "names {name}, which holds credentials and is never copied"),
             TemplateFault::Control => f.write_str("holds a line end or another control character"),
             TemplateFault::TooLong => write!(f, "is longer than {POLICY_VALUE_OCTETS} octets"),
         }
@@ -124,12 +162,10 @@ impl Template {
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
             let (name, behind) = after.split_once('}').ok_or(TemplateFault::Open)?;
-            let known = WORDS.iter().find(|(_, word)| *word == name);
-            let (variable, _) = known.ok_or_else(|| TemplateFault::Unknown(name.to_owned()))?;
             if !before.is_empty() {
                 parts.push(Part::Text(before.into()));
             }
-            parts.push(Part::Variable(*variable));
+            parts.push(Part::named(name)?);
             rest = behind;
         }
         if !rest.is_empty() {
@@ -138,19 +174,44 @@ impl Template {
         Ok(Template { written: text.into(), parts })
     }
 
-    /// The value for one call. What a variable brings from the network cannot end a line, and the whole is bounded.
-    pub fn fill(&self, facts: &Facts<'_>) -> Bytes {
+    /// The value for one call; `received`: the other side's message. What comes from the network cannot end a line, and the
+    /// whole is bounded.
+    pub fn fill(&self, facts: &Facts<'_>, received: Option<&Message>) -> Bytes {
         let mut value = Vec::new();
+        let mut brought = |octets: &[u8]| value.extend(octets.iter().filter(|octet| !octet.is_ascii_control()));
         for part in &self.parts {
             match part {
-                Part::Text(text) => value.extend_from_slice(text.as_bytes()),
-                Part::Variable(variable) => {
-                    value.extend(facts.value(*variable).bytes().filter(|octet| !octet.is_ascii_control()));
+                Part::Text(text) => brought(text.as_bytes()),
+                Part::Variable(variable) => brought(facts.value(*variable).as_bytes()),
+                Part::Header(name) => {
+                    let held = received.and_then(|message| message.headers_named(name.as_bytes()).next());
+                    brought(&held.unwrap_or_default());
+                }
+                Part::Pair(name) => {
+                    let held = received.and_then(|message| message.header(Name::UserToUser));
+                    brought(held.and_then(|held| pairs::value_of(&held, name)).unwrap_or_default().as_bytes());
                 }
             }
         }
         value.truncate(POLICY_VALUE_OCTETS);
         Bytes::from(value)
+    }
+
+    /// What stands in it whatever the call.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(text) => Some(&**text),
+            Part::Variable(_) | Part::Header(_) | Part::Pair(_) => None,
+        })
+    }
+
+    /// Whether it takes something of this header of the other side.
+    pub fn reads(&self, header: &str) -> bool {
+        self.parts.iter().any(|part| match part {
+            Part::Header(name) => name.eq_ignore_ascii_case(header),
+            Part::Pair(_) => header.eq_ignore_ascii_case("User-to-User"),
+            Part::Text(_) | Part::Variable(_) => false,
+        })
     }
 
     /// As it was written.
@@ -167,7 +228,7 @@ mod tests {
     fn variables_are_replaced_and_text_stays() {
         let facts = Facts { calling: "+49301", to_trunk: "teams", ..Facts::default() };
         let template = Template::parse("<${calling}>;via=${to_trunk};$x").unwrap();
-        assert_eq!(template.fill(&facts), "<+49301>;via=teams;$x");
+        assert_eq!(template.fill(&facts, None), "<+49301>;via=teams;$x");
     }
 
     #[test]
@@ -181,6 +242,6 @@ mod tests {
     #[test]
     fn a_line_end_from_the_network_never_reaches_a_header() {
         let facts = Facts { calling: "1\r\nEvil: 1", ..Facts::default() };
-        assert_eq!(Template::parse("${calling}").unwrap().fill(&facts), "1Evil: 1");
+        assert_eq!(Template::parse("${calling}").unwrap().fill(&facts, None), "1Evil: 1");
     }
 }

@@ -1,5 +1,10 @@
 //! Azure Communication Services, Genesys, Zoom, Twilio and Google, by sections 3 to 8 of the platform sheet.
 
+use std::sync::Arc;
+
+use trunkline::route::policy::{ContextBuilder, Pair, PairName, Template};
+use trunkline::route::presentation::Presentation;
+
 use super::{answer, capitals, crlf, microsoft_calls, offer, raw, says, sdp_lines, world_of};
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
@@ -64,6 +69,32 @@ fn context_of_the_carrier_reaches_acs_octet_for_octet() {
     );
     assert!(offered.as_str().contains("\r\nX-MS-Custom-callId: A1B2C3\r\n"), "{}", offered.as_str());
     assert!(offered.header("X-MS-Other").is_empty());
+    world.send(Platform, says(&offered, "404 Not Found", "x", "REASON: Q.850;cause=1;text=\"g;unknown\"", ""));
+    world.expect(Platform, "ACK");
+    assert_eq!(world.refusal(CarrierA).status(), Some(404));
+    world.finish();
+}
+
+/// PF-123 to PF-125, MD-223: an IVR sends the call on to Dynamics 365 by an INVITE of its own, with what it found out in
+/// plain pairs and bare semicolons; the workstream's variables get that and ours in hex, in one header.
+#[test]
+fn an_ivr_sends_a_call_on_to_dynamics_with_context() {
+    let mut world = world_of("azure-acs", |settings| {
+        let mut presentation = Presentation::clone(&settings.trunks[2].behaviour.presentation);
+        let value = |text| Template::parse(text).expect("a value");
+        let pair = |name, text| Pair { name: PairName::parse(name).expect("a name"), value: value(text) };
+        let pairs = vec![pair("line", "sales"), pair("intent", "${header:x-ivr-intent}")];
+        presentation.headers.context = Some(ContextBuilder { pairs, ..ContextBuilder::default() });
+        settings.trunks[2].behaviour.presentation = Arc::new(presentation);
+    });
+    let invite = crate::world::text::invite(CarrierA, "+4930555", &sdp(CarrierA, "sendrecv"));
+    let lines = "User-to-User: orderid=900123;lang=de;line=forged\r\nx-ivr-Intent: refund";
+    world.send(CarrierA, with_header(&invite, lines));
+    let offered = world.expect(Platform, "INVITE");
+    let text = "line=sales;intent=refund;orderid=900123;lang=de";
+    let hex: String = text.bytes().map(|octet| format!("{octet:02X}")).collect();
+    assert_eq!(offered.headers("User-to-User"), [format!("{hex};encoding=hex")], "{}", offered.as_str());
+    assert!(offered.as_str().contains("\r\nx-ivr-Intent: refund\r\n"), "MD-224: {}", offered.as_str());
     world.send(Platform, says(&offered, "404 Not Found", "x", "REASON: Q.850;cause=1;text=\"g;unknown\"", ""));
     world.expect(Platform, "ACK");
     assert_eq!(world.refusal(CarrierA).status(), Some(404));
