@@ -17,6 +17,7 @@ pub fn run(file: &Path, overriding: Option<&Path>) -> Exit {
     };
     logging::start(loaded.settings.log);
     panic::end_on_panic(Exit::Internal.code());
+    panic::leave_no_core();
     for warning in loaded.warnings() {
         tracing::warn!(%warning, "configuration");
     }

@@ -3,6 +3,8 @@
 
 use std::io::Write;
 
+use rustix::process::{Resource, Rlimit, setrlimit};
+
 use super::logging;
 
 /// Logs a panic of any thread with its place, and ends the process with `code`.
@@ -20,4 +22,12 @@ pub fn end_on_panic(code: i32) {
         let _ = writeln!(std::io::stderr(), "trunkline: internal error in thread {thread} at {place}: {text}");
         std::process::exit(code);
     }));
+}
+
+/// Whatever ends the process, its memory stays out of files: the keys of calls and certificates are in it (S-L1).
+pub fn leave_no_core() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "a crash would write the memory of the process, keys included, to a core file");
+    }
 }

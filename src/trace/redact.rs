@@ -2,6 +2,9 @@
 //! right (PF-184, S-L1). Masked are credentials, SDP keys, ICE passwords, User-to-User, passwords in URIs, and every body
 //! that is no session description and no message fragment: digits, texts, locations.
 
+/// What a key or a password comes after, wherever it stands in a line: a description that cannot be read has its lines in
+/// odd places.
+const KEY_WORDS: [&[u8]; 4] = [b"inline:", b"ice-pwd:", b"key-mgmt:", b"\rk="];
 /// What stands in the place of an octet.
 const MASK: u8 = b'x';
 /// Headers whose value is masked, after its first word where it begins with a scheme.
@@ -40,7 +43,10 @@ pub fn redact(octets: &mut [u8]) {
     match kind {
         BodyKind::Description => each_line(body, mask_description_line),
         BodyKind::Parts => each_line(body, mask_part_line),
-        BodyKind::Fragment => drop(mask_head(body)),
+        BodyKind::Fragment => {
+            mask_head(body);
+            each_line(body, mask_description_line);
+        }
         BodyKind::Other => mask(body),
     }
 }
@@ -135,16 +141,23 @@ fn mask_uri_passwords(line: &mut [u8]) {
 
 fn mask_description_line(line: &mut [u8]) {
     let lower = line.to_ascii_lowercase();
-    if lower.starts_with(b"a=crypto:") {
-        if let Some(at) = memchr::memmem::find(&lower, b"inline:") {
-            mask(line.get_mut(at + 7..).unwrap_or_default());
+    for word in KEY_WORDS {
+        if let Some(at) = memchr::memmem::find(&lower, word) {
+            mask(line.get_mut(at + word.len()..).unwrap_or_default());
         }
-    } else if lower.starts_with(b"a=ice-pwd:") || lower.starts_with(b"a=key-mgmt:") {
-        let colon = memchr::memchr(b':', line).unwrap_or(0);
-        mask(line.get_mut(colon + 1..).unwrap_or_default());
-    } else if lower.starts_with(b"k=") {
-        mask(line.get_mut(2..).unwrap_or_default());
     }
+    if lower.trim_ascii_start().starts_with(b"k=") {
+        let value = lower.iter().position(|octet| *octet == b'=').map_or(0, |at| at + 1);
+        mask(line.get_mut(value..).unwrap_or_default());
+    } else if is_keyless_crypto(&lower) {
+        let words = line.splitn_mut(3, |octet| *octet == b' ');
+        words.skip(2).for_each(mask);
+    }
+}
+
+/// RFC 4568 writes `inline:`; who leaves it out has written a key all the same.
+fn is_keyless_crypto(lower: &[u8]) -> bool {
+    lower.trim_ascii_start().starts_with(b"a=crypto") && memchr::memmem::find(lower, b"inline:").is_none()
 }
 
 /// Of several parts: boundaries, their headers, and lines of descriptions.
@@ -182,6 +195,24 @@ mod tests {
             text.contains("a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:xxxxxxxxxxxxx\r\na=ice-pwd:xx\r\nm=audio 1"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn keys_in_descriptions_that_cannot_be_read_are_masked_too() {
+        for odd in [
+            "v=0\ra=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:S3CRET\r",
+            " a=crypto:1 AES_CM_128_HMAC_SHA1_80 INLINE:S3CRET\r\n",
+            "a=crypto:1 AES_CM_128_HMAC_SHA1_80 S3CRET\r\n",
+            "a=crypto :1 AES_CM_128_HMAC_SHA1_80  S3CRET\r\n",
+            "m=audio 1 RTP/SAVP 8 a=ice-pwd:S3CRET\r\n",
+            "v=0\rk=clear:S3CRET\r",
+            " k=clear:S3CRET\r\n",
+        ] {
+            for kind in ["application/sdp", "message/sipfrag"] {
+                let text = body(kind, odd);
+                assert!(!text.contains("S3CRET"), "{kind}: {text:?}");
+            }
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod probes;
 mod records;
 mod reload;
 mod secrets;
+mod spellings;
 mod starts;
 mod strangers;
 mod text;

@@ -90,7 +90,7 @@ pub struct Dialog {
     own: SocketAddr,
     local: String,
     remote: String,
-    call_id: String,
+    pub call_id: String,
     target: String,
     cseq: u32,
 }

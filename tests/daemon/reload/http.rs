@@ -13,21 +13,32 @@ use crate::text::sdp;
 
 const API: u16 = 15_065;
 
-/// A daemon with an API, and its first token.
 fn served() -> (Ground, Running, String) {
-    let settings = format!("[provisioning]\nsource = \"store\"\n[api]\nbind = \"127.0.0.1:{API}\"\n[metrics]\n");
     let ground = Ground::new(Rules { timers: "timers = { t1_ms = 50 }", ..Rules::default() });
-    let settings = settings.replace("127.0.0.1", &ground.daemon().to_string());
-    rewrite(&ground, &[("[metrics]\n", &settings)]);
-    let running = ground.start_with_log("info");
-    let log = fs::read_to_string(ground.log()).unwrap();
-    let line = log.lines().find_map(|line| line.strip_prefix("first API token, shown only now: "));
-    let token = line.unwrap_or_else(|| panic!("{log}")).to_owned();
+    let (running, token) = serve(&ground, "info");
     (ground, running, token)
 }
 
+/// A daemon with an API and a log of this level, and its first token.
+pub fn serve(ground: &Ground, level: &str) -> (Running, String) {
+    let (daemon, metrics) = (ground.daemon(), "[metrics]\n");
+    let settings = format!("[provisioning]\nsource = \"store\"\n[api]\nbind = \"{daemon}:{API}\"\n{metrics}");
+    rewrite(ground, &[(metrics, &settings)]);
+    let running = ground.start_with_log(level);
+    let log = fs::read_to_string(ground.log()).unwrap();
+    let line = log.lines().find_map(|line| line.strip_prefix("first API token, shown only now: "));
+    let token = line.unwrap_or_else(|| panic!("{log}")).to_owned();
+    (running, token)
+}
+
 /// Status and answer.
-fn ask(ground: &Ground, token: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+pub fn ask(ground: &Ground, token: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+    let (status, body) = raw(ground, token, method, path, body);
+    (status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+}
+
+/// Status and octets.
+pub fn raw(ground: &Ground, token: &str, method: &str, path: &str, body: &str) -> (u16, Vec<u8>) {
     let mut stream = TcpStream::connect((ground.daemon(), API)).unwrap();
     let length = body.len();
     write!(
@@ -36,11 +47,13 @@ fn ask(ground: &Ground, token: &str, method: &str, path: &str, body: &str) -> (u
          Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
     )
     .unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
+    let mut octets = Vec::new();
+    stream.read_to_end(&mut octets).unwrap();
+    let head = memchr::memmem::find(&octets, b"\r\n\r\n").unwrap() + 4;
+    let body = octets.split_off(head);
+    let text = String::from_utf8(octets).unwrap();
     let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_else(|| panic!("{text}"));
-    let (_, body) = text.split_once("\r\n\r\n").unwrap();
-    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    (status, body)
 }
 
 fn events(ground: &Ground, token: &str, action: &str) -> Vec<Value> {

@@ -2,7 +2,7 @@
 //! and calls that are there do not notice.
 
 mod broken;
-mod http;
+pub mod http;
 mod identities;
 mod listeners;
 mod snapshots;
