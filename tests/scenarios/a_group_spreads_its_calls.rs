@@ -1,5 +1,7 @@
 //! The order of a trunk group as calls meet it: the fewest calls for its weight first, or by chance in proportion.
 
+use std::time::Duration;
+
 use trunkline::route::group::Order;
 use trunkline::route::settings::{GroupSettings, MemberSettings};
 
@@ -20,9 +22,10 @@ fn world(order: Order, weight: u16) -> World {
 
 /// The platform calls; true where carrier A is offered the call. It ends as busy.
 fn is_first(world: &mut World) -> bool {
-    world.send(Platform, invite(Platform, number_of(CarrierB), &sdp(Platform, "sendrecv")));
     let before = world.heard(CarrierA).len();
+    world.send(Platform, invite(Platform, number_of(CarrierB), &sdp(Platform, "sendrecv")));
     world.expect(Platform, "SIP/2.0 100");
+    world.pass(Duration::from_millis(100));
     let is_first = world.heard(CarrierA).len() > before;
     let at = if is_first { CarrierA } else { CarrierB };
     let offered = world.expect(at, "INVITE");
