@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::exit::Exit;
@@ -20,12 +21,12 @@ const PORT: u16 = 5061;
 #[derive(Debug, Args)]
 pub struct LabArguments {
     /// The platform to play.
-    platform: PlatformName,
+    platform: Platform,
     /// Where the SBC takes the platform's calls, over TLS.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5061")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5061", value_parser = place)]
     sbc: SocketAddr,
     /// The SBC's FQDN, as in its Contact and its certificate.
-    #[arg(long, value_name = "FQDN", default_value = "sbc1.example.com")]
+    #[arg(long, value_name = "FQDN", default_value = "sbc1.example.com", value_parser = host_name)]
     name: String,
     /// Addresses the platform is at: one for each of its names, one more to call from elsewhere. Give it several times.
     #[arg(long, value_name = "ADDRESS", default_values = ["127.0.2.1", "127.0.2.2", "127.0.2.3", "127.0.2.4"])]
@@ -45,22 +46,27 @@ pub struct LabArguments {
     /// Roots that vouch for the SBC.
     #[arg(long, value_name = "FILE", requires = "cert")]
     ca: Option<PathBuf>,
+    /// The SBC has a certificate already, and these roots vouch for it (PEM; of a public CA: the system's bundle): test
+    /// it with that one instead of one of the lab's.
+    #[arg(long, value_name = "FILE", conflicts_with = "cert")]
+    sbc_ca: Option<PathBuf>,
     /// Where the carrier on the other side of the SBC is, over UDP.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.3.1:5060")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.3.1:5060", value_parser = place)]
     carrier: SocketAddr,
     /// Where the SBC takes the carrier's calls.
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5060")]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:5060", value_parser = place)]
     sbc_carrier: SocketAddr,
     /// Play no carrier: only what the platform can see alone is exercised.
     #[arg(long)]
     no_carrier: bool,
     /// A number that the SBC sends to the platform.
-    #[arg(long, value_name = "NUMBER", default_value = "+493012345678")]
+    #[arg(long, value_name = "NUMBER", default_value = "+493012345678", value_parser = number)]
     platform_number: String,
     /// A number that the SBC sends to the carrier.
-    #[arg(long, value_name = "NUMBER", default_value = "+494076543210")]
+    #[arg(long, value_name = "NUMBER", default_value = "+494076543210", value_parser = number)]
     carrier_number: String,
-    /// Also what takes minutes.
+    /// Also what takes minutes: calls through several session refreshes. Without it `teams` and `acs` take three
+    /// minutes, `teams-bypass` two, the others half a minute; it adds three minutes to each that has such calls.
     #[arg(long)]
     long: bool,
     /// Keep to these statements and scenarios: MD-56,inbound.
@@ -74,16 +80,41 @@ pub struct LabArguments {
     print_config: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PlatformName {
-    Teams,
-    TeamsBypass,
-    Acs,
-    Genesys,
-    Zoom,
-    Carrier,
-    CarrierRegister,
-    CarrierGin,
+impl ValueEnum for Platform {
+    fn value_variants<'a>() -> &'a [Platform] {
+        &Platform::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.setting().name).help(self.setting().title))
+    }
+}
+
+/// An address with its port.
+fn place(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an address and a port, such as 127.0.0.1:5061".to_owned())
+}
+
+/// A host name.
+fn host_name(text: &str) -> Result<String, String> {
+    let label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'))
+    };
+    match text.len() <= 253 && text.split('.').all(label) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err("write the FQDN of the SBC, such as sbc1.yourdomain.example".to_owned()),
+    }
+}
+
+/// E.164 (RFC 3966 global-number without separators).
+fn number(text: &str) -> Result<String, String> {
+    let global = text
+        .strip_prefix('+')
+        .is_some_and(|digits| (7..=15).contains(&digits.len()) && digits.bytes().all(|octet| octet.is_ascii_digit()));
+    match global {
+        true => Ok(text.to_owned()),
+        false => Err("write it with plus and country, such as +493012345678".to_owned()),
+    }
 }
 
 impl LabArguments {
@@ -95,21 +126,13 @@ impl LabArguments {
             (_, _, _) => None,
         };
         Wish {
-            platform: match self.platform {
-                PlatformName::Teams => Platform::Teams,
-                PlatformName::TeamsBypass => Platform::TeamsBypass,
-                PlatformName::Acs => Platform::Acs,
-                PlatformName::Genesys => Platform::Genesys,
-                PlatformName::Zoom => Platform::Zoom,
-                PlatformName::Carrier => Platform::Carrier,
-                PlatformName::CarrierRegister => Platform::CarrierRegister,
-                PlatformName::CarrierGin => Platform::CarrierGin,
-            },
+            platform: self.platform,
             sbc: self.sbc,
             name: self.name.clone(),
             bind: self.bind.iter().map(|address| SocketAddr::new(*address, self.port)).collect(),
             directory: self.directory.clone(),
             own,
+            sbc_roots: self.sbc_ca.clone(),
             carrier: (!self.no_carrier).then_some((self.carrier, self.sbc_carrier)),
             numbers: Numbers { platform: self.platform_number.clone(), carrier: self.carrier_number.clone() },
             patience: if self.long { Patience::Long } else { Patience::Usual },

@@ -105,7 +105,7 @@ impl Origin {
 /// # Errors
 /// It cannot be read.
 pub fn control_socket(file: &Path) -> Result<PathBuf, String> {
-    let text = read_file(file).map_err(|reason| format!("{}: {reason}", file.display()))?;
+    let text = read_file(file, "--config").map_err(|reason| format!("{}: {reason}", file.display()))?;
     let (doc, entries) = Document::parse(&file.display().to_string(), &text);
     Ok(sections::node(&Table::root(&doc, &entries), &base_of(file)).control)
 }
@@ -137,21 +137,22 @@ pub fn load(path: &Path) -> Result<Loaded, Report> {
 /// # Errors
 /// Everything that is wrong with them, at once.
 pub fn load_overridden(path: &Path, overriding: Option<&Path>) -> Result<Loaded, Report> {
-    let named = |path: &Path| {
+    let named = |path: &Path, option: &str| {
         let name = path.display().to_string();
-        let text = read_file(path).map_err(|reason| Report::unreadable(&name, reason))?;
+        let text = read_file(path, option).map_err(|reason| Report::unreadable(&name, reason))?;
         Ok((name, text))
     };
-    let (name, text) = named(path)?;
-    let over = overriding.map(named).transpose()?;
+    let (name, text) = named(path, "--config")?;
+    let over = overriding.map(|path| named(path, "--override")).transpose()?;
     let over = over.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
     let loaded = parse_overridden((&name, &text), over, &base_of(path), Files::Checked)?;
     let origin = Origin { file: path.to_owned(), overriding: overriding.map(Path::to_owned) };
     Ok(Loaded { origin: Some(origin), ..loaded })
 }
 
-fn read_file(path: &Path) -> Result<String, String> {
-    let file = File::open(path).map_err(|error| format!("cannot be read: {error}; name another with --config FILE"))?;
+/// `option`: the one of the command line that names it.
+fn read_file(path: &Path, option: &str) -> Result<String, String> {
+    let file = File::open(path).map_err(|error| format!("cannot be read: {error}; name another with {option} FILE"))?;
     let mut octets = Vec::new();
     let read = file.take(CONFIG_OCTETS.saturating_add(1)).read_to_end(&mut octets);
     let length = read.map_err(|error| format!("cannot be read: {error}"))?;

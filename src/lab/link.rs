@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::streams::{Arrived, Origin, Streams, datagrams, inbox, send_datagram};
+use super::streams::{Arrived, Origin, Streams, datagrams, inbox, send_datagram, unbound};
 use super::tls::{TlsSettings, carries_name};
 
 /// The other end: where to send requests, and the name its certificate must carry (TLS).
@@ -51,7 +51,7 @@ impl Link {
     /// # Errors
     /// The address is taken.
     pub async fn tls(address: SocketAddr, settings: TlsSettings) -> Result<(Link, mpsc::Receiver<Arrived>), String> {
-        let listener = TcpListener::bind(address).await.map_err(|error| format!("{address}/tcp: {error}"))?;
+        let listener = TcpListener::bind(address).await.map_err(|error| unbound(address, "tcp", &error))?;
         let (inbox, arrivals) = inbox();
         let link = Arc::new(TlsLink {
             settings,

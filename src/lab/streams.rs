@@ -2,6 +2,7 @@
 //! writer, all leading into one inbox.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -56,10 +57,24 @@ pub fn inbox() -> (mpsc::Sender<Arrived>, mpsc::Receiver<Arrived>) {
 /// # Errors
 /// The address is taken.
 pub async fn datagrams(address: SocketAddr) -> Result<(Arc<UdpSocket>, mpsc::Receiver<Arrived>), String> {
-    let socket = Arc::new(UdpSocket::bind(address).await.map_err(|error| format!("{address}/udp: {error}"))?);
+    let socket = Arc::new(UdpSocket::bind(address).await.map_err(|error| unbound(address, "udp", &error))?);
     let (inbox, arrivals) = inbox();
     tokio::spawn(read_datagrams(socket.clone(), inbox));
     Ok((socket, arrivals))
+}
+
+/// Why an address cannot be listened at, in words that tell what to do.
+#[must_use]
+pub fn unbound(address: SocketAddr, transport: &str, error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            format!("{address}/{transport} is in use: another program listens there (`ss -lntup` names it)")
+        }
+        ErrorKind::AddrNotAvailable => {
+            format!("{address}/{transport}: this machine has no address {}", address.ip())
+        }
+        _ => format!("{address}/{transport}: {error}"),
+    }
 }
 
 /// Sends one message as a datagram.

@@ -27,7 +27,7 @@ impl TlsSettings {
     /// # Errors
     /// A file that cannot be read or does not fit.
     pub fn new(authority: &Path, identity: &Identity) -> Result<TlsSettings, String> {
-        let roots = roots(authority)?;
+        let roots = roots(&[authority])?;
         Ok(TlsSettings {
             acceptor: TlsAcceptor::from(Arc::new(server(&roots, identity)?)),
             connector: TlsConnector::from(Arc::new(client(&roots, identity)?)),
@@ -65,8 +65,15 @@ fn client(roots: &Arc<RootCertStore>, identity: &Identity) -> Result<ClientConfi
 /// # Errors
 /// The file, and what is wrong with it.
 pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let say = |error| format!("{}: {error:?}", path.display());
-    CertificateDer::pem_file_iter(path).map_err(say)?.collect::<Result<_, _>>().map_err(say)
+    let say = |error| format!("{}: {error}", path.display());
+    let chain: Vec<_> = CertificateDer::pem_file_iter(path).map_err(say)?.collect::<Result<_, _>>().map_err(say)?;
+    match chain.is_empty() {
+        true => Err(format!(
+            "{} holds no certificate (a block that begins with -----BEGIN CERTIFICATE-----)",
+            path.display()
+        )),
+        false => Ok(chain),
+    }
 }
 
 /// The key of a PEM file.
@@ -74,17 +81,20 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 /// # Errors
 /// The file, and what is wrong with it.
 pub(super) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| format!("{}: {error:?}", path.display()))
+    PrivateKeyDer::from_pem_file(path)
+        .map_err(|error| format!("{}: {error}; a private key in PEM without a password is wanted", path.display()))
 }
 
-/// The roots of a PEM file.
+/// The roots of PEM files.
 ///
 /// # Errors
 /// The file, and what is wrong with it.
-pub(super) fn roots(path: &Path) -> Result<Arc<RootCertStore>, String> {
+pub(super) fn roots<P: AsRef<Path>>(files: &[P]) -> Result<Arc<RootCertStore>, String> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path)? {
-        roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
+    for path in files.iter().map(AsRef::as_ref) {
+        for certificate in certificates(path)? {
+            roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
     }
     Ok(Arc::new(roots))
 }

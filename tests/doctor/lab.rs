@@ -56,6 +56,7 @@ fn wish() -> run::Wish {
         bind: vec![at(1, 5061)],
         directory: authority().to_owned(),
         own: None,
+        sbc_roots: None,
         carrier: Some((at(2, 5060), at(0, 5060))),
         numbers: Numbers { platform: "+493012345678".to_owned(), carrier: "+494076543210".to_owned() },
         patience: Patience::Usual,

@@ -51,6 +51,7 @@ impl Ground {
             bind: (1..5).map(|last| at(last, 5061)).collect(),
             directory: directory.path().join("lab"),
             own: None,
+            sbc_roots: None,
             carrier: Some((at(5, 5060), at(0, 5060))),
             numbers: Numbers { platform: "+493012345678".to_owned(), carrier: "+494076543210".to_owned() },
             patience: Patience::Usual,

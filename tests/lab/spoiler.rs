@@ -132,7 +132,7 @@ impl Spoiler {
 }
 
 fn posture(authority: &Authority, identities: &[Identity], mode: Authentication) -> Posture {
-    Posture::new(&authority.roots, identities, mode).expect("certificates")
+    Posture::new(std::slice::from_ref(&authority.roots), identities, mode).expect("certificates")
 }
 
 fn shown(ground: &Ground, authority: &Authority, face: Face) -> Identity {

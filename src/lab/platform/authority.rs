@@ -26,12 +26,22 @@ pub struct Authority {
     pub sbc: Identity,
 }
 
+/// What becomes of the SBC's certificate when another name is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A new one takes its place.
+    Made,
+    /// Somebody may run with it: it stays, and that is an error.
+    Refused,
+}
+
 #[derive(Clone, Copy)]
 enum Kind {
     Rsa(RsaKeySize),
     Elliptic,
 }
 
+/// An intermediate that signs.
 struct Signer {
     issuer: Issuer<'static, KeyPair>,
     /// What a leaf's chain carries after the leaf: the intermediate.
@@ -54,27 +64,64 @@ impl Authority {
         }
     }
 
-    /// Makes what is not there. `platform`: the names of the platform's leaves; `sbc`: those of the SBC's.
+    /// Makes what is not there. `platform`: the names of the platform's leaves; `sbc`: those of the SBC's. The roots stay
+    /// as long as their files do: whoever trusts them goes on.
     ///
     /// # Errors
-    /// What could not be made or written.
-    pub fn prepare(directory: &Path, platform: &[&str], sbc: &[&str]) -> Result<Authority, String> {
+    /// What could not be made or written; or the SBC's certificate is for another name and must stay.
+    pub fn prepare(directory: &Path, platform: &[&str], sbc: &[&str], change: Change) -> Result<Authority, String> {
         let files = Authority::at(directory);
-        let wanted = format!("{}\n{}\n", platform.join(" "), sbc.join(" "));
-        let note = directory.join("names");
-        if files.roots.exists() && fs::read_to_string(&note).is_ok_and(|text| text == wanted) {
-            return Ok(files);
-        }
         fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
-        let (rsa_root, rsa) = signer("RSA", Kind::Rsa(RsaKeySize::_4096))?;
-        let (elliptic_root, elliptic) = signer("P-384", Kind::Elliptic)?;
-        write(&files.roots, &(rsa_root + &elliptic_root), 0o644)?;
-        write_leaf(&files.rsa, platform, Kind::Rsa(RsaKeySize::_2048), &rsa)?;
-        write_leaf(&files.elliptic, platform, Kind::Elliptic, &elliptic)?;
-        write_leaf(&files.sbc, sbc, Kind::Rsa(RsaKeySize::_2048), &rsa)?;
-        write(&note, &wanted, 0o644)?;
+        let signers = files.signers(directory)?;
+        let note = directory.join("names");
+        let before = fs::read_to_string(&note).unwrap_or_default();
+        let (platform_names, sbc_names) = (platform.join(" "), sbc.join(" "));
+        let mut known = before.lines();
+        let [platform_before, sbc_before] = [known.next().unwrap_or_default(), known.next().unwrap_or_default()];
+        let stands = |identity: &Identity| identity.chain.exists() && identity.key.exists();
+        let (rsa, elliptic, fresh) = signers;
+        if fresh || platform_before != platform_names || !stands(&files.rsa) || !stands(&files.elliptic) {
+            write_leaf(&files.rsa, platform, Kind::Rsa(RsaKeySize::_2048), &rsa)?;
+            write_leaf(&files.elliptic, platform, Kind::Elliptic, &elliptic)?;
+        }
+        if fresh || !stands(&files.sbc) || (sbc_before != sbc_names && change == Change::Made) {
+            write_leaf(&files.sbc, sbc, Kind::Rsa(RsaKeySize::_2048), &rsa)?;
+        } else if sbc_before != sbc_names {
+            let name = sbc_before.split(' ').next().unwrap_or_default();
+            return Err(format!(
+                "{} is for {name}: give --name {name}, or print the block for the other name with --print-config and start \
+                 the SBC with it",
+                files.sbc.chain.display()
+            ));
+        }
+        write(&note, &format!("{platform_names}\n{sbc_names}\n"), 0o644)?;
         Ok(files)
     }
+
+    /// Both intermediates, from their files or new under new roots, and whether they are new.
+    fn signers(&self, directory: &Path) -> Result<(Signer, Signer, bool), String> {
+        let place = |word: &str| Identity {
+            chain: directory.join(format!("intermediate-{word}.pem")),
+            key: directory.join(format!("intermediate-{word}.key.pem")),
+        };
+        let (rsa_file, elliptic_file) = (place("rsa"), place("p384"));
+        if self.roots.exists()
+            && let (Some(rsa), Some(elliptic)) = (kept(&rsa_file, "RSA"), kept(&elliptic_file, "P-384"))
+        {
+            return Ok((rsa, elliptic, false));
+        }
+        let (rsa_root, rsa) = signer("RSA", Kind::Rsa(RsaKeySize::_4096), &rsa_file)?;
+        let (elliptic_root, elliptic) = signer("P-384", Kind::Elliptic, &elliptic_file)?;
+        write(&self.roots, &(rsa_root + &elliptic_root), 0o644)?;
+        Ok((rsa, elliptic, true))
+    }
+}
+
+/// An intermediate of an earlier run.
+fn kept(file: &Identity, word: &str) -> Option<Signer> {
+    let chain = fs::read_to_string(&file.chain).ok()?;
+    let key = KeyPair::from_pem(&fs::read_to_string(&file.key).ok()?).ok()?;
+    Some(Signer { issuer: Issuer::new(intermediate(word), key), chain })
 }
 
 fn new_key(kind: Kind) -> Result<KeyPair, String> {
@@ -85,8 +132,12 @@ fn new_key(kind: Kind) -> Result<KeyPair, String> {
     made.map_err(|error| error.to_string())
 }
 
-/// A root and the intermediate under it, which signs.
-fn signer(word: &str, kind: Kind) -> Result<(String, Signer), String> {
+fn intermediate(word: &str) -> CertificateParams {
+    issuing(&format!("Trunkline lab intermediate {word}"))
+}
+
+/// A root and the intermediate under it, which signs and is kept in `file`.
+fn signer(word: &str, kind: Kind, file: &Identity) -> Result<(String, Signer), String> {
     let say = |error: rcgen::Error| error.to_string();
     let root_key = new_key(kind)?;
     let root = issuing(&format!("Trunkline lab root {word}"));
@@ -96,9 +147,11 @@ fn signer(word: &str, kind: Kind) -> Result<(String, Signer), String> {
         Kind::Rsa(_) => Kind::Rsa(RsaKeySize::_2048),
         Kind::Elliptic => Kind::Elliptic,
     })?;
-    let middle = issuing(&format!("Trunkline lab intermediate {word}"));
+    let middle = intermediate(word);
     let middle_certificate = middle.signed_by(&middle_key, &root_issuer).map_err(say)?;
     let chain = middle_certificate.pem();
+    write(&file.key, &middle_key.serialize_pem(), 0o600)?;
+    write(&file.chain, &chain, 0o644)?;
     Ok((root_certificate.pem(), Signer { issuer: Issuer::new(middle, middle_key), chain }))
 }
 
@@ -135,14 +188,25 @@ fn write(path: &Path, text: &str, mode: u32) -> Result<(), String> {
 mod tests {
     use super::*;
 
+    fn made(directory: &Path, platform: &str, sbc: &str, change: Change) -> Result<[Vec<u8>; 3], String> {
+        let files = Authority::prepare(directory, &[platform], &[sbc], change)?;
+        Ok([files.roots, files.rsa.chain, files.sbc.chain].map(|path| fs::read(path).expect("written")))
+    }
+
     #[test]
-    fn what_was_made_is_kept_until_the_names_change() {
+    fn what_was_made_is_kept_until_its_names_change_and_the_roots_stay() {
         let directory = tempfile::tempdir().expect("a directory");
-        let made = Authority::prepare(directory.path(), &["sip.example"], &["sbc.example"]).expect("made");
-        let first = fs::read(&made.sbc.chain).expect("written");
-        Authority::prepare(directory.path(), &["sip.example"], &["sbc.example"]).expect("kept");
-        assert_eq!(fs::read(&made.sbc.chain).expect("written"), first);
-        Authority::prepare(directory.path(), &["sip.example"], &["other.example"]).expect("made anew");
-        assert_ne!(fs::read(&made.sbc.chain).expect("written"), first);
+        let first = made(directory.path(), "sip.example", "sbc.example", Change::Refused).expect("made");
+        let again = made(directory.path(), "sip.example", "sbc.example", Change::Refused).expect("kept");
+        assert_eq!(first, again);
+        let [roots, platform, sbc] =
+            made(directory.path(), "zoom.example", "sbc.example", Change::Refused).expect("made");
+        assert_eq!((&roots, &sbc), (&first[0], &first[2]));
+        assert_ne!(platform, first[1]);
+        let refused = made(directory.path(), "zoom.example", "other.example", Change::Refused).expect_err("refused");
+        assert!(refused.contains("is for sbc.example: give --name sbc.example"), "{refused}");
+        let [roots, same, other] = made(directory.path(), "zoom.example", "other.example", Change::Made).expect("made");
+        assert_eq!((&roots, &same), (&first[0], &platform));
+        assert_ne!(other, sbc);
     }
 }

@@ -2,6 +2,7 @@
 //! lab's roots and certificate, loopback instead of public addresses. Everything else stays as shipped: that is the test.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use super::authority::Authority;
 use super::registrar::Subscriber;
@@ -11,53 +12,16 @@ use super::run::{Wish, password_file};
 #[must_use]
 pub fn block(wish: &Wish, authority: &Authority) -> String {
     let setting = wish.platform.setting();
-    let bind = wish.sbc.ip();
-    let quoted = |path: &std::path::Path| {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        format!("{:?}", path.display().to_string())
-    };
     let mut out = format!(
         "# For trunkline lab {}: names, trust, certificate and addresses of the lab over those of {}.\n\
-         # trunkline run --config {} --override THIS\n\n",
-        setting.name, setting.file, setting.file
+         # trunkline run --config {} --override THIS\n\
+         # It fits every file in which these have the same names: network public, listeners platform and carrier,\n\
+         # certificate main, trust store default, trunks {} and carrier.\n\n",
+        setting.name, setting.file, setting.file, setting.trunk
     );
-    let state = wish.directory.join("state");
-    let _ = writeln!(out, "[node]\nstate_dir = {}\ndrain_s = 1\n", quoted(&state));
-    let _ = writeln!(
-        out,
-        "[networks.public]\nbind = \"{bind}\"\nadvertise = \"{bind}\"\nallow_media = [\"{}\"]\n",
-        ranges(wish)
-    );
-    let hosts: Vec<String> = setting
-        .names
-        .iter()
-        .zip(wish.bind.iter().cycle())
-        .map(|(name, address)| format!("{name:?} = [\"{}\"]", address.ip()))
-        .collect();
-    let _ = writeln!(out, "[dns]\nhosts = {{ {} }}\n", hosts.join(", "));
-    let _ = writeln!(
-        out,
-        "[certificates.main]\nchain = {}\nkey = {}\n",
-        quoted(&authority.sbc.chain),
-        quoted(&authority.sbc.key)
-    );
-    let _ = writeln!(
-        out,
-        "# The lab's roots alone: a warning that the platform's own roots are lacking is right here, and only here.\n\
-         [trust.default]\nroots = {}\n",
-        quoted(&authority.roots)
-    );
-    let _ = writeln!(out, "[listeners.platform]\nport = {}\n", wish.sbc.port());
-    let sources: Vec<String> = wish.bind.iter().map(|address| format!("\"{}\"", address.ip())).collect();
-    let keys = setting.keys.replace("{sources}", &sources.join(", "));
-    let _ = writeln!(
-        out,
-        "[trunks.{}]\nfqdn = {:?}\nsources = [{}]\n{}",
-        setting.trunk,
-        wish.name,
-        sources.join(", "),
-        keys
-    );
+    out.push_str(&machine(wish));
+    out.push_str(&trust(wish, authority));
+    out.push_str(&platform(wish));
     if let Some((carrier, sbc)) = wish.carrier {
         let _ = writeln!(out, "[listeners.carrier]\nport = {}\n", sbc.port());
         let _ = writeln!(out, "[trunks.carrier]\ntargets = [\"{carrier}\"]\nsources = [\"{}\"]", carrier.ip());
@@ -68,6 +32,63 @@ pub fn block(wish: &Wish, authority: &Authority) -> String {
         }
     }
     out
+}
+
+/// A path as a TOML string that holds wherever the daemon is started.
+fn quoted(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    format!("{:?}", path.display().to_string())
+}
+
+/// Loopback addresses and the lab's names instead of public ones.
+fn machine(wish: &Wish) -> String {
+    let (bind, state) = (wish.sbc.ip(), quoted(&wish.directory.join("state")));
+    let hosts: Vec<String> = wish
+        .platform
+        .setting()
+        .names
+        .iter()
+        .zip(wish.bind.iter().cycle())
+        .map(|(name, address)| format!("{name:?} = [\"{}\"]", address.ip()))
+        .collect();
+    format!(
+        "[node]\nstate_dir = {state}\ndrain_s = 1\n\n\
+         [networks.public]\nbind = \"{bind}\"\nadvertise = \"{bind}\"\nallow_media = [\"{}\"]\n\n\
+         [dns]\nhosts = {{ {} }}\n\n",
+        ranges(wish),
+        hosts.join(", ")
+    )
+}
+
+/// Whose certificate it shows and whom it believes.
+fn trust(wish: &Wish, authority: &Authority) -> String {
+    let own = match &wish.sbc_roots {
+        Some(roots) => {
+            format!("# The certificate stays that of the file: the lab believes it by {}.\n", roots.display())
+        }
+        None => {
+            let (chain, key) = (quoted(&authority.sbc.chain), quoted(&authority.sbc.key));
+            format!("[certificates.main]\nchain = {chain}\nkey = {key}\n")
+        }
+    };
+    format!(
+        "{own}\n# The lab's roots alone: a warning that the platform's own roots are lacking is right here, and only here.\n\
+         [trust.default]\nroots = {}\n\n",
+        quoted(&authority.roots)
+    )
+}
+
+fn platform(wish: &Wish) -> String {
+    let setting = wish.platform.setting();
+    let sources: Vec<String> = wish.bind.iter().map(|address| format!("\"{}\"", address.ip())).collect();
+    let sources = sources.join(", ");
+    format!(
+        "[listeners.platform]\nport = {}\n\n[trunks.{}]\nfqdn = {:?}\nsources = [{sources}]\n{}\n",
+        wish.sbc.port(),
+        setting.trunk,
+        wish.name,
+        setting.keys.replace("{sources}", &sources)
+    )
 }
 
 /// The lab's media may come from here.

@@ -1,7 +1,7 @@
 //! TLS of a lab platform: it shows one of several identities, asks for the SBC's certificate, finishes the handshake
 //! whatever it gets, and judges afterwards. A platform would just hang up; a lab says why.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
@@ -52,7 +52,7 @@ pub enum Authentication {
 impl Posture {
     /// # Errors
     /// A file that cannot be read or does not fit.
-    pub fn new(roots: &Path, identities: &[Identity], mode: Authentication) -> Result<Posture, String> {
+    pub fn new(roots: &[PathBuf], identities: &[Identity], mode: Authentication) -> Result<Posture, String> {
         let roots = tls::roots(roots)?;
         let acceptors = identities.iter().map(|identity| acceptor(identity, mode)).collect::<Result<Vec<_>, _>>()?;
         let connectors = identities.iter().map(|identity| connector(identity, mode, Versions::Both));

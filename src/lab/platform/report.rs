@@ -13,6 +13,9 @@ const SHOWN: usize = 3;
 /// Columns of a quoted line.
 const WIDTH: usize = 200;
 
+/// Remarks shown.
+const REMARKS: usize = 20;
+
 /// What stands above every report.
 pub const DISCLAIMER: &str = "This is a test against an emulator written from published statements. It is no certification: \
      only the platform's vendor certifies an SBC.";
@@ -73,7 +76,7 @@ impl Report {
         let mut judged: Vec<Judged> =
             statements.iter().filter(wanted).map(|statement| judge(statement, evidence)).collect();
         judged.sort_by_key(|judged| order_of(judged.number));
-        let mut remarks = evidence.troubles.clone();
+        let mut remarks = counted(&evidence.troubles);
         if evidence.overflowed {
             remarks.push("more messages came than are kept: the rest was not judged".to_owned());
         }
@@ -228,6 +231,25 @@ fn write_judged(out: &mut String, judged: &Judged) {
             }
         }
     }
+}
+
+/// Each thing once, with how often it was.
+fn counted(troubles: &[String]) -> Vec<String> {
+    let mut counts: Vec<(&String, usize)> = Vec::new();
+    for words in troubles {
+        match counts.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, times)) => *times += 1,
+            None => counts.push((words, 1)),
+        }
+    }
+    let said =
+        |(words, times): (&String, usize)| if times > 1 { format!("{words} ({times} times)") } else { words.clone() };
+    let more = counts.len().saturating_sub(REMARKS);
+    let mut shown: Vec<String> = counts.into_iter().take(REMARKS).map(said).collect();
+    if more > 0 {
+        shown.push(format!("and {more} more of such remarks"));
+    }
+    shown
 }
 
 fn as_json(judged: &Judged) -> Value {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-use super::authority::Authority;
+use super::authority::{Authority, Change};
 use super::posture::Posture;
 use super::registrar::Registrar;
 use super::report::Report;
@@ -37,6 +37,8 @@ pub struct Wish {
     pub directory: PathBuf,
     /// Instead of the lab's authority: roots to trust, and the platform's identity.
     pub own: Option<(PathBuf, Identity)>,
+    /// Roots of the certificate that the SBC already has: it is tested with that one, and the lab makes none for it.
+    pub sbc_roots: Option<PathBuf>,
     /// The carrier: where it is, and where the SBC takes its calls.
     pub carrier: Option<(SocketAddr, SocketAddr)>,
     pub numbers: Numbers,
@@ -48,18 +50,23 @@ pub struct Wish {
 /// How a run tells what it does.
 pub type Progress<'p> = &'p mut (dyn FnMut(&str) + Send);
 
-/// Makes or finds the lab's certificates for this wish.
+/// Makes or finds the lab's certificates for this wish, one for the SBC under test among them.
 ///
 /// # Errors
 /// What could not be made.
 pub fn prepare(wish: &Wish) -> Result<Authority, String> {
+    authority(wish, Change::Made)
+}
+
+/// `change`: whether the SBC's certificate may become another.
+fn authority(wish: &Wish, change: Change) -> Result<Authority, String> {
     let setting = wish.platform.setting();
     let parent = wish.name.split_once('.').map_or("", |(_, parent)| parent);
     let wildcard = format!("*.{}", wish.name);
     let names = [wish.name.as_str(), wildcard.as_str()];
     // A name without a domain has no wildcard below it.
     let names = if parent.is_empty() { names.get(..1).unwrap_or_default() } else { &names };
-    let authority = Authority::prepare(&wish.directory, setting.names, names)?;
+    let authority = Authority::prepare(&wish.directory, setting.names, names, change)?;
     if let Some(subscriber) = setting.subscriber {
         let path = password_file(wish);
         std::fs::write(&path, subscriber.password).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -174,16 +181,20 @@ fn second_reader(stage: &Stage) -> Option<String> {
 /// # Errors
 /// An address is taken, or a certificate is no good.
 pub async fn set(wish: &Wish, setting: &'static Setting) -> Result<Stage, String> {
-    let (roots, identities) = match &wish.own {
-        Some((roots, identity)) => (roots.clone(), vec![identity.clone()]),
+    let (mut roots, identities) = match &wish.own {
+        Some((roots, identity)) => (vec![roots.clone()], vec![identity.clone()]),
         None => {
-            let authority = prepare(wish)?;
-            (authority.roots, vec![authority.rsa, authority.elliptic])
+            // An SBC with a certificate of its own does not run with that of the lab.
+            let change = if wish.sbc_roots.is_some() { Change::Made } else { Change::Refused };
+            let authority = authority(wish, change)?;
+            (vec![authority.roots], vec![authority.rsa, authority.elliptic])
         }
     };
+    roots.extend(wish.sbc_roots.clone());
     let transcript = Transcript::default();
     let posture = Posture::new(&roots, &identities, setting.authentication)?;
-    let (wire, arrivals) = Wire::tls(&wish.bind, posture, transcript.clone()).await?;
+    let placed = Wire::tls(&wish.bind, posture, transcript.clone()).await;
+    let (wire, arrivals) = placed.map_err(|words| format!("{words}; --bind and --port place the platform"))?;
     let address = *wish.bind.first().ok_or("no address for the platform")?;
     let platform = StationSettings {
         side: Side::Platform,
@@ -217,7 +228,8 @@ async fn carrier_station(
     sbc: SocketAddr,
     transcript: &Transcript,
 ) -> Result<Station, String> {
-    let (wire, arrivals) = Wire::udp(own).await?;
+    let placed = Wire::udp(own).await;
+    let (wire, arrivals) = placed.map_err(|words| format!("{words}; --carrier places the carrier"))?;
     let settings = StationSettings {
         side: Side::Carrier,
         manner: carrier_manner(own),

@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::posture::{Posture, Versions};
 use super::transcript::{Author, Connected, Shown, Transcript};
-use crate::lab::streams::{Arrived, Origin, Streams, datagrams, inbox, send_datagram};
+use crate::lab::streams::{Arrived, Origin, Streams, datagrams, inbox, send_datagram, unbound};
 
 /// For a connection and its handshake.
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
@@ -72,7 +72,7 @@ impl Wire {
             dialled: AtomicUsize::new(0),
         });
         for (place, address) in addresses.iter().enumerate() {
-            let listener = TcpListener::bind(address).await.map_err(|error| format!("{address}/tcp: {error}"))?;
+            let listener = TcpListener::bind(address).await.map_err(|error| unbound(*address, "tcp", &error))?;
             let taker = wire.clone();
             tokio::spawn(wire.streams.clone().accept(listener, move |stream, source| {
                 tokio::spawn(taker.clone().take(stream, source, place));
@@ -136,7 +136,7 @@ impl TlsWire {
         let dialled = tokio::time::timeout(DIAL_LIMIT, dialling).await;
         let secured = dialled.map_err(|_| format!("TLS to {peer} from {source}: no handshake in 5 s"))?;
         let secured = secured.map_err(|error| {
-            let words = format!("TLS to {peer} from {source}: {error}");
+            let words = format!("TLS to {peer} from {source}: {error}{}", advice(&error));
             self.transcript.trouble(words.clone());
             words
         })?;
@@ -173,7 +173,8 @@ impl TlsWire {
 
     async fn take(self: Arc<Self>, stream: TcpStream, source: SocketAddr, place: usize) {
         let Some(acceptor) = self.posture.acceptor(place) else { return };
-        match acceptor.accept(stream).await {
+        let accepted = tokio::time::timeout(DIAL_LIMIT, acceptor.accept(stream)).await;
+        match accepted.unwrap_or_else(|_| Err(std::io::Error::other("no handshake in 5 s"))) {
             Ok(secured) => {
                 let (stream, session) = secured.get_ref();
                 let ends = stream.local_addr().ok().zip(stream.peer_addr().ok());
@@ -182,8 +183,24 @@ impl TlsWire {
                 let asked_name = session.server_name().map(str::to_owned);
                 self.serve(secured, Handshake { author: Author::Sbc, ends, version, suite, asked_name, shown });
             }
-            Err(error) => self.transcript.trouble(format!("TLS from {source}: {error}")),
+            Err(error) => self.transcript.trouble(format!("TLS from {}: {error}{}", source.ip(), advice(&error))),
         }
+    }
+}
+
+/// What to do about a handshake that the SBC refused.
+fn advice(error: &std::io::Error) -> &'static str {
+    use tokio_rustls::rustls::AlertDescription::{
+        BadCertificate, CertificateExpired, CertificateUnknown, DecryptError, UnknownCA,
+    };
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<tokio_rustls::rustls::Error>());
+    match inner {
+        Some(tokio_rustls::rustls::Error::AlertReceived(
+            BadCertificate | CertificateExpired | CertificateUnknown | DecryptError | UnknownCA,
+        )) => {
+            ": the SBC does not believe the platform; it must trust lab-roots.pem of --directory (or what --ca names)"
+        }
+        Some(_) | None => "",
     }
 }
 

@@ -135,7 +135,9 @@ impl Core {
         };
         match answer {
             Ok((sdp, contact)) => {
-                self.answer(delivery, 200, &[("Contact", contact)], Some(("application/sdp", sdp.as_str()))).await;
+                let mut lines = vec![("Contact", contact)];
+                lines.extend(session_interval(&delivery.text));
+                self.answer(delivery, 200, &lines, Some(("application/sdp", sdp.as_str()))).await;
             }
             Err(words) => {
                 self.shared.transcript.trouble(format!("{}: re-INVITE: {words}", self.shared.side.name()));
@@ -220,4 +222,14 @@ impl Core {
         let octets = written(&self.shared.manner, &format!("ACK {target} SIP/2.0"), &lines, None);
         let _ = self.shared.send(sent.origin, octets.into()).await;
     }
+}
+
+/// RFC 4028 9: a refresh is answered with the interval it asks for; without it the session would have no end to refresh.
+fn session_interval(asked: &Text) -> Vec<Line> {
+    let interval = asked.value("Session-Expires");
+    if interval.is_empty() {
+        return Vec::new();
+    }
+    let refresher = if has_parameter(interval, "refresher") { "" } else { ";refresher=uac" };
+    vec![("Require", "timer".to_owned()), ("Session-Expires", format!("{interval}{refresher}"))]
 }
