@@ -1,7 +1,8 @@
 //! `trunkline doctor`: what keeps this deployment from taking calls, and what to change.
 
-use std::io::{self, Write};
-use std::net::TcpStream;
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,6 +10,11 @@ use crate::call::subcode;
 use crate::config::{Settings, load_overridden};
 use crate::doctor::finding::{json, text};
 use crate::doctor::{Daemon, HostFacts, Verdict, Wish, examine, refused};
+
+/// For each step of asking who is there.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Octets of the metrics that are read to know them.
+const METRICS_BEGIN: u64 = 64 * 1024;
 
 /// How findings are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,11 +90,21 @@ pub fn run(question: &Question, out: &mut dyn Write) -> io::Result<Health> {
     Ok(health)
 }
 
-/// Somebody who serves our metrics is our daemon.
+/// Who answers on the control socket is our daemon, or who serves our metrics: a stranger on either port is none.
 fn daemon(settings: &Settings) -> Daemon {
-    let served = settings.metrics.is_some_and(|bind| {
-        let local = if bind.ip().is_unspecified() { (std::net::Ipv4Addr::LOCALHOST, bind.port()).into() } else { bind };
-        TcpStream::connect_timeout(&local, Duration::from_secs(1)).is_ok()
-    });
-    if served { Daemon::Running } else { Daemon::Absent }
+    let runs = UnixStream::connect(&settings.node.control).is_ok() || settings.metrics.is_some_and(serves_metrics);
+    if runs { Daemon::Running } else { Daemon::Absent }
+}
+
+fn serves_metrics(bind: SocketAddr) -> bool {
+    let local = if bind.ip().is_unspecified() { (Ipv4Addr::LOCALHOST, bind.port()).into() } else { bind };
+    let fetched = || {
+        let mut stream = TcpStream::connect_timeout(&local, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut octets = Vec::new();
+        stream.take(METRICS_BEGIN).read_to_end(&mut octets)?;
+        Ok::<_, io::Error>(octets)
+    };
+    fetched().is_ok_and(|octets| memchr::memmem::find(&octets, b"sbc_").is_some())
 }

@@ -2,9 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::UNIX_EPOCH;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
-use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::RootCertStore;
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
+use tokio_rustls::rustls::client::danger::ServerCertVerifier;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
@@ -12,7 +16,9 @@ use x509_parser::public_key::PublicKey;
 use super::finding::Finding;
 use super::host::{HostFacts, now};
 use crate::config::Loaded;
+use crate::net::names::certificate_names;
 use crate::net::pem;
+use crate::net::tls::provider;
 use crate::route::role::PeerRole;
 
 /// Days before the end at which somebody is told (PF-194).
@@ -92,14 +98,19 @@ pub fn chain_findings(subject: &str, chain: &[CertificateDer<'_>], expectation: 
         return vec![Finding::fault("certificate.damaged", subject, "cannot be read", "write a PEM certificate")];
     };
     let mut findings = vec![dates(subject, leaf, expectation.now)];
+    findings.extend(parsed.iter().skip(1).find_map(|issuer| ended(subject, issuer, expectation.now)));
     findings.extend(order(subject, &parsed).or_else(|| issuer(subject, &parsed, expectation)));
-    findings.extend(purpose(subject, leaf));
+    findings.extend(parsed.iter().find_map(|one| signature(subject, one)));
+    findings.extend(purpose(subject, leaf, expectation.shown_to));
     findings.extend(key(subject, leaf));
+    let is_good = |finding: &Finding| finding.verdict == super::Verdict::Good;
+    if findings.iter().all(is_good) {
+        findings.extend(verified(subject, chain, expectation));
+    }
     let faultless = findings.iter().all(|finding| finding.verdict == super::Verdict::Good);
     if faultless {
-        let names =
-            crate::net::names::certificate_names(&CertificateDer::from(chain.first().map_or(&[][..], |c| c.as_ref())));
-        let told = format!("{} of {}", names.unwrap_or_default().join(", "), leaf.issuer());
+        let names = chain.first().and_then(certificate_names).unwrap_or_default();
+        let told = format!("{} of {}", names.join(", "), leaf.issuer());
         findings.push(Finding::good("certificate", subject, told));
     }
     findings
@@ -130,6 +141,56 @@ fn dates(subject: &str, leaf: &X509Certificate<'_>, now: i64) -> Finding {
         return Finding::warning("certificate.expires_soon", subject, format!("ends in {days} days, {to}"), advice);
     }
     Finding::good("certificate.dates", subject, format!("ends in {days} days"))
+}
+
+/// A certificate behind the leaf that peers do not take any more.
+fn ended(subject: &str, issuer: &X509Certificate<'_>, now: i64) -> Option<Finding> {
+    let to = issuer.validity().not_after;
+    let is_root = issuer.subject() == issuer.issuer();
+    (to.timestamp() < now && !is_root).then(|| {
+        Finding::fault(
+            "certificate.intermediate_expired",
+            subject,
+            format!("{} in the chain ended {to}", issuer.subject()),
+            "replace it by the authority's present intermediate certificate; renewing brings both",
+        )
+    })
+}
+
+/// Signatures that no peer believes any more, by the object identifiers of RFC 3279 2.2: MD5 and SHA-1 with RSA, DSA and
+/// ECDSA. A root's own signature is never looked at.
+fn signature(subject: &str, one: &X509Certificate<'_>) -> Option<Finding> {
+    const BROKEN: [&str; 4] =
+        ["1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.10040.4.3", "1.2.840.10045.4.1"];
+    let algorithm = one.signature_algorithm.algorithm.to_id_string();
+    let is_root = one.subject() == one.issuer();
+    (BROKEN.contains(&algorithm.as_str()) && !is_root).then(|| {
+        Finding::fault(
+            "certificate.weak_signature",
+            subject,
+            format!("{} is signed with SHA-1 or MD5", one.subject()),
+            "get it issued anew: authorities sign with SHA-256 or better, and peers take nothing else",
+        )
+    })
+}
+
+/// The whole chain as a peer's library judges it: signatures, constraints, purposes.
+fn verified(subject: &str, chain: &[CertificateDer<'_>], expectation: &Expectation<'_>) -> Option<Finding> {
+    let (leaf, rest) = chain.split_first()?;
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(expectation.public_roots.iter().cloned());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build().ok()?;
+    // A wildcard stands for any label.
+    let name = certificate_names(leaf)?.first()?.replacen('*', "x", 1);
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(expectation.now).ok()?));
+    let outcome = verifier.verify_server_cert(leaf, rest, &ServerName::try_from(name).ok()?, &[], now);
+    let error = outcome.err()?;
+    Some(Finding::fault(
+        "certificate.unverifiable",
+        subject,
+        format!("a peer that verifies the chain says: {error}"),
+        "write the chain as the authority gave it: each certificate must have signed the one before it",
+    ))
 }
 
 /// Each certificate is issued by the one after it.
@@ -185,8 +246,18 @@ fn issuer(subject: &str, chain: &[X509Certificate<'_>], expectation: &Expectatio
 }
 
 /// PF-187..189: what the certificate may be used for.
-fn purpose(subject: &str, leaf: &X509Certificate<'_>) -> Option<Finding> {
-    let usage = leaf.extended_key_usage().ok().flatten()?.value;
+fn purpose(subject: &str, leaf: &X509Certificate<'_>, shown_to: Audience) -> Option<Finding> {
+    let Some(usage) = leaf.extended_key_usage().ok().flatten().map(|extension| extension.value) else {
+        // MD-27: the platform wants serverAuth said.
+        return (shown_to == Audience::Platform).then(|| {
+            Finding::fault(
+                "certificate.no_server_auth",
+                subject,
+                "has no extended key usage, and platforms ask for serverAuth",
+                "get one with the extended key usage serverAuth; every public authority issues them so",
+            )
+        });
+    };
     if usage.any || (usage.server_auth && usage.client_auth) {
         return None;
     }

@@ -1,16 +1,19 @@
 //! The machine: its clock, its descriptors, its UDP buffers, its ports.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::finding::Finding;
+use super::folders::Room;
 use crate::base::limits::Limits;
 use crate::config::Settings;
 use crate::daemon::clock::wall;
 use crate::net::tls;
 use crate::route::settings::NetworkSettings;
+use crate::sip::flow::Transport;
 
 /// Sockets of a bridged call: RTP and RTCP on each of its legs (PF-169).
 const SOCKETS_PER_CALL: u64 = 4;
@@ -18,8 +21,6 @@ const SOCKETS_PER_CALL: u64 = 4;
 const OTHER_DESCRIPTORS: u64 = 256;
 /// What a burst of 2,000 calls/s leaves in a socket while it is not read for a moment (PF-180).
 const WANTED_BUFFER: u64 = 4 * 1024 * 1024;
-/// Ports tried of each range: the first, the last and some between.
-const PORTS_TRIED: u16 = 16;
 
 /// What a machine says about itself; `None`: it does not say.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +38,8 @@ pub struct HostFacts {
     pub reserved: Vec<(u16, u16)>,
     /// Roots that the world knows, as the system has them.
     pub public_roots: Vec<CertificateDer<'static>>,
+    /// How a folder's disk is asked for its room.
+    pub room: Option<fn(&Path) -> Option<Room>>,
 }
 
 impl HostFacts {
@@ -51,6 +54,7 @@ impl HostFacts {
             ephemeral: words("/proc/sys/net/ipv4/ip_local_port_range").as_deref().and_then(range_of_words),
             reserved: words("/proc/sys/net/ipv4/ip_local_reserved_ports").as_deref().map(ranges).unwrap_or_default(),
             public_roots: tls::system_certificates(),
+            room: Some(Room::of),
         }
     }
 }
@@ -188,9 +192,13 @@ pub fn bind(settings: &Settings, daemon: Daemon) -> Vec<Finding> {
         findings.push(media_ports(network, daemon));
     }
     if daemon == Daemon::Absent {
+        let served = [("metrics.bind", settings.metrics), ("api.bind", settings.api.as_ref().map(|api| api.bind))];
+        let served = served.into_iter().filter_map(|(key, bind)| Some((key, bind?)));
+        findings.extend(served.map(|(key, bind)| listening_port(key.to_owned(), Transport::Tcp, bind)));
         findings.extend(settings.routing.listeners.iter().filter_map(|listener| {
             let network = settings.routing.networks.iter().find(|network| network.name == listener.network)?;
-            Some(listening_port(&listener.name, listener.transport, SocketAddr::new(network.bind, listener.port)))
+            let subject = format!("listeners.{}", listener.name);
+            Some(listening_port(subject, listener.transport, SocketAddr::new(network.bind, listener.port)))
         }));
     }
     findings
@@ -199,12 +207,9 @@ pub fn bind(settings: &Settings, daemon: Daemon) -> Vec<Finding> {
 fn media_ports(network: &NetworkSettings, daemon: Daemon) -> Finding {
     let subject = format!("networks.{}", network.name);
     let (first, last) = network.rtp_ports;
-    let step = (last.saturating_sub(first) / PORTS_TRIED).max(1);
-    let ports: Vec<u16> = (first..=last).step_by(usize::from(step)).chain([last]).collect();
-    let tried: Vec<_> = ports.iter().map(|port| (*port, UdpSocket::bind((network.bind, *port)).map(drop))).collect();
-    let failed = |(_, bound): &&(u16, std::io::Result<()>)| bound.is_err();
-    let Some((port, Err(error))) = tried.iter().find(failed) else {
-        return Finding::good("rtp_ports", subject, format!("{} of ports {first}-{last} were bound", tried.len()));
+    let failed = |port| UdpSocket::bind((network.bind, port)).err().map(|error| (port, error));
+    let Some((port, error)) = (first..=last).find_map(failed) else {
+        return Finding::good("rtp_ports", subject, format!("ports {first}-{last} were bound, one after the other"));
     };
     match error.kind() {
         std::io::ErrorKind::AddrInUse if daemon == Daemon::Running => {
@@ -225,12 +230,11 @@ fn media_ports(network: &NetworkSettings, daemon: Daemon) -> Finding {
     }
 }
 
-fn listening_port(name: &str, transport: crate::sip::flow::Transport, address: SocketAddr) -> Finding {
+fn listening_port(subject: String, transport: Transport, address: SocketAddr) -> Finding {
     let bound = match transport.is_reliable() {
         true => std::net::TcpListener::bind(address).map(drop),
         false => UdpSocket::bind(address).map(drop),
     };
-    let subject = format!("listeners.{name}");
     match bound {
         Ok(()) => Finding::good("listener", subject, format!("{} {address} is free", transport.via_token())),
         Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Finding::fault(

@@ -6,6 +6,7 @@ pub mod back;
 pub mod calls;
 pub mod certificates;
 pub mod finding;
+pub mod folders;
 pub mod host;
 pub mod names;
 pub mod reach;
@@ -41,6 +42,7 @@ pub fn examine(loaded: &Loaded, facts: &HostFacts, wish: Wish) -> io::Result<Vec
     findings.extend(loaded.warnings().iter().filter(|warning| warning.name != Some(DATES)).map(warned));
     findings.extend(host::examine(facts, &loaded.settings));
     findings.extend(host::bind(&loaded.settings, wish.daemon));
+    findings.extend(folders::examine(&loaded.settings, facts.room.unwrap_or(|_| None)));
     findings.extend(deployment::examine(loaded));
     findings.extend(calls::examine(&loaded.settings.cdr.writer.folder, facts.now));
     let net = match net_settings(&loaded.settings, &loaded.snapshot) {

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::finding::Finding;
 use crate::base::ids::ResolveId;
@@ -10,6 +13,9 @@ use crate::net::resolver::Resolver;
 use crate::net::settings::NetSettings;
 use crate::route::trunk::{TargetSpec, Trunk};
 use crate::sip::flow::{Discovery, Resolve, ResolveFailure, Transport};
+
+/// An answer that takes longer is felt in every call that waits for it.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// The daemon's own resolver, with its servers and static names. Call it inside a runtime.
 pub fn resolver(net: &NetSettings) -> Resolver {
@@ -42,8 +48,10 @@ pub async fn addresses(
 pub async fn examine(loaded: &Loaded, resolver: &Resolver) -> Vec<Finding> {
     let mut findings = Vec::new();
     for trunk in &loaded.snapshot.trunks {
+        let network = loaded.snapshot.networks.iter().find(|network| network.id == trunk.network);
+        let Some(network) = network else { continue };
         for target in trunk.targets.iter().filter(|target| target.address.is_none()) {
-            findings.push(target_name(trunk, target, resolver).await);
+            findings.push(target_name(trunk, target, network.bind, resolver).await);
         }
     }
     let mut seen = BTreeSet::new();
@@ -57,15 +65,34 @@ pub async fn examine(loaded: &Loaded, resolver: &Resolver) -> Vec<Finding> {
     findings
 }
 
-async fn target_name(trunk: &Trunk, target: &TargetSpec, resolver: &Resolver) -> Finding {
+/// `own`: the address that calls to it would leave from.
+async fn target_name(trunk: &Trunk, target: &TargetSpec, own: IpAddr, resolver: &Resolver) -> Finding {
     let subject = format!("trunks.{} target {}", trunk.name, target.host);
-    match addresses(trunk, target, resolver).await {
-        Ok(found) => {
-            let found: Vec<String> = found.iter().map(ToString::to_string).collect();
-            Finding::good("dns.target", subject, found.join(", "))
-        }
-        Err(failure) => unresolved("dns.target", subject, failure),
+    let asked = Instant::now();
+    let found = match addresses(trunk, target, resolver).await {
+        Ok(found) => found,
+        Err(failure) => return unresolved("dns.target", subject, failure),
+    };
+    let taken = asked.elapsed();
+    let text = found.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if !found.iter().any(|address| address.is_ipv4() == own.is_ipv4()) {
+        let family = if own.is_ipv4() { "IPv4" } else { "IPv6" };
+        return Finding::fault(
+            "dns.target.other_family",
+            subject,
+            format!("has {text} alone, and the trunk's network is {own}"),
+            format!("the name needs an address of {family}, or the trunk a listener of the other family"),
+        );
     }
+    if taken >= SLOW {
+        return Finding::warning(
+            "dns.target.slow",
+            subject,
+            format!("{text}, after {} ms", taken.as_millis()),
+            "calls wait for that: the first DNS server is slow or does not answer; put a near one first (dns.servers)",
+        );
+    }
+    Finding::good("dns.target", subject, text)
 }
 
 fn unresolved(code: &str, subject: String, failure: ResolveFailure) -> Finding {
@@ -98,7 +125,20 @@ async fn own_name(fqdn: &str, advertise: IpAddr, resolver: &Resolver) -> Finding
     };
     match resolver.answer(question, || 0).await {
         Ok(found) if found.addresses.iter().any(|address| address.ip() == advertise) => {
-            Finding::good("dns.own", fqdn, format!("is {advertise}"))
+            let others = found.addresses.iter().map(SocketAddr::ip);
+            let others: Vec<String> = others
+                .filter(|address| *address != advertise && address.is_ipv4() == advertise.is_ipv4())
+                .map(|address| address.to_string())
+                .collect();
+            if others.is_empty() {
+                return Finding::good("dns.own", fqdn, format!("is {advertise}"));
+            }
+            Finding::warning(
+                "dns.own.several",
+                fqdn,
+                format!("is {advertise}, and {} too", others.join(", ")),
+                "one name stands for one SBC: a part of the platform's requests goes to the other address",
+            )
         }
         Ok(found) => {
             let found: Vec<String> = found.addresses.iter().map(|address| address.ip().to_string()).collect();

@@ -13,11 +13,13 @@ use tokio_rustls::TlsConnector;
 use super::finding::Finding;
 use super::host::{Daemon, now};
 use super::names::addresses;
+use crate::base::text::Escaped;
 use crate::call::subcode;
 use crate::config::Loaded;
 use crate::net::resolver::Resolver;
 use crate::net::settings::NetSettings;
 use crate::net::tls::{HandshakeFailure, TlsMaterial, client_config, dialled_name};
+use crate::route::role::PeerRole;
 use crate::route::trunk::{ContactHost, Listener, Network, TargetSpec, Trunk};
 use crate::sip::SipMessage;
 use crate::sip::flow::Transport;
@@ -31,10 +33,17 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ANSWER_OCTETS: usize = 16 * 1024;
 /// Difference between a peer's Date and our clock at which certificates and tokens are in danger.
 const SKEW: Duration = Duration::from_secs(60);
+/// Octets shown of what is no SIP.
+const SHOWN: usize = 40;
 /// HTTPS.
 const WEB_PORT: u16 = 443;
 
-/// Probes one address of each target of each trunk.
+/// Addresses of one target that are probed.
+const ADDRESSES: usize = 4;
+/// How long a closed port may take to say so.
+const CLOSED: Duration = Duration::from_millis(500);
+
+/// Probes the addresses of each target of each trunk.
 pub async fn examine(loaded: &Loaded, net: NetSettings, resolver: &Resolver, daemon: Daemon) -> Vec<Finding> {
     let material = TlsMaterial { identities: net.identities, trust: net.trust, revoked: net.revoked };
     let mut findings = Vec::new();
@@ -45,9 +54,11 @@ pub async fn examine(loaded: &Loaded, net: NetSettings, resolver: &Resolver, dae
         for target in &trunk.targets {
             // Names without an address have been told.
             let Ok(found) = addresses(trunk, target, resolver).await else { continue };
-            let Some(address) = found.first().copied() else { continue };
-            let probe = Probe { trunk, target, listener, network, address, material: &material, daemon };
-            findings.extend(probe.findings().await);
+            let usable = found.into_iter().filter(|address| address.is_ipv4() == network.bind.is_ipv4());
+            for address in usable.take(ADDRESSES) {
+                let probe = Probe { trunk, target, listener, network, address, material: &material, daemon };
+                findings.extend(probe.findings().await);
+            }
         }
     }
     findings
@@ -126,8 +137,19 @@ impl Probe<'_> {
         });
         match answered.await {
             Ok(answer) => answer.map_err(|error| self.unreachable(&error)),
-            Err(_) => Err(self.silent(local)),
+            Err(_) => Err(self.closed_port().await.unwrap_or_else(|| self.silent(local))),
         }
+    }
+
+    /// A port that nobody has tells so, but only to a socket that is connected to it (RFC 1122 4.1.3.3).
+    async fn closed_port(&self) -> Option<Failed> {
+        let socket = UdpSocket::bind((self.network.bind, 0)).await.ok()?;
+        let told = timeout(CLOSED, async {
+            socket.connect(self.address).await?;
+            socket.send(self.request(socket.local_addr()?).as_bytes()).await?;
+            socket.recv(&mut [0]).await
+        });
+        told.await.ok()?.err().map(|error| self.unreachable(&error))
     }
 
     async fn by_stream(&self) -> Result<Response, Failed> {
@@ -184,13 +206,19 @@ impl Probe<'_> {
             read_answer(&mut stream, self.address).await
         };
         match timeout(PATIENCE, spoken).await {
-            Ok(Ok(Some(response))) => Ok(response),
+            Ok(Ok(Said::Answer(response))) => Ok(*response),
             // With TLS 1.3 a peer refuses our certificate after the handshake.
             Ok(Err(error)) if self.trunk.transport == Transport::Tls => {
                 Err(self.handshake(HandshakeFailure::of(&error), &error))
             }
             Ok(Err(error)) => Err(self.unreachable(&error)),
-            Ok(Ok(None)) => Err(Box::new(Finding::fault(
+            Ok(Ok(Said::Other(begin))) => Err(Box::new(Finding::fault(
+                "target.not_sip",
+                self.subject(),
+                format!("{} answers, and not in SIP: {begin}", self.address),
+                "another service listens there: check the target's port",
+            ))),
+            Ok(Ok(Said::Nothing)) => Err(Box::new(Finding::fault(
                 "target.closed",
                 self.subject(),
                 format!("{} closed the connection instead of answering OPTIONS", self.address),
@@ -273,11 +301,29 @@ impl Probe<'_> {
                 told,
                 "the peer does not know the name we show: pair this SBC there, with exactly the trunk's fqdn",
             ),
-            408 | 503 => Finding::fault(
+            _ if !self.trunk.options.liveness.is_alive(response.status) => Finding::fault(
                 "target.unavailable",
                 self.subject(),
                 told,
                 "the peer is there and takes no calls now: wait for its maintenance, or ask its operator",
+            ),
+            404 | 410 | 480 | 484 | 485 | 604 if self.trunk.role == PeerRole::Platform => Finding::warning(
+                "target.not_found",
+                self.subject(),
+                told,
+                "it is there and knows nobody by the host we ask for: check target and request_uri_host, and the pairing there",
+            ),
+            300..=399 => Finding::warning(
+                "target.moved",
+                self.subject(),
+                told,
+                "it sends us elsewhere: write the name or address of its Contact as target",
+            ),
+            500 | 502 | 504..=699 => Finding::warning(
+                "target.in_trouble",
+                self.subject(),
+                told,
+                "it is there and something behind it fails: ask its operator, with the time and this answer",
             ),
             _ => Finding::good("target", self.subject(), format!("{told}: alive")),
         }
@@ -316,22 +362,35 @@ fn transport_parameter(transport: Transport) -> &'static str {
     }
 }
 
-/// `None`: closed before a whole answer.
-async fn read_answer<S: AsyncRead + Unpin>(stream: &mut S, from: SocketAddr) -> std::io::Result<Option<Response>> {
+/// What a stream brought until its end.
+enum Said {
+    Answer(Box<Response>),
+    /// Octets that are no SIP; how they begin.
+    Other(String),
+    Nothing,
+}
+
+async fn read_answer<S: AsyncRead + Unpin>(stream: &mut S, from: SocketAddr) -> std::io::Result<Said> {
     let mut octets = Vec::new();
     let mut part = [0; 4096];
     while octets.len() < ANSWER_OCTETS {
         let length = stream.read(&mut part).await?;
         if length == 0 {
-            return Ok(None);
+            break;
         }
         octets.extend_from_slice(part.get(..length).unwrap_or_default());
         let whole = octets.windows(4).any(|window| window == b"\r\n\r\n");
         if whole && let Some(Ok(SipMessage::Response(response))) = datagram(&Bytes::copy_from_slice(&octets), from) {
-            return Ok(Some(*response));
+            return Ok(Said::Answer(response));
+        }
+        let line = octets.trim_ascii_start().split(|octet| *octet == b'\n').next().unwrap_or_default();
+        // A request of the peer's may come first.
+        if line.len() < octets.trim_ascii_start().len() && memchr::memmem::find(line, b"SIP/2.0").is_none() {
+            break;
         }
     }
-    Ok(None)
+    let begin = octets.split(|octet| matches!(octet, b'\r' | b'\n')).find(|line| !line.is_empty());
+    Ok(begin.map_or(Said::Nothing, |begin| Said::Other(Escaped::limited(begin, SHOWN).to_string())))
 }
 
 fn handshake_advice(failure: HandshakeFailure) -> (&'static str, &'static str) {

@@ -35,8 +35,14 @@ impl Authority {
 
     /// One that this authority vouches for; its root is no root.
     pub fn below(&self, name: &str) -> Authority {
+        self.below_for(name, LONG)
+    }
+
+    pub fn below_for(&self, name: &str, (from, to): Years) -> Authority {
         let key = KeyPair::generate().unwrap();
         let mut middle = CertificateParams::default();
+        middle.not_before = rcgen::date_time_ymd(from, 1, 1);
+        middle.not_after = rcgen::date_time_ymd(to, 1, 1);
         middle.distinguished_name.push(DnType::CommonName, name);
         middle.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let pem = middle.signed_by(&key, &self.issuer).unwrap().pem();
@@ -55,11 +61,26 @@ impl Authority {
         self.leaf_for(name, LONG, ExtendedKeyUsagePurpose::ServerAuth)
     }
 
-    pub fn leaf_for(&self, name: &str, (from, to): Years, usage: ExtendedKeyUsagePurpose) -> Leaf {
+    pub fn leaf_for(&self, name: &str, years: Years, usage: ExtendedKeyUsagePurpose) -> Leaf {
+        self.leaf_of(name, years, vec![usage])
+    }
+
+    /// With an RSA key, for these names.
+    pub fn rsa_leaf(&self, names: &[&str]) -> Leaf {
+        let key = KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut leaf = CertificateParams::new(names).unwrap();
+        leaf.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        leaf.not_after = rcgen::date_time_ymd(LONG.1, 1, 1);
+        let certificate = leaf.signed_by(&key, &self.issuer).unwrap();
+        Leaf { chain: certificate.pem(), key: key.serialize_pem() }
+    }
+
+    pub fn leaf_of(&self, name: &str, (from, to): Years, usages: Vec<ExtendedKeyUsagePurpose>) -> Leaf {
         let key = KeyPair::generate().unwrap();
         let mut leaf = CertificateParams::new(vec![name.to_owned()]).unwrap();
         leaf.distinguished_name.push(DnType::CommonName, name);
-        leaf.extended_key_usages = vec![usage];
+        leaf.extended_key_usages = usages;
         leaf.not_before = rcgen::date_time_ymd(from, 1, 1);
         leaf.not_after = rcgen::date_time_ymd(to, 1, 1);
         let certificate = leaf.signed_by(&key, &self.issuer).unwrap();

@@ -6,10 +6,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::ExtendedKeyUsagePurpose;
 use trunkline::doctor::Daemon;
+use trunkline::doctor::folders::Room;
+use trunkline::net::pem;
 
 use crate::Deployment;
 use crate::authority::{Authority, LONG};
-use crate::peer::{Manner, dns};
+use crate::peer::{Manner, dns, dns_of};
 
 /// Exactly this is wrong.
 fn only(deployment: &Deployment, code: &str) {
@@ -65,6 +67,47 @@ fn media_ports_of_another_process() {
     assert!(running.faults().is_empty());
 }
 
+/// Whichever of the range it is.
+#[test]
+fn one_media_port_in_the_middle_of_another_process() {
+    let deployment = Deployment::healthy();
+    let first: u16 =
+        deployment.text.split("rtp_ports = \"").nth(1).unwrap().split('-').next().unwrap().parse().unwrap();
+    let _taken = UdpSocket::bind(("127.0.18.1", first + 37)).unwrap();
+    only(&deployment, "rtp_ports.taken");
+}
+
+#[test]
+fn the_port_of_the_metrics_of_another_process() {
+    let taken = TcpListener::bind("127.0.18.1:0").unwrap();
+    let text = format!("[metrics]\nbind = \"{}\"\n[[routes]]", taken.local_addr().unwrap());
+    only(&Deployment::healthy().spoil("[[routes]]", &text), "listener.taken");
+}
+
+// ---- its folders
+
+/// A file stands where the folder should be: nobody may make it, not even root.
+#[test]
+fn a_folder_for_records_that_cannot_be_written() {
+    let deployment = Deployment::healthy();
+    std::fs::write(deployment.folder.path().join("file"), "").unwrap();
+    let deployment = deployment.spoil("[[routes]]", "[cdr]\npath = \"file/cdr\"\n[[routes]]");
+    only(&deployment, "folder.unwritable");
+    let found = deployment.findings();
+    assert!(found.iter().any(|finding| finding.code == "folder.unwritable" && finding.subject == "cdr.path"));
+}
+
+#[test]
+fn a_disk_with_little_room() {
+    let mut deployment = Deployment::healthy();
+    deployment.facts.room = Some(|_| Some(Room { free: 100 << 20, all: 100 << 30 }));
+    only(&deployment, "disk.full");
+    deployment.facts.room = Some(|_| Some(Room { free: 4 << 30, all: 40 << 30 }));
+    only(&deployment, "disk.filling");
+    deployment.facts.room = Some(|_| Some(Room { free: 400 << 30, all: 4000 << 30 }));
+    assert!(deployment.faults().is_empty(), "a tenth of a large disk");
+}
+
 #[test]
 fn a_listener_of_another_process() {
     let deployment = Deployment::healthy();
@@ -105,6 +148,12 @@ fn metrics_for_everybody() {
     only(&Deployment::healthy().spoil("[[routes]]", &text), "metrics.open");
 }
 
+#[test]
+fn an_api_that_no_packet_filter_lets_anybody_reach() {
+    let text = format!("[api]\nbind = \"0.0.0.0:{}\"\ncertificate = \"main\"\n[[routes]]", crate::free_port());
+    only(&Deployment::healthy().spoil("[[routes]]", &text), "nsg.gap");
+}
+
 // ---- our certificate
 
 #[test]
@@ -139,6 +188,43 @@ fn an_intermediate_certificate_is_not_in_the_file() {
     only(&deployment, "certificate.intermediates_missing");
     deployment.ours.chain.push_str(&middle.root);
     assert!(deployment.faults().is_empty(), "with it the chain is whole");
+}
+
+#[test]
+fn an_intermediate_certificate_has_ended() {
+    let mut deployment = Deployment::healthy();
+    let middle = deployment.authority.below_for("middle", (2020, 2021));
+    deployment.ours = middle.leaf("sbc.example.com");
+    deployment.ours.chain.push_str(&middle.root);
+    only(&deployment, "certificate.intermediate_expired");
+}
+
+/// Names fit and signatures do not: an authority that changed its key.
+#[test]
+fn an_intermediate_certificate_of_the_same_name_and_another_key() {
+    let mut deployment = Deployment::healthy();
+    let [signer, other] = [(); 2].map(|()| deployment.authority.below("middle"));
+    deployment.ours = signer.leaf("sbc.example.com");
+    deployment.ours.chain.push_str(&other.root);
+    only(&deployment, "certificate.unverifiable");
+}
+
+/// MD-27: it must be said.
+#[test]
+fn a_certificate_without_a_purpose() {
+    let mut deployment = Deployment::healthy();
+    deployment.ours = deployment.authority.leaf_of("sbc.example.com", LONG, Vec::new());
+    only(&deployment, "certificate.no_server_auth");
+}
+
+/// Made with `openssl x509 -req -sha1` for this test alone.
+#[test]
+fn a_certificate_that_is_signed_with_sha1() {
+    let mut deployment = Deployment::healthy();
+    deployment.ours.chain = SHA1_CHAIN.to_owned();
+    deployment.ours.key = SHA1_KEY.to_owned();
+    deployment.facts.public_roots = pem::certificates(SHA1_ROOT.as_bytes()).unwrap();
+    only(&deployment, "certificate.weak_signature");
 }
 
 #[test]
@@ -231,6 +317,30 @@ fn a_dns_server_that_says_nothing() {
     only(&deployment, "dns.target.timed_out");
 }
 
+fn asked_at(server: std::net::SocketAddr) -> Deployment {
+    Deployment::healthy()
+        .spoil("127.0.18.9:53", &server.to_string())
+        .spoil("\"sip.platform.example\" =", "\"other.example\" =")
+}
+
+#[test]
+fn a_dns_server_that_takes_its_time() {
+    let slow = dns_of("127.0.18.2".parse().unwrap(), Duration::from_millis(1200));
+    only(&asked_at(slow), "dns.target.slow");
+    assert!(asked_at(dns_of("127.0.18.2".parse().unwrap(), Duration::ZERO)).faults().is_empty());
+}
+
+#[test]
+fn a_target_with_an_address_of_the_other_family_alone() {
+    only(&asked_at(dns_of("2001:db8::7".parse().unwrap(), Duration::ZERO)), "dns.target.other_family");
+}
+
+#[test]
+fn our_own_name_is_here_and_somewhere_else() {
+    let text = "\"sbc.example.com\" = [\"203.0.113.99\", \"203.0.113.10\"]";
+    only(&Deployment::healthy().spoil("\"sbc.example.com\" = [\"203.0.113.10\"]", text), "dns.own.several");
+}
+
 #[test]
 fn our_own_name_is_somewhere_else() {
     let text = "\"sbc.example.com\" = [\"203.0.113.99\"]";
@@ -264,6 +374,45 @@ fn the_port_of_a_contact_is_no_port_of_a_target() {
 }
 
 #[test]
+fn nobody_has_the_carriers_port() {
+    let free = UdpSocket::bind("127.0.18.4:0").unwrap().local_addr().unwrap().to_string();
+    let deployment = Deployment::healthy();
+    let own = deployment.text.split("listener = \"carrier\"\ntargets = [\"").nth(1).unwrap();
+    let own = own.split('"').next().unwrap().to_owned();
+    only(&deployment.spoil(&own, &free), "target.refused");
+}
+
+#[test]
+fn nobody_listens_at_the_second_address_of_a_target() {
+    let deployment = Deployment::healthy().spoil("[\"127.0.18.2\"]", "[\"127.0.18.2\", \"127.0.18.77\"]");
+    only(&deployment, "target.refused");
+}
+
+/// From an address of this machine alone, nothing leads to the internet.
+#[test]
+fn a_target_to_which_no_route_leads() {
+    let deployment = Deployment::healthy().spoil("[\"127.0.18.2\"]", "[\"203.0.113.77\"]");
+    only(&deployment, "target.unreachable");
+}
+
+/// A full queue drops requests for connections, as a packet filter does.
+#[test]
+fn a_target_that_drops_requests_for_connections() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let _inside = runtime.enter();
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.18.2:0".parse().unwrap()).unwrap();
+    let full = socket.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    let waiting = |_| std::net::TcpStream::connect_timeout(&address, Duration::from_millis(200));
+    let _waiting: Vec<_> = (0..4).map(waiting).collect();
+    let deployment = Deployment::healthy();
+    let target = format!("sip.platform.example:{}", deployment.platform.address.port());
+    let spoilt = deployment.spoil(&target, &format!("sip.platform.example:{}", address.port()));
+    only(&spoilt, "target.timed_out");
+}
+
+#[test]
 fn a_target_that_takes_the_request_and_says_nothing() {
     only(&Deployment::with(Manner::Silent), "target.silent");
 }
@@ -276,6 +425,18 @@ fn a_target_that_hangs_up_on_us() {
 #[test]
 fn a_target_that_speaks_something_else() {
     only(&Deployment::with(Manner::NotTls), "target.tls.not_tls");
+}
+
+/// The alert of RFC 5246 7.2.2 that a server gives which knows TLS 1.1 alone.
+#[test]
+fn a_target_that_speaks_an_older_tls() {
+    only(&Deployment::with(Manner::Raw(b"\x15\x03\x02\x00\x02\x02\x46")), "target.tls.no_common_version");
+}
+
+#[test]
+fn a_target_that_is_a_web_server() {
+    let page = "HTTP/1.1 400 Bad Request\r\nServer: web\r\nContent-Length: 0\r\n\r\n";
+    only(&Deployment::with(Manner::NotSip(page)), "target.not_sip");
 }
 
 #[test]
@@ -321,6 +482,22 @@ fn a_target_that_wants_a_password() {
 }
 
 #[test]
+fn a_target_that_knows_nobody_by_that_name() {
+    only(&Deployment::with(Manner::Answers("404 Not Found", "")), "target.not_found");
+}
+
+#[test]
+fn a_target_that_sends_us_elsewhere() {
+    let contact = "Contact: <sip:sip9.platform.example>\r\n";
+    only(&Deployment::with(Manner::Answers("302 Moved Temporarily", contact)), "target.moved");
+}
+
+#[test]
+fn a_target_behind_which_something_fails() {
+    only(&Deployment::with(Manner::Answers("500 Server Internal Error", "")), "target.in_trouble");
+}
+
+#[test]
 fn a_target_that_dislikes_options_is_alive() {
     let deployment = Deployment::with(Manner::Answers("405 Method Not Allowed", ""));
     assert!(deployment.faults().is_empty(), "{:?}", deployment.faults());
@@ -362,3 +539,33 @@ fn calls_that_a_platform_refused_are_explained() {
     let told = &found.iter().find(|finding| finding.code == "calls.refused").unwrap().told;
     assert!(told.contains("nothing of the user rings in 1 calls") && told.contains("5e19725b"), "{told}");
 }
+
+const SHA1_CHAIN: &str = "-----BEGIN CERTIFICATE-----\n\
+MIIBozCCAUmgAwIBAgIUf4bfsAJbFhvQCg+1qaC1AkI2kpAwCQYHKoZIzj0EATAT\n\
+MREwDwYDVQQDDAhvbGQgcm9vdDAgFw0yNjExMjExODUzNTVaGA8yMTI2MDcyMDE4\n\
+NTM1NVowGjEYMBYGA1UEAwwPc2JjLmV4YW1wbGUuY29tMFkwEwYHKoZIzj0CAQYI\n\
+KoZIzj0DAQcDQgAExYAF9kJS23+E0iL2mt1hmRFjvGr9Da6+0Mn+DknWMRLjNGX/\n\
+bcEwqTtDnHMLTpQ4+m8ud7S8+IfiTf3wByHOYKNzMHEwGgYDVR0RBBMwEYIPc2Jj\n\
+LmV4YW1wbGUuY29tMBMGA1UdJQQMMAoGCCsGAQUFBwMBMB0GA1UdDgQWBBSNSImF\n\
+DIv5ys+H1B3OaR4HM7uSUzAfBgNVHSMEGDAWgBRyeRosMUywYDUKLbQQvB+gjWaA\n\
+dzAJBgcqhkjOPQQBA0kAMEYCIQD3qayAxfR/mMIMmGJsp5cdr5UjCfo0DNkpj3tY\n\
+pm4WJgIhAMzJW5unJjSO3OF/xV4YdVNi3lcCQc5YeHnkWTW8qZp5\n\
+-----END CERTIFICATE-----\n";
+
+const SHA1_KEY: &str = "-----BEGIN PRIVATE KEY-----\n\
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgri4XmGV7m6iKgik5\n\
+rmt+vlKyYsPYviYrio2TMm1A+9ShRANCAATFgAX2QlLbf4TSIvaa3WGZEWO8av0N\n\
+rr7Qyf4OSdYxEuM0Zf9twTCpO0OccwtOlDj6by53tLz4h+JN/fAHIc5g\n\
+-----END PRIVATE KEY-----\n";
+
+const SHA1_ROOT: &str = "-----BEGIN CERTIFICATE-----\n\
+MIIBfTCCASOgAwIBAgIUPRhVXGWQXe8RqshgamIM+HjzV3AwCgYIKoZIzj0EAwIw\n\
+EzERMA8GA1UEAwwIb2xkIHJvb3QwIBcNMjYxMTIxMTg1MzU1WhgPMjEyNjEwMjgx\n\
+ODUzNTVaMBMxETAPBgNVBAMMCG9sZCByb290MFkwEwYHKoZIzj0CAQYIKoZIzj0D\n\
+AQcDQgAEiiZFyO7r/TJdNTSyEY+xiQ4VRM9/eyH1Y+vMI1McSZjeR/xvsw92/mE1\n\
++1Rv/P0j0c25PjBrWtKdTUQAoHzh/aNTMFEwHQYDVR0OBBYEFHJ5GiwxTLBgNQot\n\
+tBC8H6CNZoB3MB8GA1UdIwQYMBaAFHJ5GiwxTLBgNQottBC8H6CNZoB3MA8GA1Ud\n\
+EwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAKiSyUv5LNmJmKcnv6gCzKKp\n\
+HXLYHyYB9ruasYmaDk0NAiB+g5d4E9bEmnUQaUTEYr489Eylq8XImQxt+G7zVTyW\n\
+vQ==\n\
+-----END CERTIFICATE-----\n";

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use trunkline::config::load_overridden;
+use trunkline::doctor::folders::Room;
 use trunkline::doctor::{Daemon, Finding, HostFacts, Verdict, Wish, examine};
 use trunkline::lab::platform::overriding;
 use trunkline::lab::platform::run::{self, prepare, set};
@@ -28,6 +29,8 @@ const ASKS: Duration = Duration::from_millis(200);
 /// A node beside a running lab, as `trunkline lab teams --print-config` sets it up. Tests spoil one thing each.
 struct Beside {
     folder: TempDir,
+    /// The file, below the root of the repository.
+    shipped: &'static str,
     sbc: SocketAddr,
     /// The block that lies over the shipped file.
     block: String,
@@ -42,7 +45,7 @@ fn authority() -> &'static Path {
     MADE.get_or_init(|| tempfile::tempdir().unwrap()).path()
 }
 
-fn wish() -> run::Wish {
+fn wish(platform: Platform) -> run::Wish {
     static NEXT: AtomicU8 = AtomicU8::new(1);
     let place = NEXT.fetch_add(1, Ordering::Relaxed);
     let process = std::process::id().to_le_bytes();
@@ -50,7 +53,7 @@ fn wish() -> run::Wish {
         SocketAddr::new(IpAddr::from([127, 64 + place, process[0] ^ process[1], 1 + (last << 4)]), port)
     };
     run::Wish {
-        platform: Platform::Teams,
+        platform,
         sbc: at(0, 5061),
         name: "sbc1.example.com".to_owned(),
         bind: vec![at(1, 5061)],
@@ -66,7 +69,11 @@ fn wish() -> run::Wish {
 
 impl Beside {
     fn teams() -> Beside {
-        let wish = wish();
+        Beside::of(Platform::Teams, "config/teams.toml")
+    }
+
+    fn of(platform: Platform, shipped: &'static str) -> Beside {
+        let wish = wish(platform);
         // One at a time: the files are written by the first.
         static PREPARING: std::sync::Mutex<()> = std::sync::Mutex::new(());
         let made = {
@@ -86,10 +93,11 @@ impl Beside {
             receive_buffer: Some(8_388_608),
             ephemeral: Some((64_000, 65_535)),
             reserved: Vec::new(),
+            room: Some(|_| Some(Room { free: 1 << 40, all: 1 << 41 })),
             public_roots: pem::certificates(&std::fs::read(&made.roots).unwrap()).unwrap(),
         };
         let lab = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let stage = lab.block_on(set(&wish, Platform::Teams.setting())).expect("a lab");
+        let stage = lab.block_on(set(&wish, platform.setting())).expect("a lab");
         let options = first_contact::SCENARIOS.iter().find(|scenario| scenario.name == "options").unwrap();
         lab.spawn(async move {
             loop {
@@ -98,7 +106,7 @@ impl Beside {
                 tokio::time::sleep(ASKS).await;
             }
         });
-        Beside { folder, sbc: wish.sbc, block, facts, daemon: Daemon::Absent, _lab: lab }
+        Beside { folder, shipped, sbc: wish.sbc, block, facts, daemon: Daemon::Absent, _lab: lab }
     }
 
     /// Replaces a part of the block, which must be there.
@@ -121,7 +129,7 @@ impl Beside {
 
     fn findings(&self) -> Vec<Finding> {
         let over = self.file("override.toml", &self.block);
-        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/teams.toml");
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join(self.shipped);
         let loaded = load_overridden(&shipped, Some(&over)).unwrap_or_else(|report| panic!("{report}\n{}", self.block));
         examine(&loaded, &self.facts, Wish { daemon: self.daemon, listen: Duration::from_secs(4) }).unwrap()
     }
@@ -151,6 +159,23 @@ fn beside_a_healthy_lab_nothing_is_wrong_and_everything_was_looked_at() {
     {
         let good = findings.iter().any(|finding| finding.code == code && finding.verdict == Verdict::Good);
         assert!(good, "{code}: {findings:#?}");
+    }
+}
+
+/// Each shipped file with its platform and a carrier known by its address.
+#[test]
+fn beside_other_healthy_platforms_nothing_is_wrong() {
+    let shipped = [
+        (Platform::Acs, "config/acs.toml"),
+        (Platform::Genesys, "config/genesys.toml"),
+        (Platform::Zoom, "config/zoom.toml"),
+    ];
+    for (platform, file) in shipped {
+        let beside = Beside::of(platform, file);
+        let findings = beside.findings();
+        assert!(beside.wrong().is_empty(), "{file}: {:#?}", beside.wrong());
+        let answered = |finding: &&Finding| finding.code == "target" && finding.verdict == Verdict::Good;
+        assert!(findings.iter().filter(answered).count() >= 2, "{file}: platform and carrier: {findings:#?}");
     }
 }
 

@@ -13,10 +13,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 use trunkline::config::{Loaded, Report, load};
+use trunkline::doctor::folders::Room;
 use trunkline::doctor::{Daemon, Finding, HostFacts, Verdict, Wish, examine, refused};
 
 use authority::{Authority, Leaf};
-use peer::{Manner, Platform, carrier};
+use peer::{Manner, Platform, carrier, carrier_at};
 
 /// A deployment on loopback, as healthy as one can be; tests spoil one thing each.
 pub struct Deployment {
@@ -117,6 +118,7 @@ impl Deployment {
             receive_buffer: Some(8_388_608),
             ephemeral: Some((64_000, 65_535)),
             reserved: Vec::new(),
+            room: Some(|_| Some(Room { free: 1 << 40, all: 1 << 41 })),
             public_roots: authority.certificates(),
         };
         let folder = tempfile::tempdir().unwrap();
@@ -191,4 +193,42 @@ fn on_a_healthy_deployment_no_fault_is_invented() {
     ] {
         assert!(findings.iter().any(|finding| finding.code == code), "{code}: {findings:#?}");
     }
+}
+
+/// Three names of ours on one listener, RSA beside ECDSA, and a carrier that we register at.
+#[test]
+fn on_a_healthy_deployment_of_many_peers_no_fault_is_invented() {
+    let deployment = Deployment::healthy();
+    let trunk = |name: &str, profile: &str| {
+        format!(
+            "[trunks.{name}]\nprofile = \"{profile}\"\nlistener = \"platform\"\nfqdn = \"{name}.example.com\"\n\
+             certificate = \"rsa\"\ntargets = [\"sip.platform.example:{}\"]\npeer_names = [\"sip.platform.example\"]\n\
+             sources = [\"127.0.18.2/32\"]\noptions = {{ asks_us = false }}\n[[routes]]\nfrom = \"{name}\"\nto = [\"registrar\"]\n",
+            deployment.platform.address.port()
+        )
+    };
+    let registrar = format!(
+        "[trunks.registrar]\nprofile = \"carrier-register\"\nlistener = \"carrier\"\ntargets = [\"{}\"]\n\
+         registration = {{ aor = \"sip:sbc@carrier.example\" }}\n\
+         auth = {{ user = \"sbc\", realm = \"carrier.example\", password_file = \"password\" }}\n",
+        carrier_at("127.0.18.6")
+    );
+    let more = trunk("acs", "azure-acs")
+        + &trunk("genesys", "genesys-byoc")
+        + &registrar
+        + "[certificates.rsa]\nchain = \"rsa.pem\"\nkey = \"rsa.key\"\n[limits]";
+    let names = ["acs", "genesys"].map(|name| format!("\"{name}.example.com\" = [\"203.0.113.10\"], ")).concat();
+    std::fs::write(deployment.folder.path().join("password"), "secret\n").unwrap();
+    let rsa = deployment.authority.rsa_leaf(&["acs.example.com", "genesys.example.com"]);
+    std::fs::write(deployment.folder.path().join("rsa.pem"), &rsa.chain).unwrap();
+    let key = deployment.folder.path().join("rsa.key");
+    std::fs::write(&key, &rsa.key).unwrap();
+    std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let deployment = deployment
+        .spoil("certificates = [\"main\"]", "certificates = [\"main\", \"rsa\"]")
+        .spoil("hosts = { ", &format!("hosts = {{ {names}"))
+        .spoil("[limits]", &more);
+    // The test's root is none of Microsoft's seven.
+    let faults: Vec<String> = deployment.faults().into_iter().filter(|code| code != "trust.roots_missing").collect();
+    assert!(faults.is_empty(), "{:#?}", deployment.findings());
 }

@@ -1,8 +1,9 @@
 //! A platform that answers OPTIONS over TLS, well or badly, and a DNS server that says one thing.
 
 use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -24,6 +25,10 @@ pub enum Manner {
     Silent,
     HangsUp,
     NotTls,
+    /// These octets instead of a handshake.
+    Raw(&'static [u8]),
+    /// Another protocol, inside TLS.
+    NotSip(&'static str),
     /// Wants a certificate of an authority that is not ours.
     WantsAnother(Arc<Authority>),
 }
@@ -64,6 +69,11 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, manner: Manner) {
             let _ = stream.write_all(b"220 mail.example ESMTP\r\n").await;
             continue;
         }
+        if let Manner::Raw(octets) = &manner {
+            let _ = stream.read(&mut [0; 2048]).await;
+            let _ = stream.write_all(octets).await;
+            continue;
+        }
         let Ok(mut secured) = acceptor.accept(stream).await else { continue };
         let mut octets = vec![0; 8192];
         let Ok(length) = secured.read(&mut octets).await else { continue };
@@ -75,8 +85,12 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, manner: Manner) {
             Manner::SawUsAt(address) => {
                 let _ = secured.write_all(answer(&request, "200 OK", address, "").as_bytes()).await;
             }
+            Manner::NotSip(text) => {
+                let _ = secured.write_all(text.as_bytes()).await;
+                let _ = secured.shutdown().await;
+            }
             Manner::Silent => std::future::pending().await,
-            Manner::HangsUp | Manner::NotTls | Manner::WantsAnother(_) => {
+            Manner::HangsUp | Manner::NotTls | Manner::Raw(_) | Manner::WantsAnother(_) => {
                 let _ = secured.shutdown().await;
             }
         }
@@ -93,7 +107,11 @@ fn answer(request: &str, status: &str, seen: &str, more: &str) -> String {
 
 /// A carrier that answers OPTIONS over UDP.
 pub fn carrier() -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.18.4:0").unwrap();
+    carrier_at("127.0.18.4")
+}
+
+pub fn carrier_at(address: &str) -> SocketAddr {
+    let socket = UdpSocket::bind((address, 0)).unwrap();
     let address = socket.local_addr().unwrap();
     std::thread::spawn(move || {
         let mut octets = [0; 8192];
@@ -103,6 +121,37 @@ pub fn carrier() -> SocketAddr {
         }
     });
     address
+}
+
+/// A DNS server that knows one address for every name, and takes its time.
+pub fn dns_of(address: IpAddr, delay: Duration) -> SocketAddr {
+    let socket = UdpSocket::bind("127.0.18.3:0").unwrap();
+    let own = socket.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut octets = [0; 1500];
+        while let Ok((length, from)) = socket.recv_from(&mut octets) {
+            let end = 12 + octets[12..length].iter().position(|octet| *octet == 0).unwrap() + 5;
+            let asked = u16::from_be_bytes([octets[end - 4], octets[end - 3]]);
+            let mut answer = octets[..end].to_vec();
+            answer[2] |= 0x80;
+            answer[3] = 0x80;
+            answer[6..12].fill(0);
+            let (kind, data) = match address {
+                IpAddr::V4(four) => (1, four.octets().to_vec()),
+                IpAddr::V6(six) => (28, six.octets().to_vec()),
+            };
+            if asked == kind {
+                answer[7] = 1;
+                // The name of the question, this type, class IN, a minute (RFC 1035 4.1.3).
+                answer.extend([0xc0, 12, 0, kind as u8, 0, 1, 0, 0, 0, 60, 0, data.len() as u8]);
+                answer.extend(data);
+            }
+            // The server's slowness is what is tested.
+            std::thread::sleep(delay);
+            let _ = socket.send_to(&answer, from);
+        }
+    });
+    own
 }
 
 /// A DNS server that answers every question with this code (RFC 1035 4.1.1: 2 server failure, 3 no such name).
