@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::attempt::{Answered, Attempt, Inviting, Settled};
+use super::attempt::{Answered, Attempt, Inviting, Reading, Settled};
 use super::call::{CallTimer, Common, State, media_refusal};
 use super::cause::Cause;
 use super::compose;
@@ -61,16 +61,20 @@ impl Hunting {
         common.timers.stop_all();
         if standing == Standing::Left {
             callee.is_over_now();
-            self.attempt = Attempt::Answered(Box::new(Answered { callee, read, passed }));
+            self.attempt = Attempt::Answered(Box::new(Answered { callee, reading: Reading::Read(read), passed }));
             return self.cancelled(common, Cause::Refused(Status::TEMPORARILY_UNAVAILABLE), EndedBy::Callee, work);
         }
-        self.attempt = Attempt::Answered(Box::new(Answered { callee, read, passed }));
+        self.attempt = Attempt::Answered(Box::new(Answered { callee, reading: Reading::Read(read), passed }));
         self.answer_if_ready(common, work)
     }
 
     /// The caller may hear of the answer.
     pub(super) fn complete(self, common: &mut Common, answered: Answered, work: &mut Work<'_>) -> State {
-        let Answered { callee, read, passed } = answered;
+        let Answered { callee, reading, passed } = answered;
+        let read = match reading {
+            Reading::Read(read) => read,
+            Reading::InAck => Ok(None),
+        };
         match self.description_for_caller(common, read) {
             Ok(accepting) => self.establish(common, callee, (accepting, &passed), work),
             Err(refusal) => self.misfit(common, callee, refusal, work),

@@ -225,13 +225,21 @@ pub(super) enum Attempt {
     Answered(Box<Answered>),
 }
 
-/// A called party whose 2xx is acknowledged, and what it said of its media.
+/// A called party whose 2xx is acknowledged, or who has picked the call up (RFC 3891), and what it said of its media.
 #[derive(Debug)]
 pub(super) struct Answered {
     pub callee: Leg,
-    pub read: Result<Option<AudioPlan>, MediaRefusal>,
+    pub reading: Reading,
     /// Headers of its 2xx for the caller.
     pub passed: Passed,
+}
+
+/// What a called party says of its media.
+#[derive(Debug)]
+pub(super) enum Reading {
+    Read(Result<Option<AudioPlan>, MediaRefusal>),
+    /// Our 200 offered; its ACK brings the answer.
+    InAck,
 }
 
 /// What a 2xx makes of an attempt.

@@ -316,8 +316,7 @@ impl Call {
     pub fn replaceable(&self, key: &DialogKey, trunk: TrunkId, early_only: bool) -> Result<Side, Status> {
         match &self.state {
             State::Established(established) => established.replaceable(&self.common, key, trunk, early_only),
-            // An early dialog that its sender began, not we.
-            State::Hunting(_) => Err(Status::CALL_DOES_NOT_EXIST),
+            State::Hunting(hunting) => hunting.replaceable(key, trunk, early_only),
             State::Releasing(_) | State::Ended => Err(Status::DECLINE),
         }
     }
@@ -398,7 +397,8 @@ impl Call {
         let callee = match &self.state {
             State::Established(established) => established.next_timeout(&self.common),
             State::Releasing(releasing) => releasing.callee().and_then(Leg::next_timeout),
-            State::Hunting(_) | State::Ended => None,
+            State::Hunting(hunting) => hunting.answered_leg().and_then(Leg::next_timeout),
+            State::Ended => None,
         };
         let departing = self.common.departing.next_timeout();
         [self.common.timers.next(), self.common.caller.next_timeout(), callee, departing].into_iter().flatten().min()

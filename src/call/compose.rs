@@ -92,7 +92,9 @@ impl NewRequest {
 
     /// CANCEL of that INVITE: same Via, same CSeq number (RFC 3261 9.1).
     pub fn cancel(&self, own: &OwnAddress, branch: &Branch, cause: Cause) -> Bytes {
-        self.start(&Method::Cancel, own, branch).header(Name::Reason, cause.reason()).finish()
+        // RFC 3326 2: who stops ringing because another one took the call shows no missed call.
+        let reason = if cause == Cause::Replaced { ELSEWHERE.to_owned() } else { cause.reason() };
+        self.start(&Method::Cancel, own, branch).header(Name::Reason, reason).finish()
     }
 
     /// OPTIONS that asks whether the peer lives.
@@ -457,6 +459,8 @@ fn refusing(status: Status, reason: String, head: &ResponseHead, (tag, own): (&[
         _ => writer,
     }
 }
+
+const ELSEWHERE: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
 /// Seconds a refused caller is asked to wait: long enough for a burst to pass, short enough that nobody gives up.
 const RETRY_AFTER_S: u32 = 5;

@@ -120,12 +120,13 @@ impl Hunting {
                 self.request(common, side, transaction, &request, flow, work)
             }
             CallInput::HangUp(cause) => self.cancelled(common, cause, EndedBy::Node, work),
+            CallInput::Replacing(replacement) => self.picked_up(common, &replacement, work),
+            CallInput::Ack { side: Side::Callee, request } => self.pick_up_acknowledged(common, &request, work),
             CallInput::Cancelled { .. }
-            | CallInput::Ack { .. }
+            | CallInput::Ack { side: Side::Caller, .. }
             | CallInput::MediaClosed { .. }
             | CallInput::Presence { .. }
-            | CallInput::Joined(_)
-            | CallInput::Replacing(_) => State::Hunting(Box::new(self)),
+            | CallInput::Joined(_) => State::Hunting(Box::new(self)),
         }
     }
 

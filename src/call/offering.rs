@@ -1,5 +1,6 @@
 //! Offering a call to a candidate: its address, ports and a description, and the INVITE.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -104,6 +105,17 @@ impl Hunting {
         }
     }
 
+    /// What the caller can talk with: its offer; without one what it has answered since, or what its trunk may carry.
+    pub(super) fn plan_for_called(&self, common: &Common) -> Cow<'_, AudioPlan> {
+        match &self.offer {
+            Some(offer) => Cow::Borrowed(&offer.plan),
+            None => {
+                let said = common.caller.media.media.remote_plan();
+                Cow::Owned(said.unwrap_or_else(|| AudioPlan::from_settings(&common.caller.trunk.media)))
+            }
+        }
+    }
+
     /// Ports, an offer, and the INVITE.
     fn attempt(
         &self,
@@ -116,15 +128,7 @@ impl Hunting {
         let own = OwnAddress::of_call(&candidate.trunk, &common.whose);
         let worker = common.caller.media.media.lease().worker;
         let mut media = leg_media(&common.snapshot, &candidate.trunk, Some(worker), work)?;
-        let written = match &self.offer {
-            Some(offer) => media.media.write_offer(&offer.plan),
-            // The caller wrote no offer: ours names what it has answered since, or what its trunk may carry.
-            None => {
-                let said = common.caller.media.media.remote_plan();
-                media.media.write_offer(&said.unwrap_or_else(|| AudioPlan::from_settings(&common.caller.trunk.media)))
-            }
-        };
-        let Ok(offer) = written else {
+        let Ok(offer) = media.media.write_offer(&self.plan_for_called(common)) else {
             media.close(work);
             return Err(Cause::MediaRefused);
         };

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::attempt::Attempt;
+use super::attempt::{self, Attempt};
 use super::call::{Common, State, media_refusal};
 use super::cause::Cause;
 use super::compose;
@@ -109,7 +109,11 @@ impl Hunting {
     /// The called party answered: the caller hears so, at once or when nothing it must acknowledge is open.
     pub(super) fn answer_if_ready(mut self, common: &mut Common, work: &mut Work<'_>) -> State {
         match std::mem::replace(&mut self.attempt, Attempt::None) {
-            Attempt::Answered(answered) if !common.caller.withholds_answer() && self.updating.is_none() => {
+            Attempt::Answered(answered)
+                if !common.caller.withholds_answer()
+                    && self.updating.is_none()
+                    && !matches!(answered.reading, attempt::Reading::InAck) =>
+            {
                 self.complete(common, *answered, work)
             }
             attempt => {
@@ -124,7 +128,7 @@ impl Hunting {
         if common.caller.repeat_provisional(self.invite.transaction, work) {
             return self.cancelled(common, Cause::NoPrack, EndedBy::Node, work);
         }
-        State::Hunting(self)
+        self.picked_up_repeats(common, work)
     }
 }
 

@@ -57,7 +57,8 @@ pub enum Refusal {
     TooManyDiversions,
     /// 481: inside a dialog that is not there.
     NoDialog,
-    /// 400: a Replaces that cannot be read, several, or one beside Join (RFC 3891 3, RFC 3911 5).
+    /// 400: a Replaces that cannot be read, several, one beside Join (RFC 3891 3, RFC 3911 5), or in another request than
+    /// INVITE.
     BadReplaces,
     /// 403, 481, 486, 603: the dialog that Replaces names may not be replaced (RFC 3891 3).
     NotReplaceable(Status),
@@ -275,7 +276,12 @@ fn method(method: &Method) -> Result<(), Refusal> {
 const TAGS_SHOWN: usize = 16;
 
 /// RFC 3261 8.2.2.3: each tag of Require that we do not take from this trunk, and each of Proxy-Require, is one too many.
+/// And no request but INVITE has a Replaces.
 pub(super) fn extensions(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
+    // RFC 3891 3.
+    if request.method != Method::Invite && request.message.header(Name::Replaces).is_some() {
+        return Err(Refusal::BadReplaces);
+    }
     let tags: Vec<String> = [Name::Require, Name::ProxyRequire]
         .into_iter()
         .flat_map(|name| request.message.tokens(name))

@@ -9,7 +9,7 @@ use trunkline::route::transfer::ReplacesPolicy;
 use crate::world::Name::{self, CarrierA, CarrierB, Platform};
 use crate::world::World;
 use crate::world::steps::Talk;
-use crate::world::text::{Dialog, Text, invite, sdp, sdp_with, with_header};
+use crate::world::text::{Dialog, Text, invite, request, sdp, sdp_with, with_header};
 
 fn replacing(from: Name, replaced: &Dialog, body: &str) -> String {
     with_header(&invite(from, "+49301234567", body), &format!("Replaces: {}", replaced.replaces_value()))
@@ -111,7 +111,7 @@ fn one_whose_dialog_is_just_ending_is_declined() {
 }
 
 #[test]
-fn one_before_the_answer_is_481() {
+fn one_for_the_callers_early_dialog_is_481() {
     let mut world = World::moving(|_| {});
     let (offered, _) = world.dial(Platform, CarrierA);
     world.send(CarrierA, offered.respond(180, CarrierA, ""));
@@ -172,6 +172,23 @@ fn an_offer_that_fits_nobody_is_488() {
     world.send(Platform, replacing(Platform, &talk.caller, &offer));
     assert_eq!(world.refusal(Platform).status(), Some(488));
     assert_eq!(world.hears(CarrierA), [Platform]);
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+#[test]
+fn a_replaces_in_another_request_is_400() {
+    let mut world = World::moving(|_| {});
+    let mut talk = world.talk(Platform, CarrierA);
+    let value = talk.caller.replaces_value();
+    for request in [
+        request(Platform, "OPTIONS", "sip:sbc.example.com", ""),
+        talk.caller.request("OPTIONS", ""),
+        talk.caller.request("UPDATE", ""),
+    ] {
+        world.send(Platform, with_header(&request, &format!("Replaces: {value}")));
+        assert_eq!(world.refusal(Platform).status(), Some(400), "{request}");
+    }
     world.caller_hangs_up(&mut talk);
     world.finish();
 }

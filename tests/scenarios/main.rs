@@ -27,6 +27,7 @@ mod a_new_configuration_leaves_calls_alone;
 mod a_party_falls_silent;
 mod a_peer_proves_who_it_is;
 mod a_redirected_call;
+mod a_ringing_call_is_picked_up;
 mod a_refer_that_crosses;
 mod a_refer_waits_its_turn;
 mod a_request_that_takes_long_hears_100;

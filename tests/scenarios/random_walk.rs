@@ -43,6 +43,8 @@ struct Part {
     dialog: Option<Dialog>,
     /// What a reliable response made, before an answer.
     early: Option<Dialog>,
+    /// What its last provisional response made.
+    rings: Option<Dialog>,
     /// Number of the last reliable response.
     rseq: u32,
     /// INVITEs received without a final answer.
@@ -290,8 +292,9 @@ impl Walk {
             }
         }
         if self.chance(30) {
-            ringing = with_tag(&ringing, &format!("fork{}", self.dice.below(3)));
+            ringing = with_tag(&ringing, &format!("fork{name:?}{}", self.dice.below(3)));
         }
+        self.part(name).rings = Some(Dialog::of_callee(name, &invite, &ringing));
         self.world.send(name, ringing);
         self.part(name).open.push(invite);
     }
@@ -307,7 +310,7 @@ impl Walk {
         if invite.tag("To").is_none() {
             self.part(name).dialog = Some(dialog);
             if self.chance(5) {
-                self.world.send(name, with_tag(&answer, "forktwin"));
+                self.world.send(name, with_tag(&answer, &format!("fork{name:?}twin")));
             }
         }
         self.world.send(name, answer);
@@ -325,8 +328,10 @@ impl Walk {
             return self.cancel(name);
         }
         let Some(mut dialog) = self.part(name).dialog.clone() else {
-            return if choice == 2 && name == self.caller {
-                self.cancel(name)
+            return match choice {
+                2 if name == self.caller => self.cancel(name),
+                3..=5 => self.picks_up(name),
+                _ => {}
             };
         };
         self.version += 1;
@@ -368,6 +373,15 @@ impl Walk {
             1 => format!("<sip:{number}@sbc?Replaces=elsewhere%3Bto-tag%3D1%3Bfrom-tag%3D2>"),
             _ => format!("<sip:{number}@sbc>"),
         }
+    }
+
+    /// Whose phone rings takes the call from another one, or what it names has ended.
+    fn picks_up(&mut self, name: Name) {
+        let Some(rings) = self.part(name).rings.clone() else { return };
+        let body = if self.chance(30) { String::new() } else { sdp(name, "sendrecv") };
+        let flag = ["", ";early-only"][self.dice.below(2) as usize];
+        let replaced = format!("Replaces: {}{flag}", rings.replaces_value());
+        self.send_request(name, with_header(&invite(name, "+4930555", &body), &replaced));
     }
 
     fn cancel(&mut self, name: Name) {

@@ -28,6 +28,12 @@ impl LegMedia {
         Some(AudioPlan { codecs, direction, ptime_ms: said.ptime_ms })
     }
 
+    /// What this peer and we have agreed: what the other leg is answered with.
+    pub fn agreed_plan(&self) -> Option<AudioPlan> {
+        let said = self.remote_plan()?;
+        Some(AudioPlan { codecs: agreed(self.settled.as_ref()?), ..said })
+    }
+
     /// Whether this peer and the other one have agreed, each on its own leg, on a codec that both speak.
     pub fn speaks_with(&self, other: &LegMedia) -> bool {
         let (Some(here), Some(there)) = (&self.settled, &other.settled) else { return false };

@@ -10,6 +10,7 @@ mod arrival;
 mod departing;
 mod joining;
 mod passing;
+mod picking_up;
 mod redirect;
 mod referral;
 mod replacing;

@@ -1,12 +1,12 @@
-//! INVITE with Replaces (RFC 3891): its sender takes the place of a party of an answered call. Obeyed: RFC 3891 3 (match,
-//! 481, 486, 603, authorisation), MD-76.
+//! INVITE with Replaces (RFC 3891): its sender takes the place of a party of an answered call; that of one that only rings
+//! is `picking_up`. Obeyed: RFC 3891 3 (match, 481, 486, 603, authorisation), MD-76.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::{Exchanged, note_end};
-use crate::base::ids::{TransactionId, TrunkId};
+use crate::base::ids::{TransactionId, TrunkId, WorkerId};
 use crate::base::limits::CALL_TRANSFERS;
 use crate::call::anonymity::Anonymity;
 use crate::call::call::{Common, State, leg_media, media_refusal};
@@ -55,13 +55,51 @@ impl Replacement {
         OwnAddress::of_call(&self.trunk, whose).called(&self.request)
     }
 
-    fn exchanged(&self, work: &Work<'_>) -> Exchanged {
+    /// What the record will say of it.
+    pub(super) fn exchanged(&self, work: &Work<'_>) -> Exchanged {
         Exchanged { kind: TransferKind::Replaces, side: self.side, began: work.now.wall }
+    }
+
+    /// It is answered with a failure. `by`: trunk of the party that it was to replace.
+    pub(super) fn refused(&self, common: &mut Common, by: Arc<str>, misfit: Misfit, work: &mut Work<'_>) {
+        let Misfit { status, cause, warning } = misfit;
+        let tag = work.token(10);
+        let ours = (&*tag, &self.own(&common.whose));
+        let bytes = compose::refusal_with(status, cause, &self.invite.head, ours, warning);
+        work.out.push(Effect::Respond { transaction: self.invite.transaction, status, bytes });
+        note_end(common, self.exchanged(work), by, None, cause, work);
+    }
+
+    /// Its leg, on the worker of the party that stays, and what its 200 carries. `plan`: what that party can talk with.
+    pub(super) fn leg(
+        &self,
+        common: &Common,
+        (worker, plan): (WorkerId, &AudioPlan),
+        work: &mut Work<'_>,
+    ) -> Result<(Leg, Bytes, Exchange), Misfit> {
+        let Replacement { side, request, trunk, flow, .. } = self;
+        let tag = work.token(10);
+        let dialog = Dialog::from_uas(request, &tag).map_err(|_| Cause::Malformed)?;
+        let own = self.own(&common.whose);
+        let body = screening::described(&request.message).map_err(|_| Cause::Malformed)?;
+        let mut media = leg_media(&common.snapshot, trunk, Some(worker), work)?;
+        match described(&mut media, &body, plan, *side) {
+            Ok((body, exchange)) => {
+                let mut leg = Leg::new(*side, Arc::clone(trunk), own, dialog, media, *flow);
+                leg.taken.hear(&request.message);
+                leg.anonymity = Anonymity::of_invite(request, trunk);
+                Ok((leg, body, exchange))
+            }
+            Err(misfit) => {
+                media.close(work);
+                Err(misfit)
+            }
+        }
     }
 }
 
 /// Why it cannot.
-struct Misfit {
+pub(super) struct Misfit {
     status: Status,
     cause: Cause,
     warning: Option<String>,
@@ -132,13 +170,8 @@ impl Established {
     }
 
     fn refused(&mut self, common: &mut Common, replacement: &Replacement, misfit: Misfit, work: &mut Work<'_>) {
-        let Misfit { status, cause, warning } = misfit;
-        let tag = work.token(10);
-        let ours = (&*tag, &replacement.own(&common.whose));
-        let bytes = compose::refusal_with(status, cause, &replacement.invite.head, ours, warning);
-        work.out.push(Effect::Respond { transaction: replacement.invite.transaction, status, bytes });
         let by = Arc::clone(&self.leg(common, replacement.side).trunk.name);
-        note_end(common, replacement.exchanged(work), by, None, cause, work);
+        replacement.refused(common, by, misfit, work);
     }
 
     /// The INVITE is answered and its sender joined with the party that stays.
@@ -171,33 +204,16 @@ impl Established {
         }
     }
 
-    /// Its leg, on the worker of the party that stays, and what its 200 carries.
+    /// What it comes into the call with.
     fn new_leg(
         &self,
         common: &Common,
         replacement: &Replacement,
         work: &mut Work<'_>,
     ) -> Result<(Leg, Bytes, Exchange), Misfit> {
-        let Replacement { side, request, trunk, flow, .. } = replacement;
-        let tag = work.token(10);
-        let dialog = Dialog::from_uas(request, &tag).map_err(|_| Cause::Malformed)?;
-        let own = replacement.own(&common.whose);
-        let staying = &self.leg(common, side.other()).media.media;
+        let staying = &self.leg(common, replacement.side.other()).media.media;
         let plan = staying.plan_for_newcomer().ok_or(Cause::MediaRefused)?;
-        let body = screening::described(&request.message).map_err(|_| Cause::Malformed)?;
-        let mut media = leg_media(&common.snapshot, trunk, Some(staying.lease().worker), work)?;
-        match described(&mut media, &body, &plan, *side) {
-            Ok((body, exchange)) => {
-                let mut leg = Leg::new(*side, Arc::clone(trunk), own, dialog, media, *flow);
-                leg.taken.hear(&request.message);
-                leg.anonymity = Anonymity::of_invite(request, trunk);
-                Ok((leg, body, exchange))
-            }
-            Err(misfit) => {
-                media.close(work);
-                Err(misfit)
-            }
-        }
+        replacement.leg(common, (staying.lease().worker, &plan), work)
     }
 }
 

@@ -1,0 +1,158 @@
+//! Call pick-up: INVITE with Replaces that names an early dialog of an INVITE of ours (RFC 3891 3). Its sender is answered in
+//! the place of who rings, whose INVITE is taken back, with all its forks; the caller then hears of an answer like any other.
+//! Without an offer in that INVITE the caller waits for the ACK that brings the answer to ours. An early dialog that its
+//! sender began, the caller's, is no match: 481. Assumed: the new party of a transfer that only rings is not picked up; its
+//! dialogs are not the call's yet, and match nothing.
+
+use std::sync::Arc;
+
+use super::note_end;
+use super::replacing::{Misfit, Replacement};
+use crate::base::ids::TrunkId;
+use crate::call::attempt::{Answered, Attempt, Inviting, Reading};
+use crate::call::call::{Common, State};
+use crate::call::cause::Cause;
+use crate::call::effect::{Effect, Work};
+use crate::call::event::CallEvent;
+use crate::call::exchange::Exchange;
+use crate::call::fork::Standing;
+use crate::call::hunting::Hunting;
+use crate::call::leg::Leg;
+use crate::call::passed::Passed;
+use crate::call::record::{EndedBy, Side, TransferKind};
+use crate::call::screening;
+use crate::dialog::DialogKey;
+use crate::sip::{Request, Status};
+
+impl Hunting {
+    /// See [`super::super::call::Call::replaceable`].
+    pub(in crate::call) fn replaceable(
+        &self,
+        key: &DialogKey,
+        trunk: TrunkId,
+        early_only: bool,
+    ) -> Result<Side, Status> {
+        match &self.attempt {
+            Attempt::Inviting(inviting) => match inviting.forks.values().find(|fork| fork.dialog.key() == *key) {
+                None => Err(Status::CALL_DOES_NOT_EXIST),
+                Some(_) if inviting.candidate.trunk.id != trunk => Err(Status::FORBIDDEN),
+                Some(fork) if fork.standing != Standing::Here => Err(Status::DECLINE),
+                Some(_) => Ok(Side::Callee),
+            },
+            Attempt::Answered(answered) if answered.callee.key() == *key => match early_only {
+                _ if answered.callee.trunk.id != trunk => Err(Status::FORBIDDEN),
+                true => Err(Status::BUSY_HERE),
+                // The caller must still acknowledge what it heard before the answer.
+                false => Err(Status::REQUEST_PENDING),
+            },
+            Attempt::None | Attempt::Resolving { .. } | Attempt::Answered(_) => Err(Status::CALL_DOES_NOT_EXIST),
+        }
+    }
+
+    /// An INVITE picks the call up.
+    pub(in crate::call) fn picked_up(
+        mut self,
+        common: &mut Common,
+        replacement: &Replacement,
+        work: &mut Work<'_>,
+    ) -> State {
+        let (call, kind) = (common.ledger.id(), TransferKind::Replaces);
+        work.out.push(Effect::Event(CallEvent::TransferBegan { call, kind }));
+        let worker = common.caller.media.media.lease().worker;
+        let inviting = match std::mem::replace(&mut self.attempt, Attempt::None) {
+            Attempt::Inviting(inviting) => inviting,
+            attempt => {
+                self.attempt = attempt;
+                let by = Arc::clone(&replacement.trunk.name);
+                replacement.refused(common, by, Cause::NoSuchDialog.into(), work);
+                return State::Hunting(Box::new(self));
+            }
+        };
+        let plan = self.plan_for_called(common);
+        match replacement.leg(common, (worker, &plan), work) {
+            Ok((mut callee, body, exchange)) => {
+                work.out.push(Effect::DialogOpened { key: callee.key(), side: Side::Callee });
+                callee.accept(&replacement.invite, &body, work);
+                self.takes_over(common, inviting, replacement, &callee, work);
+                let reading = match exchange {
+                    Exchange::AwaitingAnswer(_) => Reading::InAck,
+                    Exchange::Idle
+                    | Exchange::Crossing(_)
+                    | Exchange::Telling { .. }
+                    | Exchange::Refreshing { .. }
+                    | Exchange::Unwanted { .. } => Reading::Read(Ok(callee.media.media.agreed_plan())),
+                };
+                self.attempt = Attempt::Answered(Box::new(Answered { callee, reading, passed: Passed::new() }));
+                self.answer_if_ready(common, work)
+            }
+            Err(misfit) => self.not_picked_up(common, inviting, (replacement, misfit), work),
+        }
+    }
+
+    /// Whoever rang is let go, and whoever picked up stands in its place on the trunk: no limit stops that.
+    fn takes_over(
+        &mut self,
+        common: &mut Common,
+        inviting: Box<Inviting>,
+        replacement: &Replacement,
+        callee: &Leg,
+        work: &mut Work<'_>,
+    ) {
+        let by = Arc::clone(&inviting.candidate.trunk.name);
+        work.supply.enter_urgent(&callee.trunk);
+        self.forget_losers_update(common, callee.dialog.remote_tag.as_ref(), work);
+        inviting.abandon(common, Cause::Replaced, work);
+        common.timers.stop_all();
+        note_end(common, replacement.exchanged(work), by, Some(callee), Cause::Replaced, work);
+        if let Ok((number, user)) = screening::called(&replacement.request.from.uri) {
+            common.numbers.renamed(Side::Callee, number, user);
+        }
+    }
+
+    /// It fits nobody here: who rings goes on ringing.
+    fn not_picked_up(
+        mut self,
+        common: &mut Common,
+        inviting: Box<Inviting>,
+        (replacement, misfit): (&Replacement, Misfit),
+        work: &mut Work<'_>,
+    ) -> State {
+        let by = Arc::clone(&inviting.candidate.trunk.name);
+        self.attempt = Attempt::Inviting(inviting);
+        replacement.refused(common, by, misfit, work);
+        State::Hunting(Box::new(self))
+    }
+
+    /// ACK of the 200 to whoever picked up. Where that offered, the answer is in it.
+    pub(in crate::call) fn pick_up_acknowledged(
+        mut self,
+        common: &mut Common,
+        request: &Request,
+        work: &mut Work<'_>,
+    ) -> State {
+        let Attempt::Answered(answered) = &mut self.attempt else { return State::Hunting(Box::new(self)) };
+        if answered.callee.acknowledged(request.cseq.number, work) && matches!(answered.reading, Reading::InAck) {
+            let body = screening::described(&request.message).unwrap_or_default();
+            let read = answered.callee.media.media.read_answer(&body);
+            answered.reading = Reading::Read(read.map(Some));
+        }
+        self.answer_if_ready(common, work)
+    }
+
+    /// The 200 to whoever picked up goes again while it lacks its ACK; without one the call has nobody who answers.
+    pub(in crate::call) fn picked_up_repeats(mut self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
+        let is_lost = match &mut self.attempt {
+            Attempt::Answered(answered) => answered.callee.timeout(work),
+            Attempt::None | Attempt::Resolving { .. } | Attempt::Inviting(_) => false,
+        };
+        if is_lost { self.cancelled(common, Cause::NoAck, EndedBy::Node, work) } else { State::Hunting(self) }
+    }
+
+    /// The leg of whoever has answered while the caller does not hear of it yet.
+    pub(in crate::call) const fn answered_leg(&self) -> Option<&Leg> {
+        match &self.attempt {
+            Attempt::Answered(answered) => Some(&answered.callee),
+            Attempt::None | Attempt::Resolving { .. } | Attempt::Inviting(_) => None,
+        }
+    }
+}
