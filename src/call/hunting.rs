@@ -144,7 +144,17 @@ impl Hunting {
         let asked = Pending::new(transaction, request, flow);
         let in_order =
             self.dialog(common, side, request).is_some_and(|dialog| dialog.check_request(&request.cseq).is_ok());
-        let status = match (treatment(&request.method, &common.caller.trunk.methods), side) {
+        let treatment = treatment(&request.method, &common.caller.trunk.methods);
+        if treatment != Treatment::End
+            && in_order
+            && let (own, trunk) = self.towards(common, side)
+            && let Err(refusal) = screening::extensions(request, trunk)
+        {
+            let bytes = compose::screened(&refusal, &asked.head, None, Some(own));
+            work.out.push(Effect::Respond { transaction, status: refusal.status(), bytes });
+            return State::Hunting(Box::new(self));
+        }
+        let status = match (treatment, side) {
             // Ours to this party is not answered yet (RFC 3261 14.2).
             (Treatment::Cross, Side::Callee) if in_order => Status::REQUEST_PENDING,
             // A second INVITE before the first is answered (RFC 3261 14.2), or an old number (12.2.2).
@@ -228,10 +238,17 @@ impl Hunting {
     }
 
     pub(super) fn own<'a>(&'a self, common: &'a Common, side: Side) -> &'a OwnAddress {
+        self.towards(common, side).0
+    }
+
+    /// Who we are to this side's peer, and its trunk.
+    fn towards<'a>(&'a self, common: &'a Common, side: Side) -> (&'a OwnAddress, &'a Trunk) {
         match (side, &self.attempt) {
-            (Side::Callee, Attempt::Inviting(inviting)) => &inviting.invite.own,
-            (Side::Callee, Attempt::Answered(answered)) => &answered.callee.own,
-            (Side::Caller, _) | (_, Attempt::None | Attempt::Resolving { .. }) => &common.caller.own,
+            (Side::Callee, Attempt::Inviting(inviting)) => (&inviting.invite.own, &inviting.invite.trunk),
+            (Side::Callee, Attempt::Answered(answered)) => (&answered.callee.own, &answered.callee.trunk),
+            (Side::Caller, _) | (_, Attempt::None | Attempt::Resolving { .. }) => {
+                (&common.caller.own, &common.caller.trunk)
+            }
         }
     }
 

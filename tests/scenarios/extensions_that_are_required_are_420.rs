@@ -3,7 +3,7 @@
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
 use crate::world::steps::number_of;
-use crate::world::text::{invite, sdp, sdp_with, with_header};
+use crate::world::text::{Dialog, invite, sdp, sdp_with, with_header};
 
 #[test]
 fn out_of_a_dialog() {
@@ -28,5 +28,30 @@ fn inside_a_dialog() {
     world.send(Platform, with_header(&bye, "Require: x-unheard"));
     world.expect(Platform, "SIP/2.0 200");
     world.hears_bye(CarrierA);
+    world.finish();
+}
+
+#[test]
+fn before_the_answer() {
+    let mut world = World::new();
+    world.send(Platform, invite(Platform, number_of(CarrierA), &sdp(Platform, "sendrecv")));
+    let offered = world.expect(CarrierA, "INVITE");
+    let ringing = offered.respond(180, CarrierA, "");
+    world.send(CarrierA, ringing.clone());
+    let mut caller = Dialog::of_caller(Platform, &world.expect(Platform, "SIP/2.0 180"));
+    let mut callee = Dialog::of_callee(CarrierA, &offered, &ringing);
+    for (at, request) in [(Platform, caller.request("OPTIONS", "")), (CarrierA, callee.request("UPDATE", ""))] {
+        world.send(at, with_header(&request, "Require: x-unheard"));
+        let refused = world.refusal(at);
+        assert_eq!((refused.status(), refused.header("Unsupported").as_str()), (Some(420), "x-unheard"));
+    }
+    // A BYE ends the call whatever it requires.
+    world.send(Platform, with_header(&caller.request("BYE", ""), "Require: x-unheard"));
+    world.expect(Platform, "SIP/2.0 200");
+    world.expect(Platform, "SIP/2.0 487");
+    let cancel = world.expect(CarrierA, "CANCEL");
+    world.send(CarrierA, cancel.respond(200, CarrierA, ""));
+    world.send(CarrierA, offered.respond(487, CarrierA, ""));
+    world.expect(CarrierA, "ACK");
     world.finish();
 }
