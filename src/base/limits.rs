@@ -234,7 +234,7 @@ pub struct Limits {
     pub inbox_established: usize,
     /// Octets waiting to be written on one connection. At the limit the connection is closed.
     pub connection_write_octets: usize,
-    /// Seconds for the first octet of a TLS handshake.
+    /// Seconds for the ClientHello of a TLS handshake.
     pub hello_s: u64,
     /// Seconds for a TLS handshake.
     pub handshake_s: u64,

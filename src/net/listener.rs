@@ -8,8 +8,9 @@ use std::time::Duration;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::Connection as TlsSession;
+use tokio_rustls::rustls::server::Acceptor;
 
 use super::arrival::News;
 use super::connection::Connection;
@@ -135,11 +136,12 @@ impl Arrival {
 
     async fn secure(&self, tls: &TlsServer, stream: TcpStream) -> Option<(TcpStream, Box<TlsSession>, PeerIdentity)> {
         let limits = &self.shared.limits;
-        let accepted = async {
-            // Who opens and says nothing costs the least time (R-B3).
-            timeout(Duration::from_secs(limits.hello_s), stream.readable()).await??;
-            TlsAcceptor::from(tls.config.clone()).accept(stream).await
-        };
+        // Who opens and says nothing, or half a ClientHello, costs the least time (R-B3).
+        let greeted = timeout(Duration::from_secs(limits.hello_s), async {
+            stream.readable().await?;
+            LazyConfigAcceptor::new(Acceptor::default(), stream).await
+        });
+        let accepted = async { greeted.await??.into_stream(tls.config.clone()).await };
         let error = match timeout(Duration::from_secs(limits.handshake_s), accepted).await {
             Ok(Ok(secured)) => {
                 let (stream, session) = secured.into_inner();

@@ -193,13 +193,17 @@ async fn handshakes_that_fail_bring_a_ban_before_anything_is_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_opens_a_tls_connection_and_says_nothing_is_closed_first() {
+async fn who_opens_a_tls_connection_and_says_nothing_or_half_a_hello_is_closed_first() {
     let authority = Authority::new("one");
     let leaf = authority.leaf(&["localhost"]);
     let mut settings = secured(&[("main", &leaf)], &[("peers", &authority)], ClientCertificate::Request);
     settings.limits = Limits { hello_s: 1, handshake_s: 3600, ..Limits::default() };
     let world = World::new(settings);
     closed(&mut TcpStream::connect(world.addr(TLS)).unwrap());
+    let mut half = TcpStream::connect(world.addr(TLS)).unwrap();
+    // A record of 256 octets, a ClientHello of 252: the rest never comes.
+    half.write_all(&[22, 3, 1, 1, 0, 1, 0, 0, 252, 3, 3]).unwrap();
+    closed(&mut half);
 }
 
 #[tokio::test(flavor = "multi_thread")]
