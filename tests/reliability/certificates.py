@@ -229,6 +229,16 @@ async def calls(rate, until):
     return caller.tally, long.bye_answered
 
 
+async def fill(rate, seconds):
+    caller, callee = Caller(0.2), Callee()
+    await platform(caller).open()
+    await carrier(callee).open()
+    await caller.run(rate, seconds)
+    await caller.over()
+    caller.side.close()
+    callee.side.close()
+
+
 def renewals(daemon, count):
     for number in range(PAIRS):
         leaf(f"renewed{number}", "renewing")
@@ -286,6 +296,9 @@ def play(short):
     daemon = Daemon(settings([("platform", "carrier")], **TRUNKS))
     WrongServer(daemon=True).start()
     daemon.start()
+    if not short:
+        # What is kept for `trunkline trace` grows to its size (16 MiB) before anything is compared.
+        asyncio.run(fill(150, 30))
     bad_peers()
     renewals(daemon, 8 if short else 600)
     unfit()

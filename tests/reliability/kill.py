@@ -1,12 +1,30 @@
-"""kill -9 during 50 calls, again and again: the restarted daemon is ready within a second, its spool of call records is
-whole, ports and state are clean, and the parties of what is gone are told so (issue 7, R-E1 without keeping the calls)."""
+"""kill -9 during 50 calls with audio, half of them TLS on both legs, again and again: the restarted daemon is ready within a
+second, its spool of call records is whole, ports and state are clean, and the parties of what is gone are told so (R-E1, R-E3,
+without keeping the calls)."""
 import asyncio
+import os
 import random
+import socket
 
-from proof import Daemon, held, main, note, records, row, wait_until
-from traffic import Callee, Caller, carrier, header, platform
+from proof import CARRIER, PLATFORM, WORK, Daemon, held, main, note, records, row, settings, wait_until
+from traffic import Callee, Caller, Tls, carrier, header, media_of, platform
 
 CALLS, FINISHED, STARTING = 50, 30, 10
+# A second party over TLS, whose audio is plain: what the daemon makes of it is SRTP, on the platform's leg.
+CALLED = "127.0.17.31"
+TRUNK = f'''profile = "generic-tls"
+listener = "tls"
+fqdn = "sbc.test"
+trust = "proof"
+targets = ["{CALLED}:27231"]
+sources = ["{CALLED}/32"]
+media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
+options = {{ interval_s = 0 }}'''
+ROUTES = [("carrier", "platform"), ("called", "platform")]
+FROM_PLATFORM = "".join(f'[[routes]]\nfrom = "platform"\ncalled = {{ prefix = "{prefix}" }}\nto = ["{trunk}"]\n\n'
+                        for prefix, trunk in (("+15551", "carrier"), ("+15552", "called")))
+# Who calls, by its place among the parties, and what: each pair in both directions.
+WAYS = ((0, "+15551"), (1, "+15551"), (0, "+15552"), (2, "+15551"))
 # A record is in the file some 10 ms after its call's end; what ended later than this before the kill may be missing.
 WRITTEN = 0.1
 
@@ -48,31 +66,89 @@ class Both(ToldCallee):
         (self.caller.received if own else super().received)(side, message, way)
 
 
+def called(owner):
+    owner.side = Tls(owner, CALLED, 27231)
+    owner.side.secure = False
+    return owner.side
+
+
+def datagrams(address, port):
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind((address, port))
+    made.setblocking(False)
+    return made
+
+
+class Audio:
+    """What those parties say whose audio is plain, 50 packets a second for each call that they believe to have, and how much of
+    it the platform hears. It goes on while the daemon is dead."""
+
+    def __init__(self, parties):
+        self.heard, self.serial = 0, 0
+        self.mouths = [(party, datagrams(party.side.address, party.caller.media_port), datagrams(party.side.address, party.media_port)) for party in parties]
+        self.ears = [datagrams(PLATFORM, port) for port in (parties[0].caller.media_port, parties[0].media_port)]
+        self.speech = asyncio.ensure_future(self.talk())
+
+    async def talk(self):
+        while True:
+            self.serial += 1
+            packet = b"\x80\0" + (self.serial & 0xFFFF).to_bytes(2, "big") + (self.serial * 160 & 0xFFFFFFFF).to_bytes(4, "big") + b"kill" + bytes(160)
+            for party, calling, being_called in self.mouths:
+                self.say(calling, packet, [call.accepted for call in party.caller.calls.values() if call.accepted])
+                self.say(being_called, packet, [message for message, _ in party.dialogs.values()])
+            for ear in self.ears:
+                self.listen(ear)
+            await asyncio.sleep(0.02)
+
+    def say(self, mouth, packet, descriptions):
+        for description in descriptions:
+            try:
+                mouth.sendto(packet, media_of(description))
+            except BlockingIOError:
+                return
+
+    def listen(self, ear):
+        try:
+            while ear.recv(2048):
+                self.heard += 1
+        except BlockingIOError:
+            return
+
+    def close(self):
+        self.speech.cancel()
+        for made in [*self.ears, *(mouth for _, *mouths in self.mouths for mouth in mouths)]:
+            made.close()
+
+
 class Round:
-    """Calls in both directions over both transports; some over, most up, a few in the making when the kill comes."""
+    """Calls in both directions of both pairs; some over, most up, a few in the making when the kill comes."""
 
     async def open(self):
-        self.parties = [Both(platform), Both(carrier)]
+        self.parties = [Both(platform), Both(carrier), Both(called)]
         for party in self.parties:
             await party.side.open()
+        self.audio = Audio(self.parties[1:])
+
+    def place(self, count, hold):
+        placed = []
+        for number in range(count):
+            place, prefix = WAYS[number % len(WAYS)]
+            caller = self.parties[place].caller
+            caller.hold = hold
+            placed.append(caller.place(f"{prefix}{number:06}").call_id)
+        return placed
 
     async def calls(self):
-        self.finished = []
-        for party in self.parties:
-            party.caller.hold = 0.05
-            self.finished += [party.caller.place().call_id for _ in range(FINISHED // 2)]
+        self.finished = self.place(FINISHED, 0.05)
         for party in self.parties:
             await party.caller.over(10)
         done = sum(party.caller.tally.byes_served for party in self.parties)
-        for party in self.parties:
-            party.caller.hold = None
-            for _ in range(CALLS // 2):
-                party.caller.place()
+        self.place(CALLS, None)
         await self.until(lambda: self.up() == CALLS and self.acknowledged(), 15)
-        await asyncio.sleep(WRITTEN)
-        for party in self.parties:
-            for _ in range(STARTING // 2):
-                party.caller.place()
+        before = self.audio.heard
+        await asyncio.sleep(max(WRITTEN, 0.2))
+        self.heard = self.audio.heard - before
+        self.place(STARTING, None)
         await asyncio.sleep(random.random() * 0.01)
         return done
 
@@ -88,10 +164,10 @@ class Round:
             await asyncio.sleep(0.02)
 
     async def hang_up(self):
-        """Every party ends every call it believes to have; the platform comes back with new connections."""
-        platform_side = self.parties[0].side
-        for _ in range(2):
-            await platform_side.dial()
+        """Every party ends every call it believes to have; those over TLS come back with new connections."""
+        for party in (self.parties[0], self.parties[2]):
+            for _ in range(2):
+                await party.side.dial()
         asked = []
         for party in self.parties:
             for call in list(party.caller.calls.values()):
@@ -106,8 +182,15 @@ class Round:
         return [who.statuses.get(key) for who, key in asked]
 
     def close(self):
+        self.audio.close()
         for party in self.parties:
             party.side.close()
+
+
+def kept():
+    """The names of what the daemon keeps in its folder, its records' files left out."""
+    return sorted(os.path.relpath(os.path.join(folder, name), WORK) for folder, _, names in os.walk(os.path.join(WORK, "state")) for name in names
+                  if not name.endswith(".jsonl"))
 
 
 async def one(daemon):
@@ -124,10 +207,10 @@ async def one(daemon):
         # The node takes calls again.
         party = calls.parties[0]
         party.caller.hold = 0.05
-        again = party.caller.place()
+        again = party.caller.place("+15552000000")
         await calls.until(lambda: again.bye_answered, 10)
         return {"done": done, "up": up, "restart": restart, "left": left, "told": told, "finished": calls.finished, "again": again.bye_answered,
-                "again_id": again.call_id}
+                "again_id": again.call_id, "heard": calls.heard, "kept": kept()}
     finally:
         calls.close()
 
@@ -144,8 +227,9 @@ def spool(expected):
 
 def play(short):
     kills = 3 if short else 20
-    daemon = Daemon()
+    daemon = Daemon(settings(ROUTES, trunks__called=TRUNK) + FROM_PLATFORM)
     first = daemon.start()
+    files = kept()
     rounds = [asyncio.run(one(daemon)) for _ in range(kills)]
     expected = [call_id for found in rounds for call_id in [*found["finished"], found["again_id"]]]
     wait_until(lambda: spool(expected)[0] == 0, 2)
@@ -153,10 +237,14 @@ def play(short):
     told = [status for found in rounds for status in found["told"]]
     up = [found["up"] for found in rounds]
     note(f"{kills} kills at {min(up)} to {max(up)} calls up; first start {first * 1000:.0f} ms")
+    heard = min(found["heard"] for found in rounds)
+    row("R-E", f"packets of SRTP heard in the last 0.2 s before a kill, of {CALLS} calls", f"at least {heard}", "on the average one of each call", heard >= CALLS)
     slowest = max(found["restart"] for found in rounds)
     row("R-E1", f"restart to ready, slowest of {kills}", f"{slowest * 1000:.0f} ms", "at most 1000 ms", slowest <= 1 and min(up) >= CALLS)
     left = [found["left"] for found in rounds if found["left"]]
     row("R-E1", "calls, dialogs, ports held after the restart", str(left or "nothing"), "nothing", not left)
+    strange = sorted(set().union(*(found["kept"] for found in rounds)) ^ set(files))
+    row("R-E1", "files besides records left in its folder", str(strange or "none"), "none that the first start did not make", not strange)
     row("R-E3", f"records of {len(expected)} calls that were over", f"{missing} missing, {doubled} twice, {count} in all, numbered {'without gap' if gapless else 'with gaps'}",
         "0 missing, 0 twice, no gap, no broken line", not missing and not doubled and gapless)
     gone = sum(status == 481 for status in told)

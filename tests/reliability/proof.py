@@ -260,9 +260,18 @@ def total(found, name, **labels):
 
 
 def free_of_ports(daemon):
-    """Open files, two for each pair of ports that is leased, kept ready or at rest left out."""
-    pairs = total(samples(), "sbc_ports", state="leased") + total(samples(), "sbc_ports", state="ready") + total(samples(), "sbc_ports", state="resting")
-    return daemon.files_open() - 2 * int(pairs)
+    """Open files, two for each pair of ports that is leased, kept ready or at rest left out; once they stand still."""
+    def looked():
+        found = samples()
+        return int(sum(total(found, "sbc_ports", state=state) for state in ("leased", "ready", "resting"))), daemon.files_open()
+
+    seen = looked()
+    for _ in range(40):
+        time.sleep(0.25)
+        seen, before = looked(), seen
+        if seen == before:
+            break
+    return seen[1] - 2 * seen[0]
 
 
 def records(folder=os.path.join("state", "cdr")):
