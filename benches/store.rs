@@ -1,5 +1,5 @@
 //! Report of the store: loading, following a change until calls go by it, deciding about a call beside a linear scan of the
-//! same table, and an import of 10,000 rows, at a million numbers (`STORE_NUMBERS=100000` for fewer). Times are of this machine and this run; nothing is asserted.
+//! same table, and an import of 10,000 rows, at a million numbers (`STORE_NUMBERS=100000` for fewer, `--test` for few). Times are of this machine and this run; nothing is asserted.
 
 use std::fs;
 use std::path::Path;
@@ -83,7 +83,8 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
 }
 
 fn main() {
-    let count: usize = std::env::var("STORE_NUMBERS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
+    let usual = if std::env::args().any(|argument| argument == "--test") { 10_000 } else { 1_000_000 };
+    let count: usize = std::env::var("STORE_NUMBERS").ok().and_then(|text| text.parse().ok()).unwrap_or(usual);
     let folder = tempfile::tempdir().expect("a folder");
     let mut store = SqliteStore::open(&folder.path().join("store.sqlite")).expect("a store");
     let account = AccountName::parse("acme").expect("a name");

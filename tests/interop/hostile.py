@@ -82,13 +82,13 @@ def open_way(transport, port=0):
     return Datagrams(port) if transport == "UDP" else Stream(transport)
 
 
-def drain(way, seconds):
-    """Reads what comes until it is quiet, at most some rounds; returns the octets."""
+def drain(way, seconds, enough=lambda came: False):
+    """Reads what comes until it is quiet for so long, or enough has come, at most some rounds; returns the octets."""
     way.socket.setblocking(False)
     came = b""
     for _ in range(200):
         pending = getattr(way.socket, "pending", lambda: 0)()
-        if not pending and not select.select([way.socket], [], [], seconds)[0]:
+        if enough(came) or not pending and not select.select([way.socket], [], [], seconds)[0]:
             break
         try:
             octets = way.socket.recv(65536)
@@ -122,12 +122,10 @@ class Prober:
         return False
 
     def hears(self, call_id):
-        came = b""
-        for _ in range(30):
-            came += drain(self.way, 0.1)
-            if b"SIP/2.0 200" in came and call_id in came:
-                return True
-        return False
+        def is_answer(came):
+            return b"SIP/2.0 200" in came and call_id in came
+
+        return is_answer(drain(self.way, 3, is_answer))
 
     def close(self):
         if self.way:
