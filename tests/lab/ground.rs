@@ -4,11 +4,13 @@ use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::net::TcpStream;
+use trunkline::lab::platform::authority::{Authority, Change};
 use trunkline::lab::platform::overriding;
 use trunkline::lab::platform::report::Report;
 use trunkline::lab::platform::run::{Wish, prepare, run};
@@ -43,6 +45,7 @@ impl Ground {
             IpAddr::from([127, 128 + place, process[1] ^ process[2], process[0] ^ last])
         });
         let directory = tempfile::tempdir().expect("a directory");
+        inherit(&directory.path().join("lab"));
         let at = |number: usize, port: u16| SocketAddr::new(addresses[number], port);
         let wish = Wish {
             platform,
@@ -118,4 +121,24 @@ impl Ground {
 /// A file of this repository.
 pub fn shipped(file: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+}
+
+/// Roots of 4,096 bits take their time: they are made once, and each ground has a copy.
+fn inherit(directory: &Path) {
+    static MADE: LazyLock<TempDir> = LazyLock::new(|| {
+        let made = tempfile::tempdir().expect("a directory");
+        Authority::prepare(
+            made.path(),
+            &["platform.example"],
+            &["sbc1.example.com", "*.sbc1.example.com"],
+            Change::Made,
+        )
+        .expect("certificates");
+        made
+    });
+    fs::create_dir_all(directory).expect("a directory");
+    for file in fs::read_dir(MADE.path()).expect("files") {
+        let file = file.expect("a file");
+        fs::copy(file.path(), directory.join(file.file_name())).expect("copied");
+    }
 }
