@@ -6,10 +6,7 @@ use std::str::FromStr;
 use super::base64;
 use super::ice::Ice;
 use super::signal::Codec;
-use super::srtp::{KEY_AND_SALT, MasterKey};
-
-/// The only suite of the lab.
-pub const SUITE: &str = "AES_CM_128_HMAC_SHA1_80";
+use super::srtp::{MasterKey, Suite};
 
 /// Who may send, as the writer of the description sees it (RFC 3264 5.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +55,7 @@ impl Direction {
     }
 }
 
-/// One `a=crypto` line with the lab's suite.
+/// One `a=crypto` line with a suite of the lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crypto {
     pub tag: u32,
@@ -111,7 +108,8 @@ impl Description {
             lines.push(format!("a=fmtp:{event} 0-16"));
         }
         if let Some(crypto) = &self.crypto {
-            lines.push(format!("a=crypto:{} {SUITE} inline:{}", crypto.tag, base64::encode(crypto.key.octets())));
+            let (suite, key) = (crypto.key.suite().name(), base64::encode(crypto.key.octets()));
+            lines.push(format!("a=crypto:{} {suite} inline:{key}", crypto.tag));
         }
         lines.extend(self.ice.iter().flat_map(Ice::write));
         lines.push("a=ptime:20".to_owned());
@@ -136,7 +134,11 @@ impl Description {
             .collect();
         let line = MediaLine::read(media.first().copied().unwrap_or_default())?;
         let address = connection(&media).or_else(|| connection(session)).ok_or("no readable c= line")?;
-        let crypto = media.iter().filter_map(|line| line.strip_prefix("a=crypto:")).find_map(read_crypto);
+        let keys: Vec<Crypto> =
+            media.iter().filter_map(|line| line.strip_prefix("a=crypto:")).filter_map(read_crypto).collect();
+        // Of several the one that the lab speaks by itself.
+        let own = keys.iter().find(|crypto| crypto.key.suite() == Suite::Counter80);
+        let crypto = own.or(keys.first()).copied();
         if line.secured != crypto.is_some() {
             return Err(if line.secured { "RTP/SAVP without a usable key" } else { "keys on RTP/AVP" }.to_owned());
         }
@@ -199,17 +201,17 @@ fn event_type(line: &str) -> Option<u8> {
 fn read_crypto(value: &str) -> Option<Crypto> {
     let mut words = value.split_whitespace();
     let tag = words.next()?.parse().ok()?;
-    if words.next()? != SUITE {
-        return None;
-    }
+    let name = words.next()?;
+    let suite = Suite::ALL.into_iter().find(|suite| suite.name() == name)?;
     let mut parts = words.next()?.strip_prefix("inline:")?.split('|');
-    let octets: [u8; KEY_AND_SALT] = base64::decode(parts.next()?)?.try_into().ok()?;
-    parts.all(|part| !part.contains(':')).then(|| Crypto { tag, key: MasterKey::new(octets) })
+    let key = MasterKey::read(suite, &base64::decode(parts.next()?)?)?;
+    parts.all(|part| !part.contains(':')).then_some(Crypto { tag, key })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::srtp::KEY_AND_SALT;
 
     fn description() -> Description {
         Description {

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::endpoint::{Endpoint, random};
+use super::endpoint::Endpoint;
 use super::ice::{Agent, Credentials, Ice, Progress};
 use super::sdp::{Crypto, Description, Direction};
 use super::signal::Codec;
-use super::srtp::{KEY_AND_SALT, MasterKey};
+use super::srtp::{MasterKey, Suite};
 use super::stream::{Remote, Signals};
 
 /// How a leg protects its media.
@@ -86,7 +86,7 @@ impl Session {
         Ok(Session {
             endpoint,
             settings,
-            own_key: MasterKey::new(random::<KEY_AND_SALT>()),
+            own_key: MasterKey::random(Suite::Counter80),
             crypto_tag: 1,
             version: 0,
             direction: Direction::SendReceive,
@@ -128,9 +128,14 @@ impl Session {
         self.crypto_tag = before.crypto_tag;
     }
 
+    /// Speaks another suite from the next offer on.
+    pub fn speak(&mut self, suite: Suite) {
+        self.own_key = MasterKey::random(suite);
+    }
+
     /// Takes a new key of ours, in use from the next offer or answer on. The SSRC and the sequence stay.
     pub fn rekey(&mut self, rollover: Rollover) {
-        self.own_key = MasterKey::new(random::<KEY_AND_SALT>());
+        self.own_key = MasterKey::random(self.own_key.suite());
         self.endpoint.stream().keep_rollover(rollover == Rollover::Kept);
     }
 
@@ -218,7 +223,12 @@ impl Session {
     fn remote(&self, description: &Description) -> Result<Remote, String> {
         let keys = match (self.settings.security, description.crypto) {
             (Security::Plain, None) => None,
-            (Security::Sdes, Some(crypto)) => Some((self.own_key, crypto.key)),
+            (Security::Sdes, Some(crypto)) if crypto.key.suite() == self.own_key.suite() => {
+                Some((self.own_key, crypto.key))
+            }
+            (Security::Sdes, Some(crypto)) => {
+                return Err(format!("{} for {}", crypto.key.suite().name(), self.own_key.suite().name()));
+            }
             (Security::Plain, Some(_)) => return Err("SRTP towards a plain leg".to_owned()),
             (Security::Sdes, None) => return Err("plain RTP towards a leg that demands SRTP".to_owned()),
         };

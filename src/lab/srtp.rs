@@ -1,21 +1,76 @@
 //! SRTP and SRTCP of the lab's endpoints: webrtc-srtp behind the guards its measured defects ask for
-//! (crates-measured 2.3, D1 to D8). AES_CM_128_HMAC_SHA1_80 (RFC 3711, RFC 4568).
+//! (crates-measured 2.3, D1 to D8). AES-CM with both tags (RFC 3711, RFC 4568), AES-256-GCM (RFC 7714).
 
 use webrtc_srtp::context::Context;
 use webrtc_srtp::protection_profile::ProtectionProfile;
 
+use super::endpoint::random;
 use super::rtp::{HEADER, header_length};
 
-/// Octets of a master key and its salt, as `inline:` carries them.
+/// Octets of a master key and its salt of the suite that the lab speaks by itself, as `inline:` carries them.
 pub const KEY_AND_SALT: usize = 30;
-const KEY: usize = 16;
-const TAG: usize = 10;
+/// The same of the longest.
+const LONGEST: usize = 44;
 /// SSRC states a receiver keeps: a stream has one, a re-key another.
 const SOURCE_LIMIT: usize = 8;
 
+/// The suites that the lab can speak (RFC 4568 6.2, RFC 7714 14.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suite {
+    /// `AES_CM_128_HMAC_SHA1_80`.
+    Counter80,
+    /// `AES_CM_128_HMAC_SHA1_32`.
+    Counter32,
+    /// `AEAD_AES_256_GCM`.
+    Galois256,
+}
+
+impl Suite {
+    /// The lab's own first.
+    pub const ALL: [Suite; 3] = [Suite::Counter80, Suite::Counter32, Suite::Galois256];
+
+    /// As `a=crypto` names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Suite::Counter80 => "AES_CM_128_HMAC_SHA1_80",
+            Suite::Counter32 => "AES_CM_128_HMAC_SHA1_32",
+            Suite::Galois256 => "AEAD_AES_256_GCM",
+        }
+    }
+
+    /// Octets of the key, of key and salt, and of the tag behind an RTP packet.
+    const fn sizes(self) -> (usize, usize, usize) {
+        match self {
+            Suite::Counter80 => (16, KEY_AND_SALT, 10),
+            Suite::Counter32 => (16, KEY_AND_SALT, 4),
+            Suite::Galois256 => (32, LONGEST, 16),
+        }
+    }
+
+    /// Octets behind the index of an SRTCP packet: its tag, which GCM writes before the index (RFC 7714 9.2).
+    const fn behind_index(self) -> usize {
+        match self {
+            Suite::Counter80 | Suite::Counter32 => 10,
+            Suite::Galois256 => 0,
+        }
+    }
+
+    const fn profile(self) -> ProtectionProfile {
+        match self {
+            Suite::Counter80 => ProtectionProfile::Aes128CmHmacSha1_80,
+            Suite::Counter32 => ProtectionProfile::Aes128CmHmacSha1_32,
+            Suite::Galois256 => ProtectionProfile::AeadAes256Gcm,
+        }
+    }
+}
+
 /// Master key and salt of one direction. Never printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct MasterKey([u8; KEY_AND_SALT]);
+pub struct MasterKey {
+    suite: Suite,
+    octets: [u8; LONGEST],
+}
 
 impl std::fmt::Debug for MasterKey {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -24,20 +79,48 @@ impl std::fmt::Debug for MasterKey {
 }
 
 impl MasterKey {
+    /// A key of the lab's own suite.
     #[must_use]
     pub fn new(octets: [u8; KEY_AND_SALT]) -> MasterKey {
-        MasterKey(octets)
+        MasterKey::of(Suite::Counter80, octets.into_iter())
+    }
+
+    /// A new one.
+    #[must_use]
+    pub fn random(suite: Suite) -> MasterKey {
+        MasterKey::of(suite, random::<LONGEST>().into_iter())
+    }
+
+    /// A key that was read; `None`: it has another length than the suite's.
+    #[must_use]
+    pub fn read(suite: Suite, octets: &[u8]) -> Option<MasterKey> {
+        let (_, length, _) = suite.sizes();
+        (octets.len() == length).then(|| MasterKey::of(suite, octets.iter().copied()))
+    }
+
+    fn of(suite: Suite, octets: impl Iterator<Item = u8>) -> MasterKey {
+        let (_, length, _) = suite.sizes();
+        let mut kept = [0; LONGEST];
+        kept.iter_mut().zip(octets.take(length)).for_each(|(place, octet)| *place = octet);
+        MasterKey { suite, octets: kept }
     }
 
     #[must_use]
-    pub fn octets(&self) -> &[u8; KEY_AND_SALT] {
-        &self.0
+    pub const fn suite(&self) -> Suite {
+        self.suite
+    }
+
+    #[must_use]
+    pub fn octets(&self) -> &[u8] {
+        let (_, length, _) = self.suite.sizes();
+        self.octets.get(..length).unwrap_or_default()
     }
 
     fn context(&self) -> Result<Context, String> {
-        let (key, salt) = self.0.split_at(KEY);
+        let (key_length, ..) = self.suite.sizes();
+        let (key, salt) = self.octets().split_at(key_length);
         // Its own replay windows stay off: they start from packets nobody authenticated (D5); ours follow below.
-        Context::new(key, salt, ProtectionProfile::Aes128CmHmacSha1_80, None, None).map_err(|error| error.to_string())
+        Context::new(key, salt, self.suite.profile(), None, None).map_err(|error| error.to_string())
     }
 }
 
@@ -126,7 +209,8 @@ impl Opener {
     /// A broken header, a bad tag or a repetition.
     pub fn open(&mut self, packet: &[u8]) -> Result<Vec<u8>, String> {
         let header = guarded_header(packet).ok_or("not RTP")?;
-        if packet.len() < header_length(packet).unwrap_or(HEADER) + TAG {
+        let (_, _, tag) = self.key.suite.sizes();
+        if packet.len() < header_length(packet).unwrap_or(HEADER) + tag {
             return Err("too short for its tag".to_owned());
         }
         match self.sources.iter_mut().find(|source| source.ssrc == header.ssrc) {
@@ -151,7 +235,11 @@ impl Opener {
     /// # Errors
     /// Too short (D2), not encrypted (D3, D4), a bad tag or a repetition.
     pub fn open_report(&mut self, packet: &[u8]) -> Result<Vec<u8>, String> {
-        let index_at = packet.len().checked_sub(TAG + 4).filter(|at| *at >= 8).ok_or("too short for SRTCP")?;
+        let index_at = packet
+            .len()
+            .checked_sub(self.key.suite.behind_index() + 4)
+            .filter(|at| *at >= 8)
+            .ok_or("too short for SRTCP")?;
         let index = packet.get(index_at..).and_then(|tail| tail.first_chunk::<4>()).ok_or("too short for SRTCP")?;
         let index = u32::from_be_bytes(*index);
         if index & 0x8000_0000 == 0 {
@@ -263,6 +351,23 @@ mod tests {
     }
 
     #[test]
+    fn each_suite_opens_its_own_packets_and_reports_once_and_no_other() {
+        for (suite, tag) in Suite::ALL.into_iter().zip([10, 4, 16]) {
+            let key = MasterKey::random(suite);
+            let (mut protector, mut opener) = (Protector::new(&key).expect("key"), Opener::new(&key).expect("key"));
+            let sealed = protector.protect(&packet(1, 5)).expect("sealed");
+            assert_eq!(sealed.len(), 12 + 160 + tag);
+            assert_eq!(opener.open(&sealed).expect("opened"), packet(1, 5));
+            assert!(opener.open(&sealed).is_err() && opener.open(&sealed[..14]).is_err());
+            let report = write_report(SenderReport { ssrc: 5, ..SenderReport::default() }, None, "lab");
+            let hidden = protector.protect_report(&report).expect("sealed");
+            assert_eq!(opener.open_report(&hidden).expect("opened"), report);
+            assert!(opener.open_report(&hidden).is_err());
+            assert!(Opener::new(&MasterKey::random(suite)).expect("key").open(&sealed).is_err());
+        }
+    }
+
+    #[test]
     fn a_packet_with_an_extension_opens_unchanged() {
         let mut plain = packet(1, 5);
         plain[0] |= 0x10;
@@ -285,7 +390,7 @@ mod tests {
         let sealed = protector.protect_report(&report).expect("sealed");
         let mut clear = report.clone();
         clear.extend_from_slice(&[0, 0x0F, 0xFF, 0xFF]);
-        clear.extend_from_slice(&[0; TAG]);
+        clear.extend_from_slice(&[0; 10]);
         assert!(opener.open_report(&clear).is_err());
         assert!(opener.open_report(&[0x80, 0xC8, 0, 0]).is_err());
         assert_eq!(opener.open_report(&sealed).expect("opened"), report);

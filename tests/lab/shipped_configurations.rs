@@ -174,6 +174,20 @@ async fn the_shipped_genesys_configuration_keeps_every_statement() {
     passes_whole(Platform::Genesys).await;
 }
 
+/// PF-69: three forms besides the shipped one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn genesys_is_told_of_its_trunk_in_each_of_four_ways() {
+    for platform in [Platform::GenesysTgrp, Platform::GenesysDnis, Platform::GenesysField] {
+        let report = passes(platform, &["inbound", "outbound", "genesys-refer"]).await;
+        assert_held(&report, &["PF-69", "PF-73", "PF-74", "PF-80"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_shipped_twilio_configuration_keeps_every_statement() {
+    passes_whole(Platform::Twilio).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_shipped_zoom_configuration_keeps_every_statement() {
     passes_whole(Platform::Zoom).await;

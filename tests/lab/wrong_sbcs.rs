@@ -2,7 +2,11 @@
 //! breaks it, and nothing else is called wrong.
 
 use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
 
+use tokio::sync::Semaphore;
+use tokio::task::{LocalSet, spawn_local};
 use trunkline::lab::platform::report::{Report, Verdict};
 use trunkline::lab::platform::run::prepare;
 use trunkline::lab::platform::setting::Platform;
@@ -11,6 +15,9 @@ use trunkline::lab::platform::statement::Fault;
 use super::ground::{Ground, shipped};
 use super::message::Message;
 use super::spoiler::{Face, Fate, MADE_HERE, Spoil, Spoiler, Way, behind};
+
+/// How many play at once: each waits most of its time.
+static ROOM: Semaphore = Semaphore::const_new(6);
 
 /// One wrong SBC.
 struct Wrong<'w> {
@@ -28,6 +35,7 @@ impl Wrong<'_> {
     }
 
     async fn play(&self) -> Report {
+        let _place = ROOM.acquire().await.expect("open");
         let ground = Ground::new(self.platform, self.scenarios);
         let authority = prepare(&ground.wish).expect("certificates");
         let block = ground.block(|block| block);
@@ -138,7 +146,56 @@ fn another(request: &Message, method: &str) -> Message {
     made
 }
 
+/// The cases of this file run side by side. Every one that fails is named.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_wrong_sbc_is_told_by_number_and_line() {
+    let mut cases: Vec<(&str, Pin<Box<dyn Future<Output = ()>>>)> = Vec::new();
+    macro_rules! add {
+        ($($case:ident),* $(,)?) => { $(cases.push((stringify!($case), Box::pin($case())));)* };
+    }
+    add!(
+        wrong_names_and_missing_fields,
+        wrong_session_descriptions,
+        a_key_that_changes_with_a_refresh,
+        invites_that_the_platform_refuses,
+        a_transfer_done_wrong,
+        a_transfer_that_rewrites_its_target,
+        a_transfer_that_names_the_wrong_party,
+        a_replaces_that_is_sent_back,
+        a_refer_that_is_not_taken,
+        an_outcome_that_is_never_told,
+        a_replaces_that_is_not_understood,
+        requests_and_answers_at_the_wrong_time,
+        what_should_stay_on_its_own_side,
+        an_update_to_the_platform,
+        one_name_that_is_never_tried,
+        an_interval_that_stays_too_short,
+        a_call_that_is_resumed_in_silence,
+        silence_where_an_answer_was_due,
+        a_chain_without_its_intermediate,
+        a_certificate_of_another_with_an_elliptic_key,
+        no_certificate_as_client,
+        a_registration_done_wrong,
+        a_termination_identifier_that_is_another,
+        a_trunk_group_without_its_context,
+        a_proxy_of_the_region_that_is_turned_away,
+        a_suite_that_is_refused_as_an_error,
+        a_trunk_of_twilio_that_is_half_secure,
+    );
+    // On the thread of the test, so that what a case prints is kept for it.
+    let local = LocalSet::new();
+    let played: Vec<_> = cases.into_iter().map(|(name, case)| (name, local.spawn_local(case))).collect();
+    let mut failed = Vec::new();
+    local
+        .run_until(async {
+            for (name, playing) in played {
+                failed.extend(playing.await.err().map(|error| format!("{name}: {error}")));
+            }
+        })
+        .await;
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
 async fn wrong_names_and_missing_fields() {
     let spoils = vec![
         says(
@@ -200,7 +257,6 @@ async fn wrong_names_and_missing_fields() {
     Wrong::teams(&["options", "inbound", "outbound", "busy-carrier"], spoils).is_told().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_session_descriptions() {
     let spoils = vec![
         says("MD-167", "RTP/AVP", when!(|m| m.answers(183, "INVITE"), |m| m.redescribe("RTP/SAVP", "RTP/AVP"))),
@@ -282,7 +338,6 @@ fn with_next_version(line: &str) -> Option<String> {
     Some(format!("o={}", words.join(" ")))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_that_changes_with_a_refresh() {
     let change = when!(is_refreshed, |m| m.map_description(|line| {
         let (head, _) = line.split_once("inline:").unwrap_or((line, ""));
@@ -297,7 +352,6 @@ async fn a_key_that_changes_with_a_refresh() {
 }
 
 /// Breaches that the platform answers with a refusal: each needs a call of its own.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn invites_that_the_platform_refuses() {
     let spoils = [
         says(
@@ -331,15 +385,19 @@ async fn invites_that_the_platform_refuses() {
         ),
         says("MD-84", "INVITE sip:004930", when!(Message::begins_call, |m| m.restart("sip:+4930", "sip:004930"))),
     ];
-    for spoil in spoils {
-        let number = spoil.number;
-        let report = Wrong::teams(&["inbound"], vec![spoil]).play().await;
-        let told = faults(&report, number).iter().any(|fault| fault.line.contains(spoil.words));
-        assert!(told, "{number}: {}", report.text());
+    let played = spoils.map(|spoil| {
+        spawn_local(async move {
+            let number = spoil.number;
+            let report = Wrong::teams(&["inbound"], vec![spoil]).play().await;
+            let told = faults(&report, number).iter().any(|fault| fault.line.contains(spoil.words));
+            assert!(told, "{number}: {}", report.text());
+        })
+    });
+    for played in played {
+        played.await.expect("told");
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transfer_done_wrong() {
     let spoils = vec![
         says(
@@ -365,7 +423,6 @@ async fn a_transfer_done_wrong() {
     Wrong { besides: &["MD-105"], ..Wrong::teams(&["transfer-blind"], spoils) }.is_told().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transfer_that_rewrites_its_target() {
     let spoils = vec![says(
         "MD-145",
@@ -376,7 +433,6 @@ async fn a_transfer_that_rewrites_its_target() {
     Wrong::teams(&["transfer-early"], spoils).is_told().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_transfer_that_names_the_wrong_party() {
     let spoils = vec![says(
         "MD-145",
@@ -390,7 +446,6 @@ async fn a_transfer_that_names_the_wrong_party() {
     Wrong::teams(&["transfer-early"], spoils).is_told().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replaces_that_is_sent_back() {
     let spoils = vec![
         says(
@@ -406,7 +461,6 @@ async fn a_replaces_that_is_sent_back() {
     wrong.is_told().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refer_that_is_not_taken() {
     let spoils = vec![
         hears("MD-139", "SIP/2.0 405", refuses!(|m| m.asks("REFER"), "405 Method Not Allowed")),
@@ -415,7 +469,6 @@ async fn a_refer_that_is_not_taken() {
     Wrong::teams(&["transfer-early"], spoils).is_told().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outcome_that_is_never_told() {
     let spoils = vec![says(
         "MD-146",
@@ -425,7 +478,6 @@ async fn an_outcome_that_is_never_told() {
     Wrong::teams(&["transfer-fails"], spoils).is_told().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replaces_that_is_not_understood() {
     let spoils = vec![hears(
         "MD-76",
@@ -435,7 +487,6 @@ async fn a_replaces_that_is_not_understood() {
     Wrong::teams(&["replaces"], spoils).is_told().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_and_answers_at_the_wrong_time() {
     let spoils = vec![
         // A second call for the user who is busy.
@@ -508,7 +559,6 @@ async fn requests_and_answers_at_the_wrong_time() {
     Wrong::teams(&scenarios, spoils).is_told().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_should_stay_on_its_own_side() {
     let spoils = vec![
         tells_carrier(
@@ -537,7 +587,6 @@ async fn what_should_stay_on_its_own_side() {
     Wrong { besides: &["MD-56"], ..Wrong::teams(&scenarios, spoils) }.is_told().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_update_to_the_platform() {
     let spoils = vec![says("MD-72", "UPDATE ", |message| match message.asks("ACK") {
         true => Fate::With(vec![another(message, "UPDATE")]),
@@ -546,13 +595,11 @@ async fn an_update_to_the_platform() {
     Wrong::teams(&["inbound"], spoils).is_told().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_name_that_is_never_tried() {
     let spoils = vec![says("MD-119", "after 503", never!(|m| m.begins_call() && m.start.contains("@sip2.")))];
     Wrong { besides: &["MD-91"], ..Wrong::teams(&["failover"], spoils) }.is_told().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interval_that_stays_too_short() {
     let spoils = vec![says(
         "MD-133",
@@ -563,7 +610,6 @@ async fn an_interval_that_stays_too_short() {
     Wrong::teams(&["short-timer"], spoils).is_told().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_is_resumed_in_silence() {
     let spoils = vec![says(
         "MD-131",
@@ -573,7 +619,6 @@ async fn a_call_that_is_resumed_in_silence() {
     Wrong::teams(&["hold-carrier"], spoils).is_told().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn silence_where_an_answer_was_due() {
     let spoils = vec![
         says("MD-52", "no answer", never!(|m| m.answers(200, "OPTIONS"))),
@@ -598,26 +643,107 @@ async fn shows(face: Face, scenarios: &[&str], numbers: &[&str]) {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chain_without_its_intermediate() {
     shows(Face::LeafAlone, &["options", "tls"], &["MD-23"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_certificate_of_another_with_an_elliptic_key() {
     shows(Face::Elliptic, &["options", "tls"], &["MD-20", "MD-21", "MD-24"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_certificate_as_client() {
     shows(Face::Unshown, &["options", "tls"], &["MD-22", "MD-28"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registration_done_wrong() {
     let spoils = vec![
         tells_carrier("PF-131", "(no Require)", when!(|m| m.asks("REGISTER"), |m| m.remove("Require"))),
         tells_carrier("PF-130", "Expires: 600", when!(|m| m.asks("REGISTER"), |m| m.set("Expires", "600"))),
     ];
     Wrong { platform: Platform::CarrierGin, ..Wrong::teams(&["register"], spoils) }.is_told().await;
+}
+
+async fn a_termination_identifier_that_is_another() {
+    let cases = [
+        (
+            Platform::Genesys,
+            vec![says("PF-69", "other.byoc", when!(Message::begins_call, |m| m.restart("acme.byoc", "other.byoc")))],
+        ),
+        (
+            Platform::GenesysTgrp,
+            vec![
+                says("PF-69", "tgrp=other", when!(Message::begins_call, |m| m.restart("tgrp=acme", "tgrp=other"))),
+                says("PF-72", "tgrp=other", when!(|_| false, |_| ())),
+            ],
+        ),
+        (
+            Platform::GenesysDnis,
+            vec![says(
+                "PF-69",
+                "INVITE sip:+4930",
+                when!(Message::begins_call, |m| m.restart("sip:acme@", "sip:+493012345678@")),
+            )],
+        ),
+        (
+            Platform::GenesysField,
+            vec![says(
+                "PF-69",
+                "(no X-Genesys-Identifier)",
+                when!(Message::begins_call, |m| m.remove("X-Genesys-Identifier")),
+            )],
+        ),
+    ];
+    let played = cases.map(|(platform, spoils)| {
+        spawn_local(async move { Wrong { platform, ..Wrong::teams(&["inbound"], spoils) }.is_told().await })
+    });
+    for played in played {
+        played.await.expect("told");
+    }
+}
+
+async fn a_trunk_group_without_its_context() {
+    let spoils = vec![says(
+        "PF-72",
+        "tgrp=acme@",
+        when!(Message::begins_call, |m| m.restart(";trunk-context=byoc.example.com", "")),
+    )];
+    Wrong { platform: Platform::GenesysTgrp, ..Wrong::teams(&["inbound"], spoils) }.is_told().await;
+}
+
+async fn a_proxy_of_the_region_that_is_turned_away() {
+    let spoils = vec![
+        hears("PF-68", "SIP/2.0 403", refuses!(Message::begins_call, "403 Forbidden")),
+        says("PF-82", "no answer", never!(|m| m.answers(200, "OPTIONS"))),
+    ];
+    Wrong { platform: Platform::Genesys, ..Wrong::teams(&["options", "genesys-proxies"], spoils) }.is_told().await;
+}
+
+async fn a_suite_that_is_refused_as_an_error() {
+    let spoils = vec![says(
+        "PF-88",
+        "alone: SIP/2.0 500",
+        when!(|m| m.answers(488, "INVITE"), |m| m.start = "SIP/2.0 500 What".to_owned()),
+    )];
+    Wrong { platform: Platform::Zoom, ..Wrong::teams(&["zoom-suites"], spoils) }.is_told().await;
+}
+
+async fn a_trunk_of_twilio_that_is_half_secure() {
+    let spoils = vec![
+        says(
+            "PF-115",
+            "@pstn.frankfurt",
+            when!(Message::begins_call, |m| m.restart("@acme.pstn.twilio.com", "@pstn.frankfurt.twilio.com")),
+        ),
+        says("PF-118", "SIP/2.0 500", when!(|m| m.answers(488, "INVITE"), |m| m.start = "SIP/2.0 500 What".to_owned())),
+        says(
+            "PF-119",
+            "AES_256_CM",
+            when!(Message::begins_call, |m| m.redescribe("AES_CM_128_HMAC_SHA1_32", "AES_256_CM_HMAC_SHA1_80")),
+        ),
+        says("PF-122", "REGISTER ", |message| match message.asks("ACK") {
+            true => Fate::With(vec![another(message, "REGISTER")]),
+            false => Fate::Sent,
+        }),
+    ];
+    Wrong { platform: Platform::Twilio, ..Wrong::teams(&["inbound", "plain-rtp"], spoils) }.is_told().await;
 }

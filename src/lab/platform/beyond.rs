@@ -59,15 +59,21 @@ pub const MICROSOFT: &[Beyond] = &[
 /// Section 3 of the platform sheet.
 pub const GENESYS: &[Beyond] = &[
     (63, 63, "UDP and TCP trunks: the lab plays TLS alone"),
-    (67, 68, "about addresses of regions, which one machine cannot have"),
+    (67, 67, "about addresses of regions, which one machine cannot have"),
     (70, 70, "names of regions are data"),
-    (72, 72, "the form of RFC 4904: see PF-71"),
-    (81, 82, "credentials, and what the vendor's page did not say"),
+    (72, 72, "`trunkline lab genesys-tgrp` is told of the trunk so"),
+    (81, 81, "digest of Genesys' own calls: the SBC need not ask for it"),
 ];
 
 /// Section 4 of the platform sheet.
 pub const ZOOM: &[Beyond] =
     &[(91, 91, "structure on Zoom's side"), (93, 93, "addresses and names that only Zoom's live pages have")];
+
+/// Section 8 of the platform sheet, as far as it is about Twilio.
+pub const TWILIO: &[Beyond] = &[
+    (117, 117, "how many calls a second: the SBC's own tests"),
+    (120, 121, "addresses and sizes that only Twilio's network has"),
+];
 
 /// Section 10 of the platform sheet.
 pub const CARRIER: &[Beyond] = &[

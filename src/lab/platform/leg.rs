@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use self::reacting::Writing;
-use super::manner::{Line, dressed, hex};
+use super::manner::{Dress, Line, dressed, hex};
 use super::station::{Delivery, Shared, Station, lock};
 use super::text::Text;
 use super::wire::From;
@@ -17,6 +17,7 @@ use crate::lab::endpoint::Endpoint;
 use crate::lab::sdp::Direction;
 use crate::lab::session::{Rollover, Session};
 use crate::lab::signal::Signal;
+use crate::lab::srtp::Suite;
 use crate::lab::streams::Origin;
 
 /// Messages that wait for a script.
@@ -53,6 +54,8 @@ struct State {
     session: Session,
     /// Our last description as it was sent.
     described: String,
+    /// CSeq of our last INVITE.
+    invited: u32,
     /// Our INVITE without a final answer.
     open_invite: Option<Sent>,
     /// It had no offer: theirs comes in the 200.
@@ -95,6 +98,8 @@ pub enum Offer {
     Unchecked,
     /// No description: the SBC offers (RFC 3261 13.2.1).
     None,
+    /// The usual one with a key of this suite and no other.
+    Alone(Suite),
     /// The usual description, changed.
     Changed(fn(&str) -> String),
     /// A multipart body made from the usual description: content type and body.
@@ -144,7 +149,12 @@ impl Leg {
         if matches!(wish.offer, Offer::Unchecked) {
             session.leave_ice();
         }
-        let described = dressed(&session.offer(Direction::SendReceive), manner.dress);
+        let mut dress = manner.dress;
+        if let Offer::Alone(suite) = wish.offer {
+            session.speak(suite);
+            dress = Dress::Plain;
+        }
+        let described = dressed(&session.offer(Direction::SendReceive), dress);
         let call_id = hex::<16>();
         let state = State {
             local: format!("{from};tag={}", hex::<8>()),
@@ -155,6 +165,7 @@ impl Leg {
             cseq: 0,
             session,
             described: described.clone(),
+            invited: 0,
             open_invite: None,
             offerless: false,
             invite: None,
@@ -169,7 +180,7 @@ impl Leg {
         more.extend(with.into_iter().filter(|(name, _)| !spoken.contains(name)));
         more.extend(wish.more);
         let body = match wish.offer {
-            Offer::Usual | Offer::Unchecked => Some(("application/sdp".to_owned(), described)),
+            Offer::Usual | Offer::Unchecked | Offer::Alone(_) => Some(("application/sdp".to_owned(), described)),
             Offer::None => None,
             Offer::Changed(change) => Some(("application/sdp".to_owned(), leg.core.redescribe(change(&described)))),
             Offer::Wrapped(wrap) => Some(wrap(&described)),
@@ -194,6 +205,7 @@ impl Leg {
             cseq: 0,
             session,
             described: String::new(),
+            invited: 0,
             open_invite: None,
             offerless: false,
             invite: Some(invite),
@@ -287,7 +299,13 @@ impl Leg {
     /// None came in time.
     pub async fn wait_final(&mut self, method: &str) -> Result<Delivery, String> {
         let what = format!("an answer to {method}");
-        let final_one = |text: &Text| text.status().is_some_and(|status| status >= 200) && text.method() == method;
+        // RFC 3261 13.3.1.4: the 200 to an earlier INVITE is repeated until its ACK came, however late.
+        let invited = lock(&self.core.state).invited;
+        let final_one = |text: &Text| {
+            text.status().is_some_and(|status| status >= 200)
+                && text.method() == method
+                && (method != "INVITE" || text.cseq() == invited)
+        };
         self.wait(&what, STEP, final_one).await
     }
 
@@ -415,7 +433,9 @@ impl Leg {
     async fn invite(&self, more: Vec<Line>, body: Option<(String, String)>, leaves: From) -> Result<(), String> {
         lock(&self.core.state).offerless = body.is_none();
         let sent = self.request("INVITE", more, body, leaves).await?;
-        lock(&self.core.state).open_invite = Some(sent);
+        let mut state = lock(&self.core.state);
+        state.invited = sent.cseq;
+        state.open_invite = Some(sent);
         Ok(())
     }
 

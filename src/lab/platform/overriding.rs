@@ -12,19 +12,20 @@ use super::run::{Wish, password_file};
 #[must_use]
 pub fn block(wish: &Wish, authority: &Authority) -> String {
     let setting = wish.platform.setting();
+    let far = setting.far;
     let mut out = format!(
         "# For trunkline lab {}: names, trust, certificate and addresses of the lab over those of {}.\n\
          # trunkline run --config {} --override THIS\n\
-         # It fits every file in which these have the same names: network public, listeners platform and carrier,\n\
-         # certificate main, trust store default, trunks {} and carrier.\n\n",
+         # It fits every file in which these have the same names: network public, listeners platform and {far},\n\
+         # certificate main, trust store default, trunks {} and {far}.\n\n",
         setting.name, setting.file, setting.file, setting.trunk
     );
     out.push_str(&machine(wish));
     out.push_str(&trust(wish, authority));
     out.push_str(&platform(wish));
     if let Some((carrier, sbc)) = wish.carrier {
-        let _ = writeln!(out, "[listeners.carrier]\nport = {}\n", sbc.port());
-        let _ = writeln!(out, "[trunks.carrier]\ntargets = [\"{carrier}\"]\nsources = [\"{}\"]", carrier.ip());
+        let _ = writeln!(out, "[listeners.{far}]\nport = {}\n", sbc.port());
+        let _ = writeln!(out, "[trunks.{far}]\ntargets = [\"{carrier}\"]\nsources = [\"{}\"]", carrier.ip());
         if let Some(Subscriber { aor, user, realm, .. }) = setting.subscriber {
             out.push_str(&setting.carrier_keys.replace("{aor}", aor));
             let file = quoted(&password_file(wish));

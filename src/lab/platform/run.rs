@@ -218,6 +218,7 @@ pub async fn set(wish: &Wish, setting: &'static Setting) -> Result<Stage, String
         wish: wish.numbers.clone(),
         names: setting.names.iter().map(|name| (*name).to_owned()).collect(),
         addresses: wish.bind.len().min(setting.names.len()),
+        sources: wish.bind.len(),
         patience: wish.patience,
     })
 }

@@ -3,6 +3,7 @@
 mod carrier;
 mod genesys;
 mod microsoft;
+mod twilio;
 mod zoom;
 
 use std::net::SocketAddr;
@@ -25,7 +26,13 @@ pub enum Platform {
     TeamsBypass,
     Acs,
     Genesys,
+    /// The same, told of the trunk in other ways.
+    GenesysTgrp,
+    GenesysDnis,
+    GenesysField,
     Zoom,
+    /// Twilio Elastic SIP Trunking, secure.
+    Twilio,
     /// The carrier is what is judged by; on the other side stands a Microsoft platform.
     Carrier,
     /// A carrier at which the SBC registers.
@@ -36,12 +43,16 @@ pub enum Platform {
 
 impl Platform {
     /// Each of them.
-    pub const ALL: [Platform; 8] = [
+    pub const ALL: [Platform; 12] = [
         Platform::Teams,
         Platform::TeamsBypass,
         Platform::Acs,
         Platform::Genesys,
+        Platform::GenesysTgrp,
+        Platform::GenesysDnis,
+        Platform::GenesysField,
         Platform::Zoom,
+        Platform::Twilio,
         Platform::Carrier,
         Platform::CarrierRegister,
         Platform::CarrierGin,
@@ -55,7 +66,11 @@ impl Platform {
             Platform::TeamsBypass => &microsoft::TEAMS_BYPASS,
             Platform::Acs => &microsoft::ACS,
             Platform::Genesys => &genesys::GENESYS,
+            Platform::GenesysTgrp => &genesys::GENESYS_TGRP,
+            Platform::GenesysDnis => &genesys::GENESYS_DNIS,
+            Platform::GenesysField => &genesys::GENESYS_FIELD,
             Platform::Zoom => &zoom::ZOOM,
+            Platform::Twilio => &twilio::TWILIO,
             Platform::Carrier => &carrier::CARRIER,
             Platform::CarrierRegister => &carrier::CARRIER_REGISTER,
             Platform::CarrierGin => &carrier::CARRIER_GIN,
@@ -76,6 +91,8 @@ pub struct Setting {
     pub file: &'static str,
     /// Keys of that trunk which the lab's block sets besides, as TOML lines; `{sources}` are the lab's addresses.
     pub keys: &'static str,
+    /// The trunk and the listener on the other side of the SBC in that file.
+    pub far: &'static str,
     /// Keys of the carrier's trunk that it sets besides.
     pub carrier_keys: &'static str,
     /// Who registers at the carrier; `None`: it knows the SBC by its address.

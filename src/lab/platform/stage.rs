@@ -20,6 +20,8 @@ pub struct Stage {
     pub names: Vec<String>,
     /// Addresses the platform listens on: one per name where there are enough.
     pub addresses: usize,
+    /// Addresses it calls from.
+    pub sources: usize,
     pub patience: Patience,
 }
 

@@ -16,7 +16,7 @@ use super::leg::{Core, Leg};
 use super::manner::{Line, Manner, hex, phrase, written};
 use super::posture::Versions;
 use super::registrar::Registrar;
-use super::text::Text;
+use super::text::{Text, user_of};
 use super::transcript::{Author, Side, Transcript};
 use super::wire::{From, Wire};
 use crate::lab::message::Incoming;
@@ -178,11 +178,16 @@ impl Station {
         Expectation { shared: self.shared.clone(), number, legs }
     }
 
-    /// Claims the calls to a number, wherever plus and prefixes went.
+    /// Claims the calls to a number, wherever plus and prefixes went: as the Request-URI names it, or To where an
+    /// identifier took its place (PF-69).
     pub fn expect_number(&self, number: &str) -> Expectation {
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
         let tail = digits.get(digits.len().saturating_sub(8)..).unwrap_or_default().to_owned();
-        self.expect(Welcome::Trying, move |text| super::text::user_of(text.uri()).contains(&tail))
+        self.expect(Welcome::Trying, move |text| {
+            let called = user_of(text.uri());
+            let digits = called.bytes().any(|octet| octet.is_ascii_digit());
+            called.contains(&tail) || (!digits && user_of(&text.address("To")).contains(&tail))
+        })
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {

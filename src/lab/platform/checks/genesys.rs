@@ -1,9 +1,9 @@
 //! What Genesys Cloud BYOC asks for (PF-64 to PF-80).
 
 use super::acs::facts_of;
-use super::{certificate, description, microsoft};
+use super::{certificate, description, microsoft, options};
 use crate::lab::platform::statement::{Findings, Statement, by_script, each, held, must, should};
-use crate::lab::platform::text::{has_parameter, host_of, user_of};
+use crate::lab::platform::text::{Text, host_of, parameter, user_of};
 use crate::lab::platform::transcript::{Evidence, Seen, Side};
 
 /// See the module.
@@ -18,11 +18,11 @@ pub static STATEMENTS: &[Statement] = &[
     must("PF-65", "the certificate has an RSA key", "the leaf the SBC shows as server", certificate::rsa, &["tls"]),
     must("PF-66", "SRTP with AES_CM_128_HMAC_SHA1_80", "a=crypto lines", description::suite, &["inbound", "outbound"]),
     must(
-        "PF-69",
-        "each INVITE names the trunk's termination identifier",
-        "Request-URI: FQDN or tgrp",
-        identifier,
-        &["inbound"],
+        "PF-68",
+        "a call may come from each of the region's proxies",
+        "calls of ours from each address",
+        by_script,
+        &["genesys-proxies"],
     ),
     must(
         "PF-71",
@@ -75,15 +75,99 @@ pub static STATEMENTS: &[Statement] = &[
         by_script,
         &["genesys-refer", "genesys-refer-fails"],
     ),
+    should(
+        "PF-82",
+        "OPTIONS are always answered, session timers agreed on in both roles",
+        "answers to our OPTIONS and INVITEs, INVITEs after our 422",
+        agreeable,
+        &["options", "outbound", "short-timer"],
+    ),
 ];
 
-fn identifier(evidence: &Evidence) -> Findings {
+/// The trunk's termination identifier, and the domain it is known in.
+const IDENTIFIER: &str = "acme";
+const DOMAIN: &str = "byoc.example.com";
+/// The field of form (d): whatever the trunk on Genesys' side is told it is called.
+const FIELD: &str = "X-Genesys-Identifier";
+
+/// Form (a), recommended.
+pub static BY_NAME: &[Statement] = &[must(
+    "PF-69",
+    "each INVITE names the trunk's termination identifier: in the host of the Request-URI",
+    "Request-URI",
+    |evidence| {
+        named(evidence, |text| held(host_of(text.uri()) == format!("{IDENTIFIER}.{DOMAIN}"), || text.start.clone()))
+    },
+    &["inbound"],
+)];
+
+/// Form (b).
+pub static BY_GROUP: &[Statement] = &[
+    must(
+        "PF-69",
+        "each INVITE names the trunk's termination identifier: as a trunk group",
+        "tgrp of the Request-URI",
+        |evidence| {
+            named(evidence, |text| held(text.uri().contains(&format!(";tgrp={IDENTIFIER}")), || text.start.clone()))
+        },
+        &["inbound"],
+    ),
+    must(
+        "PF-72",
+        "tgrp and trunk-context stand in the user part, behind the number (RFC 4904)",
+        "the user part of the Request-URI",
+        |evidence| named(evidence, grouped),
+        &["inbound"],
+    ),
+];
+
+/// Form (c).
+pub static BY_NUMBER: &[Statement] = &[must(
+    "PF-69",
+    "each INVITE names the trunk's termination identifier: in place of the number, which To keeps",
+    "the user parts of Request-URI and To",
+    |evidence| {
+        named(evidence, |text| {
+            held(user_of(text.uri()) == IDENTIFIER, || text.start.clone())?;
+            held(user_of(&text.address("To")).starts_with('+'), || text.line("To"))
+        })
+    },
+    &["inbound"],
+)];
+
+/// Form (d).
+pub static BY_FIELD: &[Statement] = &[must(
+    "PF-69",
+    "each INVITE names the trunk's termination identifier: in a field of its own",
+    FIELD,
+    |evidence| {
+        named(evidence, |text| {
+            let told: Vec<&str> = text.values(FIELD).collect();
+            held(told == [IDENTIFIER], || text.line(FIELD))
+        })
+    },
+    &["inbound"],
+)];
+
+/// A look at each INVITE that begins a call.
+fn named(evidence: &Evidence, look: impl Fn(&Text) -> Result<(), String>) -> Findings {
     let first = |seen: &&Seen| seen.text.asks("INVITE") && seen.text.tag("To").is_none();
-    each(evidence.to_platform().filter(first), |seen| {
-        let uri = seen.text.uri();
-        let named = host_of(uri) == "acme.byoc.example.com" || has_parameter(user_of(uri), "tgrp");
-        held(named, || seen.text.start.clone())
-    })
+    each(evidence.to_platform().filter(first), |seen| look(&seen.text))
+}
+
+fn grouped(text: &Text) -> Result<(), String> {
+    let user = user_of(text.uri());
+    let right = user.starts_with('+')
+        && parameter(user, "tgrp") == Some(IDENTIFIER)
+        && parameter(user, "trunk-context") == Some(DOMAIN);
+    held(right, || text.start.clone())
+}
+
+fn agreeable(evidence: &Evidence) -> Findings {
+    let mut findings = options::answered(evidence);
+    findings.add(microsoft::timer(evidence));
+    findings.add(facts_of(evidence, &["MD-133"]));
+    findings
 }
 
 /// RFC 3261 12.2.1.1: what makes the dialog carries Record-Route of ours; so must each request carry Route.

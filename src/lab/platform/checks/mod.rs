@@ -12,6 +12,7 @@ pub mod identity;
 pub mod microsoft;
 pub mod options;
 pub mod registration;
+pub mod twilio;
 pub mod zoom;
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ fn taken(evidence: &Evidence) -> Findings {
     each(evidence.to_platform().filter(|seen| seen.text.asks("INVITE") && seen.at > answered.at).take(1), |_| Ok(()))
 }
 
-fn answered(evidence: &Evidence) -> Findings {
+pub(super) fn answered(evidence: &Evidence) -> Findings {
     let mut findings = Findings::default();
     for asked in evidence.from_lab(Side::Platform).filter(|seen| seen.text.asks("OPTIONS")) {
         let answer = evidence.to_platform().find(|seen| {

@@ -38,10 +38,10 @@ pub static STATEMENTS: &[Statement] = &[
     ),
     must(
         "PF-88",
-        "RTP/SAVP; of four keys exactly one is answered, with its tag",
-        "m= lines, and answers to our offers",
+        "RTP/SAVP; of four keys exactly one is answered, with its tag; each suite alone is spoken or refused",
+        "m= lines, answers to our offers, audio under each suite",
         secured,
-        &["outbound", "refresh"],
+        &["outbound", "refresh", "zoom-suites"],
     ),
     should(
         "PF-90",
@@ -77,6 +77,7 @@ fn timers(evidence: &Evidence) -> Findings {
 fn secured(evidence: &Evidence) -> Findings {
     let mut findings = description::echo(evidence);
     findings.add(description::profile(evidence));
+    findings.add_facts(evidence, "PF-88");
     findings
 }
 

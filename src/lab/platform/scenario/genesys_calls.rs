@@ -15,6 +15,7 @@ const CONTEXT: &str = "636173653D3432;encoding=hex";
 /// See the module.
 pub static SCENARIOS: &[Scenario] = &[
     scenario!("genesys-shape", "tgrp, trunk-context and a second Via", Needs::Carrier, shape),
+    scenario!("genesys-proxies", "a call from each address", Needs::Carrier, proxies),
     scenario!("genesys-number", "a number without plus", Needs::Carrier, number),
     scenario!("genesys-context", "User-to-User of the carrier's side", Needs::Carrier, context),
     scenario!("genesys-refer", "REFER to a number at the carrier", Needs::Carrier, refer),
@@ -42,6 +43,19 @@ async fn shape(stage: &Stage) -> Result<(), String> {
     let leaked = format!("{} {}", invite.start, invite.line("To"));
     stage.holds("PF-71", !leaked.contains("tgrp") && !leaked.contains("trunk-context"), || leaked.clone());
     answered(pair).await
+}
+
+async fn proxies(stage: &Stage) -> Result<(), String> {
+    for place in 0..stage.sources {
+        let wish =
+            Invitation { leaves: From::Address(place), ..Invitation::new(&stage.wish.carrier, &stage.wish.platform) };
+        let outcome = match stage.ring_carrier_with(wish).await {
+            Ok(pair) => answered(pair).await,
+            Err(words) => Err(words),
+        };
+        stage.fact("PF-68", outcome.map_err(|words| format!("from address {}: {words}", place + 1)));
+    }
+    Ok(())
 }
 
 async fn number(stage: &Stage) -> Result<(), String> {

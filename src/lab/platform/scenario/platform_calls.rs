@@ -159,7 +159,7 @@ async fn emergency_call(stage: &Stage, offer: Offer) -> Result<(), String> {
         stage.carrier()?.expect(Welcome::Trying, |text: &Text| matches!(user_of(text.uri()), "112" | "+49112"));
     let more = match &offer {
         Offer::Wrapped(_) => vec![("Geolocation", "<cid:loc-1@example.net>".to_owned())],
-        Offer::Usual | Offer::Unchecked | Offer::None | Offer::Changed(_) => Vec::new(),
+        Offer::Usual | Offer::Unchecked | Offer::Alone(_) | Offer::None | Offer::Changed(_) => Vec::new(),
     };
     let wish = Invitation { more, offer, ..Invitation::new("112", &stage.wish.platform) };
     let mut platform = Leg::dial(&stage.platform, wish).await?;

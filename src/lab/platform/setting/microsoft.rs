@@ -20,6 +20,7 @@ pub(super) const MICROSOFT: Setting = Setting {
     trunk: "teams",
     file: "config/teams.toml",
     keys: "",
+    far: "carrier",
     carrier_keys: "",
     subscriber: None,
     authentication: Authentication::Mutual,
