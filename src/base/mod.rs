@@ -1,6 +1,7 @@
 //! What everything else stands on: identifiers, invented time, randomness as an argument, limits,
 //! values that do not print themselves, and bounded queues. No knowledge of SIP or media.
 
+pub mod bounds;
 pub mod bucket;
 pub mod digit;
 pub mod entropy;

@@ -11,6 +11,7 @@ use super::outgoing::OutgoingInvite;
 use super::proof::{Challenge, Credentials};
 use super::record::Side;
 use super::taken::Taken;
+use crate::base::bounds::Bound;
 use crate::base::limits::EARLY_REQUESTS;
 use crate::dialog::Dialog;
 use crate::dialog::reliable::{Place, Receiver};
@@ -98,7 +99,7 @@ impl Fork {
 
     /// A reliable response came. False: it is neither acknowledged nor read (RFC 3262 4).
     pub fn takes(&mut self, number: RSeq) -> bool {
-        let has_room = self.pracks.len() < OPEN_PRACKS && self.sent < EARLY_REQUESTS;
+        let has_room = self.pracks.len() < OPEN_PRACKS && self.has_requests_left();
         has_room && self.received.place(number) == Place::Next
     }
 
@@ -165,6 +166,14 @@ impl Fork {
         self.send_update(invite, offer, &credentials, work)
     }
 
+    fn has_requests_left(&self) -> bool {
+        let left = self.sent < EARLY_REQUESTS;
+        if !left {
+            Bound::EarlyRequests.reached();
+        }
+        left
+    }
+
     fn send_update(
         &mut self,
         invite: &OutgoingInvite,
@@ -172,7 +181,7 @@ impl Fork {
         credentials: &Credentials,
         work: &mut Work<'_>,
     ) -> Option<Branch> {
-        if self.sent >= EARLY_REQUESTS {
+        if !self.has_requests_left() {
             return None;
         }
         let branch = work.branch();
@@ -217,7 +226,7 @@ impl Fork {
 
     /// An INFO reaches its party before the answer: its Allow names it, and it has not had too many requests of ours.
     pub fn takes_info(&self) -> bool {
-        self.standing == Standing::Here && self.sent < EARLY_REQUESTS && self.taken.takes(&Method::Info) == Some(true)
+        self.standing == Standing::Here && self.has_requests_left() && self.taken.takes(&Method::Info) == Some(true)
     }
 
     /// Sends a digit as INFO; its branch is returned.
@@ -249,7 +258,7 @@ impl Fork {
         let Some((_, rack)) = self.pracks.iter().find(|(open, _)| open == branch).cloned() else { return false };
         self.acknowledged(branch);
         match self.credentials(invite, &Method::Prack, response, flow, work) {
-            Some(credentials) if self.sent < EARLY_REQUESTS => {
+            Some(credentials) if self.has_requests_left() => {
                 self.send_prack(invite, rack, &credentials, work);
                 true
             }

@@ -13,6 +13,7 @@ use super::passed::{Passed, without};
 use super::proof::is_challenge;
 use super::record::Side;
 use crate::base::Instant;
+use crate::base::bounds::Bound;
 use crate::base::limits::{PASSED_BODY_OCTETS, PASSED_REQUESTS};
 use crate::sip::flow::Flow;
 use crate::sip::{Message, Method, Name, Request, Response, Status};
@@ -82,8 +83,14 @@ impl Established {
         let refusal = match &request.method {
             Method::Other(_) if !other.may_be_sent(&request.method) => Some(Status::NOT_IMPLEMENTED),
             method if !other.may_be_sent(method) => Some(Status::METHOD_NOT_ALLOWED),
-            _ if request.message.body().len() > PASSED_BODY_OCTETS => Some(Status::REQUEST_ENTITY_TOO_LARGE),
-            _ if open >= PASSED_REQUESTS => Some(Status::SERVER_INTERNAL_ERROR),
+            _ if request.message.body().len() > PASSED_BODY_OCTETS => {
+                Bound::PassedBodyOctets.reached();
+                Some(Status::REQUEST_ENTITY_TOO_LARGE)
+            }
+            _ if open >= PASSED_REQUESTS => {
+                Bound::PassedRequests.reached();
+                Some(Status::SERVER_INTERNAL_ERROR)
+            }
             _ => None,
         };
         if let Some(status) = refusal {
@@ -131,7 +138,9 @@ impl Established {
             return self.hang_up(common, Cause::DialogLost, by(handed.from.other()), work);
         };
         let mut answer = Carried::of(&handed.carried.method, &response.message, passed);
-        answer.body.take_if(|(_, body)| body.len() > PASSED_BODY_OCTETS);
+        if answer.body.take_if(|(_, body)| body.len() > PASSED_BODY_OCTETS).is_some() {
+            Bound::PassedBodyOctets.reached();
+        }
         let bytes = compose::carried_response(status, &handed.asked.head, &sender.own, &answer);
         work.out.push(Effect::Respond { transaction: handed.asked.transaction, status, bytes });
         State::Established(self)

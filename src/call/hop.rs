@@ -7,6 +7,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use crate::base::bounds::Bound;
 use crate::base::limits::HOP_ADDRESSES;
 use crate::dialog::{Dialog, RequestPath};
 use crate::route::trunk::{ContactHost, Trunk};
@@ -100,7 +101,7 @@ impl NamedHop {
             let same_family = ip.is_ipv4() == self.flow.remote.ip().to_canonical().is_ipv4();
             same_family && (is_back || self.trunk.reach.allows(*address))
         };
-        let usable = addresses.iter().filter(|address| reaches(address)).take(HOP_ADDRESSES);
+        let usable = Bound::HopAddresses.first(HOP_ADDRESSES, addresses.iter().filter(|address| reaches(address)));
         usable.map(|address| destination(&self.trunk, self.flow, *address, self.tls())).collect()
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::cause::Cause;
 use super::record::{After, CallRecord, EndedBy, LegMediaCounts, Said, Sent, Side, TransferRecord, Written};
 use super::screening::Numbers;
+use crate::base::bounds::Bound;
 use crate::base::ids::CallId;
 use crate::base::limits::{EARLIER, REASON_OCTETS, REASONS};
 use crate::base::{Now, WallTime};
@@ -99,7 +100,11 @@ impl Ledger {
         self.record.to = Some(to);
         self.record.sent = Some(sent);
         let before = self.record.callee_call_id.replace(String::from_utf8_lossy(call_id).into_owned());
-        self.record.earlier.extend(before.filter(|_| self.record.earlier.len() < EARLIER));
+        match before {
+            Some(before) if self.record.earlier.len() < EARLIER => self.record.earlier.push(before),
+            Some(_) => Bound::Earlier.reached(),
+            None => {}
+        }
         self.record.attempts += 1;
     }
 
@@ -145,12 +150,12 @@ impl Ledger {
 
     /// A message of this side's peer ends the call or an attempt, and may say why.
     pub fn heard(&mut self, side: Side, message: &Message) {
-        if let Some(reason) = message.header(Name::Reason)
-            && self.record.said.len() < REASONS
-        {
-            let reason = String::from_utf8_lossy(reason.get(..REASON_OCTETS).unwrap_or(&reason)).into_owned();
-            self.record.said.push(Said { side, reason });
+        let Some(reason) = message.header(Name::Reason) else { return };
+        if self.record.said.len() >= REASONS {
+            return Bound::Reasons.reached();
         }
+        let reason = reason.get(..Bound::ReasonOctets.at_most(REASON_OCTETS, reason.len())).unwrap_or_default();
+        self.record.said.push(Said { side, reason: String::from_utf8_lossy(reason).into_owned() });
     }
 
     /// The end began; the first reason stays.

@@ -190,7 +190,10 @@ fn takes(names: &[&str]) -> Takes {
         | ["log", "level"]
         | ["networks", _, "advertise" | "allow_media"]
         | ["listeners", _, "certificates" | "client_certificate" | "keep_alive_s"]
-        | ["limits", "max_calls" | "max_calls_per_s" | "memory_mb" | "max_transactions" | "ready_ports"] => Takes::Live,
+        | [
+            "limits",
+            "max_calls" | "max_calls_per_s" | "memory_mb" | "max_transactions" | "passed_headers" | "ready_ports",
+        ] => Takes::Live,
         ["listeners", ..] => Takes::Rebind,
         _ => Takes::Restart,
     }

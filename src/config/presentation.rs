@@ -10,7 +10,7 @@ use crate::route::number::{
     Country, E164, Field as NumberField, FieldForms, IncomingForm, NumberPlan, NumberRule, OutgoingForm, Party, Reads,
     RuleList, UriStyle, country,
 };
-use crate::route::policy::{Edit, HeaderName, HeaderPolicy, NamePattern, Template};
+use crate::route::policy::{Edit, HeaderName, HeaderPolicy, MostPassed, NamePattern, Template};
 use crate::route::presentation::{BodyPolicy, DivertingHeaders, DivertingSettings, Presentation, RouteKey, Unroutable};
 use crate::sip::Method;
 
@@ -244,6 +244,7 @@ fn headers(parent: &Table<'_>, base: &HeaderPolicy) -> HeaderPolicy {
         hidden_options: options.unwrap_or_else(|| base.hidden_options.clone()),
         hidden_methods: methods.unwrap_or_else(|| base.hidden_methods.clone()),
         context: user_to_user::builder(parent, base.context.as_ref()),
+        most_passed: MostPassed::default(),
     };
     table.close();
     policy

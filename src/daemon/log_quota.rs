@@ -14,6 +14,7 @@ use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::base::Instant;
+use crate::base::bounds::Bound;
 use crate::base::bucket::{Bucket, Rate};
 use crate::base::limits::LOG_SOURCES;
 use crate::daemon::clock::Clock;
@@ -62,7 +63,7 @@ struct Quota {
 impl Quota {
     fn new(per_s: u32) -> Quota {
         let rate = Rate::new(per_s, per_s.saturating_mul(2));
-        Quota { rate, clock: Clock::start(), written: Mutex::new(Recent::new(LOG_SOURCES)) }
+        Quota { rate, clock: Clock::start(), written: Mutex::new(Recent::new(LOG_SOURCES, Bound::LogSources)) }
     }
 
     fn has_room(&self, event: &Event<'_>) -> bool {

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 
+use crate::base::bounds::Bound;
 use crate::base::limits::{MAX_FORWARDS, REFER_HEADERS};
 use crate::sip::header::replaces::Replaces;
 use crate::sip::{Method, Name, NameAddr, Request, Status, Uri};
@@ -124,7 +125,8 @@ fn refer_sub(request: &Request) -> ReferSub {
 
 /// Fields inside the URI first, then those of the REFER that the URI does not name.
 fn carried(request: &Request, headers: Option<&Bytes>) -> Vec<(Name, Bytes)> {
-    let inside = headers.map(Bytes::as_ref).unwrap_or_default().split(|&octet| octet == b'&').take(REFER_HEADERS);
+    let inside = headers.map(Bytes::as_ref).unwrap_or_default().split(|&octet| octet == b'&');
+    let inside = Bound::ReferHeaders.first(REFER_HEADERS, inside);
     let mut fields: Vec<(Name, Bytes)> = inside.filter_map(embedded).collect();
     for name in CARRIED {
         if fields.iter().all(|(known, _)| *known != name)

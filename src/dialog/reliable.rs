@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::base::Instant;
+use crate::base::bounds::Bound;
 use crate::base::limits::RELIABLE_QUEUE;
 use crate::sip::header::EarlyMedia;
 use crate::sip::{Method, RAck, RSeq, Status};
@@ -85,6 +86,7 @@ impl Sender {
         }
         if self.queue.len() >= RELIABLE_QUEUE {
             self.queue.pop_back();
+            Bound::ReliableQueue.reached();
         }
         self.queue.push_back(provisional);
     }

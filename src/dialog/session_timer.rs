@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::base::Instant;
+use crate::base::bounds::Bound;
 use crate::base::limits::SESSION_EXPIRES_S;
 use crate::sip::header::{MinSe, Refresher, SessionExpires};
 use crate::sip::{Message, Name};
@@ -188,7 +189,8 @@ impl SessionTimer {
                     Some(Refresher::Uas) => End::Peer,
                     Some(Refresher::Uac) | None => End::Us,
                 };
-                Some(Running::start(now, interval.clamp(LEAST_S, SESSION_EXPIRES_S), refresher))
+                let interval = Bound::SessionExpires.at_most(SESSION_EXPIRES_S, interval.max(LEAST_S));
+                Some(Running::start(now, interval, refresher))
             }
         };
     }
@@ -233,7 +235,9 @@ impl SessionTimer {
         let ours = before.map_or(self.settings.expires_s, |running| running.interval_s);
         let asked = said.expires.map_or(ours, |asked| asked.interval.min(ours));
         let floor = self.settings.min_se_s.max(said.min_se_s.unwrap_or(LEAST_S));
-        let ceiling = said.expires.map_or(SESSION_EXPIRES_S, |asked| asked.interval.clamp(LEAST_S, SESSION_EXPIRES_S));
+        let ceiling = said.expires.map_or(SESSION_EXPIRES_S, |asked| {
+            Bound::SessionExpires.at_most(SESSION_EXPIRES_S, asked.interval.max(LEAST_S))
+        });
         asked.max(floor).min(ceiling)
     }
 

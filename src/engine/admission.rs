@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::base::Instant;
+use crate::base::bounds::Bound;
 use crate::base::bucket::{Bucket, Rate};
 use crate::base::ids::{CallId, TrunkId};
 use crate::base::limits::COUNTED_ACCOUNTS;
@@ -68,6 +69,7 @@ impl Admission {
             return Ok(());
         }
         if self.accounts.len() >= COUNTED_ACCOUNTS && !self.accounts.contains_key(&account.name) {
+            Bound::CountedAccounts.reached();
             self.accounts.retain(|_, count| !count.is_idle(now));
         }
         let count = self.accounts.entry(account.name.clone()).or_default();

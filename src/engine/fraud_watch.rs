@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::window::Window;
 use crate::base::Instant;
+use crate::base::bounds::Bound;
 use crate::base::ids::CallId;
 use crate::base::limits::FRAUD_COUNTS;
 use crate::base::timers::WakeUps;
@@ -213,7 +214,11 @@ impl FraudWatch {
             return key;
         }
         self.counts.retain(|_, count| !count.is_idle(now));
-        if self.counts.len() < FRAUD_COUNTS { key } else { (key.0, Arc::from("")) }
+        if self.counts.len() < FRAUD_COUNTS {
+            return key;
+        }
+        Bound::FraudCounts.reached();
+        (key.0, Arc::from(""))
     }
 }
 

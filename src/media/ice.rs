@@ -14,6 +14,7 @@ use aws_lc_rs::hmac;
 use zeroize::Zeroize;
 
 use crate::base::Secret;
+use crate::base::bounds::Bound;
 use crate::base::limits::ICE_CHECKED_PAIRS;
 use crate::media::plan::{IceCredentials, IcePlan};
 use crate::media::verdict::{DropReason, MediaPort};
@@ -147,6 +148,7 @@ impl IceLite {
             return;
         }
         if self.checked.len() >= ICE_CHECKED_PAIRS {
+            Bound::IceCheckedPairs.reached();
             self.forget_one();
         }
         let (priority, nominated) = (request.priority, request.nominates);

@@ -6,7 +6,8 @@ use std::fs;
 use prometheus_client::encoding::DescriptorEncoder;
 
 use super::memory;
-use super::rows::{float, gauge, gauges, signed};
+use super::rows::{counters, float, gauge, gauges, signed};
+use crate::base::bounds::Bound;
 use crate::base::limits::Limits;
 
 /// Values that change with the configuration alone.
@@ -39,6 +40,13 @@ pub(super) fn bounds(encoder: &mut DescriptorEncoder<'_>, bounds: &Bounds) -> fm
     }
     let ports = bounds.ports.iter().map(|(network, pairs)| ([("network", network.clone())], *pairs));
     gauges(encoder, "ports_configured", "Pairs of media ports in rtp_ports", ports)
+}
+
+/// How often limits were reached that no other counter has.
+pub(super) fn reached(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let rows = Bound::ALL.iter().map(|bound| ([("limit", bound.label().to_owned())], bound.count()));
+    let help = "What found no room or was not read, by limit (docs/limits.md says what becomes of it)";
+    counters(encoder, "limit_reached", help, rows)
 }
 
 /// When our certificates end.

@@ -75,6 +75,7 @@ impl Collector for Sources {
         trunks::standings(&mut encoder, &census)?;
         trunks::active_of_accounts(&mut encoder, &census)?;
         limits::bounds(&mut encoder, &(self.bounds)())?;
+        limits::reached(&mut encoder)?;
         self.reloads.encode(&mut encoder)?;
         limits::certificates(&mut encoder, (self.expiries)())?;
         limits::process(&mut encoder)?;

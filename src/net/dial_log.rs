@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::base::bounds::Bound;
 use crate::base::limits::DIALLED_TARGETS;
 use crate::sip::flow::{Target, Transport};
 
@@ -56,6 +57,7 @@ impl DialLog {
             None => make_room(&mut said, now),
         }
         if said.len() >= DIALLED_TARGETS && !said.contains_key(&place) {
+            Bound::DialledTargets.reached();
             return Worth::Nothing;
         }
         said.insert(place, Said::Fails(now));

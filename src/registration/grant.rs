@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::base::bounds::Bound;
 use crate::base::limits::{REGISTRAR_CONTACTS, REGISTRATION_MAX, ROUTES};
 use crate::sip::{Message, Name, NameAddr, SipUri, Uri};
 
@@ -21,7 +22,7 @@ impl Grant {
     pub(super) fn of(message: &Message, contact: &Bytes, asked: Duration) -> Option<Grant> {
         let listed = own_binding(message, contact).and_then(|binding| seconds(binding.param("expires").flatten()?));
         let header = || message.header_bytes(Name::Expires).and_then(|value| seconds(&value));
-        let expires = listed.or_else(header).unwrap_or(asked).min(REGISTRATION_MAX);
+        let expires = Bound::RegistrationMax.at_most(REGISTRATION_MAX, listed.or_else(header).unwrap_or(asked));
         (!expires.is_zero()).then(|| Grant { expires, routes: service_route(message) })
     }
 }
@@ -29,7 +30,7 @@ impl Grant {
 /// The binding with our user, host and port; parameters are the registrar's to change.
 fn own_binding(message: &Message, contact: &Bytes) -> Option<NameAddr> {
     let ours = NameAddr::parse(contact).ok()?;
-    let contacts = message.list(Name::Contact).into_iter().take(REGISTRAR_CONTACTS);
+    let contacts = Bound::RegistrarContacts.first(REGISTRAR_CONTACTS, message.list(Name::Contact));
     let mut readable = contacts.filter_map(|contact| NameAddr::parse(&contact).ok());
     readable.find(|binding| match (&binding.uri, &ours.uri) {
         (Uri::Sip(binding), Uri::Sip(ours)) => is_same_place(binding, ours),

@@ -11,6 +11,7 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::base::bounds::Bound;
 use crate::base::entropy::Pooled;
 use crate::base::ids::{EndpointId, NetworkId, WorkerId};
 use crate::base::limits::{MEDIA_PACKET_OCTETS, RELAY_PAIRS};
@@ -299,7 +300,11 @@ impl Worker {
     /// A place without a pair; `None`: the table is full.
     fn free_slot(&self) -> Option<Slot> {
         let next = || u32::try_from(self.pairs.len()).ok().map(Slot).filter(|_| self.pairs.len() < RELAY_PAIRS);
-        self.vacant.last().copied().or_else(next)
+        let free = self.vacant.last().copied().or_else(next);
+        if free.is_none() {
+            Bound::RelayPairs.reached();
+        }
+        free
     }
 
     /// Watches a pair at its place. `None`, and the pair is closed, when the system refuses.

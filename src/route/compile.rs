@@ -25,7 +25,9 @@ use super::snapshot::Snapshot;
 use super::table::{Destination, Route, RouteTable};
 use super::trunk::{Listener, Network, TargetSpec, Trunk};
 use crate::base::ids::{ListenerId, NetworkId, TrunkId};
+use crate::base::limits::Limits;
 use crate::media::plan::AddressRules;
+use crate::route::policy::MostPassed;
 use crate::sip::flow::{Discovery, TlsTarget, Transport};
 
 /// Why settings are no snapshot. A file that `config` accepted never gives one of these.
@@ -198,12 +200,22 @@ fn trunks(
         let listener = found.ok_or_else(|| dangling("trunks", &trunk.name, "listener", &trunk.listener))?;
         let network = networks.iter().find(|network| network.id == listener.network);
         let rules = network.map(|network| Arc::clone(&network.rules)).unwrap_or_default();
-        let compiled = compile_trunk(id, trunk, listener, rules);
+        let compiled = with_limits(compile_trunk(id, trunk, listener, rules), &settings.limits);
         Ok(with_custom_header(compiled, custom_header.as_ref()))
     };
     let sorted = by_name(&settings.trunks, |trunk| &trunk.name);
     let ids = numbering.trunks(sorted.iter().map(|trunk| trunk.name.clone()).collect())?;
     ids.into_iter().zip(sorted).map(build).collect()
+}
+
+fn with_limits(trunk: Trunk, limits: &Limits) -> Trunk {
+    let most_passed = MostPassed(limits.passed_headers);
+    if trunk.presentation.headers.most_passed == most_passed {
+        return trunk;
+    }
+    let mut presentation = Presentation::clone(&trunk.presentation);
+    presentation.headers.most_passed = most_passed;
+    Trunk { presentation: Arc::new(presentation), ..trunk }
 }
 
 /// Written to carriers alone (PV-31), and never believed of anybody (PF-29).

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::number::{E164, Field, FieldForms, IncomingForm, NumberPlan};
+use crate::base::bounds::Bound;
 use crate::base::limits::ELINS_OF_PLACE;
 use crate::sip::pidf;
 
@@ -49,7 +50,7 @@ impl ElinSettings {
             ..NumberPlan::default()
         };
         let number = |piece: &str| national.read_text(Field::Identity, piece.trim()).ok()?.number().cloned();
-        text.split([';', ',']).filter_map(number).take(ELINS_OF_PLACE).collect()
+        Bound::ElinsOfPlace.first(ELINS_OF_PLACE, text.split([';', ',']).filter_map(number)).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::attribute::{decimal, is_token};
 use super::description::{Attribute, Connection, Line, MediaDescription, Origin, SessionDescription};
+use crate::base::bounds::Bound;
 use crate::base::limits::{SDP_ATTRIBUTES, SDP_FORMATS, SDP_MEDIA, SDP_OCTETS};
 
 /// Why octets are no description we read.
@@ -190,7 +191,7 @@ fn media(value: &[u8]) -> Result<MediaDescription<'_>, SdpFault> {
     let (Some(kind), Some(port), Some(protocol)) = (fields.next(), fields.next(), fields.next()) else {
         return Err(SdpFault::Media);
     };
-    let formats: Vec<_> = fields.take(SDP_FORMATS).map(Cow::Borrowed).collect();
+    let formats: Vec<_> = Bound::SdpFormats.first(SDP_FORMATS, fields).map(Cow::Borrowed).collect();
     let tokens = is_token(kind) && is_token(protocol) && formats.iter().all(|format| is_token(format));
     if !tokens || formats.is_empty() {
         return Err(SdpFault::Media);

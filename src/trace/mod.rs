@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::base::WallTime;
+use crate::base::bounds::Bound;
 use crate::base::ids::CallId;
 use crate::base::limits::RECENT_CALLS;
 use crate::call::{CallRecord, Side};
@@ -82,6 +83,7 @@ impl Trace {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         if recent.len() >= RECENT_CALLS {
             recent.pop_front();
+            Bound::RecentCalls.reached();
         }
         recent.push_back(record);
     }

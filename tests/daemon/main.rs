@@ -12,6 +12,7 @@ mod fraud;
 mod ground;
 mod hostile;
 mod judge;
+mod limits;
 mod media;
 mod overload;
 mod own_hostile;

@@ -9,6 +9,7 @@ use super::describe::Local;
 use super::plan::{AudioPlan, Codec, Format, keep_fitting_clocks, matching, passes};
 use super::refusal::MediaRefusal;
 use crate::base::Secret;
+use crate::base::bounds::Bound;
 use crate::base::limits::{SDP_CRYPTO_LINES, SDP_FMTP_OCTETS};
 use crate::media::plan::{AddressRules, IceCredentials, Mki, RemoteMedia, SrtpMaster, SrtpSuite};
 use crate::route::media::{Ice, MediaSettings, Security};
@@ -259,7 +260,7 @@ impl Reader<'_> {
     fn usable_keys(&self, media: &MediaDescription<'_>) -> (Vec<TaggedKey>, MediaRefusal) {
         let mut keys = Vec::new();
         let mut refusal = MediaRefusal::NoKey;
-        for line in media.values("crypto").take(SDP_CRYPTO_LINES) {
+        for line in Bound::SdpCryptoLines.first(SDP_CRYPTO_LINES, media.values("crypto")) {
             match self.usable_key(line) {
                 Ok(key) => keys.push(key),
                 Err(reason) if matches!(refusal, MediaRefusal::NoKey | MediaRefusal::NoUsableKey) => refusal = reason,
@@ -392,6 +393,8 @@ fn formats_of(media: &MediaDescription<'_>, ours: &[Format]) -> Vec<Format> {
         if fmtp.is_none_or(|text| text.len() <= SDP_FMTP_OCTETS) {
             let fmtp = fmtp.map(Arc::from);
             formats.push(Format { codec: Codec { fmtp, hint: Some(payload), ..codec }, payload });
+        } else {
+            Bound::SdpFmtpOctets.reached();
         }
     }
     formats

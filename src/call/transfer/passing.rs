@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::Asked;
 use crate::base::Instant;
+use crate::base::bounds::Bound;
 use crate::base::limits::PASSED_REQUESTS;
 use crate::call::call::{Common, State};
 use crate::call::cause::Cause;
@@ -161,6 +162,9 @@ impl Established {
 
     fn pass(&mut self, common: &mut Common, by: Side, asked: Pending, carried: Carried, work: &mut Work<'_>) {
         let full = self.moves.passing.out.len() >= PASSED_REQUESTS;
+        if full {
+            Bound::PassedRequests.reached();
+        }
         let (leg, other) = self.legs(common, by);
         if full || other.is_over() {
             return respond(&asked, Status::REQUEST_PENDING, leg, work);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::base::bounds::Bound;
 use crate::base::limits::{CALL_REDIRECTS, REDIRECT_CONTACTS};
 use crate::call::asked;
 use crate::call::attempt::{Candidate, Inviting};
@@ -114,7 +115,11 @@ pub(super) fn followed(
     }
     seen.push(by.uri_of(Field::Called, user.as_ref()));
     let fresh: Vec<&Uri> = contacts.iter().filter(|uri| !seen.iter().any(|seen| is_same(seen, uri))).collect();
-    if fresh.is_empty() || common.ledger.redirected() > CALL_REDIRECTS {
+    if common.ledger.redirected() > CALL_REDIRECTS {
+        Bound::CallRedirects.reached();
+        return Err(Cause::Loop);
+    }
+    if fresh.is_empty() {
         return Err(Cause::Loop);
     }
     let mut from = by.diverted.as_ref().map(|diverted| diverted.from.clone()).unwrap_or_default();
@@ -185,7 +190,7 @@ fn contacts(response: &Response) -> Vec<Uri> {
     let may =
         matches!(response.status, Status::MULTIPLE_CHOICES | Status::MOVED_PERMANENTLY | Status::MOVED_TEMPORARILY);
     let mut contacts = response.message.name_addrs(Name::Contact).unwrap_or_default();
-    contacts.truncate(REDIRECT_CONTACTS);
+    contacts.truncate(Bound::RedirectContacts.at_most(REDIRECT_CONTACTS, contacts.len()));
     contacts.sort_by_key(|contact| std::cmp::Reverse(preference(contact)));
     let uris = contacts.into_iter().map(|contact| contact.uri);
     uris.filter(|uri| may && matches!(uri, Uri::Sip(_) | Uri::Tel(_))).filter_map(|uri| whole(&uri)).collect()

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::seeking::{Party, Progress, Seeking};
 use super::{Asked, Stage, Transfer, note_end};
+use crate::base::bounds::Bound;
 use crate::base::limits::CALL_TRANSFERS;
 use crate::call::asked;
 use crate::call::attempt::Candidate;
@@ -82,6 +83,7 @@ impl Established {
             return Err(Refused::Status(Status::REQUEST_PENDING));
         }
         if self.moves.count >= CALL_TRANSFERS {
+            Bound::CallTransfers.reached();
             return Err(Refused::Status(Status::LOOP_DETECTED));
         }
         Ok(Refer::read(request)?)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Exchanged, note_end};
+use crate::base::bounds::Bound;
 use crate::base::ids::{TransactionId, TrunkId, WorkerId};
 use crate::base::limits::CALL_TRANSFERS;
 use crate::call::anonymity::Anonymity;
@@ -144,6 +145,9 @@ impl Established {
     ) -> State {
         let busy = self.moves.transfer.is_some() || self.moves.entering.is_some();
         let circling = self.moves.count >= CALL_TRANSFERS;
+        if circling {
+            Bound::CallTransfers.reached();
+        }
         self.moves.count += 1;
         let kind = TransferKind::Replaces;
         work.out.push(Effect::Event(CallEvent::TransferBegan { call: common.ledger.id(), kind }));

@@ -13,6 +13,7 @@ mod source;
 use std::time::Duration;
 
 use crate::base::Instant;
+use crate::base::bounds::Bound;
 use crate::base::bucket::{Bucket, Rate};
 use crate::base::limits::{BAN_MAX, Limits, OFFENCES_COUNTED, PEER_SOURCES, TRUST, TRUSTED_SOURCES};
 
@@ -145,9 +146,9 @@ impl Guard {
                 peers: Rate::even(limits.max_requests_per_s_per_source),
                 ban: Duration::from_secs(limits.ban_s),
             },
-            strangers: Recent::new(limits.remembered_sources),
-            trusted: Recent::new(TRUSTED_SOURCES),
-            peers: Recent::new(PEER_SOURCES),
+            strangers: Recent::new(limits.remembered_sources, Bound::RememberedSources),
+            trusted: Recent::new(TRUSTED_SOURCES, Bound::TrustedSources),
+            peers: Recent::new(PEER_SOURCES, Bound::PeerSources),
         }
     }
 

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::mem;
 
+use crate::base::bounds::Bound;
+
 /// Two halves. What is used moves to the young one; when that is full, the old one is dropped and the young one grows old.
 /// So an entry lives as long as fewer than half the table's others are used after it, and nothing is ever searched.
 #[derive(Debug)]
@@ -11,12 +13,14 @@ pub struct Recent<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
     half: usize,
+    /// Counts who is forgotten.
+    bound: Bound,
 }
 
 impl<K: Eq + Hash, V> Recent<K, V> {
     /// At most `limit` entries, at least two.
-    pub fn new(limit: usize) -> Self {
-        Recent { young: HashMap::new(), old: HashMap::new(), half: (limit / 2).max(1) }
+    pub fn new(limit: usize, bound: Bound) -> Self {
+        Recent { young: HashMap::new(), old: HashMap::new(), half: (limit / 2).max(1), bound }
     }
 
     /// The entry of `key`, made if there is none.
@@ -25,6 +29,7 @@ impl<K: Eq + Hash, V> Recent<K, V> {
             // Kept for the room it has: under a flood nothing is allocated any more.
             mem::swap(&mut self.young, &mut self.old);
             let moved = self.young.remove(&key);
+            self.bound.reached_by(self.young.len());
             self.young.clear();
             return self.young.entry(key).or_insert(match moved {
                 Some(value) => value,
@@ -63,7 +68,7 @@ mod tests {
 
     #[test]
     fn the_table_never_outgrows_its_limit_and_keeps_what_is_used() {
-        let mut table = Recent::new(100);
+        let mut table = Recent::new(100, Bound::PeerSources);
         for key in 0..10_000u32 {
             *table.entry(key, || 0) += 1;
             *table.entry(u32::MAX, || 0) += 1;
@@ -75,7 +80,7 @@ mod tests {
 
     #[test]
     fn an_entry_that_grew_old_is_the_same_entry() {
-        let mut table = Recent::new(4);
+        let mut table = Recent::new(4, Bound::PeerSources);
         for key in ["a", "b", "c"] {
             *table.entry(key, || 0) += 1;
         }
@@ -85,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_is_only_looked_at_grows_no_younger() {
-        let mut table = Recent::new(4);
+        let mut table = Recent::new(4, Bound::PeerSources);
         for key in 0..6 {
             table.entry(key, || ());
             assert_eq!(table.get(&0).is_some(), key < 4, "{key}");

@@ -8,6 +8,7 @@ use regex::bytes::RegexBuilder;
 use super::names::HeaderName;
 use super::template::{Facts, Template};
 use super::{Line, Origin};
+use crate::base::bounds::Bound;
 use crate::base::limits::{PATTERN_OCTETS, POLICY_HEADERS, POLICY_VALUE_OCTETS};
 use crate::sip::Message;
 
@@ -142,14 +143,21 @@ impl Edit {
 
 /// An empty value is no header: nothing was known to fill it with.
 fn push(lines: &mut Vec<Line>, line: Line) {
-    if lines.len() < POLICY_HEADERS && !line.value.trim_ascii().is_empty() {
-        lines.push(line);
+    if line.value.trim_ascii().is_empty() {
+        return;
+    }
+    match lines.len() < POLICY_HEADERS {
+        true => lines.push(line),
+        false => Bound::PolicyHeaders.reached(),
     }
 }
 
 fn replace(line: &mut Line, place: usize, pattern: &Expression, replacement: &str) {
     let result = pattern.0.replace_all(&line.value, replacement.as_bytes()).into_owned();
-    let is_fit = result.len() <= POLICY_VALUE_OCTETS && !result.iter().any(|octet| matches!(octet, b'\r' | b'\n' | 0));
+    if result.len() > POLICY_VALUE_OCTETS {
+        return Bound::PolicyValueOctets.reached();
+    }
+    let is_fit = !result.iter().any(|octet| matches!(octet, b'\r' | b'\n' | 0));
     if is_fit && result != line.value {
         line.value = Bytes::from(result);
         line.origin = Origin::Edit(place);

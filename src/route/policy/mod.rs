@@ -20,7 +20,8 @@ pub use user_to_user::{ContextBuilder, ContextFault, Form, Incoming, Pair, PairN
 
 use bytes::Bytes;
 
-use crate::base::limits::POLICY_HEADERS;
+use crate::base::bounds::Bound;
+use crate::base::limits::{Limits, POLICY_HEADERS};
 use crate::sip::grammar::unfold;
 use crate::sip::{Message, Method};
 
@@ -73,6 +74,18 @@ pub struct HeaderPolicy {
     pub hidden_methods: Vec<Method>,
     /// Writes User-to-User into INVITEs to this peer.
     pub context: Option<ContextBuilder>,
+    /// Fields of one message that pass (`limits.passed_headers`).
+    pub most_passed: MostPassed,
+}
+
+/// How many header fields of one message pass at most. What comes later is left out, and counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MostPassed(pub usize);
+
+impl Default for MostPassed {
+    fn default() -> Self {
+        MostPassed(Limits::default().passed_headers)
+    }
 }
 
 impl HeaderPolicy {
@@ -102,7 +115,7 @@ impl HeaderPolicy {
             let is_forgery = self.stripped.as_ref().is_some_and(|name| edit.reads(name.as_str()));
             edit.apply(place, &mut lines, received.filter(|_| !is_forgery), facts);
         }
-        lines.truncate(POLICY_HEADERS);
+        lines.truncate(Bound::PolicyHeaders.at_most(POLICY_HEADERS, lines.len()));
         lines
     }
 
@@ -123,7 +136,7 @@ impl HeaderPolicy {
     /// What of the other side's message the allow-list passes.
     pub fn passed<'m>(&'m self, message: &'m Message) -> impl Iterator<Item = Line> + 'm {
         let wanted = message.raw_headers().filter(|(name, _)| self.passes(name));
-        wanted.map(|(name, value)| Line {
+        Bound::PassedHeaders.first(self.most_passed.0, wanted).map(|(name, value)| Line {
             name: Bytes::copy_from_slice(name),
             // A fold is no part of the value (RFC 3261 7.3.1).
             value: Bytes::from(unfold(value).into_owned()),

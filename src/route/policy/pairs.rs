@@ -4,6 +4,7 @@
 //! The plain form has bare semicolons, which no general reader of header parameters understands. It is read here only; a
 //! value that crosses crosses as octets.
 
+use crate::base::bounds::Bound;
 use crate::base::limits::CONTEXT_PAIRS;
 
 /// Parameters that RFC 7433 gives the header: in the plain form they are no pairs.
@@ -52,7 +53,8 @@ fn digit(octet: u8) -> Option<u8> {
 fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     let segments = text.split(';').map(str::trim).filter(|segment| !segment.is_empty());
     let pair = |segment: &str| segment.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let pairs: Vec<(String, String)> = segments.take(CONTEXT_PAIRS).map(pair).collect::<Option<_>>()?;
+    let pairs: Vec<(String, String)> =
+        Bound::ContextPairs.first(CONTEXT_PAIRS, segments).map(pair).collect::<Option<_>>()?;
     let pairs: Vec<_> = pairs.into_iter().filter(|(name, _)| !PARAMETERS.contains(&name.as_str())).collect();
     let are_fit = pairs.iter().all(|(name, value)| is_name(name) && is_value(value));
     (are_fit && !pairs.is_empty()).then_some(pairs)

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::edit::holds_credentials;
 use super::names::is_token;
 use super::pairs;
+use crate::base::bounds::Bound;
 use crate::base::limits::POLICY_VALUE_OCTETS;
 use crate::sip::{Message, Name};
 
@@ -193,7 +194,7 @@ impl Template {
                 }
             }
         }
-        value.truncate(POLICY_VALUE_OCTETS);
+        value.truncate(Bound::PolicyValueOctets.at_most(POLICY_VALUE_OCTETS, value.len()));
         Bytes::from(value)
     }
 

@@ -2,6 +2,7 @@
 
 use super::SrtpFault;
 use super::index::{Candidates, Freshness, ReplayWindow};
+use crate::base::bounds::Bound;
 use crate::base::limits::{SRTP_RETIRED_SOURCES, SRTP_SOURCES};
 
 /// One SSRC and the highest index it reached.
@@ -101,6 +102,7 @@ impl Sources {
         };
         match self.live().last() {
             Some(oldest) if self.taken >= SRTP_SOURCES => {
+                Bound::SrtpSources.reached();
                 self.retired.push(Reached { ssrc: oldest.ssrc, highest: oldest.window.highest() });
             }
             Some(_) | None => self.taken += 1,

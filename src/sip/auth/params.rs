@@ -1,5 +1,6 @@
 //! `scheme name=value, name="value", ...` as challenges and credentials write it (RFC 3261 25.1, RFC 7235 2.1).
 
+use crate::base::bounds::Bound;
 use crate::base::limits::{AUTH_PARAMS, AUTH_SCHEMES, AUTH_VALUE_OCTETS};
 use crate::sip::grammar::{ListItems, cut, is_token, is_token_octet, is_wsp, quoted_end, split, trim, unquoted};
 
@@ -19,7 +20,10 @@ impl Scheme {
         let mut schemes: Vec<Scheme> = Vec::new();
         for item in ListItems::new(value) {
             let param = match beginning(item) {
-                Some(_) if schemes.len() == AUTH_SCHEMES => break,
+                Some(_) if schemes.len() == AUTH_SCHEMES => {
+                    Bound::AuthSchemes.reached();
+                    break;
+                }
                 Some((name, rest)) => {
                     schemes.push(Scheme { name: name.to_vec(), params: Vec::new(), broken: false });
                     rest
@@ -49,7 +53,11 @@ impl Scheme {
         let Some(value) = value.map(trim) else { return };
         let name = trim(name).to_ascii_lowercase();
         let twice = self.params.iter().any(|(found, _)| *found == name);
-        let sound = is_token(&name) && is_value(value) && !twice && self.params.len() < AUTH_PARAMS;
+        let has_room = self.params.len() < AUTH_PARAMS;
+        if !has_room {
+            Bound::AuthParams.reached();
+        }
+        let sound = is_token(&name) && is_value(value) && !twice && has_room;
         if sound {
             self.params.push((name, unquoted(value).into_owned()));
         } else {
@@ -62,7 +70,11 @@ impl Scheme {
 fn is_value(value: &[u8]) -> bool {
     let quoted = value.first() == Some(&b'"');
     let whole = if quoted { quoted_end(value) == Some(value.len()) } else { !value.contains(&b'"') };
-    whole && value.len() <= AUTH_VALUE_OCTETS && !value.iter().any(u8::is_ascii_control)
+    if value.len() > AUTH_VALUE_OCTETS {
+        Bound::AuthValueOctets.reached();
+        return false;
+    }
+    whole && !value.iter().any(u8::is_ascii_control)
 }
 
 /// The scheme's name when `item` begins one: a token, white space, and no equals sign after it.

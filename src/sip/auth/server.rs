@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::algorithm::{Algorithm, hex};
 use super::credentials::{Counted, Credentials, Question};
 use super::params::{Scheme, push_plain, push_quoted};
+use crate::base::bounds::Bound;
 use crate::base::limits::{AUTH_NONCE_LIFE, AUTH_NONCES};
 use crate::base::{Entropy, Instant};
 use crate::sip::message::{Name, Request};
@@ -192,6 +193,7 @@ impl DigestServer {
         self.uses = self.uses.split_off(&(expired, 0));
         self.uses.insert(nonce, uses);
         while self.uses.len() > AUTH_NONCES {
+            Bound::AuthNonces.reached();
             let oldest = self.uses.pop_first().map(|((issued, _), _)| issued);
             self.floor = self.floor.max(oldest);
         }
