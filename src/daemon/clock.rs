@@ -33,6 +33,17 @@ impl Clock {
     }
 }
 
+/// Seconds by which the calendar was set from now on: what it went beyond the monotonic clock.
+pub fn set_since_start(clock: Clock) -> impl Fn() -> f64 {
+    let beyond = move || {
+        let now = clock.now();
+        Duration::from_millis(now.wall.0).as_secs_f64() - now.instant.since(Instant::ZERO).as_secs_f64()
+    };
+    let first = beyond();
+    // Finer than a millisecond the calendar is not read.
+    move || ((beyond() - first) * 100.0).round() / 100.0
+}
+
 /// Reads the calendar.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the calendar")]
 pub fn wall() -> WallTime {

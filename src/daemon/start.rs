@@ -3,7 +3,7 @@
 
 use std::io;
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{JoinHandle, available_parallelism};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use ipnet::IpNet;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
-use super::clock::{Clock, wall};
+use super::clock::{Clock, set_since_start, wall};
 use super::control::{self, Hands};
 use super::drain::Drain;
 use super::entropy::OsEntropy;
@@ -86,7 +86,13 @@ impl Daemon {
         let inside = runtime.enter();
         let helm = Helm::new(shares.inbox.clone());
         let Bound { mut signalling, relay, ports, records } = Bound::bind(settings, &shares, &helm, &runtime)?;
-        metrics(settings, shares.sources(&signalling, &relay, &records), &shares.phase, &shares.inherited, &runtime)?;
+        metrics(
+            settings,
+            shares.sources(settings, &signalling, &relay, &records),
+            &shares.phase,
+            &shares.inherited,
+            &runtime,
+        )?;
         let provisioned = Provisioned::start(settings, loaded.directory.clone(), &shares.orders, &shares.inbox);
         let (watched, watching) = watch::channel(Watched::now(&settings.certificates));
         let reloader = Reloader::new(&loaded, shares.reloaded(&signalling, &provisioned, watched, &runtime));
@@ -252,7 +258,7 @@ impl Shares {
     }
 
     /// What `/metrics` reads.
-    fn sources(&self, signalling: &Signalling, relay: &Arc<Relay>, records: &Started) -> Sources {
+    fn sources(&self, settings: &Settings, signalling: &Signalling, relay: &Arc<Relay>, records: &Started) -> Sources {
         let (orders, renewal, current) = (self.orders.clone(), signalling.renewal(), self.current.clone());
         let inbox = self.inbox.clone();
         Sources {
@@ -266,6 +272,8 @@ impl Shares {
             bounds: Box::new(move || bounds(&current.load())),
             expiries: Box::new(move || renewal.expiries()),
             census: Box::new(move || orders.census()),
+            folders: folders(settings),
+            clock_set: Box::new(set_since_start(self.clock)),
             waiting: Box::new(move || inbox.waiting()),
         }
     }
@@ -427,6 +435,11 @@ fn records(settings: &Settings, snapshot: &Snapshot, inbox: &Arc<Inbox>) -> Resu
     let folder = writer.folder.clone();
     cdr::writer::start(writer, at_start, Arc::new(records), surroundings)
         .map_err(|error| StartFailure::Records(folder, error))
+}
+
+/// Folders that grow.
+fn folders(settings: &Settings) -> Vec<(&'static str, PathBuf)> {
+    vec![("state", settings.node.state_dir.clone()), ("records", settings.cdr.writer.folder.clone())]
 }
 
 /// What `/metrics` shows of the limits in force.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::accounts::AccountCounts;
 use super::trunks::TrunkCounts;
 use crate::call::record::LegMediaCounts;
 use crate::call::scanner::Scanner;
@@ -57,6 +58,7 @@ struct Labelled {
     targets: BTreeMap<(String, String), TargetState>,
     target_changes: BTreeMap<&'static str, u64>,
     trunks: TrunkCounts,
+    accounts: AccountCounts,
     round_trips: BTreeMap<(String, String), Duration>,
     silences: BTreeMap<String, u64>,
     asked_by_peer: BTreeMap<String, u64>,
@@ -236,6 +238,7 @@ impl CallCounters {
         self.add(|held| held.ended.entry(record.cause.label()));
         let mut held = self.labelled();
         held.trunks.ended(record);
+        held.accounts.ended(record);
     }
 
     fn add(&self, entry: impl FnOnce(&mut Labelled) -> Entry<'_, &'static str, u64>) {
@@ -319,6 +322,11 @@ impl CallCounters {
     /// What each trunk's calls came to.
     pub fn trunks(&self) -> TrunkCounts {
         self.labelled().trunks.clone()
+    }
+
+    /// What each account's calls came to.
+    pub fn accounts(&self) -> AccountCounts {
+        self.labelled().accounts.clone()
     }
 
     /// How long the last answered OPTIONS to each target took, by trunk and target.

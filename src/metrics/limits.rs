@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::path::PathBuf;
 
 use prometheus_client::encoding::DescriptorEncoder;
 
@@ -78,6 +79,22 @@ pub(super) fn process(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         Some(seconds) => float(encoder, "process_processor_seconds", "Processor time used since the start", seconds),
         None => Ok(()),
     }
+}
+
+/// Room on the disks of our folders. What cannot be asked is left out.
+pub(super) fn disks(encoder: &mut DescriptorEncoder<'_>, folders: &[(&'static str, PathBuf)]) -> fmt::Result {
+    let rows = folders.iter().filter_map(|(holds, folder)| {
+        let disk = rustix::fs::statvfs(folder).ok()?;
+        let octets = |blocks: u64| usize::try_from(blocks.saturating_mul(disk.f_frsize)).unwrap_or(usize::MAX);
+        let row = |state: &str, blocks| ([("holds", (*holds).to_owned()), ("room", state.to_owned())], octets(blocks));
+        Some([row("all", disk.f_blocks), row("free", disk.f_bavail)])
+    });
+    gauges(
+        encoder,
+        "disk_octets",
+        "The disk below a folder of ours: all of it, and what we may still take",
+        rows.flatten(),
+    )
 }
 
 /// Fields 14 and 15 of proc(5) stat, after the name in brackets.

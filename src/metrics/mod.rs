@@ -1,6 +1,7 @@
 //! Prometheus metrics (prefix `sbc_`), `/healthz` and `/readyz`. Nothing here counts on the hot path: the shells keep
 //! plain counters, and a scrape reads them.
 
+pub mod accounts;
 pub mod calls;
 pub mod gauges;
 mod records;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,7 +16,7 @@ use super::limits::{self, Bounds, Expiries};
 use super::log;
 use super::records;
 use super::reloads::ReloadCounters;
-use super::rows::{counter, counters, floats, gauge, gauges};
+use super::rows::{counter, counters, float, floats, gauge, gauges};
 use super::strangers;
 use super::trunks;
 use crate::cdr::Records;
@@ -41,6 +42,10 @@ pub struct Sources {
     pub census: Box<dyn Fn() -> Census + Send + Sync>,
     /// Reads our certificates as they are shown now.
     pub expiries: Box<dyn Fn() -> Expiries + Send + Sync>,
+    /// Folders of ours whose disks are looked at, by what is in them.
+    pub folders: Vec<(&'static str, PathBuf)>,
+    /// Seconds by which the calendar was set since the start.
+    pub clock_set: Box<dyn Fn() -> f64 + Send + Sync>,
     /// Inputs waiting for the engine: of calls, and new ones.
     pub waiting: Box<dyn Fn() -> (usize, usize) + Send + Sync>,
 }
@@ -70,6 +75,7 @@ impl Collector for Sources {
         labelled(&mut encoder, "scanners", tools, "tool", self.calls.scanners())?;
         self.core(&mut encoder)?;
         self.calls.trunks().encode(&mut encoder)?;
+        self.calls.accounts().encode(&mut encoder)?;
         let census = (self.census)();
         trunks::active(&mut encoder, &census)?;
         trunks::standings(&mut encoder, &census)?;
@@ -79,6 +85,9 @@ impl Collector for Sources {
         self.reloads.encode(&mut encoder)?;
         limits::certificates(&mut encoder, (self.expiries)())?;
         limits::process(&mut encoder)?;
+        limits::disks(&mut encoder, &self.folders)?;
+        let set = "Seconds by which the calendar was set since the start: a step of the clock";
+        float(&mut encoder, "clock_set_seconds", set, (self.clock_set)())?;
         log::rows(&mut encoder)?;
         let silent = "Far ends that fell silent in an answered call";
         labelled(&mut encoder, "far_end_silences", silent, "trunk", self.calls.silences())?;

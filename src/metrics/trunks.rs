@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use prometheus_client::encoding::DescriptorEncoder;
 
+use super::accounts::OTHERS;
 use super::calls::{Grade, Quality};
 use super::rows::{HistogramRow, Labels, counters, gauges, histograms};
 use crate::base::limits::METRIC_ACCOUNTS;
@@ -17,7 +18,7 @@ use crate::engine::io::Census;
 use crate::route::standing::Standing;
 
 /// An answered call that ends sooner is a short one (PF-197).
-const SHORT: Duration = Duration::from_secs(10);
+pub(super) const SHORT: Duration = Duration::from_secs(10);
 /// Upper bounds of post-dial delay, milliseconds.
 const DELAYS: [u64; 11] = [100, 250, 500, 1000, 2000, 3000, 5000, 8000, 12_000, 20_000, 30_000];
 /// One bucket more: above all bounds.
@@ -59,7 +60,7 @@ fn busiest(census: &Census) -> Vec<(String, usize)> {
     let (named, others) = rows.split_at(rows.len().min(METRIC_ACCOUNTS));
     let named = named.iter().map(|(name, count)| (name.to_string(), **count));
     let rest = others.iter().map(|(_, count)| **count).sum::<usize>();
-    named.chain((rest > 0).then(|| ("(others)".to_owned(), rest))).collect()
+    named.chain((rest > 0).then(|| (OTHERS.to_owned(), rest))).collect()
 }
 
 /// Which way a call went over a trunk.
@@ -198,7 +199,7 @@ fn millis(duration: Duration) -> u64 {
 
 /// The network did its part although nobody answered (ITU-T E.425, MD-230): the called party was busy, did not answer,
 /// or did not want to.
-fn is_effective(record: &CallRecord) -> bool {
+pub(super) fn is_effective(record: &CallRecord) -> bool {
     match record.cause {
         Cause::NoAnswer => true,
         Cause::CallerCancelled => record.after.rang.is_some(),

@@ -16,7 +16,7 @@ DASHBOARD = os.path.join(ROOT, "config/grafana/trunkline.json")
 OURS = "127.0.0.1:26060"
 PROMETHEUS = "http://127.0.0.1:26090"
 # Queries that have nothing to show unless something went wrong, or unless the configuration has it (no peer here is probed).
-MAY_BE_EMPTY = re.compile(r"options_round_trip|failed|refused|dropped|drops|rejections|_full|silences|handshake|registered|registrations|connections_total|media_packets")
+MAY_BE_EMPTY = re.compile(r"options_round_trip|failed|refused|dropped|drops|rejections|_full|silences|handshake|registered|registrations|connections_total|media_packets|scanners|account_|screening|transfers")
 
 
 def get(path, **parameters):

@@ -77,6 +77,24 @@ fn in_ringing_and_answer() {
 }
 
 #[test]
+fn as_many_of_a_message_as_the_limit_lets_through() {
+    let mut world = World::configured(|settings| settings.limits.passed_headers = 2);
+    let offered = world.dial_with(
+        Platform,
+        CarrierA,
+        "User-to-User: 00\r\nX-CRM-One: 1\r\nX-CRM-Two: 2",
+        &sdp(Platform, "sendrecv"),
+    );
+    let came = [offered.header("User-to-User"), offered.header("X-CRM-One")];
+    assert_eq!(came, ["00", "1"], "{}", offered.as_str());
+    assert!(offered.headers("X-CRM-Two").is_empty(), "{}", offered.as_str());
+    world.send(CarrierA, offered.respond(486, CarrierA, ""));
+    world.expect(CarrierA, "ACK");
+    world.refusal(Platform);
+    world.finish();
+}
+
+#[test]
 fn what_rings_long_is_repeated_with_them() {
     let mut world = World::new();
     let (offered, sent) = world.dial(Platform, CarrierA);

@@ -1,0 +1,88 @@
+//! What each account's calls came to (PF-196, PF-197), counted at their end. The first accounts that call have rows of their
+//! own, the others one together: a node has more accounts than a page of metrics has room for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use prometheus_client::encoding::DescriptorEncoder;
+
+use super::rows::counters;
+use super::trunks::{SHORT, is_effective};
+use crate::base::limits::METRIC_ACCOUNTS;
+use crate::call::{CallRecord, Cause};
+use crate::route::directory::Denial;
+
+/// The row of those without one: a name that no account can have.
+pub(super) const OTHERS: &str = "(others)";
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub struct AccountCounts(BTreeMap<String, Counts>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    seizures: u64,
+    answered: u64,
+    effective: u64,
+    short: u64,
+    /// The caller showed a number that is not its account's.
+    screened: u64,
+}
+
+impl AccountCounts {
+    /// Counts a call that has ended. One of nobody's is not counted here.
+    pub fn ended(&mut self, record: &CallRecord) {
+        if let Some(account) = &record.account {
+            self.row(account.as_str()).add(record);
+        }
+    }
+
+    fn row(&mut self, account: &str) -> &mut Counts {
+        let has_row = self.0.contains_key(account) || self.0.len() < METRIC_ACCOUNTS;
+        self.0.entry(if has_row { account } else { OTHERS }.to_owned()).or_default()
+    }
+
+    /// Writes every family.
+    pub(super) fn encode(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let mut sum = |name: &str, help: &str, value: fn(&Counts) -> u64| {
+            let row = |(account, counts): (&String, &Counts)| ([("account", account.clone())], value(counts));
+            counters(encoder, name, help, self.0.iter().map(row))
+        };
+        sum(
+            "account_seizures",
+            "Calls of an account that have ended; of the first 100, and all others as one",
+            |counts| counts.seizures,
+        )?;
+        sum("account_answered", "Of those, answered", |counts| counts.answered)?;
+        sum("account_effective", "Of those, answered, busy, unanswered or declined", |counts| counts.effective)?;
+        sum("account_short_calls", "Of those, answered and over within 10 s", |counts| counts.short)?;
+        sum("screening_rejects", "Calls refused for a number that is not its account's", |counts| counts.screened)
+    }
+}
+
+impl Counts {
+    fn add(&mut self, record: &CallRecord) {
+        let is_answered = record.after.answered.is_some();
+        self.seizures += 1;
+        self.answered += u64::from(is_answered);
+        self.effective += u64::from(is_answered || is_effective(record));
+        self.short += u64::from(is_answered && record.after.talked() < SHORT);
+        let is_screened = matches!(record.cause, Cause::Denied(denied) if denied.why == Denial::ScreeningFailed);
+        self.screened += u64::from(is_screened);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_beyond_the_first_hundred_share_one_row() {
+        let mut counts = AccountCounts::default();
+        for at in (0..METRIC_ACCOUNTS + 20).chain([99]) {
+            counts.row(&format!("a{at:04}")).seizures += 1;
+        }
+        assert_eq!((counts.0.len(), counts.0[OTHERS].seizures), (METRIC_ACCOUNTS + 1, 20));
+        assert_eq!((counts.0["a0098"].seizures, counts.0["a0099"].seizures), (1, 2));
+    }
+}
