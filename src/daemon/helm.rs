@@ -8,8 +8,10 @@
 //! news, and what is left after a task's share of rounds.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
@@ -22,11 +24,13 @@ use crate::call::CallEvent;
 use crate::cdr::Records;
 use crate::engine::Engine;
 use crate::engine::io::{Event, Input, Outbox, Output};
+use crate::engine::overload::{Fate, Shed};
 use crate::metrics::calls::CallCounters;
 use crate::metrics::gauges::GaugeBoard;
-use crate::net::{Class, News, Outgoing, Sink};
+use crate::net::{Class, Glanced, News, Outgoing, Sink};
 use crate::relay::{Relay, Unheard};
-use crate::sip::flow::{Received, Transmit};
+use crate::sip::flow::{Flow, Received, Transmit};
+use crate::sip::glance::PlainInvite;
 use crate::trace::Trace;
 
 /// Rounds one task steers for others before the engine's thread takes over: its own connections wait meanwhile.
@@ -68,7 +72,9 @@ struct Ship {
 /// See the module. Shared by everyone who brings something.
 pub struct Helm {
     pub inbox: Arc<Inbox>,
-    /// `None` before the start and after the end. Locked only by whoever the inbox gave the helm.
+    /// Calls are shed, as of the last round.
+    shedding: AtomicBool,
+    /// `None` before the start and after the end. Locked by whoever the inbox gave the helm, and for a glance.
     ship: Mutex<Option<Ship>>,
 }
 
@@ -81,7 +87,7 @@ impl std::fmt::Debug for Helm {
 impl Helm {
     /// A helm without a ship: what comes waits.
     pub fn new(inbox: Arc<Inbox>) -> Arc<Helm> {
-        Arc::new(Helm { inbox, ship: Mutex::new(None) })
+        Arc::new(Helm { inbox, shedding: AtomicBool::new(false), ship: Mutex::new(None) })
     }
 
     /// Puts the engine under the helm and starts its thread, which ends after [`Inbox::end`] and takes the engine with
@@ -103,9 +109,9 @@ impl Helm {
         // The helm is not given back: nobody steers after the end.
         let ship = self.ship.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(mut ship) = ship {
-            // What stands behind the messages comes with the second.
+            // What the first leads to comes with the second.
             for _ in 0..2 {
-                self.inbox.take(&mut ship.inputs);
+                self.inbox.take_rest(&mut ship.inputs);
                 ship.round(Unheard::Quiet);
             }
         }
@@ -114,11 +120,13 @@ impl Helm {
     /// For whoever has the helm: rounds until nothing waits, at most `rounds`. The relay is woken for orders from
     /// this urgency on.
     fn steer(&self, rounds: usize, from: Unheard) {
-        let mut held = self.ship.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(ship) = held.as_mut() else { return };
         for _ in 0..rounds {
+            // Let go of between two rounds, for whoever waits to ask the engine something.
+            let mut held = self.ship.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(ship) = held.as_mut() else { return };
             self.inbox.take(&mut ship.inputs);
             ship.round(from);
+            self.shedding.store(ship.cargo.engine.is_shedding(), Ordering::Relaxed);
             if self.inbox.leave(ship.next_timeout()) == Held::NotMine {
                 return;
             }
@@ -135,6 +143,23 @@ impl Sink for Helm {
     fn settle(&self) {
         if self.inbox.board() == Held::Mine {
             self.steer(ROUNDS, Unheard::Pressing);
+        }
+    }
+
+    fn is_shedding(&self) -> bool {
+        self.shedding.load(Ordering::Relaxed)
+    }
+
+    fn glance(&self, flow: &Flow, invite: &PlainInvite<'_>, waited: Duration) -> Glanced {
+        let mut held = self.ship.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Ship { cargo, .. }) = held.as_mut() else { return Glanced::Unknown };
+        match cargo.engine.glance(cargo.clock.instant(), flow, invite, waited) {
+            None => Glanced::Unknown,
+            Some(Fate::Taken) => Glanced::Admitted,
+            Some(Fate::Shed) => {
+                cargo.calls.note(&Event::Shed(Shed::Overload));
+                Glanced::Shed
+            }
         }
     }
 

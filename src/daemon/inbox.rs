@@ -19,8 +19,10 @@ use crate::engine::io::Input;
 use crate::net::{Class, News};
 use crate::sip::flow::Received;
 
-/// New requests taken in one go: between them the engine looks at what belongs to calls again.
-const NEW_AT_ONCE: usize = 64;
+/// Requests that begin something, and inputs of calls, that are taken in one go: in between the answers so far leave, and who asks for
+/// a glance has his turn.
+const NEW_AT_ONCE: usize = 32;
+const ESTABLISHED_AT_ONCE: usize = 64;
 /// How much later than due a timer may fire when nothing else happens, and how long what is in no hurry may wait.
 /// Everyone who takes the helm meanwhile does both, so under load the engine's thread hardly wakes. The shortest
 /// timer of the core is T1 (RFC 3261: 500 ms).
@@ -156,7 +158,7 @@ impl Inbox {
     pub fn offer(&self, class: Class, received: Received) -> Result<(), Received> {
         let mut queues = self.lock();
         let (queue, limit) = match class {
-            Class::New | Class::Late => (&mut queues.new, self.new),
+            Class::New | Class::Late | Class::Admitted => (&mut queues.new, self.new),
             // What it follows may still wait among the new ones; there it has a place of its own.
             Class::Follows if !queues.new.is_empty() => (&mut queues.new, self.new.saturating_mul(2)),
             Class::Follows | Class::Established => (&mut queues.established, self.established),
@@ -168,6 +170,7 @@ impl Inbox {
             Class::New => Input::Begins { received, since: self.clock.instant() },
             // As long as anything can have waited.
             Class::Late => Input::Begins { received, since: Instant::ZERO },
+            Class::Admitted => Input::Admitted { received, since: self.clock.instant() },
             Class::Follows | Class::Established => Input::Message(received),
         });
         Ok(())
@@ -207,12 +210,24 @@ impl Inbox {
             out.extend(queues.behind.drain(..));
         }
         queues.turn = if queues.behind.is_empty() { Turn::Messages } else { Turn::Everything };
-        out.extend(queues.established.drain(..));
-        let share = queues.new.len().min(NEW_AT_ONCE);
-        out.extend(queues.new.drain(..share));
+        let share = queues.established.len().min(ESTABLISHED_AT_ONCE);
+        out.extend(queues.established.drain(..share));
+        if queues.established.is_empty() {
+            // Never before news of the connection it came on.
+            let share = queues.new.len().min(NEW_AT_ONCE);
+            out.extend(queues.new.drain(..share));
+        }
         queues.call = Call::None;
         drop(queues);
         self.room.notify_waiters();
+    }
+
+    /// Moves everything that waits to `out`, for the end.
+    pub fn take_rest(&self, out: &mut Vec<Input>) {
+        let mut queues = self.lock();
+        out.extend(queues.established.drain(..));
+        out.extend(queues.behind.drain(..));
+        out.extend(queues.new.drain(..));
     }
 
     /// Lets go of the helm unless something waits. `next`: the engine's next timer.
@@ -370,6 +385,22 @@ mod tests {
     }
 
     #[test]
+    fn what_begins_something_waits_until_nothing_of_calls_waits_any_more() {
+        let inbox = inbox(Limits::default());
+        inbox.offer(Class::Admitted, request("INVITE", 9)).unwrap();
+        (0..100).for_each(|id| inbox.put(news(id)));
+        let mut out = Vec::new();
+        inbox.take(&mut out);
+        assert!(
+            ids(&out).len() == 64 && taken_of(&out).is_empty(),
+            "the connection it came on may be among the news that wait"
+        );
+        out.clear();
+        inbox.take(&mut out);
+        assert_eq!((ids(&out).len(), taken_of(&out)), (36, vec![9]));
+    }
+
+    #[test]
     fn nobody_takes_the_helm_for_nothing() {
         assert_eq!(inbox(Limits::default()).board(), Held::NotMine);
     }
@@ -470,14 +501,20 @@ mod tests {
         Received { flow, message }
     }
 
+    fn taken_of(inputs: &[Input]) -> Vec<u64> {
+        let id = |input: &Input| match input {
+            Input::Message(received) | Input::Begins { received, .. } | Input::Admitted { received, .. } => {
+                Some(received.flow.id.0)
+            }
+            _ => None,
+        };
+        inputs.iter().filter_map(id).collect()
+    }
+
     fn taken(inbox: &Inbox) -> Vec<u64> {
         let mut out = Vec::new();
         inbox.take(&mut out);
-        let id = |input: &Input| match input {
-            Input::Message(received) | Input::Begins { received, .. } => Some(received.flow.id.0),
-            _ => None,
-        };
-        out.iter().filter_map(id).collect()
+        taken_of(&out)
     }
 
     #[test]

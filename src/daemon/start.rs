@@ -47,9 +47,9 @@ use crate::metrics::gauges::GaugeBoard;
 use crate::metrics::limits::Bounds;
 use crate::metrics::registry::Sources;
 use crate::metrics::reloads::ReloadCounters;
-use crate::net::Signalling;
 use crate::net::inherited::Inherited;
 use crate::net::settings::{Acquaintance, Known, Tap};
+use crate::net::{Signalling, backlog};
 use crate::relay::Relay;
 use crate::route::snapshot::Snapshot;
 use crate::route::trunk::Network;
@@ -221,7 +221,9 @@ fn attend(path: &Path, hands: Arc<Hands>, inbox: &Arc<Inbox>) {
 fn runtime() -> io::Result<Runtime> {
     let cores = available_parallelism().map_or(1, NonZero::get);
     let workers = if cores <= 2 { 1 } else { (cores / 2).min(8) };
-    Builder::new_multi_thread().worker_threads(workers).thread_name("net").enable_all().build()
+    let mut builder = Builder::new_multi_thread();
+    builder.on_thread_park(backlog::lies_down).on_thread_unpark(backlog::rises);
+    builder.worker_threads(workers).thread_name("net").enable_all().build()
 }
 
 /// What several parts of the daemon hold in common.

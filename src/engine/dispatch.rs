@@ -2,7 +2,6 @@
 
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::base::bucket::{Bucket, Rate};
 use crate::base::ids::{CallId, TransactionId, TransmitId, TrunkId};
@@ -20,19 +19,19 @@ use crate::route::snapshot::{Unidentified, UnknownSources};
 use crate::route::standing::{Standing, Urgency};
 use crate::route::trunk::{Trunk, WhileDraining};
 use crate::sip::flow::{Bearing, Destination, Flow, PeerIdentity, Received, Transmit};
-use crate::sip::{Method, Request, Response, ResponseHead, SipMessage, Status};
+use crate::sip::{Method, Request, Response, ResponseHead, SipMessage, Status, Uri};
 use crate::transaction::TimerValues;
 
 use super::Engine;
 use super::admission::Over;
 use super::asking::{Fate, with_reserve};
 use super::io::{Dropped, Event, Hold, Outbox, Output};
-use super::overload::{self, Shed};
+use super::overload::{self, Shed, Wait};
 use super::transactions::{Matched, User, reply_to};
 
 impl Engine {
     /// A message came in, and has `waited` for the engine.
-    pub(super) fn message(&mut self, now: Now, received: Received, waited: Duration, out: &mut Outbox) {
+    pub(super) fn message(&mut self, now: Now, received: Received, waited: Wait, out: &mut Outbox) {
         let Received { flow, message } = received;
         match message {
             SipMessage::Request(request) => self.request(now, request, flow, waited, out),
@@ -52,7 +51,7 @@ impl Engine {
         }
     }
 
-    fn request(&mut self, now: Now, request: Box<Request>, flow: Flow, waited: Duration, out: &mut Outbox) {
+    fn request(&mut self, now: Now, request: Box<Request>, flow: Flow, waited: Wait, out: &mut Outbox) {
         if self.transactions.repeated(now.instant, &request) {
             return;
         }
@@ -124,7 +123,7 @@ impl Engine {
 
     // ---- out of a dialog
 
-    fn outside(&mut self, now: Now, request: Box<Request>, flow: Flow, waited: Duration, out: &mut Outbox) {
+    fn outside(&mut self, now: Now, request: Box<Request>, flow: Flow, waited: Wait, out: &mut Outbox) {
         let Some(trunk) = self.identified(now, &request, flow, out) else { return };
         let urgent = match request.method {
             Method::Invite => self.snapshot.emergency.code(&trunk, &request.uri),
@@ -134,11 +133,8 @@ impl Engine {
         if !(self.transactions.has_room() || urgent.is_some() && self.transactions.has_reserve()) {
             return self.refuse_without_room(&request, flow, &trunk, Shed::MaxTransactions, out);
         }
-        if request.method == Method::Invite && urgent.is_none() {
-            let most = Duration::from_millis(self.snapshot.limits.max_wait_ms);
-            if self.overload.judge(now.instant, trunk.id, waited, most) == overload::Fate::Shed {
-                return self.refuse_without_room(&request, flow, &trunk, Shed::Overload, out);
-            }
+        if request.method == Method::Invite && urgent.is_none() && self.sheds(now, &trunk, waited) {
+            return self.refuse_without_room(&request, flow, &trunk, Shed::Overload, out);
         }
         if !self.authorized(now, &request, flow, &trunk, out) {
             return;
@@ -158,17 +154,16 @@ impl Engine {
         }
     }
 
+    fn sheds(&mut self, now: Now, trunk: &Trunk, waited: Wait) -> bool {
+        let Wait::For(waited) = waited else { return false };
+        self.overload.judge(now.instant, trunk.id, waited, self.most_borne()) == overload::Fate::Shed
+    }
+
     /// The trunk whose peer sends on this flow. Strangers get nothing (carriers and platforms are all configured).
     /// A registered flow names its trunk, whatever the source address (PF-133).
     fn identified(&mut self, now: Now, request: &Request, flow: Flow, out: &mut Outbox) -> Option<Arc<Trunk>> {
-        if let Some(trunk) = self.supply.registrations.trunk_on(flow.id, Some(&request.uri)) {
-            return Some(Arc::clone(trunk));
-        }
-        let nobody = PeerIdentity::default();
-        let identity = self.identities.get(&flow.id).unwrap_or(&nobody);
-        let host = host_name(&request.uri);
-        let reason = match self.recognised(&flow, identity, host) {
-            Ok((trunk, _)) => return self.snapshot.trunk(trunk).cloned(),
+        let reason = match self.sender(&flow, &request.uri) {
+            Ok(trunk) => return trunk.cloned(),
             Err(Unidentified::UnknownName) => {
                 self.refuse(now, request, flow, &Refusal::UnknownName, out);
                 return None;
@@ -180,6 +175,17 @@ impl Engine {
         out.push(Output::Event(Event::Dropped(reason)));
         self.strange(request, flow, reason, out);
         None
+    }
+
+    /// The trunk whose peer sends a request for this URI on a flow.
+    pub(super) fn sender(&self, flow: &Flow, uri: &Uri) -> Result<Option<&Arc<Trunk>>, Unidentified> {
+        if let Some(trunk) = self.supply.registrations.trunk_on(flow.id, Some(uri)) {
+            return Ok(Some(trunk));
+        }
+        let nobody = PeerIdentity::default();
+        let identity = self.identities.get(&flow.id).unwrap_or(&nobody);
+        let (trunk, _) = self.recognised(flow, identity, host_name(uri))?;
+        Ok(self.snapshot.trunk(trunk))
     }
 
     /// The trunk that a request means. An account's own name stands for the trunk the account is bound to, or for any.

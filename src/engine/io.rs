@@ -30,6 +30,12 @@ pub enum Input {
         received: Received,
         since: Instant,
     },
+    /// One that was judged before it was read, and is to be taken ([`super::Engine::glance`]), unless it has waited for too long
+    /// since then.
+    Admitted {
+        received: Received,
+        since: Instant,
+    },
     /// A connection is up (accepted or dialled), its handshake done.
     FlowOpened(FlowId, PeerIdentity),
     FlowClosed(FlowId),

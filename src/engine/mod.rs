@@ -14,6 +14,7 @@ mod merging;
 mod moves;
 mod orders;
 mod outgoing;
+mod glancing;
 pub mod overload;
 mod ports;
 mod probes;
@@ -60,7 +61,7 @@ use fraud_watch::FraudWatch;
 use hops::{Hops, Outgoing};
 use io::{Event, Gauges, Hold, Input, Outbox, Output};
 use merging::Merging;
-use overload::Overload;
+use overload::{Overload, Wait};
 use ports::Ports;
 use probes::{Due, Probes};
 use registrations::{Registrations, path_failure};
@@ -288,9 +289,12 @@ impl Engine {
     /// Handles one input. What it wants done is appended to `out`.
     pub fn handle(&mut self, now: Now, input: Input, out: &mut Outbox) {
         match input {
-            Input::Message(received) => self.message(now, received, Duration::ZERO, out),
+            Input::Message(received) => self.message(now, received, Wait::For(Duration::ZERO), out),
             Input::Begins { received, since } => {
-                self.message(now, received, now.instant.since(since), out);
+                self.message(now, received, Wait::For(now.instant.since(since)), out);
+            }
+            Input::Admitted { received, since } => {
+                self.message(now, received, self.borne(now.instant.since(since)), out);
             }
             Input::FlowOpened(flow, identity) => {
                 self.identities.insert(flow, identity);

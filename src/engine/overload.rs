@@ -85,6 +85,14 @@ pub enum Fate {
     Shed,
 }
 
+/// How long a request has waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    For(Duration),
+    /// It was judged before it was read, and taken.
+    Borne,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Overload {
@@ -181,10 +189,15 @@ impl Overload {
         Fate::Taken
     }
 
+    /// True while calls are shed.
+    pub const fn is_shedding(&self) -> bool {
+        matches!(self.state, State::Shedding { .. })
+    }
+
     fn observe(&mut self, now: Instant, timing: Timing) {
         self.state = match (self.state, timing) {
             (State::Bearing(strain), Timing::Late) if strain.with(now, timing).late_for >= PATIENCE => {
-                State::Shedding { last: now, pace: Pace::new(now, self.shares.in_a_second(now)) }
+                State::Shedding { last: now, pace: Pace::new(now, self.shares.before_the_rush(now)) }
             }
             (State::Bearing(strain), Timing::Late | Timing::OnTime) => State::Bearing(strain.with(now, timing)),
             (State::Shedding { last, .. }, Timing::OnTime) if now.since(last) >= CALM => State::default(),
@@ -260,6 +273,14 @@ impl Shares {
         let past = now.since(self.since) + if has_old { PIECE } else { Duration::ZERO };
         let millis = u64::try_from(past.max(LOOK).as_millis()).unwrap_or(u64::MAX);
         u32::try_from(begun.saturating_mul(1000) / millis).unwrap_or(u32::MAX)
+    }
+
+    /// The pace before what made requests late: that of the last whole second. A rush that came out of quiet says nothing of
+    /// what can be borne, but that a quarter of it is not too much to begin with.
+    fn before_the_rush(&mut self, now: Instant) -> u32 {
+        let rush = self.in_a_second(now);
+        let whole: u64 = self.begun.values().map(|begun| begun.old).sum();
+        if whole == 0 { rush } else { u32::try_from(whole).unwrap_or(u32::MAX).max(rush / 4) }
     }
 
     /// Strictly less, so that a trunk alone has no share to claim.

@@ -10,7 +10,7 @@ use crate::base::ids::{CallId, TransactionId, TransmitId};
 use crate::call::{Branch, Cause, ClientRequest, OutgoingInvite, Side, compose};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Flow, Target, Transmit, TransmitFailure, Transport};
-use crate::sip::{Method, Request, Response, Status};
+use crate::sip::{Method, Request, Response, Status, Via};
 use crate::transaction::client::State as ClientState;
 use crate::transaction::client_invite::State as ClientInviteState;
 use crate::transaction::server::State as ServerState;
@@ -350,6 +350,17 @@ impl Transactions {
         let for_dialog = is_ack && actions.contains(&ServerAction::Acknowledged) && self.is_accepted(id);
         self.server_actions(id, actions);
         !for_dialog
+    }
+
+    /// True when an INVITE with this top Via may belong to a transaction that is there.
+    pub fn may_hold(&mut self, via: &Via) -> bool {
+        match ServerKey::of_invite(mem::take(&mut self.wanted), via) {
+            Ok(key) => found(&mut self.table, key.into(), &mut self.wanted).is_some(),
+            Err(room) => {
+                self.wanted = room;
+                true
+            }
+        }
     }
 
     fn is_accepted(&self, id: TransactionId) -> bool {

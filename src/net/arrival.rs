@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use crate::base::ids::{FlowId, TransmitId};
 use crate::base::limits::Limits;
-use crate::sip::flow::{PeerIdentity, Received, Resolution, TransmitFailure};
+use crate::sip::flow::{Flow, PeerIdentity, Received, Resolution, TransmitFailure};
+use crate::sip::glance::PlainInvite;
 use crate::sip::{Method, SipMessage};
 
 /// Which inbox a message waits in (DESIGN rule 8: overload refuses new calls and never breaks a BYE).
@@ -17,10 +18,33 @@ pub enum Class {
     New,
     /// The same, and it has waited in its socket for long already.
     Late,
+    /// The same, and the engine has taken it at a glance ([`Sink::glance`]).
+    Admitted,
     /// CANCEL: belongs to something, but must never overtake the request it cancels (RFC 3261 9.1).
     Follows,
     /// Belongs to a dialog or a transaction.
     Established,
+}
+
+impl Class {
+    /// True for a request without a To tag.
+    pub const fn begins(self) -> bool {
+        match self {
+            Class::New | Class::Late | Class::Admitted => true,
+            Class::Follows | Class::Established => false,
+        }
+    }
+}
+
+/// What the engine says of an INVITE before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glanced {
+    /// It is to be answered 503, and nobody else hears of it.
+    Shed,
+    /// It is to be handed in as [`Class::Admitted`].
+    Admitted,
+    /// It is to be read.
+    Unknown,
 }
 
 /// What the network tells besides messages. Bounded by the connections, transmits and questions there are, so
@@ -44,6 +68,16 @@ pub trait Sink: Send + Sync {
 
     /// Everything of one read has been offered, or there is no room: what waits is decided upon now, if nobody is at it.
     fn settle(&self) {}
+
+    /// True while it is worth to ask [`Sink::glance`].
+    fn is_shedding(&self) -> bool {
+        false
+    }
+
+    /// Judges a call by its INVITE, which has waited for so long and was not read yet.
+    fn glance(&self, _flow: &Flow, _invite: &PlainInvite<'_>, _waited: Duration) -> Glanced {
+        Glanced::Unknown
+    }
 
     /// Takes news in.
     fn report(&self, news: News);
@@ -86,6 +120,6 @@ pub fn classify_late(message: &SipMessage, since: Option<Instant>, limits: &Limi
     let is_late = |since: Instant| since.elapsed() > Duration::from_millis(limits.max_wait_ms);
     match classify(message) {
         Class::New if since.is_some_and(is_late) => Class::Late,
-        class @ (Class::New | Class::Late | Class::Follows | Class::Established) => class,
+        class @ (Class::New | Class::Late | Class::Admitted | Class::Follows | Class::Established) => class,
     }
 }

@@ -1,13 +1,45 @@
-//! How long what is read now has waited in its socket, at least: the system does not say, but it says how much waits.
+//! How long what is read now may have waited in its socket: the system does not say. It says how much waits; and nothing can
+//! have come before the socket was last found empty, nor wait where the thread that reads has rested since ([`rested`]).
+
+use std::cell::Cell;
+use std::time::Duration;
 
 use tokio::time::Instant;
+
+/// A thread that sleeps for so long had nothing to do; one that only looked for news comes back at once.
+const REST: Duration = Duration::from_micros(100);
+
+thread_local! {
+    static LAID_DOWN: Cell<Option<Instant>> = const { Cell::new(None) };
+    static ROSE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// A thread of the runtime is about to sleep.
+pub fn lies_down() {
+    LAID_DOWN.set(Some(Instant::now()));
+}
+
+/// It has slept, however shortly.
+pub fn rises() {
+    let now = Instant::now();
+    if LAID_DOWN.get().is_some_and(|since| now - since >= REST) {
+        ROSE.set(Some(now));
+    }
+}
+
+/// When this thread last had nothing to do; `None`: nobody has told.
+fn rested() -> Option<Instant> {
+    ROSE.get()
+}
 
 /// Of one stream. Everything that waits at one moment has waited since then when its turn comes to be read.
 #[derive(Debug, Default)]
 pub struct Backlog {
     mark: Option<Mark>,
-    /// Since when the oldest of what was read last has waited.
+    /// Since when the oldest of what was read last can have waited.
     since: Option<Instant>,
+    /// When all there was had been read.
+    emptied: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +53,7 @@ impl Backlog {
     /// So many octets were read. `waiting`: how many wait behind them; asked only when nobody knows.
     pub fn read(&mut self, octets: usize, now: Instant, waiting: impl FnOnce() -> u64) {
         let octets = u64::try_from(octets).unwrap_or(u64::MAX);
-        self.since = self.mark.map(|mark| mark.at);
+        self.since = self.mark.map(|mark| mark.at).or_else(|| since_then(self.emptied, rested()));
         self.mark = match self.mark {
             Some(mark) if mark.left > octets => Some(Mark { left: mark.left - octets, ..mark }),
             Some(_) | None => {
@@ -29,6 +61,7 @@ impl Backlog {
                 (left > 0).then_some(Mark { at: now, left })
             }
         };
+        self.emptied = self.mark.is_none().then_some(now);
     }
 
     /// Since when what was read last has waited; `None`: it came just now.
@@ -37,21 +70,29 @@ impl Backlog {
     }
 }
 
+/// The later one, when both are known.
+fn since_then(emptied: Option<Instant>, rested: Option<Instant>) -> Option<Instant> {
+    emptied.zip(rested).map(|(emptied, rested)| emptied.max(rested))
+}
+
 /// Of one socket of datagrams, which is read until it is empty: while reading it never came to an end, it has been behind.
 #[derive(Debug, Default)]
 pub struct Unbroken {
     since: Option<Instant>,
+    emptied: Option<Instant>,
 }
 
 impl Unbroken {
     /// A batch begins.
     pub fn begin(&mut self) {
-        self.since.get_or_insert_with(Instant::now);
+        let (emptied, rested) = (self.emptied, rested());
+        self.since.get_or_insert_with(|| since_then(emptied, rested).unwrap_or_else(Instant::now));
     }
 
     /// Nothing waits any more.
-    pub const fn emptied(&mut self) {
+    pub fn emptied(&mut self) {
         self.since = None;
+        self.emptied = Some(Instant::now());
     }
 
     /// Since when what is read now can have waited.
@@ -81,6 +122,31 @@ mod tests {
         assert_eq!(backlog.since(), Some(at(60)));
         backlog.read(100, at(120), || 0);
         assert_eq!(backlog.since(), None, "it came when nothing waited");
+    }
+
+    #[test]
+    fn where_nobody_rests_what_is_read_can_have_waited_since_the_last_read() {
+        let mut backlog = Backlog::default();
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        ROSE.set(Some(at(5)));
+        backlog.read(100, at(10), || 0);
+        assert_eq!(backlog.since(), None, "the first read");
+        backlog.read(100, at(40), || 0);
+        assert_eq!(backlog.since(), Some(at(10)));
+        ROSE.set(Some(at(60)));
+        backlog.read(100, at(61), || 0);
+        assert_eq!(backlog.since(), Some(at(60)), "it slept in between: nothing waited");
+    }
+
+    #[test]
+    fn a_thread_that_only_looks_for_news_has_not_rested() {
+        lies_down();
+        rises();
+        assert_eq!(rested(), None);
+        LAID_DOWN.set(Some(Instant::now() - Duration::from_millis(1)));
+        rises();
+        assert!(rested().is_some());
     }
 
     #[test]

@@ -181,7 +181,7 @@ impl MessageKind {
     /// Of a message that was read.
     pub fn of(message: &SipMessage) -> MessageKind {
         match message {
-            SipMessage::Request(request) => MessageKind(method_place(&request.method)),
+            SipMessage::Request(request) => MessageKind::of_method(&request.method),
             SipMessage::Response(response) => {
                 let answered = match &response.cseq.method {
                     Method::Invite => 0,
@@ -191,6 +191,14 @@ impl MessageKind {
                 MessageKind(class_place(response.status.code() / 100, answered))
             }
         }
+    }
+
+    /// A 5xx to an INVITE.
+    pub const SERVER_FAILURE_OF_INVITE: MessageKind = MessageKind(class_place(5, 0));
+
+    /// Of a request of this method.
+    pub const fn of_method(method: &Method) -> MessageKind {
+        MessageKind(method_place(method))
     }
 
     /// Of a message that we wrote.
@@ -227,9 +235,9 @@ fn answered_by(octets: &[u8]) -> usize {
     ["INVITE\r", "OPTIONS\r"].iter().position(|known| method.starts_with(known.as_bytes())).unwrap_or(2)
 }
 
-fn class_place(class: u16, answered: usize) -> usize {
+const fn class_place(class: u16, answered: usize) -> usize {
     match class {
-        1..=6 => METHODS.len() + usize::from(class - 1) * ANSWERED.len() + answered,
+        1..=6 => METHODS.len() + (class - 1) as usize * ANSWERED.len() + answered,
         _ => OTHER,
     }
 }

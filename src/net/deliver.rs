@@ -26,7 +26,7 @@ fn accepted(shared: &Shared, received: &Received) {
 /// Whether the source of a message, a peer, may send it in this second: what belongs to a call always, and what begins
 /// something while the source keeps to its rate.
 fn keeps_to_its_rate(shared: &Shared, class: Class, received: &Received) -> bool {
-    let begins = matches!(class, Class::New | Class::Late);
+    let begins = class.begins();
     let keeps = !begins || shared.gate.may_begin(received.flow.remote.ip());
     if !keeps {
         shared.counters.turned_away.add(TurnedAway::PeerRate);
@@ -46,7 +46,7 @@ pub async fn deliver(shared: &Shared, class: Class, received: Received) -> Resul
     }
     let Err(mut refused) = shared.sink.offer(class, received) else { return Ok(()) };
     shared.counters.inbox_full.add(class);
-    if matches!(class, Class::New | Class::Late) {
+    if class.begins() {
         return Err(refused);
     }
     shared.sink.settle();
@@ -71,6 +71,12 @@ pub fn deliver_or_drop(shared: &Shared, class: Class, received: Received) {
     }
 }
 
+/// Seconds for a refused caller, spread by a random number.
+pub fn retry_after(draw: u64) -> &'static str {
+    let [first, ..] = draw.to_le_bytes();
+    RETRY_AFTER_S.get(usize::from(first & 7)).copied().unwrap_or("5")
+}
+
 /// The answer to a new request that found no room: without any state, so that it costs next to nothing (R-A2).
 /// `None` for what is not answered.
 pub fn stateless_503(refused: &Received, shared: &Shared) -> Option<Bytes> {
@@ -80,9 +86,8 @@ pub fn stateless_503(refused: &Received, shared: &Shared) -> Option<Bytes> {
     }
     // RFC 3261 8.2.7: the same for each repetition.
     let draw = shared.datagram_key.hash_one((&request.call_id, request.cseq.number));
-    let retry = RETRY_AFTER_S.get(usize::from(draw.to_le_bytes()[0] & 7)).copied().unwrap_or("5");
     let tag = format!("{draw:016x}");
     let status = Status::new(503)?;
     let writer = Writer::response(status, None, request, refused.flow.remote, Some(tag.as_bytes()));
-    Some(writer.header(Name::RetryAfter, retry).finish())
+    Some(writer.header(Name::RetryAfter, retry_after(draw)).finish())
 }

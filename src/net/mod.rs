@@ -8,7 +8,7 @@
 
 mod aliases;
 pub mod arrival;
-mod backlog;
+pub mod backlog;
 pub mod connection;
 pub mod counters;
 mod deliver;
@@ -16,6 +16,7 @@ mod dial;
 mod dial_log;
 mod dns;
 pub mod flows;
+mod glancing;
 pub mod guard;
 pub mod identity;
 pub mod inherited;
@@ -39,7 +40,7 @@ pub mod trust;
 mod udp;
 pub mod verifier;
 
-pub use arrival::{Class, News, Sink};
+pub use arrival::{Class, Glanced, News, Sink};
 pub use counters::Counters;
 pub use outgoing::Outgoing;
 pub use rebinding::{Prepared, Rebinding, Rebound};

@@ -17,11 +17,12 @@ use tokio::net::tcp::OwnedReadHalf;
 use tokio::time::{Instant, Sleep};
 
 use super::aliases;
-use super::arrival::{News, classify_late};
+use super::arrival::{Class, News, classify_late};
 use super::backlog::Backlog;
 use super::connection::{Connection, Stream, Written};
 use super::counters::ConnectionOutcome;
 use super::deliver::{deliver, stateless_503};
+use super::glancing::{self, Dealt};
 use super::guard::{Verdict, Visitor};
 use super::own_pings::{self, Due, OwnPings, PING};
 use super::seats::Seat;
@@ -296,21 +297,58 @@ impl Reader {
     }
 
     async fn take_all(&mut self) -> Result<(), ConnectionOutcome> {
-        while let Some(framed) = self.framer.next(self.connection.flow.remote) {
+        let mut busy = Vec::new();
+        let taken = self.take_each(&mut busy).await;
+        self.tell_busy(busy);
+        taken
+    }
+
+    async fn take_each(&mut self, busy: &mut Vec<u8>) -> Result<(), ConnectionOutcome> {
+        loop {
+            let class = match self.glance(busy) {
+                Dealt::Done => {
+                    tokio::task::consume_budget().await;
+                    continue;
+                }
+                Dealt::Read(class) => class,
+            };
+            let Some(framed) = self.framer.next(self.connection.flow.remote) else { return Ok(()) };
             // One read brings hundreds of small messages: other connections, and the datagrams, have their turn between them.
             tokio::task::consume_budget().await;
             self.connection.mark_used();
             self.said = Said::Something;
             match framed {
-                Framed::Message(message) => self.hand_up(message).await?,
+                Framed::Message(message) => self.hand_up(message, class).await?,
                 Framed::Ping => self.pong()?,
                 Framed::Refused(rejection) => self.refuse(rejection)?,
             }
         }
-        Ok(())
     }
 
-    async fn hand_up(&mut self, message: SipMessage) -> Result<(), ConnectionOutcome> {
+    /// Deals with the next message without reading it, where that can be done: while calls are shed. Answers are gathered, so that
+    /// those of one read are written at once.
+    fn glance(&mut self, busy: &mut Vec<u8>) -> Dealt {
+        if self.visitor != Visitor::Peer || !self.shared.sink.is_shedding() {
+            return Dealt::Read(None);
+        }
+        let waited = self.backlog.since().map_or(Duration::ZERO, |since| since.elapsed());
+        let Some(glance) = self.framer.glance() else { return Dealt::Read(None) };
+        let dealt = glancing::deal(&self.shared, &self.connection.flow, glance, waited, busy);
+        if dealt == Dealt::Done {
+            self.framer.skip();
+            self.connection.mark_used();
+            self.said = Said::Something;
+        }
+        dealt
+    }
+
+    fn tell_busy(&self, busy: Vec<u8>) {
+        if !busy.is_empty() {
+            self.answer(busy.into());
+        }
+    }
+
+    async fn hand_up(&mut self, message: SipMessage, class: Option<Class>) -> Result<(), ConnectionOutcome> {
         if self.visitor == Visitor::Stranger {
             match self.shared.gate.message(&self.connection.flow) {
                 Verdict::Take => {}
@@ -320,7 +358,8 @@ impl Reader {
         }
         self.note_alias(&message);
         let received = Received { flow: self.connection.flow, message };
-        let class = classify_late(&received.message, self.backlog.since(), &self.shared.limits);
+        let class =
+            class.unwrap_or_else(|| classify_late(&received.message, self.backlog.since(), &self.shared.limits));
         if let Err(refused) = deliver(&self.shared, class, received).await
             && let Some(answer) = stateless_503(&refused, &self.shared)
         {

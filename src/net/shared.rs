@@ -54,6 +54,8 @@ pub struct Shared {
     pub entropy: Mutex<Box<dyn Entropy + Send>>,
     pub next_flow: AtomicU64,
     pub datagram_key: RandomState,
+    /// To tag of the answers to calls that are shed before they are read.
+    pub busy_tag: String,
 }
 
 impl fmt::Debug for Shared {

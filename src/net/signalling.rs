@@ -1,7 +1,7 @@
 //! The signalling shell as a whole: bind everything, then serve.
 
 use std::fmt;
-use std::hash::RandomState;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
@@ -79,7 +79,9 @@ impl Signalling {
         let listeners: Vec<Arc<ListenerSettings>> = settings.listeners.into_iter().map(Arc::new).collect();
         let servers = servers(&listeners, &material)?;
         let held = Held::bind(&listeners, &settings.inherited)?;
+        let datagram_key = RandomState::new();
         let shared = Shared {
+            busy_tag: format!("busy{:016x}", datagram_key.hash_one("busy")),
             seats: Seats::new(&settings.limits),
             gate: Arc::new(Gate::new(&settings.limits, settings.known)),
             listeners: ArcSwap::from_pointee(listeners),
@@ -98,7 +100,7 @@ impl Signalling {
             runtime,
             entropy: Mutex::new(entropy),
             next_flow: AtomicU64::new(1),
-            datagram_key: RandomState::new(),
+            datagram_key,
         };
         Ok(Signalling { shared: Arc::new(shared), held: Arc::new(held) })
     }

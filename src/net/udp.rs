@@ -5,6 +5,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
@@ -17,11 +18,13 @@ use super::arrival::classify_late;
 use super::backlog::Unbroken;
 use super::counters::TurnedAway;
 use super::deliver::deliver_or_drop;
-use super::guard::Verdict;
+use super::glancing::{self, Dealt};
+use super::guard::{Verdict, Visitor};
 use super::shared::Shared;
 use crate::base::ids::ListenerId;
-use crate::sip::flow::{Flow, Received, Transport};
+use crate::sip::flow::{Flow, PeerIdentity, Received, Transport};
 use crate::sip::frame::datagram;
+use crate::sip::glance::Glancer;
 
 /// Datagrams read before other tasks get their turn.
 const BATCH: usize = 64;
@@ -151,6 +154,7 @@ pub async fn serve(shared: Arc<Shared>, port: Arc<UdpPort>) {
     };
     let mut buffer = vec![0u8; DATAGRAM_OCTETS];
     let mut unbroken = Unbroken::default();
+    let mut glancer = Glancer::default();
     loop {
         tokio::select! {
             () = port.wake.notified() => {}
@@ -158,7 +162,7 @@ pub async fn serve(shared: Arc<Shared>, port: Arc<UdpPort>) {
             ready = watched.readable() => {
                 if let Ok(mut ready) = ready {
                     unbroken.begin();
-                    if read_batch(&shared, &port, unbroken.since(), &mut buffer) == Batch::Emptied {
+                    if read_batch(&shared, &port, unbroken.since(), (&mut buffer, &mut glancer)) == Batch::Emptied {
                         unbroken.emptied();
                         ready.clear_ready();
                     }
@@ -178,10 +182,17 @@ enum Batch {
     Full,
 }
 
-fn read_batch(shared: &Shared, port: &UdpPort, since: Option<Instant>, buffer: &mut [u8]) -> Batch {
+fn read_batch(
+    shared: &Shared,
+    port: &UdpPort,
+    since: Option<Instant>,
+    (buffer, glancer): (&mut [u8], &mut Glancer),
+) -> Batch {
     for _ in 0..BATCH {
         match port.socket.recv_from(buffer) {
-            Ok((length, remote)) => take(shared, port, (remote, buffer.get(..length).unwrap_or_default()), since),
+            Ok((length, remote)) => {
+                take(shared, port, (remote, buffer.get(..length).unwrap_or_default()), (since, glancer));
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Batch::Emptied,
             // An ICMP error of something we sent: says nothing about what waits to be read.
             Err(_) => {}
@@ -190,7 +201,12 @@ fn read_batch(shared: &Shared, port: &UdpPort, since: Option<Instant>, buffer: &
     Batch::Full
 }
 
-fn take(shared: &Shared, port: &UdpPort, (remote, octets): (SocketAddr, &[u8]), since: Option<Instant>) {
+fn take(
+    shared: &Shared,
+    port: &UdpPort,
+    (remote, octets): (SocketAddr, &[u8]),
+    (since, glancer): (Option<Instant>, &mut Glancer),
+) {
     let flow = Flow {
         id: shared.datagram_flow(port.listener, remote),
         transport: Transport::Udp,
@@ -206,9 +222,13 @@ fn take(shared: &Shared, port: &UdpPort, (remote, octets): (SocketAddr, &[u8]), 
     if let Some(reason) = turned_away {
         return shared.counters.turned_away.add(reason);
     }
+    let settled = match glance(shared, port, (&flow, octets), (since, glancer)) {
+        Dealt::Done => return,
+        Dealt::Read(settled) => settled,
+    };
     match datagram(&Bytes::copy_from_slice(octets), remote) {
         Some(Ok(message)) => {
-            let class = classify_late(&message, since, &shared.limits);
+            let class = settled.unwrap_or_else(|| classify_late(&message, since, &shared.limits));
             deliver_or_drop(shared, class, Received { flow, message });
         }
         Some(Err(rejection)) => {
@@ -224,4 +244,25 @@ fn take(shared: &Shared, port: &UdpPort, (remote, octets): (SocketAddr, &[u8]), 
             shared.counters.keep_alives.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// Deals with a datagram without reading it, where that can be done: a peer's, while calls are shed.
+fn glance(
+    shared: &Shared,
+    port: &UdpPort,
+    (flow, octets): (&Flow, &[u8]),
+    (since, glancer): (Option<Instant>, &mut Glancer),
+) -> Dealt {
+    if !shared.sink.is_shedding() || shared.gate.visitor(flow, &PeerIdentity::default()) != Visitor::Peer {
+        return Dealt::Read(None);
+    }
+    let Some(glance) = glancer.glance(octets) else { return Dealt::Read(None) };
+    let waited = since.map_or(Duration::ZERO, |since| since.elapsed());
+    let mut answer = Vec::new();
+    let dealt = glancing::deal(shared, flow, glance, waited, &mut answer);
+    if !answer.is_empty() {
+        // An answer that does not leave is repeated when the request is.
+        let _ = port.send(flow.remote, answer.into());
+    }
+    dealt
 }

@@ -2,6 +2,7 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::glance::Glance;
 use super::grammar::{number, part};
 use super::header::Name;
 use super::message::{Message, Rejection, RejectionKind, SipMessage, Source};
@@ -57,7 +58,7 @@ fn one_datagram(octets: &Bytes, scanner: &mut Scanner) -> Result<SipMessage, Rej
 }
 
 /// Defects of the head first, then Content-Length: one field, digits only, within the limit. `None`: the field is absent.
-fn body_length(octets: &[u8], scanner: &Scanner, body_start: usize) -> Result<Option<usize>, RejectionKind> {
+pub(super) fn body_length(octets: &[u8], scanner: &Scanner, body_start: usize) -> Result<Option<usize>, RejectionKind> {
     if let Some(kind) = scanner.defect() {
         return Err(kind);
     }
@@ -96,6 +97,8 @@ pub struct StreamFramer {
     scanner: Scanner,
     /// Set when the head is complete.
     head: Option<CompleteHead>,
+    /// What a glance has found, and the next look tells.
+    refused: Option<RejectionKind>,
     closed: bool,
 }
 
@@ -124,10 +127,34 @@ impl StreamFramer {
                 LineEnds::Done => {}
             }
         }
-        match self.complete_head() {
+        match self.refused.take().map_or_else(|| self.complete_head(), Err) {
             Ok(Some(head)) if self.buffer.len() >= head.end => Some(self.take_message(head, source)),
             Ok(_) => None,
             Err(kind) => Some(self.refuse_and_close(kind, source)),
+        }
+    }
+
+    /// The next message, if it is there whole and there is nothing before it, only looked at: [`StreamFramer::skip`] passes over it,
+    /// [`StreamFramer::next`] reads it.
+    pub fn glance(&mut self) -> Option<Glance<'_>> {
+        if self.refused.is_some() || !self.is_inside_message() {
+            return None;
+        }
+        match self.complete_head() {
+            Ok(Some(head)) if self.buffer.len() >= head.end => Glance::new(&self.buffer, &self.scanner),
+            Ok(_) => None,
+            Err(kind) => {
+                self.refused = Some(kind);
+                None
+            }
+        }
+    }
+
+    /// Passes over the message of the last glance.
+    pub fn skip(&mut self) {
+        if let Some(head) = self.head.take() {
+            self.buffer.advance(head.end.min(self.buffer.len()));
+            self.scanner.clear();
         }
     }
 

@@ -5,6 +5,7 @@ pub mod bodies;
 pub mod cross_check;
 pub mod flow;
 pub mod frame;
+pub mod glance;
 pub(crate) mod grammar;
 pub mod header;
 pub mod message;

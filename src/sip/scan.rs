@@ -37,6 +37,13 @@ pub(crate) struct Head<'a> {
     pub fields: &'a [Field],
 }
 
+impl Field {
+    /// True when the value has more than one line.
+    pub const fn is_folded(&self) -> bool {
+        self.folded
+    }
+}
+
 impl<'a> Head<'a> {
     /// The fields of one name, in order.
     pub fn named(self, name: Name) -> impl Iterator<Item = &'a Field> {
@@ -141,6 +148,13 @@ impl Scanner {
                 Err(kind) => return Progress::Refused(self.defect.unwrap_or(kind)),
             }
         }
+    }
+
+    /// Begins anew, in the room it has.
+    pub fn clear(&mut self) {
+        let mut fields = std::mem::take(&mut self.fields);
+        fields.clear();
+        *self = Scanner { fields, ..Scanner::default() };
     }
 
     /// Closes the field that a truncated datagram left open, so that an answer can be made of it.

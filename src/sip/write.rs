@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use memchr::memchr3;
 
+use super::glance::Answered;
 use super::grammar::{ListItems, controls_are_quoted, split_params, unfold};
 use super::header::params::{Segments, parse_one};
 use super::header::via::parse_without_params;
@@ -266,6 +267,36 @@ impl ResponseHead {
         out.extend_from_slice(tag);
         out.extend_from_slice(after);
     }
+}
+
+/// Appends the 503 of a node that has too much to do (R-A2), complete: what every answer begins with, and when to come back.
+pub(super) fn write_busy(
+    request: &Answered<'_>,
+    source: Source,
+    (tag, retry_after_s): (&[u8], &str),
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(b"SIP/2.0 503 ");
+    out.extend_from_slice(Status::SERVICE_UNAVAILABLE.phrase().as_bytes());
+    out.extend_from_slice(b"\r\nVia: ");
+    stamp(request.top, request.via.host.ip(), source, out);
+    out.extend_from_slice(LINE_END);
+    for field in request.head.named(Name::Via).skip(1) {
+        write_field(Name::Via, request.head.raw(field), out);
+    }
+    write_field(Name::From, request.from, out);
+    out.extend_from_slice(b"To: ");
+    out.extend_from_slice(request.to);
+    out.extend_from_slice(b";tag=");
+    out.extend_from_slice(tag);
+    out.extend_from_slice(LINE_END);
+    write_field(Name::CallId, request.call_id, out);
+    write_field(Name::CSeq, request.cseq, out);
+    if let Some(timestamp) = request.timestamp {
+        write_field(Name::Timestamp, timestamp, out);
+    }
+    write_field(Name::RetryAfter, retry_after_s.as_bytes(), out);
+    out.extend_from_slice(b"Content-Length: 0\r\n\r\n");
 }
 
 /// Octets that copying takes, with room for what [`stamp`] adds.

@@ -63,6 +63,15 @@ impl ServerKey {
         ServerKey::assemble(origin, &method)
     }
 
+    /// The key of an INVITE with this top Via; `None`: its branch does not tell it from others (RFC 2543).
+    pub fn of_invite(buffer: Vec<u8>, via: &Via) -> Result<ServerKey, Vec<u8>> {
+        let mut buffer = buffer;
+        buffer.clear();
+        let Some(branch) = cookie_branch(via) else { return Err(buffer) };
+        let origin = origin_by_branch(buffer, branch, via, Method::Invite.as_str().len());
+        Ok(ServerKey::assemble(origin, &Method::Invite))
+    }
+
     /// For a CANCEL's key: the key of the INVITE it wants to end (RFC 3261 9.2).
     pub fn invite_key(&self) -> ServerKey {
         let origin = self.octets.get(..self.origin).unwrap_or_default();

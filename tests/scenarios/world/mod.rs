@@ -22,6 +22,7 @@ use trunkline::base::{Instant, Now, WallTime};
 use trunkline::call::{CallEvent, CallRecord, Cause, Checkpoint};
 use trunkline::engine::Engine;
 use trunkline::engine::io::{Command, Event, Input, Output, Reply};
+use trunkline::engine::overload::{Fate, Shed};
 use trunkline::route::numbering::Numbering;
 use trunkline::route::settings::RoutingSettings;
 use trunkline::route::snapshot::Snapshot;
@@ -30,12 +31,23 @@ use trunkline::sip::flow::{
     Bearing, Destination, Flow, PeerIdentity, Received, Resolution, Resolved, Transmit, TransmitFailure, Transport,
 };
 use trunkline::sip::frame::{self, Framed, StreamFramer};
+use trunkline::sip::glance::Glancer;
 
 pub use agent::{Agent, Name};
 use network::Network;
 use relay::Relay;
 use text::Text;
 use watch::Watch;
+
+/// The To tag of calls that are refused before they are read.
+const BUSY_TAG: &[u8] = b"busy";
+
+/// What became of a message that was looked at.
+enum Glanced {
+    Done,
+    /// It is to be read; what was said of the call, if it was judged.
+    Read(Option<Fate>),
+}
 
 /// What is on its way.
 enum Arrival {
@@ -374,6 +386,10 @@ impl World {
     fn at_engine(&mut self, from: Name, octets: &Bytes) {
         let flow = self.agents[&from].flow;
         self.watch.flow_opened(flow.id.0);
+        let fate = match self.glance(from, flow, octets) {
+            Glanced::Done => return,
+            Glanced::Read(fate) => fate,
+        };
         let read = if flow.transport.is_reliable() {
             let mut framer = StreamFramer::default();
             framer.buffer().extend_from_slice(octets);
@@ -394,6 +410,9 @@ impl World {
                 self.watch.pracked(&Text::new(octets));
                 let received = Received { flow, message };
                 self.feed(match &received.message {
+                    SipMessage::Request(_) if fate == Some(Fate::Taken) => {
+                        Input::Admitted { received, since: self.now }
+                    }
                     SipMessage::Request(request) if !self.waited.is_zero() && request.to_tag().is_none() => {
                         let waited = u64::try_from(self.waited.as_nanos()).expect("a wait is short");
                         let since = Instant::from_nanos(self.now.as_nanos().saturating_sub(waited));
@@ -413,6 +432,27 @@ impl World {
                 }
             }
         }
+    }
+
+    /// What the shell does before it reads a message while calls are shed.
+    fn glance(&mut self, from: Name, flow: Flow, octets: &Bytes) -> Glanced {
+        let mut glancer = Glancer::default();
+        let Some(glance) = glancer.glance(octets).filter(|_| self.engine.is_shedding()) else {
+            return Glanced::Read(None);
+        };
+        if glance.acknowledges(BUSY_TAG) {
+            return Glanced::Done;
+        }
+        let Some(invite) = glance.invite() else { return Glanced::Read(None) };
+        let fate = self.engine.glance(self.now, &flow, &invite, self.waited);
+        if fate != Some(Fate::Shed) {
+            return Glanced::Read(fate);
+        }
+        self.events.push(Event::Shed(Shed::Overload));
+        let mut answer = Vec::new();
+        invite.write_busy(flow.remote, BUSY_TAG, "3", &mut answer);
+        self.transport(from, answer.into());
+        Glanced::Done
     }
 
     fn at_agent(&mut self, to: Name, octets: &Bytes) {
