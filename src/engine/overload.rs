@@ -18,6 +18,8 @@ use crate::base::ids::TrunkId;
 
 /// How long requests must have been late before the first call is shed. When none comes for that long, none waited.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// Requests that are judged within so short a time are of one moment.
+const MOMENT: Duration = Duration::from_millis(5);
 /// How long none may have been late or shed before lateness is borne again.
 const CALM: Duration = Duration::from_secs(5);
 /// Calls are counted for shares in pieces of this length; the last two are looked at.
@@ -121,11 +123,13 @@ struct Pace {
     seen: u32,
 }
 
-/// How long requests have been late. The time until the next one goes by what this one was; time without lateness counts
-/// against it: a connection that is read in time does not hide that others are not.
+/// How long requests have been late. Those of one moment go together, and are late when one of them is: a connection that is
+/// read in time does not hide that others are not. The time until the next moment goes by what this one was; time without
+/// lateness counts against it.
 #[derive(Clone, Copy, Debug, Default)]
 struct Strain {
     late_for: Duration,
+    /// When it began.
     latest: Option<(Instant, Timing)>,
 }
 
@@ -144,6 +148,11 @@ impl Default for State {
 impl Strain {
     fn with(self, now: Instant, timing: Timing) -> Strain {
         let late_for = match self.latest.map(|(then, timing)| (now.since(then), timing)) {
+            Some((gap, before)) if gap < MOMENT => {
+                let is_late = before == Timing::Late || timing == Timing::Late;
+                let timing = if is_late { Timing::Late } else { Timing::OnTime };
+                return Strain { latest: self.latest.map(|(then, _)| (then, timing)), ..self };
+            }
             Some((gap, Timing::Late)) if gap < PATIENCE => self.late_for + gap,
             Some((gap, Timing::OnTime)) if gap < PATIENCE => self.late_for.saturating_sub(gap),
             Some((_, Timing::Late | Timing::OnTime)) | None => Duration::ZERO,
@@ -329,6 +338,37 @@ mod tests {
         assert_eq!(overload.judge(at(112), TrunkId(0), wait(51), MOST), Fate::Shed, "at once, while it lasts");
         assert_eq!(overload.judge(at(5200), TrunkId(0), wait(1), MOST), Fate::Taken);
         assert_eq!(overload.judge(at(5201), TrunkId(0), wait(51), MOST), Fate::Taken, "it was calm for five seconds");
+    }
+
+    #[test]
+    fn connections_that_are_read_in_time_do_not_hide_that_others_are_not() {
+        let mut overload = Overload::default();
+        // Of eight that are read at one moment, the first is late.
+        let read = |overload: &mut Overload, millis: u64| {
+            let waits = [60, 40, 30, 20, 10, 5, 2, 1];
+            waits.map(|waited| overload.judge(at(millis), TrunkId(0), wait(waited), MOST))
+        };
+        for millis in [0, 20, 40, 60, 80] {
+            assert_eq!(read(&mut overload, millis), [Fate::Taken; 8]);
+        }
+        assert_eq!(read(&mut overload, 100).first(), Some(&Fate::Shed));
+    }
+
+    #[test]
+    fn the_pace_of_a_rush_is_not_the_one_to_begin_with() {
+        let mut overload = Overload::default();
+        for n in 0..100 {
+            overload.judge(at(10 * n), TrunkId(0), wait(0), MOST);
+        }
+        let rush = |overload: &mut Overload, millis: u64| {
+            (0..10).map(|_| overload.judge(at(millis), TrunkId(0), wait(60), MOST)).collect::<Vec<_>>()
+        };
+        (1000..1100).step_by(5).for_each(|millis| drop(rush(&mut overload, millis)));
+        // A second later all are on time; taken is what was taken before, and not what came with the rush.
+        let taken = (1100..2100u64).flat_map(|millis| (0..3).map(move |_| millis));
+        let taken =
+            taken.filter(|millis| overload.judge(at(*millis), TrunkId(0), wait(0), MOST) == Fate::Taken).count();
+        assert!((80..150).contains(&taken), "{taken} in a second, of 100 before the rush and 2,000 in it");
     }
 
     #[test]
