@@ -1,15 +1,18 @@
-"""Five times the calls that the node can take: it goes on completing nearly as many as at its best, refuses the others at
-once, and breaks no BYE; when the load falls it is itself again within seconds (R-A). The daemon has a small share of one
-processor, so that the generator, on another, is never the limit: both shares are shown. A call is TLS on both legs, and audio of
-its called party that is relayed as SRTP."""
+"""Two, five and ten times the calls that the node can take: it goes on completing nearly as many as at its best, refuses the others
+at once, breaks no BYE, takes every call for help, and loses no audio; when the load falls it is itself again within seconds, and
+while one trunk floods another does not feel it (R-A). The daemon has a small share of one processor, so that the generator, on
+another, is never the limit: both shares are shown. A call comes over TLS, then the same over UDP, goes out over TLS, and has audio
+of its called party, which is relayed, to the caller over TLS as SRTP."""
 import asyncio
+import multiprocessing
 import os
 import random
+import signal
 import socket
 import time
 
-from proof import GAUGES, PLATFORM, SHORT_GAUGES, Daemon, main, note, quantile, row, settings
-from traffic import Callee, Caller, Tls, header, media_of, platform
+from proof import GAUGES, GOOD_CALLEE, GOOD_CALLER, PLATFORM, SHORT_GAUGES, Daemon, main, note, quantile, row, settings
+from traffic import Callee, Caller, GoodTrunk, Tls, Udp, carrier, header, media_of, platform
 
 # The second platform, that is called; TLS on both legs, as the sheet wants it.
 CALLED = "127.0.17.31"
@@ -27,6 +30,12 @@ HOLD = 2.0
 PACKETS_PER_S = 50
 # The peak is where more calls bring no more. First rate, rise from one step to the next, seconds of each step.
 STEPS, SHORT_STEPS = (40, 1.25, 12), (60, 1.5, 4)
+# Of P, by how many times P is offered.
+LEAST = {2: 0.9, 5: 0.9, 10: 0.8}
+SHORT_SECONDS = {2: 8, 5: 15, 10: 10}
+EMERGENCY = ["112", "110", "911"]
+# Linux: the time at which the system received a datagram comes with it.
+SO_TIMESTAMPNS = 35
 # A generator that needs more of its processor than this may be the limit itself.
 BUSY = 0.85
 
@@ -68,11 +77,13 @@ class Talking(Callee):
 
 
 class Load:
-    def __init__(self):
-        self.caller, self.callee = Caller(HOLD), Talking()
+    """Callers over one transport, and who is called over TLS."""
+
+    def __init__(self, transport):
+        self.caller, self.callee, self.transport = Caller(HOLD), Talking(), transport
 
     async def open(self):
-        await platform(self.caller, connections=8).open()
+        await (platform(self.caller, connections=8) if self.transport == "TLS" else carrier(self.caller)).open()
         self.callee.side = Tls(self.callee, CALLED, 27231, connections=0)
         self.callee.side.secure = False
         await self.callee.side.open()
@@ -91,7 +102,7 @@ class Load:
         best, worse = 0.0, 0
         while worse < 2:
             goodput, busy = await self.at(rate, seconds)
-            note(f"{rate:.0f} calls/s offered: {goodput:.0f}/s completed, generator at {100 * busy:.0f} % of its processor")
+            note(f"{rate:.0f} calls/s offered over {self.transport}: {goodput:.0f}/s completed, generator at {100 * busy:.0f} % of its processor")
             worse = 0 if goodput > best * 1.03 else worse + 1
             best, rate = max(best, goodput), rate * rise
         await self.caller.over()
@@ -102,32 +113,185 @@ class Load:
         self.caller.tally = type(self.caller.tally)()
         return self.caller.tally
 
-    def close(self):
+    async def close(self):
         self.speech.cancel()
         self.caller.side.close()
         self.callee.side.close()
+        self.callee.mouth.close()
+        self.callee.ear.close()
+        await asyncio.sleep(0.1)
+
+
+class Listener:
+    """Calls of the well-behaved pair that last, in a process of their own: one party talks, and what the other hears tells what is lost,
+    and how much longer than the quickest each packet took."""
+
+    CALLS = 4
+
+    def __init__(self):
+        self.ours, theirs = multiprocessing.get_context("fork").Pipe()
+        self.process = multiprocessing.get_context("fork").Process(target=self.child, args=(theirs,), daemon=True)
+        self.process.start()
+        if not self.ours.poll(20) or self.ours.recv() != self.CALLS:
+            raise RuntimeError("the calls that are listened to do not come up")
+
+    def child(self, pipe):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        asyncio.run(self.listen(pipe))
+
+    async def listen(self, pipe):
+        caller, callee = Caller(None), Callee()
+        caller.side, callee.side = Udp(caller, GOOD_CALLER, 27220), Udp(callee, GOOD_CALLEE, 27221)
+        await caller.side.open()
+        await callee.side.open()
+        ears, mouth = [], socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        mouth.bind((GOOD_CALLEE, callee.media_port))
+        for place in range(self.CALLS):
+            caller.media_port = 40000 + 2 * place
+            ears.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            ears[-1].bind((GOOD_CALLER, caller.media_port))
+            ears[-1].setblocking(False)
+            # The system says when each packet came, whenever we look.
+            ears[-1].setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+            caller.place()
+            await asyncio.sleep(0.2)
+        pipe.send(caller.tally.answered)
+        targets = [media_of(invite) for invite, _ in callee.dialogs.values()]
+        sent, heard, serial, due = 0, [], 0, time.monotonic()
+        while True:
+            if pipe.poll():
+                if pipe.recv() == "end":
+                    break
+                await asyncio.sleep(0.3)
+                self.hear(ears, heard)
+                pipe.send((sent, heard))
+                sent, heard, due = 0, [], time.monotonic()
+            due += 1 / PACKETS_PER_S
+            await asyncio.sleep(max(due - time.monotonic(), 0))
+            serial += 1
+            for target in targets:
+                head = b"\x80\0" + (serial & 0xFFFF).to_bytes(2, "big") + (serial * 160 & 0xFFFFFFFF).to_bytes(4, "big") + b"long"
+                mouth.sendto(head + time.clock_gettime_ns(time.CLOCK_REALTIME).to_bytes(8, "big") + bytes(152), target)
+                sent += 1
+            self.hear(ears, heard)
+        for key in list(callee.dialogs):
+            callee.bye(key)
+        await asyncio.sleep(1)
+        pipe.send("ended")
+
+    @staticmethod
+    def hear(ears, heard):
+        for ear in ears:
+            while True:
+                try:
+                    packet, told, _, _ = ear.recvmsg(2048, 64)
+                except BlockingIOError:
+                    break
+                if len(packet) == 172 and packet[0] == 0x80:
+                    seconds, nanoseconds = (int.from_bytes(told[0][2][at:at + 8], "little") for at in (0, 8))
+                    heard.append((seconds * 1_000_000_000 + nanoseconds - int.from_bytes(packet[12:20], "big")) / 1e9)
+
+    def figures(self):
+        """Since the last time: the part that was lost, and the p99 of what packets took longer than the quickest, in milliseconds."""
+        self.ours.send("figures")
+        sent, heard = self.ours.recv()
+        late = [delay - min(heard) for delay in heard]
+        return (sent - len(heard)) / max(sent, 1), quantile(late, .99), sent
+
+    def end(self):
+        self.ours.send("end")
+        self.ours.recv()
+        self.process.join(5)
+
+
+class CallsForHelp:
+    """Emergency calls among the others, two in a second, taking turns between the numbers."""
+
+    def __init__(self, caller):
+        self.caller, self.calls = caller, []
+
+    async def run(self):
+        while True:
+            self.calls.append(self.caller.place(EMERGENCY[len(self.calls) % len(EMERGENCY)]))
+            await asyncio.sleep(0.5)
+
+    def judge(self):
+        taken = sum(call.accepted is not None for call in self.calls)
+        row("R-A9", f"emergency calls taken ({', '.join(EMERGENCY)})", f"{taken} of {len(self.calls)}", "all of them", taken == len(self.calls) > 0)
+
+
+async def flood(load, daemon, peak, times, seconds):
+    """Calls at so many times the peak; the tally of what became of them."""
+    tally, help_ = load.fresh(), CallsForHelp(load.caller)
+    # A carrier's never go to a platform (PF-51).
+    helping = asyncio.ensure_future(help_.run()) if load.transport == "TLS" else None
+    used, began = daemon.processor_s(), time.monotonic()
+    goodput, busy = await load.at(times * peak, seconds)
+    note(f"the daemon used {100 * (daemon.processor_s() - used) / (time.monotonic() - began):.1f} % of a processor meanwhile")
+    if helping:
+        helping.cancel()
+    least = LEAST[times]
+    row("R-A", "the generator's own share of its processor", f"{100 * busy:.0f} %", f"at most {100 * BUSY:.0f} %: it is not the limit", busy <= BUSY)
+    row("R-A1", f"goodput at {times}x over {load.transport} ({times * peak:.0f}/s offered)", f"{goodput:.0f}/s, {100 * goodput / peak:.0f} % of P", f"at least {100 * least:.0f} % of P", goodput >= least * peak)
+    return tally, help_
 
 
 async def overload(short, daemon):
-    load = Load()
-    await load.open()
-    peak = await load.peak(*(SHORT_STEPS if short else STEPS))
-    row("R-A", "peak of completed calls in a second (P)", f"{peak:.0f}", "found", peak > 0)
-    tally = load.fresh()
-    used, began = daemon.processor_s(), time.monotonic()
-    goodput, busy = await load.at(5 * peak, 6 if short else 600)
-    note(f"the daemon used {100 * (daemon.processor_s() - used) / (time.monotonic() - began):.1f} % of a processor meanwhile")
-    row("R-A", "the generator's own share of its processor", f"{100 * busy:.0f} %", f"at most {100 * BUSY:.0f} %: it is not the limit", busy <= BUSY)
-    row("R-A1", f"goodput at 5x ({5 * peak:.0f}/s offered)", f"{goodput:.0f}/s, {100 * goodput / peak:.0f} % of P", "at least 90 % of P", goodput >= 0.9 * peak)
-    # The load falls: from five seconds later on everything is as it was.
-    low, seconds = 0.8 * peak, 4 if short else 30
+    for transport in ("TLS", "UDP"):
+        load = Load(transport)
+        await load.open()
+        peak = await load.peak(*(SHORT_STEPS if short else STEPS))
+        row("R-A", f"peak of completed calls in a second over {transport} (P)", f"{peak:.0f}", "found", peak > 0)
+        listener = Listener() if transport == "TLS" else None
+        try:
+            await floods(short, daemon, load, peak, listener)
+        finally:
+            if listener:
+                listener.end()
+        if transport == "TLS":
+            await beside_others(short, load, peak)
+        await load.close()
+
+
+async def floods(short, daemon, load, peak, listener):
+    if listener:
+        # What the confined daemon costs media while it has as many calls as it can take, and no more.
+        await load.at(0.8 * peak, 5 if short else 60)
+        usual = listener.figures()[1]
+    for times in (2, 5, 10):
+        tally, help_ = await flood(load, daemon, peak, times, SHORT_SECONDS[times] if short else 600)
+        if listener and times == 10:
+            lost, late, sent = listener.figures()
+            row("R-A6", f"media lost at 10x, of {sent} packets", f"{100 * lost:.3f} %", "at most 0.1 %", lost <= 0.001)
+            row("R-A6", "added jitter at 10x, p99", f"{late - usual:.1f} ms ({usual:.0f} ms at 0.8 P)", "at most 5 ms", late - usual <= 5)
+        if times == 5:
+            await recovery(short, load, peak)
+        await load.caller.over()
+        judge(tally)
+        if listener:
+            help_.judge()
+            listener.figures()
+
+
+async def recovery(short, load, peak):
+    """The load falls: from five seconds later on everything is as it was."""
+    tally, low, seconds = load.caller.tally, 0.8 * peak, 4 if short else 30
     fell = time.monotonic()
     await load.caller.run(low, 5 + HOLD + seconds)
     recovered = tally.between(fell + 5 + HOLD, fell + 5 + HOLD + seconds) / seconds
-    await load.caller.over()
-    judge(tally)
     row("R-A7", "completed from 5 s after the load fell to 0.8 P", f"{100 * recovered / low:.0f} % of {low:.0f}/s", "at least 95 %", recovered >= 0.95 * low)
-    load.close()
+
+
+async def beside_others(short, load, peak):
+    """One trunk floods at twenty times what the node can take; another one, with a fifth of that, is not to feel it."""
+    load.fresh()
+    with GoodTrunk(0.2 * peak) as good:
+        # They have begun before the flood comes.
+        await asyncio.sleep(2)
+        await load.at(20 * peak, 6 if short else 60)
+        await asyncio.get_running_loop().run_in_executor(None, lambda: good.judge("R-A8", "beside a trunk at 20x"))
+    await load.caller.over()
 
 
 def judge(tally):
@@ -150,7 +314,9 @@ def share():
 
 
 def play(short):
-    daemon = Daemon(settings([("platform", "called")], trunks__called=TRUNK, limits="max_calls = 20000"), share=share())
+    routes = [("platform", "called"), ("carrier", "called"), ("good-caller", "good-callee")]
+    emergency = f"numbers = [{', '.join(repr(code) for code in EMERGENCY)}]"
+    daemon = Daemon(settings(routes, trunks__called=TRUNK, limits="max_calls = 20000", emergency=emergency), share=share())
     daemon.start()
     note(f"the daemon has about {100 * share():.0f} % of a processor (SHARE changes that)")
     random.seed(1)
