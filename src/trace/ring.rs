@@ -1,7 +1,8 @@
-//! The messages of the last while, copied into blocks that are used again: no allocation once it is full.
+//! The messages of the last while, copied into blocks that are used again. All of them are there from the start: what the
+//! ring takes is known before the first call, and no call pays for a page of it.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Message;
@@ -13,6 +14,8 @@ use crate::sip::flow::{Flow, Transport};
 
 /// Octets of a block: the longest message fits.
 const BLOCK: usize = MESSAGE_OCTETS;
+/// Messages of a block that have their place from the start, of the usual length; of shorter ones there are more.
+const USUAL: usize = BLOCK / 512;
 
 /// See the module.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(super) struct Ring {
 #[derive(Debug, Default)]
 struct Held {
     blocks: VecDeque<Block>,
+    /// Blocks that were not used yet.
+    fresh: Vec<Block>,
     /// Number of the first block there is, counted since the start.
     first: u64,
     forgotten: u64,
@@ -47,9 +52,23 @@ struct Entry {
     end: usize,
 }
 
+impl Entry {
+    const BLANK: Entry = Entry {
+        at: WallTime(u64::MAX),
+        direction: Direction::Received,
+        transport: Transport::Udp,
+        local: SocketAddr::new(IpAddr::V4(Ipv4Addr::BROADCAST), u16::MAX),
+        remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::BROADCAST), u16::MAX),
+        start: BLOCK,
+        end: BLOCK,
+    };
+}
+
 impl Ring {
     pub fn new(octets: usize) -> Ring {
-        Ring { held: Mutex::default(), blocks: octets.div_ceil(BLOCK) }
+        let blocks = octets.div_ceil(BLOCK);
+        let fresh = (0..blocks).map(|_| Block::touched()).collect();
+        Ring { held: Mutex::new(Held { fresh, ..Held::default() }), blocks }
     }
 
     /// Keeps a message; the oldest block gives way where there is no room.
@@ -104,7 +123,7 @@ impl Ring {
 
 impl Held {
     fn begin_block(&mut self, most: usize) {
-        let mut block = Block::default();
+        let mut block = self.fresh.pop().unwrap_or_default();
         if self.blocks.len() >= most
             && let Some(oldest) = self.blocks.pop_front()
         {
@@ -114,12 +133,19 @@ impl Held {
         }
         block.octets.clear();
         block.entries.clear();
-        block.octets.reserve_exact(BLOCK);
         self.blocks.push_back(block);
     }
 }
 
 impl Block {
+    /// Written once, so that the system has given its pages: zeros it would promise only.
+    fn touched() -> Block {
+        let (mut octets, mut entries) = (vec![b' '; BLOCK], vec![Entry::BLANK; USUAL]);
+        octets.clear();
+        entries.clear();
+        Block { octets, entries }
+    }
+
     fn message(&self, entry: &Entry, side_of: impl Fn(&[u8]) -> Option<Option<Side>>) -> Option<Message> {
         let octets = self.octets.get(entry.start..entry.end)?;
         let side = side_of(octets)?;
