@@ -106,7 +106,8 @@ impl Leg {
             Change::Update => Inside::Update(Some(&offer), &fields),
         };
         let branch = self.request(by.method(), cseq, &what, work);
-        self.asking = Some(Asking { branch: branch.clone(), by, cseq, offer, cancelling: Cancelling::Unheard });
+        let asking = Asking { branch: branch.clone(), by, cseq, offer, cancelling: Cancelling::Unheard };
+        self.asking = Some(Box::new(asking));
         branch
     }
 

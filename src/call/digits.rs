@@ -95,6 +95,12 @@ pub fn write_relay(heard: HeardDigit) -> String {
 /// Digits on their way to one peer: one INFO at a time, so that the network cannot change their order.
 #[derive(Clone, Default)]
 pub struct DigitLine {
+    /// Most calls never carry one.
+    line: Option<Box<Line>>,
+}
+
+#[derive(Clone, Default)]
+struct Line {
     waiting: VecDeque<HeardDigit>,
     /// Our INFO without a final answer, and its digit.
     sent: Option<(Branch, HeardDigit)>,
@@ -102,9 +108,10 @@ pub struct DigitLine {
 
 impl fmt::Debug for DigitLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.line.as_deref();
         f.debug_struct("DigitLine")
-            .field("waiting", &self.waiting.len())
-            .field("sent", &self.sent.as_ref().map(|(branch, _)| branch))
+            .field("waiting", &line.map_or(0, |line| line.waiting.len()))
+            .field("sent", &line.and_then(|line| line.sent.as_ref()).map(|(branch, _)| branch))
             .finish()
     }
 }
@@ -113,35 +120,37 @@ impl DigitLine {
     /// Appends a digit. False past `DIGIT_QUEUE`: it is lost, since a peer that answers no INFO takes none of them either.
     #[must_use]
     pub fn push(&mut self, digit: HeardDigit) -> bool {
-        let has_room = self.waiting.len() < DIGIT_QUEUE;
+        let line = self.line.get_or_insert_default();
+        let has_room = line.waiting.len() < DIGIT_QUEUE;
         if has_room {
-            self.waiting.push_back(digit);
+            line.waiting.push_back(digit);
         }
         has_room
     }
 
     /// True when nothing waits and no INFO is out.
     pub fn is_idle(&self) -> bool {
-        self.waiting.is_empty() && self.sent.is_none()
+        self.line.as_ref().is_none_or(|line| line.waiting.is_empty() && line.sent.is_none())
     }
 
     /// The digit to be sent now; nothing while an INFO is out. Call [`DigitLine::sent`] with its branch.
     pub fn next(&mut self) -> Option<HeardDigit> {
-        if self.sent.is_some() { None } else { self.waiting.pop_front() }
+        self.line.as_mut().filter(|line| line.sent.is_none())?.waiting.pop_front()
     }
 
     pub fn sent(&mut self, branch: Branch, digit: HeardDigit) {
-        self.sent = Some((branch, digit));
+        self.line.get_or_insert_default().sent = Some((branch, digit));
     }
 
     /// The digit of our INFO with this branch.
     pub fn told_by(&self, branch: &Branch) -> Option<HeardDigit> {
-        self.sent.as_ref().filter(|(sent, _)| sent == branch).map(|(_, digit)| *digit)
+        let (sent, digit) = self.line.as_ref()?.sent.as_ref()?;
+        (sent == branch).then_some(*digit)
     }
 
     /// A final answer, or none any more, to the INFO with `branch`. True when it was ours.
     pub fn answered(&mut self, branch: &Branch) -> bool {
-        self.sent.take_if(|(sent, _)| sent == branch).is_some()
+        self.line.as_mut().is_some_and(|line| line.sent.take_if(|(sent, _)| sent == branch).is_some())
     }
 }
 

@@ -78,9 +78,9 @@ enum Ending {
     /// The dialog lives (or never came to be).
     Open,
     /// BYE waits for the ACK of our 2xx (RFC 3261 15: a called party's agent sends no BYE before it).
-    ByeWanted(Parting),
+    ByeWanted(Box<Parting>),
     /// Our BYE is out.
-    ByeSent(Branch, Parting),
+    ByeSent(Branch, Box<Parting>),
     Over,
 }
 
@@ -101,9 +101,10 @@ pub struct Leg {
     /// Where the peer's last message came from, and where requests of this dialog go.
     flow: Flow,
     pub(super) hop: Hop,
-    accepted: Option<Accepted>,
+    /// Boxed like what follows: of a held call nothing of it is there.
+    accepted: Option<Box<Accepted>>,
     /// A re-INVITE or UPDATE of ours with an offer.
-    pub(super) asking: Option<Asking>,
+    pub(super) asking: Option<Box<Asking>>,
     /// Our UPDATE without one.
     pub(super) refreshing: Option<Branch>,
     pub(super) digits: DigitLine,
@@ -349,7 +350,8 @@ impl Leg {
         match invite.by {
             Change::Invite => {
                 let repeat = AcceptedRetransmission::start(work.now.instant, bytes.clone(), timer_values(&self.trunk));
-                self.accepted = Some(Accepted { cseq: invite.cseq, transaction: invite.transaction, repeat });
+                let accepted = Accepted { cseq: invite.cseq, transaction: invite.transaction, repeat };
+                self.accepted = Some(Box::new(accepted));
             }
             Change::Update => {}
         }
@@ -365,7 +367,7 @@ impl Leg {
         }
         self.accepted = None;
         if let Ending::ByeWanted(parting) = &self.ending {
-            self.send_bye(parting.clone(), work);
+            self.send_bye(Parting::clone(parting), work);
         }
         true
     }
@@ -408,7 +410,7 @@ impl Leg {
     /// Ends the dialog with BYE: at once, or after the ACK of our 2xx.
     pub fn end(&mut self, parting: impl Into<Parting>, work: &mut Work<'_>) {
         match self.ending {
-            Ending::Open if self.accepted.is_some() => self.ending = Ending::ByeWanted(parting.into()),
+            Ending::Open if self.accepted.is_some() => self.ending = Ending::ByeWanted(Box::new(parting.into())),
             Ending::Open => self.send_bye(parting.into(), work),
             Ending::ByeWanted(_) | Ending::ByeSent(..) | Ending::Over => {}
         }
@@ -418,7 +420,7 @@ impl Leg {
     pub fn end_without_ack(&mut self, cause: Cause, work: &mut Work<'_>) {
         match &self.ending {
             Ending::Open => self.send_bye(cause.into(), work),
-            Ending::ByeWanted(parting) => self.send_bye(parting.clone(), work),
+            Ending::ByeWanted(parting) => self.send_bye(Parting::clone(parting), work),
             Ending::ByeSent(..) | Ending::Over => {}
         }
     }
@@ -432,7 +434,7 @@ impl Leg {
     pub(super) fn send_bye_with(&mut self, parting: Parting, credentials: &Credentials, work: &mut Work<'_>) -> Branch {
         let cseq = self.dialog.next_cseq();
         let branch = self.request(Method::Bye, cseq, &Inside::Bye(&parting, credentials), work);
-        self.ending = Ending::ByeSent(branch.clone(), parting);
+        self.ending = Ending::ByeSent(branch.clone(), Box::new(parting));
         branch
     }
 

@@ -105,7 +105,8 @@ fn rekey_outbound(outbound: &mut Outbound, local: &SrtpMaster, on_rekey: OnRekey
 /// back (an offer of several suites that is answered again by another fork) the counter does not begin again.
 #[derive(Debug, Default)]
 struct SpentKeys {
-    fingerprints: [Option<u64>; SpentKeys::KEPT],
+    /// A ring once it is full; most endpoints have one key, or none.
+    fingerprints: Vec<u64>,
     next: usize,
 }
 
@@ -115,17 +116,19 @@ impl SpentKeys {
 
     fn allows(&self, key: &SrtpMaster, wanted: OnRekey) -> OnRekey {
         match wanted {
-            OnRekey::KeepFromZero if self.fingerprints.contains(&Some(key.fingerprint())) => OnRekey::NewSource,
+            OnRekey::KeepFromZero if self.fingerprints.contains(&key.fingerprint()) => OnRekey::NewSource,
             OnRekey::NewSource | OnRekey::KeepAll | OnRekey::KeepFromZero => wanted,
         }
     }
 
     fn note(&mut self, fingerprint: u64) {
-        if self.fingerprints.contains(&Some(fingerprint)) {
+        if self.fingerprints.contains(&fingerprint) {
             return;
         }
-        if let Some(place) = self.fingerprints.get_mut(self.next) {
-            *place = Some(fingerprint);
+        match self.fingerprints.get_mut(self.next) {
+            // Full: the next of the ring is the oldest.
+            Some(oldest) => *oldest = fingerprint,
+            None => self.fingerprints.push(fingerprint),
         }
         self.next = (self.next + 1) % SpentKeys::KEPT;
     }

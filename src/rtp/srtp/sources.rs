@@ -12,7 +12,7 @@ pub struct Reached {
     pub highest: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Source {
     ssrc: u32,
     window: ReplayWindow,
@@ -22,10 +22,10 @@ struct Source {
 /// index alone is remembered, so that nothing old of theirs is ever taken again.
 #[derive(Debug, Default)]
 pub struct Sources {
-    /// Beside the keys, not behind a pointer: each packet looks here.
-    places: [Source; SRTP_SOURCES],
-    /// How many of the places are taken, from the first on.
-    taken: usize,
+    /// The most recent one. Beside the keys, not behind a pointer: each packet looks here, and a leg seldom has another.
+    latest: Option<Source>,
+    /// Those before it, the more recent first.
+    earlier: Vec<Source>,
     retired: Vec<Reached>,
 }
 
@@ -41,7 +41,7 @@ impl Sources {
     /// `Replayed`, `Stale`, or `SourcesFull` for a new source that has no place.
     pub fn judge(&self, ssrc: u32, index: u64) -> Result<Freshness, SrtpFault> {
         let Some(window) = self.window(ssrc) else {
-            let full = self.taken >= SRTP_SOURCES && self.retired.len() >= SRTP_RETIRED_SOURCES;
+            let full = self.live().count() >= SRTP_SOURCES && self.retired.len() >= SRTP_RETIRED_SOURCES;
             return if full { Err(SrtpFault::SourcesFull) } else { Ok(Freshness::Newest) };
         };
         match window.judge(index) {
@@ -56,7 +56,7 @@ impl Sources {
     /// # Errors
     /// As [`Sources::judge`]; then nothing changed.
     pub fn claim(&mut self, ssrc: u32, index: u64) -> Result<(), SrtpFault> {
-        match self.live_mut().first_mut().filter(|source| source.ssrc == ssrc) {
+        match self.latest.as_mut().filter(|source| source.ssrc == ssrc) {
             // The one source of a leg: no search.
             Some(source) if source.window.judge(index) == Freshness::Newest => source.window.commit(index),
             Some(_) | None => {
@@ -69,22 +69,26 @@ impl Sources {
 
     /// Marks an index that [`Sources::judge`] let pass and whose tag was good.
     pub fn commit(&mut self, ssrc: u32, index: u64) {
-        let Some(place) = self.live().iter().position(|source| source.ssrc == ssrc) else {
-            return self.admit(ssrc, index);
-        };
-        if let Some(source) = self.live_mut().get_mut(place) {
-            source.window.commit(index);
+        if let Some(latest) = self.latest.as_mut().filter(|source| source.ssrc == ssrc) {
+            return latest.window.commit(index);
         }
-        self.bring_forward(place);
+        match self.earlier.iter().position(|source| source.ssrc == ssrc) {
+            Some(place) => {
+                let mut source = self.earlier.remove(place);
+                source.window.commit(index);
+                self.bring_forward(source);
+            }
+            None => self.admit(ssrc, index),
+        }
     }
 
     /// Every source and how far it came: what the next key's context starts from.
     pub fn reached(&self) -> impl Iterator<Item = Reached> + '_ {
-        self.live().iter().map(|source| Reached { ssrc: source.ssrc, highest: source.window.highest() })
+        self.live().map(|source| Reached { ssrc: source.ssrc, highest: source.window.highest() })
     }
 
     fn window(&self, ssrc: u32) -> Option<ReplayWindow> {
-        let live = self.live().iter().find(|source| source.ssrc == ssrc).map(|source| source.window);
+        let live = self.live().find(|source| source.ssrc == ssrc).map(|source| source.window);
         live.or_else(|| {
             let retired = self.retired.iter().find(|source| source.ssrc == ssrc)?;
             Some(ReplayWindow::closed_up_to(retired.highest))
@@ -100,33 +104,24 @@ impl Sources {
             }
             None => ReplayWindow::starting_at(index),
         };
-        match self.live().last() {
-            Some(oldest) if self.taken >= SRTP_SOURCES => {
-                Bound::SrtpSources.reached();
-                self.retired.push(Reached { ssrc: oldest.ssrc, highest: oldest.window.highest() });
-            }
-            Some(_) | None => self.taken += 1,
+        if self.live().count() >= SRTP_SOURCES
+            && let Some(oldest) = self.earlier.pop()
+        {
+            Bound::SrtpSources.reached();
+            self.retired.push(Reached { ssrc: oldest.ssrc, highest: oldest.window.highest() });
         }
-        let last = self.taken - 1;
-        if let Some(place) = self.live_mut().get_mut(last) {
-            *place = Source { ssrc, window };
-        }
-        self.bring_forward(last);
+        self.bring_forward(Source { ssrc, window });
     }
 
-    /// The source at `place` becomes the first.
-    fn bring_forward(&mut self, place: usize) {
-        if place != 0 {
-            self.places.get_mut(..=place).unwrap_or_default().rotate_right(1);
+    /// `source` becomes the first.
+    fn bring_forward(&mut self, source: Source) {
+        if let Some(before) = self.latest.replace(source) {
+            self.earlier.insert(0, before);
         }
     }
 
-    fn live(&self) -> &[Source] {
-        self.places.get(..self.taken).unwrap_or_default()
-    }
-
-    fn live_mut(&mut self) -> &mut [Source] {
-        self.places.get_mut(..self.taken).unwrap_or_default()
+    fn live(&self) -> impl Iterator<Item = &Source> {
+        self.latest.iter().chain(&self.earlier)
     }
 }
 
