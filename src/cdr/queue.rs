@@ -111,6 +111,13 @@ pub(super) enum Work {
     End,
 }
 
+impl Held {
+    /// Every record is in the file.
+    fn is_written(&self) -> bool {
+        self.records.len() == self.written
+    }
+}
+
 impl fmt::Debug for Records {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Records").field("counters", &self.counters).finish_non_exhaustive()
@@ -174,11 +181,18 @@ impl Records {
         &self.counters
     }
 
-    /// Waits for records that are not in the file, at most `patience`.
-    pub(super) fn next(&self, patience: Duration) -> Work {
+    /// Waits for records that are not in the file, at most `patience`; then `gather` for those that follow.
+    pub(super) fn next(&self, patience: Duration, gather: Duration) -> Work {
         let mut held = self.lock();
-        if held.records.len() == held.written && !held.ended {
+        if held.is_written() && !held.ended {
             held = self.wake.wait_timeout(held, patience).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if !held.is_written() {
+            held = self
+                .ending
+                .wait_timeout_while(held, gather, |held| !held.ended)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         let fresh: Vec<_> = held.records.iter().skip(held.written).take(BATCH).cloned().collect();
         match (fresh.is_empty(), held.ended) {

@@ -18,7 +18,7 @@ use super::spool::{Rotation, Spool};
 use crate::base::WallTime;
 use crate::call::CallRecord;
 
-/// The pause after a write: under load one write takes many records.
+/// How long a record waits for others before they are written together.
 const GATHER: Duration = Duration::from_millis(10);
 /// How often the disk is tried again while it takes nothing.
 const RETRY: Duration = Duration::from_secs(1);
@@ -125,7 +125,7 @@ impl Writer {
     fn run(&mut self) {
         let mut tries = 0;
         loop {
-            let work = self.records.next(self.patience());
+            let work = self.records.next(self.patience(), GATHER);
             let outcome = match work {
                 Work::Write(records) => self.write_batch(&records),
                 Work::Nothing => self.sync_if_due(),
@@ -158,9 +158,7 @@ impl Writer {
     fn write_batch(&mut self, records: &[Arc<CallRecord>]) -> io::Result<()> {
         self.write(records)?;
         self.records.written(records.len());
-        self.sync_if_due()?;
-        self.records.pause(GATHER);
-        Ok(())
+        self.sync_if_due()
     }
 
     fn write(&mut self, records: &[Arc<CallRecord>]) -> io::Result<()> {

@@ -2,9 +2,10 @@
 //! all, stops no call (S-L2). What finds the queue full is lost, and counted.
 
 use std::io::{self, Write};
+use std::iter;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::Builder;
+use std::thread::{self, Builder, Thread};
 use std::time::Duration;
 
 use crate::base::limits::LOG_LINES;
@@ -12,6 +13,11 @@ use crate::metrics::log::DROPS;
 
 /// How long the end of the process waits for its last lines to be taken.
 const LAST_LINES: Duration = Duration::from_secs(1);
+/// The pause after lines were written: a line that comes alone is written at once, and of many a second all that came
+/// meanwhile are written together. To wake a thread for each costs a call more than its line.
+const GATHER: Duration = Duration::from_millis(50);
+/// Octets of lines written with one call; a longer line is written alone.
+const AT_ONCE: usize = 16 * 1024;
 
 enum Entry {
     Line(Box<[u8]>),
@@ -23,14 +29,16 @@ enum Entry {
 #[derive(Clone)]
 pub struct LogSink {
     queue: SyncSender<Entry>,
+    /// `None`: there is no thread.
+    writer: Option<Thread>,
 }
 
 impl LogSink {
     /// A sink that writes to `out`. Where the system gives no thread every line is lost, and the daemon will not start.
     pub fn start(out: impl Write + Send + 'static) -> LogSink {
         let (queue, entries) = sync_channel(LOG_LINES);
-        let _ = Builder::new().name("log".to_owned()).spawn(move || write(&entries, out));
-        LogSink { queue }
+        let thread = Builder::new().name("log".to_owned()).spawn(move || write(&entries, out));
+        LogSink { queue, writer: thread.ok().map(|thread| thread.thread().clone()) }
     }
 
     /// Waits until everything before it is written, at most a second.
@@ -38,21 +46,43 @@ impl LogSink {
         let (told, hears) = sync_channel(1);
         // With a full queue nobody takes lines: there is nothing to wait for.
         if self.queue.try_send(Entry::Flush(told)).is_ok() {
+            self.writer.iter().for_each(Thread::unpark);
             let _ = hears.recv_timeout(LAST_LINES);
         }
     }
 }
 
 fn write(entries: &Receiver<Entry>, mut out: impl Write) {
-    while let Ok(entry) = entries.recv() {
-        match entry {
-            // A line that is not taken is lost, and nothing else: where should it be said?
-            Entry::Line(line) => drop(out.write_all(&line)),
-            Entry::Flush(told) => {
-                let _ = out.flush();
-                let _ = told.try_send(());
+    let mut lines = Vec::new();
+    while let Ok(first) = entries.recv() {
+        for entry in iter::once(first).chain(entries.try_iter()) {
+            match entry {
+                Entry::Line(line) => gather(&line, &mut lines, &mut out),
+                Entry::Flush(told) => {
+                    put(&mut lines, &mut out);
+                    let _ = out.flush();
+                    let _ = told.try_send(());
+                }
             }
         }
+        put(&mut lines, &mut out);
+        thread::park_timeout(GATHER);
+    }
+}
+
+/// Adds a line to those that leave together.
+fn gather(line: &[u8], lines: &mut Vec<u8>, out: &mut impl Write) {
+    if lines.len() + line.len() > AT_ONCE {
+        put(lines, out);
+    }
+    lines.extend_from_slice(line);
+}
+
+/// What is not taken is lost, and nothing else: where should it be said?
+fn put(lines: &mut Vec<u8>, out: &mut impl Write) {
+    if !lines.is_empty() {
+        drop(out.write_all(lines));
+        lines.clear();
     }
 }
 
@@ -99,10 +129,11 @@ mod tests {
         let mut sink = LogSink::start(gate.clone());
         let before = DROPS.sink.load(Ordering::Relaxed);
         let shut = gate.written.lock().unwrap();
-        for _ in 0..LOG_LINES + 10 {
+        let in_hand = AT_ONCE / b"a line\n".len() + 1;
+        for _ in 0..LOG_LINES + in_hand + 10 {
             sink.write_all(b"a line\n").unwrap();
         }
-        // The writing thread may hold one line in its hand.
+        // The writing thread may hold in its hand what leaves at once, and the line that was too many.
         assert!(DROPS.sink.load(Ordering::Relaxed) - before >= 9);
         drop(shut);
         while sink.queue.try_send(Entry::Line(Box::from(*b"last\n"))).is_err() {
