@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 
 use super::inbox::Inbox;
 use crate::base::ids::CommandId;
@@ -14,8 +14,11 @@ use crate::metrics::gauges::GaugeBoard;
 use crate::metrics::memory::{self, MIB};
 use crate::route::snapshot::Snapshot;
 
-/// How often memory is looked at: at 2,000 calls/s of 10 kB each some 5 MiB come in between.
+/// How often memory is looked at near the ceiling, and at least.
 const LOOK: Duration = Duration::from_millis(250);
+const LOOK_AT_LEAST: Duration = Duration::from_secs(1);
+/// Octets that come in a second at most: 3,000 calls/s of 20 kB each. Far from the ceiling nobody wakes to see that it is far.
+const GROWTH: u64 = 64 * MIB;
 /// Hundredths of the ceiling where new calls are refused, and below which they are taken again.
 const REFUSE: u64 = 90;
 const TAKE: u64 = 85;
@@ -74,6 +77,12 @@ impl Ceiling {
         }
     }
 
+    /// When to look again: before so much can have come that calls must be refused.
+    fn next_look(&self, octets: u64) -> Duration {
+        let room = self.hundredths(REFUSE).saturating_sub(octets);
+        Duration::from_secs(room / GROWTH).clamp(LOOK, LOOK_AT_LEAST)
+    }
+
     const fn hundredths(&self, hundredths: u64) -> u64 {
         self.octets / 100 * hundredths
     }
@@ -83,12 +92,13 @@ impl Ceiling {
 pub fn watch(gauges: Arc<GaugeBoard>, snapshot: Arc<ArcSwap<Snapshot>>, inbox: Arc<Inbox>) {
     tokio::spawn(async move {
         let mut watchman = Watchman::default();
-        let mut ticks = interval(LOOK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut patience = Duration::ZERO;
         loop {
-            ticks.tick().await;
+            sleep(patience).await;
             watchman.heed(snapshot.load().limits.memory_mb);
+            patience = LOOK;
             let Some(held) = memory::held() else { continue };
+            patience = watchman.next_look(held);
             let Some(new_calls) = watchman.see(held, gauges.read().calls) else { continue };
             match new_calls {
                 NewCalls::Refused => tracing::error!(held_mb = held / MIB, "memory is short: new calls get 503"),
@@ -126,6 +136,10 @@ impl Watchman {
         }
     }
 
+    fn next_look(&self, held: u64) -> Duration {
+        self.ceiling.as_ref().map_or(LOOK_AT_LEAST, |ceiling| ceiling.next_look(held))
+    }
+
     fn see(&mut self, held: u64, calls: usize) -> Option<NewCalls> {
         self.ceiling.as_mut()?.see(held, calls)
     }
@@ -148,6 +162,12 @@ mod tests {
         assert_eq!(ceiling.see(849 * MIB, 10), Some(NewCalls::Taken));
         assert_eq!(ceiling.see(899 * MIB, 10), None);
         assert_eq!(ceiling.see(950 * MIB, 10), Some(NewCalls::Refused));
+    }
+
+    #[test]
+    fn the_nearer_the_ceiling_the_sooner_the_next_look() {
+        let looks = [0, 835, 840, 899, 900, 2000].map(|held| ceiling().next_look(held * MIB));
+        assert_eq!(looks, [LOOK_AT_LEAST, LOOK_AT_LEAST, LOOK, LOOK, LOOK, LOOK]);
     }
 
     #[test]
