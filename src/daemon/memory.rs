@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 use super::inbox::Inbox;
 use crate::base::ids::CommandId;
@@ -88,13 +88,14 @@ impl Ceiling {
     }
 }
 
-/// Looks after the ceiling until the process ends. Call it inside the runtime.
-pub fn watch(gauges: Arc<GaugeBoard>, snapshot: Arc<ArcSwap<Snapshot>>, inbox: Arc<Inbox>) {
+/// Looks after the ceiling until the process ends, at times counted from `beat`: one wake-up serves whoever keeps it. Call
+/// it inside the runtime.
+pub fn watch(beat: Instant, gauges: Arc<GaugeBoard>, snapshot: Arc<ArcSwap<Snapshot>>, inbox: Arc<Inbox>) {
     tokio::spawn(async move {
         let mut watchman = Watchman::default();
         let mut patience = Duration::ZERO;
         loop {
-            sleep(patience).await;
+            sleep_until(on_beat(beat, beat.elapsed() + patience)).await;
             watchman.heed(snapshot.load().limits.memory_mb);
             patience = LOOK;
             let Some(held) = memory::held() else { continue };
@@ -107,6 +108,11 @@ pub fn watch(gauges: Arc<GaugeBoard>, snapshot: Arc<ArcSwap<Snapshot>>, inbox: A
             inbox.put(Input::Command(CommandId(0), Command::NewCalls(Hold::Memory, new_calls)));
         }
     });
+}
+
+/// The last moment on the beat that is no later than `after` its first.
+fn on_beat(beat: Instant, after: Duration) -> Instant {
+    beat + after - Duration::from_nanos(u64::try_from(after.as_nanos() % LOOK.as_nanos()).unwrap_or(0))
 }
 
 /// The ceiling, and the setting it was read from.
@@ -168,6 +174,13 @@ mod tests {
     fn the_nearer_the_ceiling_the_sooner_the_next_look() {
         let looks = [0, 835, 840, 899, 900, 2000].map(|held| ceiling().next_look(held * MIB));
         assert_eq!(looks, [LOOK_AT_LEAST, LOOK_AT_LEAST, LOOK, LOOK, LOOK, LOOK]);
+    }
+
+    #[test]
+    fn a_look_that_came_late_does_not_move_the_beat() {
+        let beat = Instant::now();
+        let moments = [0, 3, 249, 250, 1253].map(|after| on_beat(beat, Duration::from_millis(after)) - beat);
+        assert_eq!(moments.map(|moment| moment.as_millis()), [0, 0, 0, 250, 1250]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::clock::wall;
 use super::materials::{BadFile, has_ended, identity};
@@ -70,11 +70,11 @@ impl Watched {
     }
 }
 
-/// Watches files until the process ends: those that were told last.
-pub async fn watch(mut told: watch::Receiver<Watched>, renewal: Renewal) {
+/// Watches files until the process ends: those that were told last. Looks at times counted from `beat`.
+pub async fn watch(beat: Instant, mut told: watch::Receiver<Watched>, renewal: Renewal) {
     let mut seen = told.borrow_and_update().clone().0;
-    let mut ticks = interval(LOOK);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = interval_at(beat, LOOK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
         if told.has_changed().unwrap_or(false) {

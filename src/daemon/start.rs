@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::clock::{Clock, set_since_start, wall};
 use super::control::{self, Hands};
@@ -107,8 +108,10 @@ impl Daemon {
         shares.phase.enter(Phase::Restoring);
         ports.wait();
         signalling.serve().map_err(StartFailure::System)?;
-        runtime.spawn(renewing::watch(watching, signalling.renewal()));
-        attend(&settings.node.control, hands, &shares.inbox);
+        // Whoever looks at something now and then does it together: the process wakes once for all of them.
+        let beat = Instant::now();
+        runtime.spawn(renewing::watch(beat, watching, signalling.renewal()));
+        attend(beat, &settings.node.control, hands, &shares.inbox);
         shares.phase.enter(Phase::Running);
         drop(inside);
         let Shares { inbox, phase, .. } = shares;
@@ -210,8 +213,8 @@ impl Daemon {
 }
 
 /// What looks after the daemon while it serves. Without its control socket it serves calls all the same.
-fn attend(path: &Path, hands: Arc<Hands>, inbox: &Arc<Inbox>) {
-    memory::watch(hands.gauges.clone(), hands.snapshot.clone(), inbox.clone());
+fn attend(beat: Instant, path: &Path, hands: Arc<Hands>, inbox: &Arc<Inbox>) {
+    memory::watch(beat, hands.gauges.clone(), hands.snapshot.clone(), inbox.clone());
     if let Err(error) = control::listen(path, hands) {
         tracing::error!(path = %path.display(), %error, "no control socket: `trunkline ctl` and `trace` do not work");
     }
