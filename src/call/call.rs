@@ -51,7 +51,7 @@ timer_kind! {
         NoAnswer,
         /// The caller of a ringing call must hear so again (RFC 3261 13.3.1.1).
         Ringing,
-        /// No final answer to a re-INVITE of ours: the trunk's `no_answer_s`.
+        /// No final answer to a re-INVITE of ours: the trunk's `no_answer_s`; to an UPDATE that crosses: 48*T1.
         Exchange,
         /// The caller's INVITE is good no longer (RFC 3261 13.3.1: its Expires).
         Expires,

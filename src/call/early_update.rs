@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::attempt::Attempt;
-use super::call::{Common, State, media_refusal};
+use super::call::{CallTimer, Common, State, media_refusal};
 use super::compose;
 use super::effect::{Branch, Effect, Work};
 use super::fork::Agreement;
@@ -32,8 +32,17 @@ pub(super) struct Updating {
     body: Bytes,
     /// To tag of the fork that asks or is asked; `None`: we ask the caller.
     fork: Option<Bytes>,
-    /// Whose offer it carries; `None`: ours, after another fork described itself (PF-143).
-    asked: Option<(Pending, RemoteOffer)>,
+    behalf: Behalf,
+}
+
+/// Whose offer it carries.
+#[derive(Debug)]
+enum Behalf {
+    Party(Box<(Pending, RemoteOffer)>),
+    /// That of a party that has been told that it took too long.
+    Late,
+    /// Ours: another fork described itself (PF-143), or a late yes is taken back.
+    Us,
 }
 
 impl Hunting {
@@ -117,7 +126,11 @@ impl Hunting {
         match crosses {
             Some((branch, body)) => {
                 let fork = self.heard_fork();
-                self.updating = Some(Updating { to: side.other(), branch, body, fork, asked: Some((asked, offer)) });
+                // Who asks must hear an answer before its transaction is over (RFC 4320 4.2).
+                let patience = self.towards(common, side).1.timers.t1 * 48;
+                common.timers.set(CallTimer::Exchange, work.now.instant + patience);
+                let behalf = Behalf::Party(Box::new((asked, offer)));
+                self.updating = Some(Updating { to: side.other(), branch, body, fork, behalf });
             }
             None => self.answer_early(common, side, &asked, &offer, work),
         }
@@ -162,7 +175,7 @@ impl Hunting {
             return;
         }
         if let Some((branch, body)) = self.update_caller(common, plan, work) {
-            self.updating = Some(Updating { to: Side::Caller, branch, body, fork: None, asked: None });
+            self.updating = Some(Updating { to: Side::Caller, branch, body, fork: None, behalf: Behalf::Us });
         }
     }
 
@@ -284,13 +297,37 @@ impl Hunting {
             // What it is to hear next is a new offer, not an answer to its first.
             self.offer = None;
         }
-        match &updating.asked {
-            Some((asked, offer)) => self.answer_with(common, updating.to.other(), asked, offer, &plan, work),
-            None => {
+        match &updating.behalf {
+            Behalf::Party(party) => {
+                let (asked, offer) = &**party;
+                self.answer_with(common, updating.to.other(), asked, offer, &plan, work);
+            }
+            Behalf::Late if updating.to == Side::Callee => self.take_back(common, work),
+            Behalf::Late | Behalf::Us => {
                 if let Some(callee) = self.callee_media() {
                     media_end::connect(&mut common.caller.media, callee, work);
                 }
             }
+        }
+    }
+
+    /// The called side took an offer whose caller had been told no: it is offered what that one says in truth.
+    fn take_back(&mut self, common: &mut Common, work: &mut Work<'_>) {
+        let Some(plan) = common.caller.media.media.remote_plan() else { return };
+        if let Some((branch, body)) = self.update_callee(&plan, work) {
+            let fork = self.heard_fork();
+            self.updating = Some(Updating { to: Side::Callee, branch, body, fork, behalf: Behalf::Us });
+        }
+    }
+
+    /// The other party has not answered for as long as who asked can wait.
+    pub(super) fn update_is_late(&mut self, common: &mut Common, work: &mut Work<'_>) {
+        let Some(updating) = &mut self.updating else { return };
+        let (to, behalf) = (updating.to, std::mem::replace(&mut updating.behalf, Behalf::Late));
+        match behalf {
+            Behalf::Party(party) => self.refuse_early(common, to.other(), &party.0, Status::SERVER_TIMEOUT, work),
+            Behalf::Late => {}
+            Behalf::Us => updating.behalf = Behalf::Us,
         }
     }
 
@@ -300,14 +337,14 @@ impl Hunting {
             Side::Caller => common.caller.media.media.withdraw_offer(),
             Side::Callee => self.withdraw_from(updating.fork.as_ref()),
         }
-        let Some((asked, _)) = &updating.asked else { return };
+        let Behalf::Party(party) = &updating.behalf else { return };
         let told = match status.code() {
             491 => Status::REQUEST_PENDING,
             408 | 504 => Status::SERVER_TIMEOUT,
             500 | 503 => Status::SERVER_INTERNAL_ERROR,
             _ => Status::NOT_ACCEPTABLE_HERE,
         };
-        self.refuse_early(common, updating.to.other(), asked, told, work);
+        self.refuse_early(common, updating.to.other(), &party.0, told, work);
     }
 
     /// The fork with this To tag has answered the call: an UPDATE of or to another one is over for who asked.
@@ -318,12 +355,12 @@ impl Hunting {
             Side::Callee => Status::SERVER_INTERNAL_ERROR,
             Side::Caller => Status::REQUEST_TERMINATED,
         };
-        if let Some((asked, _)) = &updating.asked {
-            self.refuse_early(common, updating.to.other(), asked, status, work);
+        if let Behalf::Party(party) = &updating.behalf {
+            self.refuse_early(common, updating.to.other(), &party.0, status, work);
         }
         if updating.to == Side::Caller {
             // The caller still answers.
-            self.updating = Some(Updating { asked: None, fork: None, ..updating });
+            self.updating = Some(Updating { behalf: Behalf::Us, fork: None, ..updating });
         }
     }
 
@@ -344,10 +381,10 @@ impl Hunting {
 
     /// The attempt or the call ends: an UPDATE that waits for the other party gets its final answer (RFC 3261 15.1.2).
     pub(super) fn forget_update(&mut self, common: &mut Common, work: &mut Work<'_>) {
-        if let Some(Updating { to, asked, .. }) = self.updating.take() {
+        if let Some(Updating { to, behalf, .. }) = self.updating.take() {
             common.caller.media.media.withdraw_offer();
-            if let Some((asked, _)) = asked {
-                self.refuse_early(common, to.other(), &asked, Status::REQUEST_TERMINATED, work);
+            if let Behalf::Party(party) = behalf {
+                self.refuse_early(common, to.other(), &party.0, Status::REQUEST_TERMINATED, work);
             }
         }
     }

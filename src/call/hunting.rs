@@ -242,7 +242,7 @@ impl Hunting {
     }
 
     /// Who we are to this side's peer, and its trunk.
-    fn towards<'a>(&'a self, common: &'a Common, side: Side) -> (&'a OwnAddress, &'a Trunk) {
+    pub(super) fn towards<'a>(&'a self, common: &'a Common, side: Side) -> (&'a OwnAddress, &'a Trunk) {
         match (side, &self.attempt) {
             (Side::Callee, Attempt::Inviting(inviting)) => (&inviting.invite.own, &inviting.invite.trunk),
             (Side::Callee, Attempt::Answered(answered)) => (&answered.callee.own, &answered.callee.trunk),
@@ -540,10 +540,14 @@ impl Hunting {
                 self.attempt = attempt;
                 self.reassure(common, work)
             }
+            (CallTimer::Exchange, attempt) => {
+                self.attempt = attempt;
+                self.update_is_late(common, work);
+                State::Hunting(Box::new(self))
+            }
             (
                 CallTimer::NoResponse
                 | CallTimer::NoAnswer
-                | CallTimer::Exchange
                 | CallTimer::Again
                 | CallTimer::MaxDuration
                 | CallTimer::ReleaseGuard,

@@ -238,3 +238,18 @@ fn a_fork_that_did_not_move_answers_the_call() {
     world.hears_bye(Platform);
     world.finish();
 }
+
+/// Who asked hears so before its own transaction is over (RFC 4320 4.2), and a late yes is taken back.
+#[test]
+fn one_whose_answer_takes_too_long_is_504() {
+    let mut early = early(false, true);
+    let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
+    early.world.send(CarrierA, update);
+    let crossed = early.world.expect(Platform, "UPDATE");
+    assert_eq!(early.world.refusal(CarrierA).status(), Some(504));
+    early.world.send(Platform, crossed.respond(200, Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
+    let back = early.world.expect(Platform, "UPDATE");
+    assert!(back.body().contains("a=sendrecv"), "{}", back.body());
+    early.world.send(Platform, back.respond(200, Platform, &sdp_with(Platform, "sendrecv", "0 8 101", 3)));
+    answered(early);
+}
