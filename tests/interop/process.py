@@ -143,11 +143,18 @@ def end(code):
     sys.exit(1 if code or REPORT.failed or not REPORT.passed else 0)
 
 
+class Missing(Exception):
+    """What this machine does not give, in words for whoever runs the script."""
+
+
 def run(main, *arguments):
     """A script's `main`, and its closing line, whatever happens."""
     code = 0
     try:
         main(*arguments)
+    except Missing as missing:
+        print(f"cannot be played here: {missing}", flush=True)
+        code = 1
     except Exception as error:
         traceback.print_exc()
         print(f"the script itself failed: {error!r}", flush=True)

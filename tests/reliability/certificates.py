@@ -10,7 +10,7 @@ import subprocess
 import threading
 import time
 
-from proof import CERTS, PLATFORM, Daemon, files_at_most, log_of, main, note, row, samples, settings, total, wait_until
+from proof import CERTS, PLATFORM, Daemon, log_of, main, needs_files, note, row, samples, settings, total, wait_until
 from streams import reset, tls
 from traffic import Callee, Caller, carrier, platform
 
@@ -289,7 +289,7 @@ def times_told():
 
 
 def play(short):
-    files_at_most(4000)
+    needs_files(4000)
     bad_certificates()
     authority("renewing", "ca", "sbc.test")
     leaf("ended", "renewing", "-startdate", "20200101000000Z", "-enddate", "20210101000000Z")

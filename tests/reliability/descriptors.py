@@ -3,7 +3,7 @@ a second after the connections have gone everything works again (R-B6)."""
 import asyncio
 import time
 
-from proof import GOOD_CALLEE, GOOD_CALLER, TCP, Daemon, files_at_most, main, note, row, samples, settings, wait_until
+from proof import GOOD_CALLEE, GOOD_CALLER, TCP, Daemon, main, needs_files, note, row, samples, settings, wait_until
 from streams import is_closed, tcp
 from traffic import Callee, Caller, Udp
 
@@ -75,7 +75,7 @@ async def starve(daemon, seconds):
 
 
 def play(short):
-    files_at_most(4000)
+    needs_files(1200)
     daemon = Daemon(settings(limits="ready_ports = 32", trunks__crowd=TRUNK), files=FILES)
     daemon.start()
     asyncio.run(starve(daemon, 3 if short else 30))

@@ -5,7 +5,7 @@ import os
 import socket
 import time
 
-from proof import GAUGES, HERE, SHORT_GAUGES, TCP, Daemon, files_at_most, log_of, main, note, row, samples, settings, total
+from proof import GAUGES, HERE, SHORT_GAUGES, TCP, Daemon, log_of, main, needs_files, note, row, samples, settings, total
 from streams import tcp
 from traffic import GoodTrunk
 
@@ -96,7 +96,7 @@ def flood(seconds):
 
 
 def play(short):
-    files_at_most(4000)
+    needs_files(4000)
     daemon = Daemon(settings(trunks__flood=TRUNK), confined=False)
     daemon.start()
     with GoodTrunk(10 if short else 50) as good:

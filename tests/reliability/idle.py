@@ -1,12 +1,11 @@
 """10,000 idle TLS 1.3 connections: opened within half a minute, at most 30 KiB each, their keep-alives nearly free, and nothing
 of it is felt by a well-behaved trunk (R-B1, R-B2)."""
 import os
-import resource
 import selectors
 import ssl
 import time
 
-from proof import GAUGES, SHORT_GAUGES, Daemon, files_at_most, main, note, row, samples, settings, total, wait_until
+from proof import GAUGES, SHORT_GAUGES, Daemon, main, needs_files, note, row, samples, settings, total, wait_until
 from streams import many, tls
 from traffic import GoodTrunk
 
@@ -51,7 +50,7 @@ def keep_alives(connections, seconds):
 
 def play(short):
     count = 1500 if short else 10_000
-    count = count if files_at_most(count + 500) else resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 500
+    needs_files(count + SPARE)
     listed = f'''profile = "generic-tls"
 listener = "tls"
 fqdn = "sbc.test"

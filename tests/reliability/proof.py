@@ -14,7 +14,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(1, os.path.join(HERE, "..", "interop"))
 
-from process import CERTS, REPORT, WORK, certificates, log_of, run, start, stop, wait_until  # noqa: E402
+from process import CERTS, REPORT, WORK, Missing, certificates, log_of, run, start, stop, wait_until  # noqa: E402
 
 SBC = "127.0.17.1"
 UDP = (SBC, 27200)
@@ -296,12 +296,13 @@ def quantile(values, part):
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000 if ordered else float("nan")
 
 
-def files_at_most(count):
-    """Raises our own limit of open files; False when the system does not give so many."""
+def needs_files(count):
+    """Raises our own limit of open files, which the daemon starts with too."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < count:
+        raise Missing(f"{count} open files are needed, and {hard} are allowed: raise the hard limit (`prlimit --nofile={count} --pid $$` as root)")
     if soft < count:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
-    return hard >= count
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
 def main(play, description):
@@ -311,6 +312,10 @@ def main(play, description):
     options = parser.parse_args()
 
     def prepared():
+        if not os.access(BINARY, os.X_OK):
+            raise Missing(f"no program at {BINARY}: build it, or name it with TRUNKLINE_BIN")
+        if not shutil.which("openssl"):
+            raise Missing("openssl is not on the path")
         certificates({"sbc": "DNS:sbc.test", "load": f"DNS:load.test,IP:{PLATFORM},IP:127.0.17.31"})
         play(options.short)
 

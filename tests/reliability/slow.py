@@ -2,7 +2,7 @@
 of one source. A well-behaved trunk goes on meanwhile (R-B3, R-B4, R-B7)."""
 import time
 
-from proof import GAUGES, SHORT_GAUGES, TCP, Daemon, files_at_most, main, row, samples, settings, total, wait_until
+from proof import GAUGES, SHORT_GAUGES, TCP, Daemon, main, needs_files, row, samples, settings, total, wait_until
 from streams import client_hello, is_closed, many, reset, tcp, tls
 from traffic import beside_good_calls
 
@@ -183,7 +183,7 @@ def of_one_source():
 
 
 def play(short):
-    files_at_most(4000)
+    needs_files(4000)
     # The short form keeps to deadlines that are shorter too.
     deadline = 3 if short else DEADLINE
     hello = deadline // 2

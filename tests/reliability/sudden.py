@@ -1,9 +1,10 @@
 """Connect, INVITE, RST at a random octet, 100,000 times: no connection, transaction, dialog or port stays behind (R-B5)."""
 import random
+import resource
 import threading
 import time
 
-from proof import GAUGES, SHORT_GAUGES, TCP, TLS, Daemon, files_at_most, free_of_ports, held, main, note, quick, row, samples, settings, total, wait_until
+from proof import GAUGES, SHORT_GAUGES, TCP, TLS, Daemon, free_of_ports, held, main, needs_files, note, quick, row, samples, settings, total, wait_until
 from streams import many, reset, tcp, tls
 from traffic import GoodTrunk, sdp, with_body
 
@@ -11,9 +12,17 @@ SOURCES = [f"127.0.28.{number}" for number in range(1, 101)]
 # One in so many over TLS, where a handshake comes first.
 TLS_EVERY = 10
 THREADS = 4
-# A second. Half of them are calls that stand for 32 s (64*T1) without their ACK, with four ports each: so many fit into the range.
-RATE = 300
+# Half of them are calls that stand for 32 s (64*T1) without their ACK, with four ports each, and each port is an open file.
 PORTS = "28000-57999"
+CALLS_HELD = 5000
+
+
+def rate():
+    """How many a second leave the good trunk its ports: the whole range is no matter of this proof."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return 2 * min(CALLS_HELD, max(files - 4000, 400) // 4) / 40
+
+
 TRUNK = '''profile = "carrier-ip"
 listener = "{listener}"
 {more}targets = ["127.0.28.{host}:5060"]
@@ -51,10 +60,10 @@ def sudden(number):
 
 def half(count):
     """So many of them at the rate; how many connections were made."""
-    began = time.monotonic()
+    began, each = time.monotonic(), 1 / rate()
 
     def in_time(number):
-        time.sleep(max(began + number / RATE - time.monotonic(), 0))
+        time.sleep(max(began + number * each - time.monotonic(), 0))
         return sudden(number)
 
     return len(many(count, in_time, THREADS)), time.monotonic() - began
@@ -71,7 +80,7 @@ def at_rest(short, count):
 
 def play(short):
     count = 1000 if short else 100_000
-    files_at_most(4000)
+    needs_files(4000)
     routes = [("good-caller", "good-callee"), ("sudden-tcp", "good-callee"), ("sudden-tls", "good-callee")]
     trunks = {"trunks__sudden-tcp": TRUNK.format(listener="tcp", more="", host=1, range="0/24"),
               "trunks__sudden-tls": TRUNK.format(listener="tls", more='trust = "proof"\nfqdn = "sbc.test"\n', host=1, range="0/24")}
