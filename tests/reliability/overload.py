@@ -28,8 +28,8 @@ options = {{ interval_s = 0 }}'''
 SHARES = (0.1, 0.5)
 HOLD = 2.0
 PACKETS_PER_S = 50
-# The peak is where more calls bring no more. First rate, rise from one step to the next, seconds of each step.
-STEPS, SHORT_STEPS = (40, 1.25, 12), (60, 1.5, 4)
+# How long a rate must be borne to be one that is borne.
+STEP_S, SHORT_STEP_S = 30, 8
 # Of P, by how many times P is offered.
 LEAST = {2: 0.9, 5: 0.9, 10: 0.8}
 SHORT_SECONDS = {2: 8, 5: 15, 10: 10}
@@ -97,16 +97,26 @@ class Load:
         goodput = self.caller.tally.between(began + HOLD, ended) / (ended - began - HOLD)
         return goodput, (time.process_time() - used) / (ended - began)
 
-    async def peak(self, rate, rise, seconds):
-        """The most calls a second that are completed, whatever is offered."""
-        best, worse = 0.0, 0
-        while worse < 2:
-            goodput, busy = await self.at(rate, seconds)
-            note(f"{rate:.0f} calls/s offered over {self.transport}: {goodput:.0f}/s completed, generator at {100 * busy:.0f} % of its processor")
-            worse = 0 if goodput > best * 1.03 else worse + 1
-            best, rate = max(best, goodput), rate * rise
+    async def peak(self, seconds):
+        """The most calls a second that are completed with none refused: found in large steps, then in small ones that last."""
+        rate = 60.0
+        while await self.held(rate, 4):
+            rate *= 1.5
+        await self.caller.over()
+        # What is borne for four seconds is not borne for good: from well below on.
+        best, rate = 0.0, rate / 2
+        while (goodput := await self.held(rate, seconds)) > best * 1.02 or not best:
+            best, rate = max(best, goodput), rate * 1.1 if goodput else rate * 0.8
         await self.caller.over()
         return best
+
+    async def held(self, rate, seconds):
+        """What is completed at a rate; 0 when any call was refused."""
+        before = sum(self.caller.tally.refused.values())
+        goodput, busy = await self.at(rate, seconds)
+        refused = sum(self.caller.tally.refused.values()) - before
+        note(f"{rate:.0f} calls/s offered over {self.transport}: {goodput:.0f}/s completed, {refused} refused, generator at {100 * busy:.0f} % of its processor")
+        return 0.0 if refused else goodput
 
     def fresh(self):
         """A tally of its own for what comes."""
@@ -241,7 +251,7 @@ async def overload(short, daemon):
     for transport in ("TLS", "UDP"):
         load = Load(transport)
         await load.open()
-        peak = await load.peak(*(SHORT_STEPS if short else STEPS))
+        peak = await load.peak(SHORT_STEP_S if short else STEP_S)
         row("R-A", f"peak of completed calls in a second over {transport} (P)", f"{peak:.0f}", "found", peak > 0)
         listener = Listener() if transport == "TLS" else None
         try:
