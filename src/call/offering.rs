@@ -29,6 +29,7 @@ use crate::route::number::Field;
 use crate::route::policy::{Facts, Line};
 use crate::route::presentation::Presentation;
 use crate::route::provisional::EarlyMediaTrust;
+use crate::route::trunk::target_name;
 use crate::sip::flow::{Destination, Resolution};
 use crate::sip::header::early_media::{P_EARLY_MEDIA, SUPPORTED};
 use crate::sip::{Host, NameAddr, SipUri, Uri};
@@ -286,7 +287,7 @@ fn sent(request: &NewRequest, candidate: &Candidate, address: SocketAddr) -> Sen
         Uri::Tel(uri) => uri.number.clone(),
         Uri::Other { rest, .. } => rest.clone(),
     };
-    let target = candidate.target_id().map(|_| Arc::clone(&candidate.target.host));
+    let target = candidate.target_id().map(|_| target_name(&candidate.trunk.targets, &candidate.target));
     Sent { from: request.from.clone(), called, address, target, policy: Arc::clone(&candidate.trunk.policy) }
 }
 

@@ -19,6 +19,13 @@ pub enum Scanner {
     Smap,
     Nmap,
     Zgrab,
+    Sippts,
+    Metasploit,
+    Masscan,
+    Siparmyknife,
+    Svmap,
+    Svwar,
+    Svcrack,
 }
 
 /// Octets of a field that are looked at.
@@ -26,7 +33,7 @@ const LOOKED_AT: usize = 256;
 
 impl Scanner {
     /// Every tool, for the metrics' start at zero.
-    pub const ALL: [Scanner; 13] = [
+    pub const ALL: [Scanner; 20] = [
         Scanner::FriendlyScanner,
         Scanner::Sipvicious,
         Scanner::Sundayddr,
@@ -40,6 +47,13 @@ impl Scanner {
         Scanner::Smap,
         Scanner::Nmap,
         Scanner::Zgrab,
+        Scanner::Sippts,
+        Scanner::Metasploit,
+        Scanner::Masscan,
+        Scanner::Siparmyknife,
+        Scanner::Svmap,
+        Scanner::Svwar,
+        Scanner::Svcrack,
     ];
 
     /// Metric label, which is also how the tool calls itself, in small letters.
@@ -58,6 +72,13 @@ impl Scanner {
             Scanner::Smap => "smap",
             Scanner::Nmap => "nmap",
             Scanner::Zgrab => "zgrab",
+            Scanner::Sippts => "sippts",
+            Scanner::Metasploit => "metasploit",
+            Scanner::Masscan => "masscan",
+            Scanner::Siparmyknife => "siparmyknife",
+            Scanner::Svmap => "svmap",
+            Scanner::Svwar => "svwar",
+            Scanner::Svcrack => "svcrack",
         }
     }
 

@@ -67,8 +67,13 @@ enum Order {
     /// End a call with BYE or CANCEL.
     Hangup {
         /// Its number, as in the log and in `calls`.
+        #[arg(value_parser = call_number)]
         call: u64,
     },
+}
+
+fn call_number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "a call is named by its number: `trunkline ctl calls` shows it".to_owned())
 }
 
 /// What can be ordered of a trunk.
@@ -216,7 +221,7 @@ fn ask(daemon: &Daemon, request: &Request) -> Result<Value, Exit> {
         })?,
     };
     let answer = exchange(&path, request).map_err(|error| {
-        eprintln!("trunkline: the daemon does not answer at {}: {error}", path.display());
+        eprintln!("trunkline: the daemon does not answer at {}: {}", path.display(), unanswered(&error));
         Exit::Taken
     })?;
     match answer.get("error").and_then(Value::as_str) {
@@ -226,6 +231,21 @@ fn ask(daemon: &Daemon, request: &Request) -> Result<Value, Exit> {
         }
         None => Ok(answer),
     }
+}
+
+/// Why nobody answers, and what to do about it.
+fn unanswered(error: &io::Error) -> String {
+    let advice = match error.kind() {
+        io::ErrorKind::NotFound => {
+            "none runs with this configuration; start it, or name its file by --config or its socket by --socket"
+        }
+        io::ErrorKind::ConnectionRefused => "it ended and left its socket; start it",
+        io::ErrorKind::PermissionDenied => {
+            "the socket is its user's alone; ask as root, or as that user: sudo -u trunkline"
+        }
+        _ => return error.to_string(),
+    };
+    format!("{advice} ({error})")
 }
 
 fn exchange(path: &Path, request: &Request) -> io::Result<Value> {

@@ -66,7 +66,17 @@ pub fn flush() {
 }
 
 fn filter(level: &str) -> Result<EnvFilter, String> {
+    if let Some(word) = level.split(',').map(str::trim).find(|part| !part.contains('=') && !is_level(part)) {
+        return Err(format!(
+            "{word:?} is no level: write error, warn, info, debug or trace, or a filter like trunkline::net=trace,info"
+        ));
+    }
     EnvFilter::try_new(format!("{level},{QUIET}")).map_err(|error| format!("no level and no filter: {error}"))
+}
+
+/// A word alone would be a module: everything but its lines would be gone.
+fn is_level(word: &str) -> bool {
+    ["error", "warn", "info", "debug", "trace", "off"].iter().any(|level| word.eq_ignore_ascii_case(level))
 }
 
 /// The level, or the filter, in force.
@@ -86,4 +96,19 @@ pub fn set_level(level: &str) -> Result<(), String> {
     }
     *log.level.lock().unwrap_or_else(PoisonError::into_inner) = level.to_owned();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_that_is_no_level_does_not_silence_the_log() {
+        for level in ["info", "TRACE", "trunkline::net=trace,info", "warn,trunkline::call=debug", "off"] {
+            assert!(filter(level).is_ok(), "{level}");
+        }
+        for level in ["shout", "", "info,shout", "inf", "trunkline::net", "a=b=c"] {
+            assert!(filter(level).is_err(), "{level}");
+        }
+    }
 }

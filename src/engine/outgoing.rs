@@ -16,7 +16,7 @@ use crate::call::{Branch, CallInput, Cause, ClientRequest, Side};
 use crate::route::health::{Evidence, TargetId, Way};
 use crate::route::liveness::Sign;
 use crate::route::presence::UriForm;
-use crate::route::trunk::{TargetSpec, Trunk};
+use crate::route::trunk::{TargetSpec, Trunk, target_name};
 use crate::sip::flow::{Destination, Resolve, ResolveFailure, Resolved, Transmit};
 use crate::sip::{Host, Method, NameAddr, Response, SipUri, Status, Uri};
 use crate::transaction::TimerValues;
@@ -208,7 +208,7 @@ const SHORTEST_PROOF_MS: u64 = 5_000;
 /// The target that was asked. Of several with one name, the one with the port where the call went.
 fn target_of(trunk: &Trunk, sent: &Sent) -> Option<TargetId> {
     let host = sent.target.as_ref()?;
-    let named = || (0_u16..).zip(&trunk.targets).filter(|(_, spec)| spec.host == *host);
+    let named = || (0_u16..).zip(&trunk.targets).filter(|(_, spec)| target_name(&trunk.targets, spec) == *host);
     let port = |spec: &TargetSpec| spec.port.unwrap_or(trunk.transport.default_port());
     let exact = named().find(|(_, spec)| port(spec) == sent.address.port());
     exact.or_else(|| named().next()).map(|(place, _)| TargetId(place))

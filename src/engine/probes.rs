@@ -12,7 +12,7 @@ use crate::route::health::TargetId;
 use crate::route::liveness::TargetState;
 use crate::route::snapshot::Snapshot;
 use crate::route::standing::Standing;
-use crate::route::trunk::{ProbeSettings, TargetSpec, Trunk};
+use crate::route::trunk::{ProbeSettings, TargetSpec, Trunk, target_name};
 use crate::transaction::Branch;
 
 use super::standings::Standings;
@@ -42,7 +42,9 @@ pub struct Probe {
 impl Probe {
     /// The same target, asked as often.
     fn is_for(&self, trunk: &Trunk, spec: &TargetSpec) -> bool {
-        self.name == spec.host && self.port == spec.port && self.settings.interval == trunk.options.interval
+        self.name == target_name(&trunk.targets, spec)
+            && self.port == spec.port
+            && self.settings.interval == trunk.options.interval
     }
 }
 
@@ -106,7 +108,7 @@ impl Probes {
         let probe = Probe {
             trunk: trunk.id,
             target,
-            name: Arc::clone(&spec.host),
+            name: target_name(&trunk.targets, spec),
             port: spec.port,
             settings: trunk.options.clone(),
             asked: None,

@@ -9,7 +9,7 @@ use crate::base::timers::WakeUps;
 use crate::route::health::{TargetId, Way};
 use crate::route::liveness::{Change, Liveness, Sign, TargetState, Watched};
 use crate::route::snapshot::Snapshot;
-use crate::route::trunk::Trunk;
+use crate::route::trunk::{Trunk, target_name};
 
 type Key = (TrunkId, TargetId);
 
@@ -47,7 +47,7 @@ impl Targets {
         for trunk in &snapshot.trunks {
             for (place, spec) in (0_u16..).zip(&trunk.targets) {
                 let key = (trunk.id, TargetId(place));
-                let host = Arc::clone(&spec.host);
+                let host = target_name(&trunk.targets, spec);
                 let liveness = known.get(&(Arc::clone(&trunk.name), Arc::clone(&host))).cloned().unwrap_or_default();
                 self.wake_ups.set(key, liveness.until());
                 self.entries.insert(key, Entry { trunk: Arc::clone(trunk), host, liveness });

@@ -19,6 +19,7 @@ use crate::net::settings::SecondReader;
 use crate::registration::News;
 use crate::route::liveness::TargetState;
 use crate::route::snapshot::Snapshot;
+use crate::route::trunk::target_name;
 use crate::sip::SipMessage;
 use crate::sip::cross_check::{Agreement, cross_check};
 
@@ -384,7 +385,7 @@ impl CallCounters {
         let mut held = self.labelled();
         let is_there = |(trunk, host): &(String, String)| {
             let trunk = snapshot.trunk_named(trunk);
-            trunk.is_some_and(|trunk| trunk.targets.iter().any(|target| *target.host == **host))
+            trunk.is_some_and(|trunk| trunk.targets.iter().any(|target| *target_name(&trunk.targets, target) == **host))
         };
         held.targets.retain(|target, _| is_there(target));
         held.round_trips.retain(|target, _| is_there(target));

@@ -101,6 +101,16 @@ pub struct TargetSpec {
     pub weight: u16,
 }
 
+/// What metrics, log and records call a target: its host, and its port where the trunk has another target at that host.
+pub fn target_name(targets: &[TargetSpec], spec: &TargetSpec) -> Arc<str> {
+    let is_alone = targets.iter().filter(|other| other.host == spec.host).count() < 2;
+    match (spec.port, spec.host.contains(':')) {
+        (Some(port), false) if !is_alone => format!("{}:{port}", spec.host).into(),
+        (Some(port), true) if !is_alone => format!("[{}]:{port}", spec.host.trim_matches(['[', ']'])).into(),
+        (Some(_) | None, _) => Arc::clone(&spec.host),
+    }
+}
+
 /// RFC 3261 timers of one trunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SipTimers {
@@ -304,5 +314,29 @@ impl Trunk {
             true => Some(Arc::clone(first)),
             false => Some(Arc::new(TlsTarget { server_name, ..TlsTarget::clone(first) })),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(host: &str, port: Option<u16>) -> TargetSpec {
+        let (host, discovery) = (host.into(), Discovery::Hosts);
+        TargetSpec { host, address: None, port, discovery, priority: 0, weight: 1 }
+    }
+
+    #[test]
+    fn targets_of_one_host_are_told_apart_by_their_ports() {
+        let targets = [
+            target("a.test", Some(5060)),
+            target("b.test", Some(5060)),
+            target("b.test", Some(5070)),
+            target("b.test", None),
+        ];
+        let names: Vec<_> = targets.iter().map(|spec| target_name(&targets, spec).to_string()).collect();
+        assert_eq!(names, ["a.test", "b.test:5060", "b.test:5070", "b.test"]);
+        let six = [target("2001:db8::1", Some(1)), target("2001:db8::1", Some(2))];
+        assert_eq!(&*target_name(&six, &six[1]), "[2001:db8::1]:2");
     }
 }
