@@ -15,6 +15,8 @@ fn held_by_the_caller() {
         world.send(Platform, hold);
         let crossed = world.expect(CarrierA, "INVITE");
         assert!(crossed.body().contains(&format!("a={direction}")), "{}", crossed.body());
+        // RFC 3261 17.2.1: the other party may take its time.
+        world.expect(Platform, "SIP/2.0 100");
         world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, answer, "0 8 101", 2)));
         world.expect(CarrierA, "ACK");
         let taken = world.expect(Platform, "SIP/2.0 200");
