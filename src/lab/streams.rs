@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -97,6 +98,11 @@ async fn read_datagrams(socket: Arc<UdpSocket>, inbox: mpsc::Sender<Arrived>) {
     }
 }
 
+/// Open connections of one end; a whole run has some hundred.
+const CONNECTION_LIMIT: usize = 1_000;
+/// After a connection that could not be accepted.
+const NEXT_TRY: Duration = Duration::from_millis(50);
+
 /// The open connections of one end.
 pub struct Streams {
     writers: Mutex<HashMap<u64, mpsc::Sender<Bytes>>>,
@@ -155,10 +161,15 @@ impl Streams {
     /// Accepts until nobody listens any more; each connection that came is given to `take`.
     pub async fn accept(self: Arc<Self>, listener: TcpListener, take: impl Fn(TcpStream, SocketAddr)) {
         while !self.inbox.is_closed() {
-            if let Ok((stream, source)) = listener.accept().await
-                && stream.set_nodelay(true).is_ok()
-            {
-                take(stream, source);
+            match listener.accept().await {
+                Ok((stream, source)) => {
+                    // Whoever opens more than a platform needs is shut out until others close.
+                    if self.writers().len() < CONNECTION_LIMIT && stream.set_nodelay(true).is_ok() {
+                        take(stream, source);
+                    }
+                }
+                // Without descriptors the next try fails as fast: somebody has to close first.
+                Err(_) => tokio::time::sleep(NEXT_TRY).await,
             }
         }
     }

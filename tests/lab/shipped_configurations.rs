@@ -189,6 +189,11 @@ async fn the_shipped_twilio_configuration_keeps_every_statement() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_shipped_configuration_of_an_operator_gateway_keeps_every_statement() {
+    passes_whole(Platform::Gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_shipped_zoom_configuration_keeps_every_statement() {
     passes_whole(Platform::Zoom).await;
 }

@@ -146,10 +146,13 @@ fn another(request: &Message, method: &str) -> Message {
     made
 }
 
+/// One of the functions below, at work.
+type Case = Pin<Box<dyn Future<Output = ()>>>;
+
 /// The cases of this file run side by side. Every one that fails is named.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_wrong_sbc_is_told_by_number_and_line() {
-    let mut cases: Vec<(&str, Pin<Box<dyn Future<Output = ()>>>)> = Vec::new();
+    let mut cases: Vec<(&str, Case)> = Vec::new();
     macro_rules! add {
         ($($case:ident),* $(,)?) => { $(cases.push((stringify!($case), Box::pin($case())));)* };
     }
@@ -181,6 +184,8 @@ async fn each_wrong_sbc_is_told_by_number_and_line() {
         a_proxy_of_the_region_that_is_turned_away,
         a_suite_that_is_refused_as_an_error,
         a_trunk_of_twilio_that_is_half_secure,
+        a_core_that_a_gateway_cannot_trust,
+        a_core_that_never_tries_the_other_region,
     );
     // On the thread of the test, so that what a case prints is kept for it.
     let local = LocalSet::new();
@@ -746,4 +751,30 @@ async fn a_trunk_of_twilio_that_is_half_secure() {
         }),
     ];
     Wrong { platform: Platform::Twilio, ..Wrong::teams(&["inbound", "plain-rtp"], spoils) }.is_told().await;
+}
+
+async fn a_core_that_a_gateway_cannot_trust() {
+    let spoils = vec![
+        says("PF-16", "BYE sip:", when!(|m| m.asks("BYE"), |m| m.restart("sip:gateway@acme.", "sip:gateway@other."))),
+        says("PF-19", "(no P-Asserted-Identity)", when!(Message::begins_call, |m| m.remove("P-Asserted-Identity"))),
+        tells_carrier("PF-21", "(no X-MS-TenantID)", when!(Message::begins_call, |m| m.remove("X-MS-TenantID"))),
+        says("PF-34", "INVITE sip:4930", when!(Message::begins_call, |m| m.restart("sip:+4930", "sip:4930"))),
+        says(
+            "PF-36",
+            "AES_CM_128_HMAC_SHA1_32",
+            when!(|m| m.answers(183, "INVITE"), |m| m.redescribe("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32")),
+        ),
+        tells_carrier(
+            "PF-51",
+            "SIP/2.0 480",
+            when!(|m| m.answers(403, "INVITE"), |m| m.start = "SIP/2.0 480 Gone".to_owned()),
+        ),
+    ];
+    let scenarios = ["inbound", "outbound", "gateway-tenant", "gateway-emergency"];
+    Wrong { platform: Platform::Gateway, ..Wrong::teams(&scenarios, spoils) }.is_told().await;
+}
+
+async fn a_core_that_never_tries_the_other_region() {
+    let spoils = vec![says("PF-44", "after 503", never!(|m| m.begins_call() && m.start.contains("@1r2.")))];
+    Wrong { platform: Platform::Gateway, ..Wrong::teams(&["failover"], spoils) }.is_told().await;
 }

@@ -69,6 +69,20 @@ pub const GENESYS: &[Beyond] = &[
 pub const ZOOM: &[Beyond] =
     &[(91, 91, "structure on Zoom's side"), (93, 93, "addresses and names that only Zoom's live pages have")];
 
+/// Section 2 of the platform sheet.
+pub const GATEWAY: &[Beyond] = &[
+    (13, 15, "names and tenants as the gateway makes them: nothing for an SBC to get wrong"),
+    (17, 18, "how a customer proves a name to Microsoft"),
+    (20, 20, "how the gateway hides names"),
+    (22, 29, "provisioning, screening and headers by number: the SBC's own tests"),
+    (30, 33, "how the gateway treats each platform behind it"),
+    (35, 35, "call records"),
+    (37, 42, "codecs, tones and SRV records: the configuration's choice, and DNS that a lab on one machine has not"),
+    (45, 50, "regions, certificates' names, dial strings of each operator; a location is in `trunkline lab teams`"),
+    (52, 53, "limits of the gateway and of its API"),
+    (55, 62, "retention, metrics and services of the operator"),
+];
+
 /// Section 8 of the platform sheet, as far as it is about Twilio.
 pub const TWILIO: &[Beyond] = &[
     (117, 117, "how many calls a second: the SBC's own tests"),

@@ -1,6 +1,7 @@
 //! The platforms as data: names, manners, what is played against an SBC and what is looked at.
 
 mod carrier;
+mod gateway;
 mod genesys;
 mod microsoft;
 mod twilio;
@@ -33,6 +34,8 @@ pub enum Platform {
     Zoom,
     /// Twilio Elastic SIP Trunking, secure.
     Twilio,
+    /// An operator gateway, seen from the operator's core.
+    Gateway,
     /// The carrier is what is judged by; on the other side stands a Microsoft platform.
     Carrier,
     /// A carrier at which the SBC registers.
@@ -43,7 +46,7 @@ pub enum Platform {
 
 impl Platform {
     /// Each of them.
-    pub const ALL: [Platform; 12] = [
+    pub const ALL: [Platform; 13] = [
         Platform::Teams,
         Platform::TeamsBypass,
         Platform::Acs,
@@ -53,6 +56,7 @@ impl Platform {
         Platform::GenesysField,
         Platform::Zoom,
         Platform::Twilio,
+        Platform::Gateway,
         Platform::Carrier,
         Platform::CarrierRegister,
         Platform::CarrierGin,
@@ -71,6 +75,7 @@ impl Platform {
             Platform::GenesysField => &genesys::GENESYS_FIELD,
             Platform::Zoom => &zoom::ZOOM,
             Platform::Twilio => &twilio::TWILIO,
+            Platform::Gateway => &gateway::GATEWAY,
             Platform::Carrier => &carrier::CARRIER,
             Platform::CarrierRegister => &carrier::CARRIER_REGISTER,
             Platform::CarrierGin => &carrier::CARRIER_GIN,

@@ -6,6 +6,7 @@ pub mod carrier;
 pub mod certificate;
 pub mod description;
 pub mod dialog;
+pub mod gateway;
 pub mod genesys;
 pub mod header;
 pub mod identity;

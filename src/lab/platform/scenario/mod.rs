@@ -7,6 +7,7 @@ pub mod carrier_calls;
 pub mod carrier_checks;
 pub mod changes;
 pub mod first_contact;
+pub mod gateway_calls;
 pub mod genesys_calls;
 pub mod located_calls;
 pub mod matrix;
@@ -20,7 +21,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::stage::{Patience, Stage};
-use super::transcript::Ending;
+use super::transcript::{Author, Ending};
 
 /// A script at work.
 pub type Playing<'s> = Pin<Box<dyn Future<Output = Result<(), String>> + Send + 's>>;
@@ -73,8 +74,22 @@ pub async fn play(stage: &Stage, scenario: &Scenario) -> Ending {
     ending
 }
 
+/// Scenarios in vain after which a run gives up on an SBC that never calls anybody.
+const IN_VAIN: usize = 5;
+
+/// Nothing was ever called by this SBC, and several scenarios broke: each further one would wait as long for nothing.
+fn calls_nobody(stage: &Stage) -> bool {
+    let evidence = stage.transcript.evidence("");
+    let broken = evidence.endings.iter().filter(|(_, ending)| matches!(ending, Ending::Broken(_))).count();
+    broken >= IN_VAIN && !evidence.messages.iter().any(|seen| seen.author == Author::Sbc && seen.text.asks("INVITE"))
+}
+
 fn hindrance(stage: &Stage, needs: Needs) -> Option<&'static str> {
-    let no_carrier = || stage.carrier.is_none().then_some("no carrier is played: give --carrier and --sbc-carrier");
+    let no_carrier = || match stage.carrier {
+        None => Some("no carrier is played: give --carrier and --sbc-carrier"),
+        Some(_) => calls_nobody(stage)
+            .then_some("the SBC has called neither side so far: does it route between --carrier and the platform?"),
+    };
     match needs {
         Needs::PlatformOnly => None,
         Needs::Carrier => no_carrier(),
