@@ -43,6 +43,15 @@ fn with<V: std::fmt::Debug>(profile: &Profile, value: impl Fn(&Behaviour) -> V) 
     format!("{:?}", value(&profile.behaviour))
 }
 
+/// Where media comes from.
+fn media_sources(profile: &Profile) -> String {
+    profile.behaviour.media.sources.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn passed(profile: &Profile) -> String {
+    profile.behaviour.presentation.headers.pass.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
 fn codes(profile: &Profile) -> String {
     profile.behaviour.failover.codes.iter().map(|code| code.code().to_string()).collect::<Vec<_>>().join(" ")
 }
@@ -62,6 +71,22 @@ fn the_microsoft_profiles_say_what_the_sheet_says() {
         ("MD-9", &WORLDWIDE, sources, "52.112.0.0/14 52.120.0.0/14"),
         ("MD-9", &["microsoft-gcch"], sources, "52.127.88.0/21"),
         ("MD-9", &["microsoft-dod"], sources, "52.127.64.0/21"),
+        ("MD-11", &["microsoft-teams"], media_sources, "52.112.0.0/14 52.120.0.0/14"),
+        ("MD-11", &["microsoft-gcch"], media_sources, "52.127.88.0/21"),
+        ("MD-11", &["microsoft-dod"], media_sources, "52.127.64.0/21"),
+        ("MD-11", &["microsoft-teams-bypass", "azure-acs"], media_sources, ""),
+        ("MD-10, MD-22", &MICROSOFT, |p| format!("{:?}", p.counterpart.shows), "Certificate"),
+        ("MD-81", &MICROSOFT, |p| format!("{:?}", p.counterpart.contact_host), "Ignored"),
+        ("MD-45, MD-52", &MICROSOFT, |p| with(p, |b| b.options.draining), "Answer"),
+        ("MD-50, MD-53", &MICROSOFT, |p| with(p, |b| b.options.liveness.alive), "Success"),
+        ("MD-78, MD-83", &MICROSOFT[..4], passed, "Identity"),
+        ("MD-87", &MICROSOFT, |p| with(p, |b| b.presentation.showing.private_from), "Anonymous"),
+        ("MD-95", &MICROSOFT, |p| with(p, |b| b.presentation.numbers.outgoing.default.name()), "\"e164\""),
+        ("MD-99, MD-240", &MICROSOFT, |p| with(p, |b| b.presentation.diverting.style), "Rfc4244"),
+        ("MD-104", &MICROSOFT, |p| with(p, |b| b.transfer.redirect), "Refuse"),
+        ("MD-193", &MICROSOFT, |p| with(p, |b| (b.media.silence.after, b.media.silence.then)), "(30s, Report)"),
+        ("MD-193", &MICROSOFT, |p| with(p, |b| b.options.liveness.silent_calls), "5"),
+        ("MD-78, MD-162", &MICROSOFT, |p| with(p, |b| b.presentation.bodies.pass.clone()), "[]"),
         ("MD-21, MD-50", &MICROSOFT, |p| format!("{:?}", p.needs), "[Fqdn, RsaIdentity]"),
         ("MD-30", &MICROSOFT, |p| p.roots.len().to_string(), "7"),
         ("MD-34", &WORLDWIDE, |p| p.counterpart.peer_names.join(" "), "sip.pstnhub.microsoft.com"),
@@ -144,6 +169,47 @@ fn the_other_profiles_say_what_the_sheet_says() {
         ("PF-64", &["genesys-byoc", "zoom-byoc", "twilio-secure"], |p| format!("{:?}", p.transports), "[Tls]"),
         ("PF-65", &["genesys-byoc"], |p| format!("{:?}", p.needs), "[RsaIdentity]"),
         ("PF-66", &["genesys-byoc"], |p| with(p, |b| b.media.security), "Srtp"),
+        ("PF-67", &["genesys-byoc"], media_sources, "52.129.96.0/20 169.150.104.0/21 167.234.48.0/20 136.245.64.0/18"),
+        ("PF-75", &["genesys-byoc"], |p| with(p, |b| b.timers.no_answer), "120s"),
+        ("PF-75", &["genesys-byoc"], codes, "500 502 503 504 505 408"),
+        ("PF-76", &["genesys-byoc"], |p| with(p, |b| b.media.sound.comfort), "Noise"),
+        (
+            "PF-78",
+            &["genesys-byoc"],
+            |p| with(p, |b| b.presentation.numbers.incoming.default.name()),
+            "\"e164-no-plus\"",
+        ),
+        (
+            "PF-79",
+            &["genesys-byoc", "azure-acs"],
+            |p| p.behaviour.presentation.headers.passes(b"user-to-user").to_string(),
+            "true",
+        ),
+        (
+            "PF-84, PF-110",
+            &["zoom-byoc", "chime-vc"],
+            |p| with(p, |b| b.presentation.numbers.outgoing.default.name()),
+            "\"e164\"",
+        ),
+        ("PF-90", &["zoom-byoc"], |p| with(p, |b| b.media.security), "Srtp"),
+        ("PF-101", &["google-gtp"], media_sources, "74.125.39.0/24"),
+        ("PF-119, MD-170", &["twilio-secure", "zoom-byoc"], |p| with(p, |b| b.media.srtp_lifetime), "false"),
+        ("PF-120", &["twilio-secure"], media_sources, "168.86.128.0/18"),
+        ("PF-123", &["azure-acs"], |p| with(p, |b| b.presentation.headers.context.is_none()), "true"),
+        ("PV-37", &["genesys-byoc"], |p| with(p, |b| b.service), "Some(Genesys)"),
+        ("PV-37", &["zoom-byoc"], |p| with(p, |b| b.service), "Some(Zoom)"),
+        ("PV-37", &["google-gtp", "google-siplink"], |p| with(p, |b| b.service), "Some(Google)"),
+        ("PV-37", &["webex"], |p| with(p, |b| b.service), "Some(Webex)"),
+        ("PV-37", &["chime-vc"], |p| with(p, |b| b.service), "Some(Chime)"),
+        ("PV-37", &["twilio-secure"], |p| with(p, |b| b.service), "Some(Twilio)"),
+        ("PV-37", &["operator-gateway", "generic-tls", "carrier-ip"], |p| with(p, |b| b.service), "None"),
+        ("PF-51", carriers, |p| with(p, |b| b.role), "Carrier"),
+        (
+            "PF-51",
+            &["genesys-byoc", "zoom-byoc", "google-gtp", "operator-gateway", "webex"],
+            |p| with(p, |b| b.role),
+            "Platform",
+        ),
         ("PF-76", &["genesys-byoc"], |p| with(p, |b| b.media.codecs.join(" ")), "\"OPUS PCMU PCMA\""),
         ("PF-80", &["genesys-byoc"], |p| with(p, |b| b.transfer.refer), "Execute"),
         ("PF-86", &["zoom-byoc"], |p| with(p, |b| b.presentation.showing.headers.clone()), "[Asserted]"),
