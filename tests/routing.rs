@@ -241,6 +241,18 @@ mod senders {
         assert_eq!(identify(&snapshot, "platform", "198.51.100.1:9", &proved).as_deref(), Ok("a"), "any of them");
     }
 
+    /// MD-10, PF-190: in a cloud's ranges are other customers too, and its listener must let in who has no certificate.
+    #[test]
+    fn a_trunk_that_wants_a_certificate_is_nobody_without_one() {
+        let own = "trust = \"alpha\"\nsources = [\"198.51.100.1\"]\npeer_names = [\"sip.example.com\"]";
+        let without = snapshot("request", &tls_trunk("teams", own));
+        assert_eq!(identify(&without, "platform", "198.51.100.1:9", &nobody()).as_deref(), Ok("teams"));
+        let wanted = snapshot("request", &tls_trunk("teams", &format!("{own}\nclient_certificate = \"require\"")));
+        let identified = |peer: &PeerIdentity| identify(&wanted, "platform", "198.51.100.1:9", peer);
+        assert_eq!(identified(&nobody()), Err(Unidentified::NoCertificate));
+        assert_eq!(identified(&shown("sip.example.com", ALPHA)).as_deref(), Ok("teams"));
+    }
+
     #[test]
     fn the_only_trunk_of_a_peer_is_called_by_any_name() {
         let peer = shown("sip.example.com", ALPHA);

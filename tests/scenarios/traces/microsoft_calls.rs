@@ -406,3 +406,19 @@ a=cryptoscale:1 client AES_CM_128_HMAC_SHA1_80 inline:UBHoo1J3GOVPzs6ay8d7FqpePd
 fn sdp_line_of(body: &str, start: &str) -> String {
     body.lines().find(|line| line.starts_with(start)).unwrap_or_default().to_owned()
 }
+
+/// MD-56, MD-87: a number stands in our Contact, and that of who hides does not, nor a word for him.
+#[test]
+fn who_hides_leaves_no_user_in_our_contact() {
+    for (from, contact) in [("+493099887766", "<sip:+493099887766@"), ("anonymous", "<sip:sbc.example.com:")] {
+        let mut world = world_of("microsoft-teams", |_| {});
+        let invite = crate::world::text::invite(CarrierA, "+4930555", &sdp(CarrierA, "sendrecv"));
+        world.send(CarrierA, invite.replace("+493099887766", from));
+        let offered = world.expect(Platform, "INVITE");
+        assert!(offered.header("Contact").starts_with(contact), "{}", offered.as_str());
+        world.send(Platform, says(&offered, "404 Not Found", "x", "REASON: Q.850;cause=1;text=\"g;unknown\"", ""));
+        world.expect(Platform, "ACK");
+        world.refusal(CarrierA);
+        world.finish();
+    }
+}
