@@ -136,12 +136,13 @@ impl Arrival {
 
     async fn secure(&self, tls: &TlsServer, stream: TcpStream) -> Option<(TcpStream, Box<TlsSession>, PeerIdentity)> {
         let limits = &self.shared.limits;
-        // Who opens and says nothing, or half a ClientHello, costs the least time (R-B3).
-        let greeted = timeout(Duration::from_secs(limits.hello_s), async {
+        // Who opens and says nothing, or half a ClientHello, costs the least time, and each stage the memory of its own
+        // (R-B3): futures that are handed on by value would lie in this one more than once.
+        let greeted = Box::pin(timeout(Duration::from_secs(limits.hello_s), async {
             stream.readable().await?;
             LazyConfigAcceptor::new(Acceptor::default(), stream).await
-        });
-        let accepted = async { greeted.await??.into_stream(tls.config.clone()).await };
+        }));
+        let accepted = async { Box::pin(greeted.await??.into_stream(tls.config.clone())).await };
         let error = match timeout(Duration::from_secs(limits.handshake_s), accepted).await {
             Ok(Ok(secured)) => {
                 let (stream, session) = secured.into_inner();
