@@ -7,6 +7,7 @@ use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
@@ -234,7 +235,7 @@ fn join(relay: &Relay, endpoint: u64, pair: &[PortLease], sink: &UdpSocket, legs
             sound: Default::default(),
         };
         let endpoint = EndpointId(endpoint + place as u64);
-        relay.command(MediaCommand::Open { endpoint, lease: *lease, plan: Box::new(plan) });
+        relay.command(MediaCommand::Open { endpoint, lease: *lease, plan: Arc::new(plan) });
     }
     let (a, b) = (EndpointId(endpoint), EndpointId(endpoint + 1));
     relay.command(MediaCommand::Attach { a, b, worker: pair[0].worker });

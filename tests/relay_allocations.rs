@@ -7,9 +7,9 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::UdpSocket;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use trunkline::audio::g711::Law;
@@ -105,7 +105,7 @@ fn call(relay: &Relay, events: &Receiver<MediaEvent>, plans: [EndpointPlan; 2]) 
     };
     for (place, plan) in plans.into_iter().enumerate() {
         let endpoint = EndpointId(place as u64);
-        relay.command(MediaCommand::Open { endpoint, lease: leases[place], plan: Box::new(plan) });
+        relay.command(MediaCommand::Open { endpoint, lease: leases[place], plan: Arc::new(plan) });
     }
     relay.command(MediaCommand::Attach { a: EndpointId(0), b: EndpointId(1), worker: leases[0].worker });
     // A packet that comes before the orders are obeyed is dropped: the answer to one more order says that they are.

@@ -121,7 +121,7 @@ impl Leg {
         let cseq = self.dialog.next_cseq();
         let fields = self.with_session(credentials);
         let branch = self.request(Method::Update, cseq, &Inside::Update(None, &fields), work);
-        self.refreshing = Some(branch.clone());
+        self.refreshing = Some(Box::new(branch.clone()));
         branch
     }
 
@@ -241,7 +241,7 @@ impl Leg {
 
     /// True for our UPDATE without a description.
     pub fn refreshes_by(&self, branch: &Branch) -> bool {
-        self.refreshing.as_ref() == Some(branch)
+        self.refreshing.as_deref() == Some(branch)
     }
 
     /// The 2xx that made the dialog: what its INVITE asked of the session is agreed.

@@ -78,9 +78,9 @@ enum Ending {
     /// The dialog lives (or never came to be).
     Open,
     /// BYE waits for the ACK of our 2xx (RFC 3261 15: a called party's agent sends no BYE before it).
-    ByeWanted(Box<Parting>),
+    ByeWanted(Parting),
     /// Our BYE is out.
-    ByeSent(Branch, Box<Parting>),
+    ByeSent(Branch, Parting),
     Over,
 }
 
@@ -106,7 +106,7 @@ pub struct Leg {
     /// A re-INVITE or UPDATE of ours with an offer.
     pub(super) asking: Option<Box<Asking>>,
     /// Our UPDATE without one.
-    pub(super) refreshing: Option<Branch>,
+    pub(super) refreshing: Option<Box<Branch>>,
     pub(super) digits: DigitLine,
     /// What was said before the answer, for a caller that acknowledges it.
     pub(super) reliable: Option<Box<Sender>>,
@@ -367,7 +367,7 @@ impl Leg {
         }
         self.accepted = None;
         if let Ending::ByeWanted(parting) = &self.ending {
-            self.send_bye(Parting::clone(parting), work);
+            self.send_bye(parting.clone(), work);
         }
         true
     }
@@ -410,7 +410,7 @@ impl Leg {
     /// Ends the dialog with BYE: at once, or after the ACK of our 2xx.
     pub fn end(&mut self, parting: impl Into<Parting>, work: &mut Work<'_>) {
         match self.ending {
-            Ending::Open if self.accepted.is_some() => self.ending = Ending::ByeWanted(Box::new(parting.into())),
+            Ending::Open if self.accepted.is_some() => self.ending = Ending::ByeWanted(parting.into()),
             Ending::Open => self.send_bye(parting.into(), work),
             Ending::ByeWanted(_) | Ending::ByeSent(..) | Ending::Over => {}
         }
@@ -420,7 +420,7 @@ impl Leg {
     pub fn end_without_ack(&mut self, cause: Cause, work: &mut Work<'_>) {
         match &self.ending {
             Ending::Open => self.send_bye(cause.into(), work),
-            Ending::ByeWanted(parting) => self.send_bye(Parting::clone(parting), work),
+            Ending::ByeWanted(parting) => self.send_bye(parting.clone(), work),
             Ending::ByeSent(..) | Ending::Over => {}
         }
     }
@@ -434,7 +434,7 @@ impl Leg {
     pub(super) fn send_bye_with(&mut self, parting: Parting, credentials: &Credentials, work: &mut Work<'_>) -> Branch {
         let cseq = self.dialog.next_cseq();
         let branch = self.request(Method::Bye, cseq, &Inside::Bye(&parting, credentials), work);
-        self.ending = Ending::ByeSent(branch.clone(), Box::new(parting));
+        self.ending = Ending::ByeSent(branch.clone(), parting);
         branch
     }
 

@@ -1,5 +1,6 @@
 //! The media side of one leg: its description state and the endpoint that the relay serves for it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::effect::{Effect, Work};
@@ -37,7 +38,7 @@ pub struct MediaEnd {
     pub media: LegMedia,
     endpoint: EndpointId,
     service: Service,
-    plan: Option<EndpointPlan>,
+    plan: Option<Arc<EndpointPlan>>,
     /// Which ways media may flow, whatever the legs have settled.
     allowed: Flowing,
     counts: LegMediaCounts,
@@ -57,7 +58,7 @@ impl MediaEnd {
 
     /// The relay does what both legs have settled already: nothing is told to it.
     pub fn continues(&mut self, other: &LegMedia) {
-        self.plan = self.media.endpoint_plan(other);
+        self.plan = self.media.endpoint_plan(other).map(Arc::new);
     }
 
     /// Opens or reconfigures the endpoint so that it does what both legs have settled; until they have, it answers checks.
@@ -74,9 +75,8 @@ impl MediaEnd {
     pub fn listen(&mut self, work: &mut Work<'_>) {
         if let (Service::Leased, Some(plan)) = (self.service, self.media.early_plan()) {
             self.service = Service::Listening;
-            self.plan = Some(plan.clone());
-            let (endpoint, lease) = (self.endpoint, self.media.lease());
-            work.out.push(Effect::Media(MediaCommand::Open { endpoint, lease, plan: Box::new(plan) }));
+            let (endpoint, lease, plan) = (self.endpoint, self.media.lease(), self.keep(plan));
+            work.out.push(Effect::Media(MediaCommand::Open { endpoint, lease, plan }));
         }
     }
 
@@ -92,13 +92,17 @@ impl MediaEnd {
         self.allowed = ways;
     }
 
+    /// The plan in force from now on, for us and for the relay.
+    fn keep(&mut self, plan: EndpointPlan) -> Arc<EndpointPlan> {
+        Arc::clone(self.plan.insert(Arc::new(plan)))
+    }
+
     fn obey(&mut self, plan: EndpointPlan, work: &mut Work<'_>) -> Applied {
         let plan = EndpointPlan { flowing: plan.flowing.within(self.allowed), ..plan };
-        if self.plan.as_ref() == Some(&plan) {
+        if self.plan.as_deref() == Some(&plan) {
             return Applied::Kept;
         }
-        self.plan = Some(plan.clone());
-        let (endpoint, lease, plan) = (self.endpoint, self.media.lease(), Box::new(plan));
+        let (endpoint, lease, plan) = (self.endpoint, self.media.lease(), self.keep(plan));
         match self.service {
             Service::Leased => {
                 self.service = Service::Open;

@@ -281,10 +281,10 @@ pub enum MediaCommand {
     Refill { network: NetworkId, count: usize },
     /// Give a pair back that was never opened. It need not rest.
     Return { lease: PortLease },
-    /// Start an endpoint on its pair. Packets are counted and dropped until it is attached.
-    Open { endpoint: EndpointId, lease: PortLease, plan: Box<EndpointPlan> },
+    /// Start an endpoint on its pair. Packets are counted and dropped until it is attached. Who orders keeps the plan too.
+    Open { endpoint: EndpointId, lease: PortLease, plan: Arc<EndpointPlan> },
     /// A new plan for an open endpoint.
-    Configure { endpoint: EndpointId, lease: PortLease, plan: Box<EndpointPlan> },
+    Configure { endpoint: EndpointId, lease: PortLease, plan: Arc<EndpointPlan> },
     /// Join two open endpoints of one worker: each sends what the other receives. Replaces earlier joins of either.
     Attach { a: EndpointId, b: EndpointId, worker: WorkerId },
     /// Part an endpoint from its partner.

@@ -101,12 +101,12 @@ impl Bench {
         let lease = self.lease();
         let id = EndpointId(self.next_endpoint);
         self.next_endpoint += 1;
-        self.relay.command(MediaCommand::Open { endpoint: id, lease, plan: Box::new(plan) });
+        self.relay.command(MediaCommand::Open { endpoint: id, lease, plan: Arc::new(plan) });
         Opened { id, lease }
     }
 
     pub fn configure(&self, opened: Opened, plan: EndpointPlan) {
-        self.relay.command(MediaCommand::Configure { endpoint: opened.id, lease: opened.lease, plan: Box::new(plan) });
+        self.relay.command(MediaCommand::Configure { endpoint: opened.id, lease: opened.lease, plan: Arc::new(plan) });
     }
 
     pub fn attach(&self, a: Opened, b: Opened) {

@@ -1,6 +1,7 @@
 //! IPv6, and between IPv6 and IPv4.
 
 use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ fn far_v6() -> Far {
 fn join(relay: &Relay, leases: [PortLease; 2], plans: [EndpointPlan; 2]) {
     let ends = [EndpointId(1), EndpointId(2)];
     for ((endpoint, lease), plan) in ends.into_iter().zip(leases).zip(plans) {
-        relay.command(MediaCommand::Open { endpoint, lease, plan: Box::new(plan) });
+        relay.command(MediaCommand::Open { endpoint, lease, plan: Arc::new(plan) });
     }
     relay.command(MediaCommand::Attach { a: ends[0], b: ends[1], worker: leases[0].worker });
 }

@@ -1,5 +1,6 @@
 //! The life of a port pair.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline::base::ids::EndpointId;
@@ -85,7 +86,7 @@ fn an_open_on_a_pair_in_use_changes_nothing_and_its_close_is_answered() {
     let (a, b) = (Far::new(), Far::new());
     let (to_a, _) = bench.call(a.plan(), b.plan());
     let endpoint = EndpointId(777);
-    bench.relay.command(MediaCommand::Open { endpoint, lease: to_a.lease, plan: Box::new(b.plan()) });
+    bench.relay.command(MediaCommand::Open { endpoint, lease: to_a.lease, plan: Arc::new(b.plan()) });
     bench.relay.command(MediaCommand::Close { endpoint, lease: to_a.lease });
     assert!(matches!(bench.event(), MediaEvent::Closed { endpoint: closed, .. } if closed == endpoint));
     a.send(&packet(0, 1, 1, 3), to_a);

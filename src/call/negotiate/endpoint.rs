@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::plan::{Codec, CodecRole, Format, matching};
+use super::plan::{Codec, CodecRole, Format, matching, matching_of};
 use super::{LegMedia, Settled, Stage};
 use crate::audio::g711::Law;
 use crate::media::plan::{
@@ -227,13 +227,12 @@ pub(super) fn pairs(leg: &Settled) -> Vec<Pair<'_>> {
 
 /// Packets here carry our numbers; some peers send their own all the same, so those are taken too where they are free.
 fn payload_map(pairs: &[Pair<'_>], others: &[Pair<'_>]) -> PayloadMap {
-    let targets: Vec<Format> =
-        others.iter().map(|pair| Format { codec: pair.codec.clone(), payload: pair.theirs }).collect();
+    let targets = others.iter().map(|pair| (pair.codec, pair.theirs, pair.theirs));
     let mut map = PayloadMap::NONE;
     let numbers =
         pairs.iter().map(|pair| (pair.ours, pair.codec)).chain(pairs.iter().map(|pair| (pair.theirs, pair.codec)));
     for (from, codec) in numbers {
-        let target = matching(codec, &targets).map(|format| format.payload);
+        let target = matching_of(codec, targets.clone());
         if let (Some(entry @ 255), Some(target)) = (map.0.get_mut(usize::from(from)), target) {
             *entry = target;
         }

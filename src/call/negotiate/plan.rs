@@ -297,13 +297,22 @@ pub(super) struct Format {
 /// The format that means `codec`: the one with exactly its parameters, else the only one of its encoding, else the one
 /// under the number it came from. Two of one encoding and no sign which: none.
 pub(super) fn matching<'a>(codec: &Codec, formats: &'a [Format]) -> Option<&'a Format> {
-    let mut same = formats.iter().filter(|format| format.codec.is_same_encoding(codec));
-    if let Some(exact) = same.clone().find(|format| format.codec.fmtp == codec.fmtp) {
-        return Some(exact);
-    }
-    let hinted = same.clone().find(|format| Some(format.payload) == codec.hint);
-    let first = same.next();
-    if same.next().is_none() { first } else { hinted }
+    matching_of(codec, formats.iter().map(|format| (&format.codec, format.payload, format)))
+}
+
+/// The same among codecs, each with its payload type and whatever stands for it.
+pub(super) fn matching_of<'c, T>(
+    codec: &Codec,
+    formats: impl Iterator<Item = (&'c Codec, u8, T)> + Clone,
+) -> Option<T> {
+    let mut same = formats.filter(|(other, ..)| other.is_same_encoding(codec));
+    let exact = same.clone().find(|(other, ..)| other.fmtp == codec.fmtp);
+    let found = exact.or_else(|| {
+        let hinted = same.clone().find(|(_, payload, _)| Some(*payload) == codec.hint);
+        let first = same.next();
+        if same.next().is_none() { first } else { hinted }
+    });
+    found.map(|(.., found)| found)
 }
 
 #[cfg(test)]
