@@ -828,6 +828,8 @@ mod types_and_values {
             "listeners.platform.transport", "unknown value; did you mean \"tls\"?";
         an_unknown_word_lists_the_known: "[limits]" => "[log]\nlevel = \"loud\" #!\n[limits]",
             "log.level", "\"loud\" is none of error, warn, info, debug, trace; write level = \"info\"";
+    a_trace_that_leaves_calls_no_room: "[limits]" => "[trace]\noctets = 60000000 #!\n[limits]\nmemory_mb = 64",
+        "trace.octets", "no call would be admitted under limits.memory_mb = 64";
         an_fqdn_needs_a_dot: "\"sbc1.example.com\"" => "\"sbc1\" #!", "trunks.teams.fqdn", "is no full domain name";
         an_fqdn_is_no_address: "\"sbc1.example.com\"" => "\"192.0.2.1\" #!", "trunks.teams.fqdn", "write fqdn = \"sbc1.example.com\"";
         an_unknown_suite_names_the_known: "[limits]" => "[trunks.teams.media]\nsuites = [\"F8_128_HMAC_SHA1_80\"] #!\n[limits]",

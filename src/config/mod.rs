@@ -224,7 +224,7 @@ fn read_settings<'d>(root: Table<'d>, declared: Declared<'d>, base: &'d Path, fi
         api: sections::api(&root, &reader.declared),
         provisioning,
         cdr: sections::cdr(&root, base, &node),
-        trace_octets: sections::trace(&root),
+        trace_octets: sections::trace(&root, routing.limits.memory_mb),
         log: sections::log(&root),
         routing,
         keep_alives,

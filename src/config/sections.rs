@@ -20,6 +20,8 @@ use crate::route::snapshot::UnknownSources;
 use crate::sip::Name;
 use crate::store::audit::Retention;
 
+const MIB: u64 = 1024 * 1024;
+
 pub(super) fn node(root: &Table<'_>, base: &Path) -> NodeSettings {
     let table = root.table("node", "{ name = \"sbc1\" }");
     let name = table.field("name", "\"sbc1\"").and_then(|field| field.parsed(grammar::token));
@@ -207,11 +209,25 @@ pub(super) fn api(root: &Table<'_>, declared: &Declared<'_>) -> Option<ApiSettin
     bind.map(|bind| ApiSettings { bind, certificate, requests_per_minute, node_requests_per_minute })
 }
 
-/// `trace.octets`.
-pub(super) fn trace(root: &Table<'_>) -> usize {
+/// `trace.octets`. They are taken at the start, with a sixth more: what reaches nine tenths of `memory_mb` (0: not set) would
+/// leave no call any room.
+pub(super) fn trace(root: &Table<'_>, memory_mb: u64) -> usize {
     const DEFAULT: usize = 16 * 1024 * 1024;
     let table = root.table("trace", "{ octets = 16777216 }");
-    let octets = table.whole("octets", "16777216", 0..=1 << 32).unwrap_or(DEFAULT);
+    let field = table.field("octets", "16777216");
+    let octets: usize = field.as_ref().and_then(|field| field.whole(0..=1 << 32)).unwrap_or(DEFAULT);
+    let taken = u64::try_from(octets).unwrap_or(u64::MAX).saturating_mul(7) / 6;
+    let room = memory_mb.saturating_mul(MIB) / 10 * 9;
+    if let Some(field) = &field
+        && memory_mb > 0
+        && taken >= room
+    {
+        field.refuse(format_args!(
+            "and a sixth more are taken at the start: no call would be admitted under limits.memory_mb = {memory_mb}; keep it \
+             below {}",
+            room / 7 * 6
+        ));
+    }
     table.close();
     octets
 }
@@ -310,7 +326,6 @@ fn bind(table: Table<'_>, example: &str) -> Option<SocketAddr> {
 /// `[cdr]`.
 pub(super) fn cdr(root: &Table<'_>, base: &Path, node: &NodeSettings) -> CdrSettings {
     const POLICIES: [(&str, WhenFull); 2] = [("drop", WhenFull::Drop), ("refuse", WhenFull::Refuse)];
-    const MIB: u64 = 1024 * 1024;
     let table = root.table("cdr", "{ path = \"/var/lib/trunkline/cdr\" }");
     let path = table.text("path", "\"/var/lib/trunkline/cdr\"");
     let at_start = if path.is_some() { AtStart::MustOpen } else { AtStart::MayFail };

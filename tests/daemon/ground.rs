@@ -1,5 +1,6 @@
 //! A daemon of one test: its own loopback addresses, so that its ports are never taken, and its own directory.
 
+use std::cell::RefCell;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
@@ -192,6 +193,18 @@ impl Ground {
 
     pub fn log(&self) -> PathBuf {
         self.directory.path().join("log")
+    }
+
+    /// The first line of the log with these words, once it is there: a line is written a moment after what it tells.
+    pub fn logged(&self, words: &str) -> String {
+        let line = RefCell::new(None);
+        self.until(|ground| {
+            let log = fs::read_to_string(ground.log()).unwrap();
+            let found = log.lines().find(|line| line.contains(words));
+            *line.borrow_mut() = found.map(str::to_owned);
+            found.map(drop).ok_or_else(|| format!("no {words} in\n{log}"))
+        });
+        line.take().unwrap()
     }
 
     fn start_by(&self, mut command: Command) -> Running {

@@ -83,8 +83,7 @@ fn a_call_leaves_a_line_for_each_leg_and_one_for_itself() {
     assert_eq!(reason["platform_call"], "5e19725b-7fad-4e89-bae3-dfc5df88bb96");
     assert_eq!(reason["meaning"], "nothing of the user rings");
     assert!(reason["platform_code"].is_null() && reason["check"].is_string(), "{reason}");
-    let log = std::fs::read_to_string(ground.log()).unwrap();
-    let ended = log.lines().find(|line| line.contains("call ended")).expect("the end is logged");
+    let ended = ground.logged("call ended");
     assert!(
         ended.contains("5e19725b-7fad-4e89-bae3-dfc5df88bb96") && ended.contains("nothing of the user rings"),
         "{ended}"

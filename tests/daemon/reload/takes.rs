@@ -38,8 +38,7 @@ fn hup_with_a_broken_file_changes_nothing_and_is_logged_with_file_and_line() {
     running.signal("HUP");
     running.told("RELOADING=1");
     running.told("READY=1");
-    let log = fs::read_to_string(ground.log()).unwrap();
-    let line = log.lines().find(|line| line.contains("configuration is refused")).unwrap_or_else(|| panic!("{log}"));
+    let line = ground.logged("configuration is refused");
     assert!(
         line.contains("\"level\":\"ERROR\"") && line.contains("trunkline.toml:") && line.contains("bound"),
         "{line}"
