@@ -201,7 +201,12 @@ fn the_other_profiles_say_what_the_sheet_says() {
         ("PF-86", &["zoom-byoc"], |p| with(p, |b| b.presentation.showing.headers.clone()), "[Asserted]"),
         ("PF-87", &["zoom-byoc"], |p| with(p, |b| b.provisional.reliable), "Off"),
         ("PF-87", &["zoom-byoc"], |p| with(p, |b| (b.session_timer.expires_s, b.session_timer.min_se_s)), "(1800, 90)"),
-        ("PF-88", &["zoom-byoc"], suites, "AES_CM_128_HMAC_SHA1_80"),
+        (
+            "PF-88",
+            &["zoom-byoc"],
+            suites,
+            "AES_CM_128_HMAC_SHA1_80 AEAD_AES_256_GCM AES_256_CM_HMAC_SHA1_80 AES_CM_128_HMAC_SHA1_32",
+        ),
         ("PF-101", &["google-gtp"], sources, "74.125.88.128/25"),
         ("PF-104", &["google-gtp"], suites, "AES_CM_128_HMAC_SHA1_80"),
         ("PF-105", &["google-gtp", "google-siplink"], |p| with(p, |b| b.port), "Some(5672)"),
