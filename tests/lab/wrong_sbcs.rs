@@ -724,10 +724,10 @@ async fn a_proxy_of_the_region_that_is_turned_away() {
 }
 
 async fn a_suite_that_is_refused_as_an_error() {
-    let spoils = vec![says(
+    let spoils = vec![hears(
         "PF-88",
-        "alone: SIP/2.0 500",
-        when!(|m| m.answers(488, "INVITE"), |m| m.start = "SIP/2.0 500 What".to_owned()),
+        "AEAD_AES_256_GCM alone: SIP/2.0 500",
+        refuses!(|m| m.begins_call() && !m.body.contains("AES_CM_128_HMAC_SHA1_80"), "500 What"),
     )];
     Wrong { platform: Platform::Zoom, ..Wrong::teams(&["zoom-suites"], spoils) }.is_told().await;
 }
