@@ -118,6 +118,16 @@ impl UdpPort {
         Ok(())
     }
 
+    /// Sends what waits, whenever something does.
+    async fn send_late(&self) {
+        loop {
+            self.wake.notified().await;
+            if self.has_waiting() {
+                self.send_rest().await;
+            }
+        }
+    }
+
     /// Sends what waits as the socket takes it. Watched only then: a socket watched for room all the time wakes us
     /// for every datagram that has left.
     async fn send_rest(&self) {
@@ -146,8 +156,13 @@ impl UdpPort {
     }
 }
 
-/// Reads one listener until the process ends.
+/// Reads one listener, and sends what its socket did not take at once, until the process ends. Side by side: while datagrams
+/// never cease to come, those that wait leave all the same.
 pub async fn serve(shared: Arc<Shared>, port: Arc<UdpPort>) {
+    tokio::join!(read(&shared, &port), port.send_late());
+}
+
+async fn read(shared: &Shared, port: &UdpPort) {
     let Ok(watched) = port.watched(Interest::READABLE) else {
         tracing::error!(local = %port.local, "the socket cannot be watched; this listener is deaf");
         return;
@@ -156,19 +171,13 @@ pub async fn serve(shared: Arc<Shared>, port: Arc<UdpPort>) {
     let mut unbroken = Unbroken::default();
     let mut glancer = Glancer::default();
     loop {
-        tokio::select! {
-            () = port.wake.notified() => {}
-            () = port.send_rest(), if port.has_waiting() => {}
-            ready = watched.readable() => {
-                if let Ok(mut ready) = ready {
-                    unbroken.begin();
-                    if read_batch(&shared, &port, unbroken.since(), (&mut buffer, &mut glancer)) == Batch::Emptied {
-                        unbroken.emptied();
-                        ready.clear_ready();
-                    }
-                    shared.sink.settle();
-                }
+        if let Ok(mut ready) = watched.readable().await {
+            unbroken.begin();
+            if read_batch(shared, port, unbroken.since(), (&mut buffer, &mut glancer)) == Batch::Emptied {
+                unbroken.emptied();
+                ready.clear_ready();
             }
+            shared.sink.settle();
         }
         tokio::task::consume_budget().await;
     }
@@ -265,4 +274,39 @@ fn glance(
         let _ = port.send(flow.remote, answer.into());
     }
     dealt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The socket took one no more, and reads without a pause ever since.
+    #[tokio::test]
+    async fn what_waits_leaves_while_reading_never_ends() {
+        let port = UdpPort::bind(ListenerId(1), "127.0.0.1:0".parse().unwrap()).unwrap();
+        let far = UdpSocket::bind("127.0.0.1:0").unwrap();
+        far.set_nonblocking(true).unwrap();
+        port.waiting.lock().unwrap().push_back((far.local_addr().unwrap(), Bytes::from_static(b"late")));
+        // Those that follow line up behind it.
+        port.send(far.local_addr().unwrap(), Bytes::from_static(b"later")).unwrap();
+        let busy = async {
+            let mut heard = Vec::new();
+            for _ in 0..10_000_000 {
+                let mut buffer = [0; 16];
+                if let Ok(length) = far.recv(&mut buffer) {
+                    heard.push(buffer[..length].to_vec());
+                }
+                if heard.len() == 2 {
+                    break;
+                }
+                tokio::task::consume_budget().await;
+            }
+            heard
+        };
+        tokio::select! {
+            heard = busy => assert_eq!(heard, [b"late".to_vec(), b"later".to_vec()]),
+            () = port.send_late() => unreachable!("it never ends"),
+        }
+        assert!(!port.has_waiting());
+    }
 }
