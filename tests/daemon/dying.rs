@@ -29,7 +29,7 @@ struct Heard {
     mood: Mood,
     invites: usize,
     /// OPTIONS that it answered with 200.
-    probes: usize,
+    probes: HashSet<String>,
 }
 
 /// A called party in a thread of its own.
@@ -43,7 +43,7 @@ impl Target {
     fn at(own: SocketAddr) -> Target {
         let socket = UdpSocket::bind(own).unwrap();
         socket.set_read_timeout(Some(EVERY)).unwrap();
-        let heard = Arc::new(Mutex::new(Heard { mood: Mood::Well, invites: 0, probes: 0 }));
+        let heard = Arc::new(Mutex::new(Heard { mood: Mood::Well, invites: 0, probes: HashSet::new() }));
         let ends = Arc::new(AtomicBool::new(false));
         let thread = std::thread::spawn({
             let (heard, ends) = (heard.clone(), ends.clone());
@@ -62,13 +62,13 @@ impl Target {
     }
 
     fn becomes(&self, mood: Mood) {
-        *self.heard.lock().unwrap() = Heard { mood, invites: 0, probes: 0 };
+        *self.heard.lock().unwrap() = Heard { mood, invites: 0, probes: HashSet::new() };
     }
 
     /// INVITEs, and OPTIONS answered with 200, since its mood changed.
     fn heard(&self) -> (usize, usize) {
         let heard = self.heard.lock().unwrap();
-        (heard.invites, heard.probes)
+        (heard.invites, heard.probes.len())
     }
 }
 
@@ -87,7 +87,10 @@ fn answer(message: &Message, own: SocketAddr, heard: &mut Heard) -> Option<Strin
         (Mood::Refuses, _) => Some(message.respond("503 Service Unavailable", own, "")),
         (Mood::Well, "INVITE") => Some(message.respond("200 OK", own, &sdp(own))),
         (Mood::Well, method) => {
-            heard.probes += usize::from(method == "OPTIONS");
+            if method == "OPTIONS" {
+                // One that came again before our answer did is still one.
+                heard.probes.insert(message.header("Via").to_owned());
+            }
             Some(message.respond("200 OK", own, ""))
         }
     }
