@@ -153,6 +153,10 @@ impl Sink for Helm {
     fn glance(&self, flow: &Flow, invite: &PlainInvite<'_>, waited: Duration) -> Glanced {
         let mut held = self.ship.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Ship { cargo, .. }) = held.as_mut() else { return Glanced::Unknown };
+        // What it may repeat was not seen by the engine yet; refused, it would end a call that goes on.
+        if !flow.transport.is_reliable() && self.inbox.holds_call(invite.call_id()) {
+            return Glanced::Unknown;
+        }
         match cargo.engine.glance(cargo.clock.instant(), flow, invite, waited) {
             None => Glanced::Unknown,
             Some(Fate::Taken) => Glanced::Admitted,

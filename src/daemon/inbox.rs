@@ -6,7 +6,8 @@
 //! for what somebody awake will do anyway. The engine's thread sleeps here ([`Inbox::watch`]); it is woken for what
 //! nobody else will do, and for timers.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,12 +38,15 @@ pub struct Inbox {
     clock: Clock,
     established: usize,
     new: usize,
+    keys: RandomState,
 }
 
 #[derive(Debug, Default)]
 struct Queues {
     established: VecDeque<Input>,
     new: VecDeque<Input>,
+    /// Calls that wait to begin, by the hash of their Call-ID.
+    calls: HashSet<u64>,
     /// What the messages at hand go before.
     behind: VecDeque<Input>,
     turn: Turn,
@@ -116,6 +120,7 @@ impl Inbox {
             clock,
             established: limits.inbox_established,
             new: limits.inbox_new,
+            keys: RandomState::new(),
         }
     }
 
@@ -156,7 +161,8 @@ impl Inbox {
     /// # Errors
     /// Hands it back when the inbox of its class is full.
     pub fn offer(&self, class: Class, received: Received) -> Result<(), Received> {
-        let mut queues = self.lock();
+        let mut held = self.lock();
+        let queues = &mut *held;
         let (queue, limit) = match class {
             Class::New | Class::Late | Class::Admitted => (&mut queues.new, self.new),
             // What it follows may still wait among the new ones; there it has a place of its own.
@@ -165,6 +171,9 @@ impl Inbox {
         };
         if queue.len() >= limit {
             return Err(received);
+        }
+        if class.begins() {
+            queues.calls.insert(self.keys.hash_one(received.message.call_id()));
         }
         queue.push_back(match class {
             Class::New => Input::Begins { received, since: self.clock.instant() },
@@ -205,7 +214,8 @@ impl Inbox {
 
     /// Moves what waits to `out`, in order. For whoever has the helm.
     pub fn take(&self, out: &mut Vec<Input>) {
-        let mut queues = self.lock();
+        let mut held = self.lock();
+        let queues = &mut *held;
         if queues.turn == Turn::Everything || (queues.established.is_empty() && queues.new.is_empty()) {
             out.extend(queues.behind.drain(..));
         }
@@ -215,11 +225,26 @@ impl Inbox {
         if queues.established.is_empty() {
             // Never before news of the connection it came on.
             let share = queues.new.len().min(NEW_AT_ONCE);
+            let begin = out.len();
             out.extend(queues.new.drain(..share));
+            for input in out.get(begin..).unwrap_or_default() {
+                self.forget(input, &mut queues.calls);
+            }
         }
         queues.call = Call::None;
-        drop(queues);
+        drop(held);
         self.room.notify_waiters();
+    }
+
+    fn forget(&self, input: &Input, calls: &mut HashSet<u64>) {
+        if let Input::Begins { received, .. } | Input::Admitted { received, .. } = input {
+            calls.remove(&self.keys.hash_one(received.message.call_id()));
+        }
+    }
+
+    /// True when a request with this Call-ID that begins something may wait here: another one may be its repetition.
+    pub fn holds_call(&self, call_id: &[u8]) -> bool {
+        self.lock().calls.contains(&self.keys.hash_one(call_id))
     }
 
     /// Moves everything that waits to `out`, for the end.
@@ -228,6 +253,7 @@ impl Inbox {
         out.extend(queues.established.drain(..));
         out.extend(queues.behind.drain(..));
         out.extend(queues.new.drain(..));
+        queues.calls.clear();
     }
 
     /// Lets go of the helm unless something waits. `next`: the engine's next timer.
@@ -515,6 +541,19 @@ mod tests {
         let mut out = Vec::new();
         inbox.take(&mut out);
         taken_of(&out)
+    }
+
+    /// At a glance its repetition looks like a call of its own.
+    #[test]
+    fn a_call_that_waits_to_begin_is_known_until_it_is_taken() {
+        let inbox = inbox(Limits::default());
+        inbox.offer(Class::New, request("INVITE", 1)).unwrap();
+        inbox.offer(Class::Admitted, request("INVITE", 2)).unwrap();
+        inbox.offer(Class::Established, request("BYE", 3)).unwrap();
+        let known = || [b"1", b"2", b"3"].map(|call_id| inbox.holds_call(call_id));
+        assert_eq!(known(), [true, true, false]);
+        assert_eq!(taken(&inbox), [3, 1, 2]);
+        assert_eq!(known(), [false; 3], "the engine knows them");
     }
 
     #[test]

@@ -76,6 +76,11 @@ impl PlainInvite<'_> {
         &self.answered.via
     }
 
+    /// Call-ID.
+    pub fn call_id(&self) -> &[u8] {
+        self.answered.call_id
+    }
+
     /// What is the same in each repetition of the request, and in no other request: Call-ID and CSeq.
     pub fn identity(&self) -> (&[u8], &[u8]) {
         (self.answered.call_id, self.answered.cseq)
