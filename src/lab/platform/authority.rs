@@ -65,13 +65,14 @@ impl Authority {
     }
 
     /// Makes what is not there. `platform`: the names of the platform's leaves; `sbc`: those of the SBC's. The roots stay
-    /// as long as their files do: whoever trusts them goes on.
+    /// as long as their files do: whoever trusts them goes on. Labs that share a directory prepare one after the other,
+    /// and nobody reads half a file.
     ///
     /// # Errors
     /// What could not be made or written; or the SBC's certificate is for another name and must stay.
     pub fn prepare(directory: &Path, platform: &[&str], sbc: &[&str], change: Change) -> Result<Authority, String> {
         let files = Authority::at(directory);
-        fs::create_dir_all(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
+        let _alone = alone_in(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
         let signers = files.signers(directory)?;
         let note = directory.join("names");
         let before = fs::read_to_string(&note).unwrap_or_default();
@@ -94,7 +95,10 @@ impl Authority {
                 files.sbc.chain.display()
             ));
         }
-        write(&note, &format!("{platform_names}\n{sbc_names}\n"), 0o644)?;
+        let names = format!("{platform_names}\n{sbc_names}\n");
+        if before != names {
+            write(&note, &names, 0o644)?;
+        }
         Ok(files)
     }
 
@@ -178,10 +182,21 @@ fn write_leaf(identity: &Identity, names: &[&str], kind: Kind, signer: &Signer) 
     write(&identity.key, &key.serialize_pem(), 0o600)
 }
 
+/// The directory, made if it is not there, and nobody else's until the file is closed.
+fn alone_in(directory: &Path) -> std::io::Result<fs::File> {
+    fs::create_dir_all(directory)?;
+    let lock = fs::OpenOptions::new().write(true).create(true).truncate(false).open(directory.join("lock"))?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+/// Beside its place first: a lab or an SBC that reads it meets the old file or the new one, whole.
 fn write(path: &Path, text: &str, mode: u32) -> Result<(), String> {
     let say = |error: std::io::Error| format!("{}: {error}", path.display());
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path).map_err(say)?;
-    file.write_all(text.as_bytes()).map_err(say)
+    let new = path.with_extension("new");
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(&new).map_err(say)?;
+    file.write_all(text.as_bytes()).map_err(say)?;
+    fs::rename(&new, path).map_err(say)
 }
 
 #[cfg(test)]
@@ -208,5 +223,33 @@ mod tests {
         let [roots, same, other] = made(directory.path(), "zoom.example", "other.example", Change::Made).expect("made");
         assert_eq!((&roots, &same), (&first[0], &platform));
         assert_ne!(other, sbc);
+    }
+
+    #[test]
+    fn labs_that_share_a_directory_find_the_same_files() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let one = made(directory.path(), "sip.example", "sbc.example", Change::Refused).expect("made");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let same = made(directory.path(), "sip.example", "sbc.example", Change::Refused);
+                        assert_eq!(same.as_ref(), Ok(&one));
+                    }
+                });
+            }
+        });
+    }
+
+    #[test]
+    fn labs_that_begin_together_in_an_empty_directory_agree() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let begin = || made(directory.path(), "sip.example", "sbc.example", Change::Refused);
+        let (one, other) = std::thread::scope(|scope| {
+            let other = scope.spawn(begin);
+            (begin(), other.join().expect("no panic"))
+        });
+        assert_eq!(one, other);
+        assert!(one.is_ok(), "{one:?}");
     }
 }
