@@ -1,5 +1,7 @@
 //! A call that looks for somebody who answers: candidates in order, one attempt at a time. How an attempt begins is in
-//! `offering`, what is said before the answer in `provisional`, the answer in `answering`.
+//! `offering`, what is said before the answer in `provisional`, the answer in `answering`, digits before it in `early_digits`.
+
+mod early_digits;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,7 +13,6 @@ use super::attempt::{Attempt, Candidate, Inviting, Word};
 use super::call::{CallInput, CallTimer, Common, State};
 use super::cause::{Cause, Retry};
 use super::compose;
-use super::digits::{InfoBody, read_info};
 use super::early_update::Updating;
 use super::effect::{Branch, Effect, Work};
 use super::event::CallEvent;
@@ -20,18 +21,15 @@ use super::leg::{Leg, Pending};
 use super::negotiate::RemoteOffer;
 use super::own_address::OwnAddress;
 use super::parting::Parting;
-use super::proof::is_challenge;
 use super::provisional::{EarlyEnd, LastHeard, TellsEarlyMedia, passed};
 use super::record::{EndedBy, Side};
 use super::releasing::Releasing;
 use super::ringback::Ringback;
 use super::screening;
 use super::treatment::{Treatment, treatment};
-use crate::base::ids::{EndpointId, TransactionId};
+use crate::base::ids::TransactionId;
 use crate::dialog::Dialog;
-use crate::media::dtmf::HeardDigit;
 use crate::route::failover::After503;
-use crate::route::media::TrunkDtmf;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
 use crate::sip::{Method, Request, Response, Status, Uri};
@@ -252,57 +250,6 @@ impl Hunting {
         }
     }
 
-    /// A party presses a digit into early media, and the other one's trunk takes digits as INFO.
-    fn digit_pressed(
-        mut self,
-        common: &mut Common,
-        endpoint: EndpointId,
-        digit: HeardDigit,
-        work: &mut Work<'_>,
-    ) -> State {
-        if self.callee_media().is_some_and(|media| media.endpoint() == endpoint) {
-            common.caller.tell_digit_early(digit, self.heard_of(), work);
-        } else if common.caller.media.endpoint() == endpoint {
-            match &mut self.attempt {
-                Attempt::Inviting(inviting) => inviting.tell_digit(digit, work),
-                Attempt::Answered(answered) => answered.callee.tell_digit(digit, work),
-                Attempt::None | Attempt::Resolving { .. } => {}
-            }
-        }
-        State::Hunting(Box::new(self))
-    }
-
-    /// Whether the caller has heard of the call.
-    const fn heard_of(&self) -> Word {
-        if self.last_heard.is_some() { Word::Said } else { Word::Unsaid }
-    }
-
-    /// The same of the called side, for the caller.
-    fn early_digit_back(&mut self, common: &mut Common, request: &Request, work: &mut Work<'_>) -> Status {
-        let heard_of = self.heard_of();
-        let dtmf = self.callee_media().filter(|media| media.is_open()).map(|media| media.media.dtmf());
-        match (dtmf, read_info(request)) {
-            (Some(TrunkDtmf::Info), InfoBody::Digit(digit)) => {
-                common.caller.tell_digit_early(digit, heard_of, work);
-                Status::OK
-            }
-            (Some(TrunkDtmf::Info), InfoBody::Nothing) => Status::OK,
-            _ => Status::METHOD_NOT_ALLOWED,
-        }
-    }
-
-    /// INFO before the answer: a digit for early media (MD-190).
-    fn early_digit(&mut self, common: &Common, request: &Request, work: &mut Work<'_>) -> Status {
-        match (&mut self.attempt, common.caller.media.media.dtmf(), read_info(request)) {
-            (Attempt::Inviting(inviting), TrunkDtmf::Info, InfoBody::Digit(digit)) if inviting.media.is_open() => {
-                inviting.tell_digit(digit, work);
-                Status::OK
-            }
-            (_, TrunkDtmf::Info, InfoBody::Nothing) => Status::OK,
-            _ => Status::METHOD_NOT_ALLOWED,
-        }
-    }
-
     fn response(
         mut self,
         common: &mut Common,
@@ -352,31 +299,6 @@ impl Hunting {
                 self.attempt = attempt;
                 State::Hunting(Box::new(self))
             }
-        }
-    }
-
-    /// A response to a digit of ours.
-    fn info_answered(
-        &mut self,
-        common: &mut Common,
-        branch: &Branch,
-        response: &Response,
-        flow: Flow,
-        work: &mut Work<'_>,
-    ) {
-        if is_challenge(response) && common.caller.prove(branch, response, flow, work).is_some() {
-            return;
-        }
-        if response.status.is_final() {
-            self.digit_told(common, branch, work);
-        }
-    }
-
-    /// Whoever the INFO with this branch went to may be told the next digit.
-    fn digit_told(&mut self, common: &mut Common, branch: &Branch, work: &mut Work<'_>) {
-        common.caller.digit_told(branch, work);
-        if let Attempt::Inviting(inviting) = &mut self.attempt {
-            inviting.digit_told(branch, work);
         }
     }
 

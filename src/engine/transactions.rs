@@ -1,4 +1,7 @@
-//! The open transactions of the process: machines in a table, their actions turned into transmissions and news.
+//! The open transactions of the process: machines in a table, their actions turned into transmissions and news. The side
+//! that answers is in `serving`.
+
+mod serving;
 
 use std::collections::VecDeque;
 use std::mem;
@@ -10,14 +13,11 @@ use crate::base::ids::{CallId, TransactionId, TransmitId};
 use crate::call::{Branch, Cause, ClientRequest, OutgoingInvite, Side, compose};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Flow, Target, Transmit, TransmitFailure, Transport};
-use crate::sip::{Method, Request, Response, Status, Via};
+use crate::sip::{Method, Request, Response, Status};
 use crate::transaction::client::State as ClientState;
 use crate::transaction::client_invite::State as ClientInviteState;
-use crate::transaction::server::State as ServerState;
-use crate::transaction::server_invite::State as ServerInviteState;
 use crate::transaction::{
-    ClientAction, ClientInvite, ClientKey, ClientNonInvite, Key, Refused, ServerAction, ServerInvite, ServerKey,
-    ServerNonInvite, Table, TimerValues,
+    ClientAction, ClientInvite, ClientKey, ClientNonInvite, Key, ServerAction, ServerInvite, ServerNonInvite, Table,
 };
 
 use super::asking::with_reserve;
@@ -330,114 +330,6 @@ impl Transactions {
         if let Some((user, branch)) = self.table.by_id(id).and_then(|entry| Some((entry.user, entry.branch.clone()?))) {
             self.news.push_back(News::Failed { user, branch, cause });
         }
-    }
-
-    // ---- server side
-
-    /// A request came in: a repetition or an ACK goes to its transaction.
-    pub fn repeated(&mut self, now: Instant, request: &Request) -> bool {
-        let key = Key::from(ServerKey::written_in(mem::take(&mut self.wanted), request));
-        let Some((id, entry)) = found(&mut self.table, key, &mut self.wanted) else { return false };
-        let mut actions = mem::take(&mut self.server);
-        let is_ack = request.method == Method::Ack;
-        match &mut entry.machine {
-            Machine::ServerInvite(machine) if is_ack => machine.ack(now, &mut actions),
-            Machine::ServerInvite(machine) => machine.request_again(now, &mut actions),
-            Machine::Server { machine, .. } => machine.request_again(now, &mut actions),
-            Machine::ClientInvite { .. } | Machine::Client(_) => return false,
-        }
-        // An ACK for a 2xx that carries the INVITE's branch is the dialog's business all the same (RFC 6026 7.1).
-        let for_dialog = is_ack && actions.contains(&ServerAction::Acknowledged) && self.is_accepted(id);
-        self.server_actions(id, actions);
-        !for_dialog
-    }
-
-    /// True when an INVITE with this top Via may belong to a transaction that is there.
-    pub fn may_hold(&mut self, via: &Via) -> bool {
-        match ServerKey::of_invite(mem::take(&mut self.wanted), via) {
-            Ok(key) => found(&mut self.table, key.into(), &mut self.wanted).is_some(),
-            Err(room) => {
-                self.wanted = room;
-                true
-            }
-        }
-    }
-
-    fn is_accepted(&self, id: TransactionId) -> bool {
-        self.table.by_id(id).is_some_and(|entry| {
-            matches!(&entry.machine, Machine::ServerInvite(machine) if matches!(machine.state(), ServerInviteState::Accepted(_)))
-        })
-    }
-
-    /// Opens the server transaction of a new request.
-    ///
-    /// # Errors
-    /// The table is full, or the transaction exists already.
-    pub fn open(
-        &mut self,
-        now: Instant,
-        request: &Request,
-        to: Destination,
-        timers: TimerValues,
-        user: User,
-    ) -> Result<TransactionId, Refused> {
-        let transport = transport(&to);
-        let machine = if request.method == Method::Invite {
-            Machine::ServerInvite(ServerInvite::new(transport, timers))
-        } else {
-            Machine::Server { machine: ServerNonInvite::new(now, transport, timers), trying: Bytes::new() }
-        };
-        let entry = Entry { machine, user, to, branch: None, fallback: None, ways: Ways::NONE };
-        let id = self.table.insert(ServerKey::of(request), entry)?;
-        self.settle(id);
-        Ok(id)
-    }
-
-    /// A request that is no INVITE waits for another party: should that take long, `trying` goes (RFC 4320 4.1).
-    pub fn keep_trying(&mut self, id: TransactionId, trying: impl FnOnce() -> Bytes) {
-        if let Some(Entry { machine: Machine::Server { machine, trying: kept }, .. }) = self.table.by_id_mut(id)
-            && matches!(machine.state(), ServerState::Trying(_))
-        {
-            *kept = trying();
-        }
-    }
-
-    /// The INVITE that a CANCEL wants to end, and whose it is.
-    pub fn cancelled_by(&self, cancel: &Request) -> Option<(TransactionId, User)> {
-        let id = self.table.id_of(&Key::from(ServerKey::of(cancel).invite_key()))?;
-        self.table.by_id(id).map(|entry| (id, entry.user))
-    }
-
-    /// Answers a request.
-    pub fn respond(&mut self, now: Instant, id: TransactionId, status: Status, bytes: Bytes) {
-        let Some(entry) = self.table.by_id_mut(id) else { return };
-        let mut actions = mem::take(&mut self.server);
-        match &mut entry.machine {
-            Machine::ServerInvite(machine) => machine.respond(now, status, bytes, &mut actions),
-            Machine::Server { machine, trying } => {
-                *trying = Bytes::new();
-                machine.respond(now, status, bytes, &mut actions);
-            }
-            Machine::ClientInvite { .. } | Machine::Client(_) => {}
-        }
-        self.server_actions(id, actions);
-    }
-
-    fn server_actions(&mut self, id: TransactionId, mut actions: Vec<ServerAction>) {
-        for action in actions.drain(..) {
-            match action {
-                ServerAction::Transmit(bytes) => self.transmit(id, bytes),
-                // Nothing is owed: a failure without its ACK ends a call that is over already (RFC 3261 17.2.1), a
-                // response that did not leave is asked for again, and what is not answered at once has its 100 ready.
-                ServerAction::Acknowledged
-                | ServerAction::NoAck
-                | ServerAction::Failed(_)
-                | ServerAction::TryingDue
-                | ServerAction::Terminated => {}
-            }
-        }
-        self.server = actions;
-        self.settle(id);
     }
 
     // ---- both
