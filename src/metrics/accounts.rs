@@ -6,8 +6,8 @@ use std::fmt;
 
 use prometheus_client::encoding::DescriptorEncoder;
 
+use super::outcomes::Outcomes;
 use super::rows::counters;
-use super::trunks::{SHORT, is_effective};
 use crate::base::limits::METRIC_ACCOUNTS;
 use crate::call::{CallRecord, Cause};
 use crate::route::directory::Denial;
@@ -21,10 +21,7 @@ pub struct AccountCounts(BTreeMap<String, Counts>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
-    seizures: u64,
-    answered: u64,
-    effective: u64,
-    short: u64,
+    outcomes: Outcomes,
     /// The caller showed a number that is not its account's.
     screened: u64,
 }
@@ -51,22 +48,20 @@ impl AccountCounts {
         sum(
             "account_seizures",
             "Calls of an account that have ended; of the first 100, and all others as one",
-            |counts| counts.seizures,
+            |counts| counts.outcomes.seizures,
         )?;
-        sum("account_answered", "Of those, answered", |counts| counts.answered)?;
-        sum("account_effective", "Of those, answered, busy, unanswered or declined", |counts| counts.effective)?;
-        sum("account_short_calls", "Of those, answered and over within 10 s", |counts| counts.short)?;
+        sum("account_answered", "Of those, answered", |counts| counts.outcomes.answered)?;
+        sum("account_effective", "Of those, answered, busy, unanswered or declined", |counts| {
+            counts.outcomes.effective
+        })?;
+        sum("account_short_calls", "Of those, answered and over within 10 s", |counts| counts.outcomes.short)?;
         sum("screening_rejects", "Calls refused for a number that is not its account's", |counts| counts.screened)
     }
 }
 
 impl Counts {
     fn add(&mut self, record: &CallRecord) {
-        let is_answered = record.after.answered.is_some();
-        self.seizures += 1;
-        self.answered += u64::from(is_answered);
-        self.effective += u64::from(is_answered || is_effective(record));
-        self.short += u64::from(is_answered && record.after.talked() < SHORT);
+        self.outcomes.add(record);
         let is_screened = matches!(record.cause, Cause::Denied(denied) if denied.why == Denial::ScreeningFailed);
         self.screened += u64::from(is_screened);
     }
@@ -80,9 +75,9 @@ mod tests {
     fn accounts_beyond_the_first_hundred_share_one_row() {
         let mut counts = AccountCounts::default();
         for at in (0..METRIC_ACCOUNTS + 20).chain([99]) {
-            counts.row(&format!("a{at:04}")).seizures += 1;
+            counts.row(&format!("a{at:04}")).outcomes.seizures += 1;
         }
-        assert_eq!((counts.0.len(), counts.0[OTHERS].seizures), (METRIC_ACCOUNTS + 1, 20));
-        assert_eq!((counts.0["a0098"].seizures, counts.0["a0099"].seizures), (1, 2));
+        assert_eq!((counts.0.len(), counts.0[OTHERS].outcomes.seizures), (METRIC_ACCOUNTS + 1, 20));
+        assert_eq!((counts.0["a0098"].outcomes.seizures, counts.0["a0099"].outcomes.seizures), (1, 2));
     }
 }

@@ -8,6 +8,7 @@ mod records;
 pub mod limits;
 pub mod log;
 pub mod memory;
+mod outcomes;
 pub mod registry;
 pub mod reloads;
 mod rows;

@@ -11,14 +11,13 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use super::accounts::OTHERS;
 use super::calls::{Grade, Quality};
+use super::outcomes::Outcomes;
 use super::rows::{HistogramRow, Labels, counters, gauges, histograms};
 use crate::base::limits::METRIC_ACCOUNTS;
-use crate::call::{CallRecord, Cause};
+use crate::call::CallRecord;
 use crate::engine::io::Census;
 use crate::route::standing::Standing;
 
-/// An answered call that ends sooner is a short one (PF-197).
-pub(super) const SHORT: Duration = Duration::from_secs(10);
 /// Upper bounds of post-dial delay, milliseconds.
 const DELAYS: [u64; 11] = [100, 250, 500, 1000, 2000, 3000, 5000, 8000, 12_000, 20_000, 30_000];
 /// One bucket more: above all bounds.
@@ -87,10 +86,7 @@ pub struct TrunkCounts(BTreeMap<Arc<str>, [Counts; 2]>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
-    seizures: u64,
-    answered: u64,
-    effective: u64,
-    short: u64,
+    outcomes: Outcomes,
     talked_ms: u64,
     delays: [u64; BUCKETS],
     delay_ms: u64,
@@ -128,11 +124,13 @@ impl TrunkCounts {
         let mut sum = |name: &str, help: &str, value: fn(&Counts) -> u64| {
             counters(encoder, name, help, self.rows().map(|(labels, counts)| (labels, value(counts))))
         };
-        sum("trunk_seizures", "Calls over a trunk that have ended", |counts| counts.seizures)?;
-        sum("trunk_answered", "Of those, answered: by seizures the answer-seizure ratio", |counts| counts.answered)?;
+        sum("trunk_seizures", "Calls over a trunk that have ended", |counts| counts.outcomes.seizures)?;
+        sum("trunk_answered", "Of those, answered: by seizures the answer-seizure ratio", |counts| {
+            counts.outcomes.answered
+        })?;
         let effective = "Of those, answered, busy, unanswered or declined: by seizures the network effectiveness ratio";
-        sum("trunk_effective", effective, |counts| counts.effective)?;
-        sum("trunk_short_calls", "Of those, answered and over within 10 s", |counts| counts.short)?;
+        sum("trunk_effective", effective, |counts| counts.outcomes.effective)?;
+        sum("trunk_short_calls", "Of those, answered and over within 10 s", |counts| counts.outcomes.short)?;
         sum("trunk_talked_milliseconds", "Sum of the durations of answered calls", |counts| counts.talked_ms)?;
         self.quality(encoder)?;
         let delays = self.rows().map(|(labels, counts)| {
@@ -173,13 +171,8 @@ impl TrunkCounts {
 
 impl Counts {
     fn add(&mut self, record: &CallRecord, media: impl FnOnce(&mut Quality)) {
-        let talked = record.after.talked();
-        let is_answered = record.after.answered.is_some();
-        self.seizures += 1;
-        self.answered += u64::from(is_answered);
-        self.effective += u64::from(is_answered || is_effective(record));
-        self.short += u64::from(is_answered && talked < SHORT);
-        self.talked_ms = self.talked_ms.saturating_add(millis(talked));
+        self.outcomes.add(record);
+        self.talked_ms = self.talked_ms.saturating_add(millis(record.after.talked()));
         if let Some(delay) = record.after.post_dial_delay() {
             let place = DELAYS.iter().position(|bound| millis(delay) <= *bound).unwrap_or(DELAYS.len());
             if let Some(bucket) = self.delays.get_mut(place) {
@@ -187,7 +180,7 @@ impl Counts {
             }
             self.delay_ms = self.delay_ms.saturating_add(millis(delay));
         }
-        if is_answered {
+        if record.after.answered.is_some() {
             media(&mut self.quality);
         }
     }
@@ -195,17 +188,6 @@ impl Counts {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The network did its part although nobody answered (ITU-T E.425, MD-230): the called party was busy, did not answer,
-/// or did not want to.
-pub(super) fn is_effective(record: &CallRecord) -> bool {
-    match record.cause {
-        Cause::NoAnswer => true,
-        Cause::CallerCancelled => record.after.rang.is_some(),
-        Cause::Refused(status) => matches!(status.code(), 480 | 486 | 487 | 600 | 603 | 607 | 608),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,41 @@
+//! What became of calls that have ended, as the ratios of ITU-T E.425 want it counted (MD-230).
+
+use std::time::Duration;
+
+use crate::call::{CallRecord, Cause};
+
+/// An answered call that ends sooner is a short one (PF-197).
+const SHORT: Duration = Duration::from_secs(10);
+
+/// How many calls ended which way.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Outcomes {
+    pub(super) seizures: u64,
+    pub(super) answered: u64,
+    /// Answered, or the network did its part.
+    pub(super) effective: u64,
+    /// Answered, and soon over.
+    pub(super) short: u64,
+}
+
+impl Outcomes {
+    /// Counts one more.
+    pub(super) fn add(&mut self, record: &CallRecord) {
+        let is_answered = record.after.answered.is_some();
+        self.seizures += 1;
+        self.answered += u64::from(is_answered);
+        self.effective += u64::from(is_answered || is_effective(record));
+        self.short += u64::from(is_answered && record.after.talked() < SHORT);
+    }
+}
+
+/// The network did its part although nobody answered (ITU-T E.425, MD-230): the called party was busy, did not answer,
+/// or did not want to.
+fn is_effective(record: &CallRecord) -> bool {
+    match record.cause {
+        Cause::NoAnswer => true,
+        Cause::CallerCancelled => record.after.rang.is_some(),
+        Cause::Refused(status) => matches!(status.code(), 480 | 486 | 487 | 600 | 603 | 607 | 608),
+        _ => false,
+    }
+}
