@@ -6,20 +6,10 @@ import os
 import random
 import socket
 
-from proof import CARRIER, PLATFORM, WORK, Daemon, held, main, note, records, row, settings, wait_until
+from proof import CALLED, CALLED_TRUNK, CARRIER, PLATFORM, WORK, Daemon, held, main, note, records, row, settings, wait_until
 from traffic import Callee, Caller, Tls, carrier, header, media_of, platform
 
 CALLS, FINISHED, STARTING = 50, 30, 10
-# A second party over TLS, whose audio is plain: what the daemon makes of it is SRTP, on the platform's leg.
-CALLED = "127.0.17.31"
-TRUNK = f'''profile = "generic-tls"
-listener = "tls"
-fqdn = "sbc.test"
-trust = "proof"
-targets = ["{CALLED}:27231"]
-sources = ["{CALLED}/32"]
-media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
-options = {{ interval_s = 0 }}'''
 ROUTES = [("carrier", "platform"), ("called", "platform")]
 FROM_PLATFORM = "".join(f'[[routes]]\nfrom = "platform"\ncalled = {{ prefix = "{prefix}" }}\nto = ["{trunk}"]\n\n'
                         for prefix, trunk in (("+15551", "carrier"), ("+15552", "called")))
@@ -227,7 +217,7 @@ def spool(expected):
 
 def play(short):
     kills = 3 if short else 20
-    daemon = Daemon(settings(ROUTES, trunks__called=TRUNK) + FROM_PLATFORM)
+    daemon = Daemon(settings(ROUTES, trunks__called=CALLED_TRUNK) + FROM_PLATFORM)
     first = daemon.start()
     files = kept()
     rounds = [asyncio.run(one(daemon)) for _ in range(kills)]

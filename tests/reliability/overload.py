@@ -11,19 +11,9 @@ import signal
 import socket
 import time
 
-from proof import GAUGES, GOOD_CALLEE, GOOD_CALLER, PLATFORM, SHORT_GAUGES, Daemon, main, note, quantile, row, settings
+from proof import CALLED, CALLED_TRUNK, GAUGES, GOOD_CALLEE, GOOD_CALLER, PLATFORM, SHORT_GAUGES, Daemon, main, note, quantile, row, settings
 from traffic import Callee, Caller, GoodTrunk, Tls, Udp, carrier, header, media_of, platform
 
-# The second platform, that is called; TLS on both legs, as the sheet wants it.
-CALLED = "127.0.17.31"
-TRUNK = f'''profile = "generic-tls"
-listener = "tls"
-fqdn = "sbc.test"
-trust = "proof"
-targets = ["{CALLED}:27231"]
-sources = ["{CALLED}/32"]
-media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
-options = {{ interval_s = 0 }}'''
 # What the daemon gets of its processor: an optimised build far less.
 SHARES = (0.1, 0.5)
 HOLD = 2.0
@@ -326,7 +316,7 @@ def share():
 def play(short):
     routes = [("platform", "called"), ("carrier", "called"), ("good-caller", "good-callee")]
     emergency = f"numbers = [{', '.join(repr(code) for code in EMERGENCY)}]"
-    daemon = Daemon(settings(routes, trunks__called=TRUNK, limits="max_calls = 20000", emergency=emergency), share=share())
+    daemon = Daemon(settings(routes, trunks__called=CALLED_TRUNK, limits="max_calls = 20000", emergency=emergency), share=share())
     daemon.start()
     note(f"the daemon has about {100 * share():.0f} % of a processor (SHARE changes that)")
     random.seed(1)

@@ -24,6 +24,16 @@ METRICS = "http://127.0.0.1:27204"
 # The parties: a platform over TLS, a carrier over UDP, and a well-behaved pair over UDP that calls during every attack.
 PLATFORM, CARRIER = "127.0.17.11", "127.0.17.12"
 GOOD_CALLER, GOOD_CALLEE = "127.0.17.21", "127.0.17.22"
+# A second party over TLS, whose audio is plain: what the daemon makes of it is SRTP, on the platform's leg.
+CALLED = "127.0.17.31"
+CALLED_TRUNK = f'''profile = "generic-tls"
+listener = "tls"
+fqdn = "sbc.test"
+trust = "proof"
+targets = ["{CALLED}:27231"]
+sources = ["{CALLED}/32"]
+media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
+options = {{ interval_s = 0 }}'''
 # Every table that holds something while a call lives.
 GAUGES = ["sbc_calls", "sbc_transactions", "sbc_dialogs", "sbc_streams", 'sbc_ports{state="leased"}']
 # Those that a short form waits for: a transaction stands 32 s after its call (RFC 6026).
