@@ -22,6 +22,18 @@ fn named(world: &mut World, name: &str, addresses: &[&str]) {
     world.names.insert(name.into(), addresses);
 }
 
+/// One that says 503, another one that answers: how many were asked.
+fn answered_after_503(mut world: World) -> u32 {
+    let (first, _) = world.dial(Platform, CarrierA);
+    world.send(CarrierA, first.respond(503, CarrierA, ""));
+    world.expect(CarrierA, "ACK");
+    let second = world.expect(CarrierB, "INVITE");
+    let mut talk = world.answer(Platform, CarrierB, second);
+    world.send(Platform, talk.caller.ack(""));
+    world.caller_hangs_up(&mut talk);
+    world.finish()[0].attempts
+}
+
 /// The call ends as busy where it arrives.
 fn refused_at(world: &mut World, at: crate::world::Name) {
     world.send(Platform, invite(Platform, "+49309123", &sdp(Platform, "sendrecv")));
@@ -43,14 +55,7 @@ fn of_the_next_name_where_the_trunk_says_so() {
     });
     named(&mut world, "sip.carrier.test", &["198.51.100.7:5060", "198.51.100.9:5060"]);
     named(&mut world, "sip2.carrier.test", &["198.51.100.8:5060"]);
-    let (first, _) = world.dial(Platform, CarrierA);
-    world.send(CarrierA, first.respond(503, CarrierA, ""));
-    world.expect(CarrierA, "ACK");
-    let second = world.expect(CarrierB, "INVITE");
-    let mut talk = world.answer(Platform, CarrierB, second);
-    world.send(Platform, talk.caller.ack(""));
-    world.caller_hangs_up(&mut talk);
-    assert_eq!(world.finish()[0].attempts, 2, "the first name's second address was left out");
+    assert_eq!(answered_after_503(world), 2, "the first name's second address was left out");
 }
 
 /// RFC 3263 4.3: what one call has found holds for the next.
@@ -87,12 +92,5 @@ fn targets_are_tried_by_their_priority() {
 fn of_the_same_name() {
     let mut world = World::configured(one_trunk);
     named(&mut world, "sip.carrier.test", &["198.51.100.7:5060", "198.51.100.8:5060"]);
-    let (first, _) = world.dial(Platform, CarrierA);
-    world.send(CarrierA, first.respond(503, CarrierA, ""));
-    world.expect(CarrierA, "ACK");
-    let second = world.expect(CarrierB, "INVITE");
-    let mut talk = world.answer(Platform, CarrierB, second);
-    world.send(Platform, talk.caller.ack(""));
-    world.caller_hangs_up(&mut talk);
-    assert_eq!(world.finish()[0].attempts, 2);
+    assert_eq!(answered_after_503(world), 2);
 }

@@ -39,6 +39,15 @@ fn is_let_go(world: &mut World, offered: &Text) {
     world.expect(CarrierA, "ACK");
 }
 
+/// Both parties hear each other until the new one hangs up.
+fn talks_and_leaves(mut world: World, agent: &mut Dialog) {
+    world.pass(Duration::from_secs(2));
+    assert_eq!((world.hears(CarrierA), world.hears(Platform)), (vec![Platform], vec![CarrierA]));
+    world.leaves(CarrierA, agent);
+    world.hears_bye(Platform);
+    world.finish();
+}
+
 #[test]
 fn who_picks_up_talks_and_who_rang_is_let_go() {
     let mut world = World::moving(|_| {});
@@ -82,11 +91,7 @@ fn who_writes_no_offer_answers_ours_before_the_caller_hears() {
     world.send(CarrierA, agent.ack(&sdp(CarrierA, "sendrecv")));
     let answered = world.expect(Platform, "SIP/2.0 200");
     world.send(Platform, Dialog::of_caller(Platform, &answered).ack(""));
-    world.pass(Duration::from_secs(1));
-    assert_eq!((world.hears(CarrierA), world.hears(Platform)), (vec![Platform], vec![CarrierA]));
-    world.leaves(CarrierA, &mut agent);
-    world.hears_bye(Platform);
-    world.finish();
+    talks_and_leaves(world, &mut agent);
 }
 
 /// Its 200 is repeated; without an ACK it is ended by BYE, and the caller hears that nobody answers.
@@ -120,11 +125,7 @@ fn a_caller_without_an_offer_answers_in_its_ack() {
     let answered = world.expect(Platform, "SIP/2.0 200");
     assert!(answered.body().contains("RTP/SAVP"), "our offer");
     world.send(Platform, Dialog::of_caller(Platform, &answered).ack(&sdp(Platform, "sendrecv")));
-    world.pass(Duration::from_secs(1));
-    assert_eq!((world.hears(CarrierA), world.hears(Platform)), (vec![Platform], vec![CarrierA]));
-    world.leaves(CarrierA, &mut agent);
-    world.hears_bye(Platform);
-    world.finish();
+    talks_and_leaves(world, &mut agent);
 }
 
 /// RFC 3262 3: the 2xx waits until what was said reliably is acknowledged.
@@ -159,11 +160,7 @@ fn the_caller_hears_of_it_once_it_has_acknowledged_the_ringing() {
     let answered = world.expect(Platform, "SIP/2.0 200");
     assert!(answered.header("CSeq").ends_with("INVITE") && answered.body().is_empty(), "RFC 3262 5");
     world.send(Platform, caller.ack_of(1, ""));
-    world.pass(Duration::from_secs(2));
-    assert_eq!((world.hears(CarrierA), world.hears(Platform)), (vec![Platform], vec![CarrierA]));
-    world.leaves(CarrierA, &mut agent);
-    world.hears_bye(Platform);
-    world.finish();
+    talks_and_leaves(world, &mut agent);
 }
 
 #[test]
