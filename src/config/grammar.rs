@@ -4,28 +4,37 @@ use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
-/// An IPv4 or IPv6 address without brackets.
+use crate::route::settings::canonical_range;
+
+/// An IPv4 or IPv6 address without brackets. An IPv4-mapped one is the IPv4 address that packets come from and go to.
 pub(super) fn address(text: &str) -> Result<IpAddr, String> {
-    text.parse().map_err(|_| "is no IP address".to_owned())
+    text.parse::<IpAddr>().map(|address| address.to_canonical()).map_err(|_| "is no IP address".to_owned())
 }
 
 /// Address and port, IPv6 in brackets.
 pub(super) fn socket(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "is no address with a port".to_owned())
+    text.parse().map(canonical).map_err(|_| "is no address with a port".to_owned())
 }
 
 /// Address, or address and port; `port` where none is given.
 pub(super) fn socket_or(text: &str, port: u16) -> Result<SocketAddr, String> {
     let alone = || Some(SocketAddr::new(text.parse().ok()?, port));
-    text.parse().ok().or_else(alone).ok_or_else(|| "is no address".to_owned())
+    text.parse().ok().or_else(alone).map(canonical).ok_or_else(|| "is no address".to_owned())
+}
+
+fn canonical(socket: SocketAddr) -> SocketAddr {
+    match socket.ip().to_canonical() {
+        IpAddr::V4(four) => SocketAddr::new(four.into(), socket.port()),
+        IpAddr::V6(_) => socket,
+    }
 }
 
 /// A range in CIDR form, or one address. Bits beyond the prefix are refused: they are nearly always a slip.
 pub(super) fn range(text: &str) -> Result<IpNet, String> {
     if let Ok(address) = text.parse::<IpAddr>() {
-        return Ok(IpNet::from(address));
+        return Ok(IpNet::from(address.to_canonical()));
     }
-    let net: IpNet = text.parse().map_err(|_| "is no address and no CIDR range".to_owned())?;
+    let net = text.parse().map(canonical_range).map_err(|_| "is no address and no CIDR range".to_owned())?;
     match net == net.trunc() {
         true => Ok(net),
         false => Err(format!("has bits set beyond its prefix; did you mean {}?", net.trunc())),
@@ -82,6 +91,7 @@ pub(super) fn covers(pattern: &str, name: &str) -> bool {
 pub(super) fn host(text: &str) -> Result<String, String> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     match bare.parse::<IpAddr>() {
+        Ok(address) if address.to_canonical().is_ipv4() => Ok(address.to_canonical().to_string()),
         Ok(_) => Ok(bare.to_owned()),
         Err(_) => host_name(text).map_err(|_| "is no host name and no address".to_owned()),
     }
@@ -113,6 +123,19 @@ mod tests {
         assert_eq!(range("10.0.0.1/8").unwrap_err(), "has bits set beyond its prefix; did you mean 10.0.0.0/8?");
         assert_eq!(range("10.0.0.1").unwrap().to_string(), "10.0.0.1/32");
         assert_eq!(range("2001:db8::/32").unwrap().to_string(), "2001:db8::/32");
+    }
+
+    #[test]
+    fn what_is_mapped_to_ipv6_is_the_ipv4_address_it_is_sent_to() {
+        assert_eq!(range("::ffff:10.0.0.1").unwrap().to_string(), "10.0.0.1/32");
+        assert_eq!(range("::ffff:10.0.0.0/104").unwrap().to_string(), "10.0.0.0/8");
+        assert!(range("::ffff:10.0.0.1/104").unwrap_err().contains("did you mean 10.0.0.0/8?"));
+        assert_eq!(range("::/0").unwrap().to_string(), "::/0");
+        assert_eq!(address("::ffff:192.0.2.4").unwrap().to_string(), "192.0.2.4");
+        assert_eq!(socket("[::ffff:192.0.2.4]:53").unwrap().to_string(), "192.0.2.4:53");
+        assert_eq!(socket_or("::ffff:192.0.2.4", 53).unwrap().to_string(), "192.0.2.4:53");
+        assert_eq!(host("[::ffff:192.0.2.4]").unwrap(), "192.0.2.4");
+        assert_eq!(host("2001:db8::1").unwrap(), "2001:db8::1");
     }
 
     #[test]

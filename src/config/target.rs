@@ -22,11 +22,11 @@ pub(super) fn target(field: &Field<'_>) -> Option<TargetSpec> {
 /// Reads the text forms.
 pub(super) fn from_text(text: &str) -> Result<TargetSpec, String> {
     if let Ok(socket) = text.parse::<SocketAddr>() {
-        return check_port(socket.port()).map(|port| spec(&socket.ip().to_string(), Some(port)));
+        return check_port(socket.port()).map(|port| spec(&socket.ip().to_canonical().to_string(), Some(port)));
     }
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     if let Ok(address) = bare.parse::<IpAddr>() {
-        return Ok(spec(&address.to_string(), None));
+        return Ok(spec(&address.to_canonical().to_string(), None));
     }
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) => {
@@ -125,6 +125,8 @@ mod tests {
         assert_eq!(read("[2001:db8::1]:5060"), ("2001:db8::1".into(), Some(5060), true));
         assert_eq!(read("[2001:db8::1]"), ("2001:db8::1".into(), None, true));
         assert_eq!(read("2001:db8::1"), ("2001:db8::1".into(), None, true));
+        assert_eq!(read("[::ffff:192.0.2.1]:5060"), ("192.0.2.1".into(), Some(5060), true));
+        assert_eq!(read("::ffff:192.0.2.1"), ("192.0.2.1".into(), None, true));
     }
 
     #[test]

@@ -103,7 +103,7 @@ port = 5070
 profile = "carrier-ip"
 listener = "main"
 targets = ["198.51.100.7:5060"]
-sources = ["198.51.100.0/29", "198.51.100.8/29", "2001:db8::/64"]
+sources = ["198.51.100.0/29", "::ffff:198.51.100.8/125"]
 media = { sources = ["198.51.100.64/26"] }
 [trunks.named]
 profile = "carrier-ip"
@@ -136,15 +136,86 @@ bind = "10.1.0.4:9464"
         table.map(|line| line.split("  ").filter(|cell| !cell.is_empty()).map(str::trim).collect()).collect()
     }
 
+    /// The same with a network for each family, and a trunk on both of whose sides both families are named.
+    fn of_two_families() -> String {
+        let six = "[networks.six]\nbind = \"2001:db8:5::4\"\nrtp_ports = \"30000-30999\"\n\
+                   [listeners.six]\nnetwork = \"six\"\ntransport = \"udp\"\nport = 5060\n\
+                   [trunks.both]\nprofile = \"carrier-ip\"\nlistener = \"six\"\ntargets = [\"2001:db8::7\"]\n\
+                   sources = [\"2001:db8::/64\", \"198.51.100.32/28\"]\n\
+                   media = { sources = [\"2001:db8::/64\", \"198.51.100.32/28\"] }\n[[routes]]\n";
+        DEPLOYMENT
+            .replace("\"::ffff:198.51.100.8/125\"]", "\"::ffff:198.51.100.8/125\", \"2001:db8:9::/64\"]")
+            .replacen("[[routes]]\n", six, 1)
+            .replace("to = [\"named\"]", "to = [\"named\", \"both\"]")
+    }
+
     #[test]
-    fn a_listener_is_open_to_the_sources_of_its_trunks_joined_and_by_address_family() {
+    fn a_rule_stands_for_ranges_of_the_family_that_its_socket_takes() {
+        let configuration = of_two_families();
+        for format in [Format::Text, Format::Az, Format::Bicep] {
+            let (_, text) = printed(&configuration, format);
+            let rules: String = match format {
+                Format::Text => text.lines().take_while(|line| !line.is_empty()).collect(),
+                Format::Az => text.lines().filter(|line| line.starts_with("az network nsg rule")).collect(),
+                Format::Bicep => text.lines().filter(|line| !line.starts_with("//")).collect(),
+            };
+            assert!(rules.contains("198.51.100.0/28") && rules.contains("2001:db8::/64"), "{text}");
+            for never in ["::ffff:", "2001:db8:9::", "198.51.100.32/28", "sip-main-v6", "'sip-six'"] {
+                assert!(!rules.contains(never), "{never} in {format:?}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_from_which_nothing_can_arrive_is_named_with_its_key() {
+        let (_, text) = printed(&of_two_families(), Format::Text);
+        let notes: Vec<&str> = text.lines().filter(|line| line.contains("no packet of it arrives")).collect();
+        assert_eq!(notes.len(), 3, "{text}");
+        assert!(notes[0].starts_with("note: trunks.north.sources has 2001:db8:9::/64, and listener `main`"), "{text}");
+        assert!(notes[1].starts_with("note: trunks.both.sources has 198.51.100.32/28, and listener `six`"), "{text}");
+        assert!(
+            notes[2].starts_with("note: trunks.both.media.sources has 198.51.100.32/28, and network `six`"),
+            "{text}"
+        );
+        let alone = of_two_families().replace("\"198.51.100.0/29\", \"::ffff:198.51.100.8/125\", ", "");
+        let (shown, text) = printed(&alone, Format::Text);
+        assert_eq!(shown, Shown::WithGaps);
+        assert!(text.contains("MISSING: trunks.north.sources has 2001:db8:9::/64"), "{text}");
+    }
+
+    #[test]
+    fn names_that_azure_takes_for_one_are_told_apart() {
+        let twins = DEPLOYMENT
+            .replace("listeners.inside]", "listeners.Main-]")
+            .replace("\"inside\"\ntargets = [\"sip.carrier.example\"]", "\"Main-\"\ntargets = [\"10.9.0.1\"]");
+        let (_, text) = printed(&twins, Format::Text);
+        let names: Vec<&str> = rows(&text)[1..].iter().map(|row| row[1]).collect();
+        assert_eq!(names[..2], ["sip-main", "sip-Main-2"], "{text}");
+    }
+
+    #[test]
+    fn more_rules_than_a_group_takes_are_a_finding() {
+        let trunk = |number: usize| {
+            format!(
+                "[listeners.l{number}]\nnetwork = \"public\"\ntransport = \"udp\"\nport = {}\n\
+                 [trunks.t{number}]\nprofile = \"carrier-ip\"\nlistener = \"l{number}\"\ntargets = [\"198.51.100.9\"]\n",
+                20_000 + number
+            )
+        };
+        let many: String = (0..1000).map(trunk).collect();
+        let (shown, text) = printed(&DEPLOYMENT.replace("[[routes]]\n", &format!("{many}[[routes]]\n")), Format::Text);
+        assert_eq!(shown, Shown::WithGaps);
+        assert!(text.contains("and Azure takes 1000 in one group"), "{text}");
+    }
+
+    #[test]
+    fn a_listener_is_open_to_the_sources_of_its_trunks_joined() {
         let (_, text) = printed(DEPLOYMENT, Format::Text);
         let rows = rows(&text);
         let row = |name: &str| {
             rows.iter().find(|row| row[1] == name).unwrap_or_else(|| panic!("{name}\n{text}"))[2..].to_vec()
         };
         assert_eq!(row("sip-main"), ["Allow", "Udp", "5060", "192.0.2.4", "198.51.100.0/28 (SIP over UDP of north)"]);
-        assert_eq!(row("sip-main-v6"), ["Allow", "Udp", "5060", "192.0.2.4", "2001:db8::/64 (SIP over UDP of north)"]);
         assert_eq!(
             row("rtp-public"),
             ["Allow", "Udp", "10000-18999", "192.0.2.4", "198.51.100.64/26 (media of north)"]
@@ -184,8 +255,7 @@ bind = "10.1.0.4:9464"
     #[test]
     fn the_bicep_resource_has_each_rule_once() {
         let (_, text) = printed(DEPLOYMENT, Format::Bicep);
-        for name in ["'sip-main'", "'sip-main-v6'", "'rtp-public'", "'rtp-inside-any'", "'metrics'", "'deny-the-rest'"]
-        {
+        for name in ["'sip-main'", "'rtp-public'", "'rtp-inside-any'", "'metrics'", "'deny-the-rest'"] {
             assert_eq!(text.matches(&format!("name: {name}\n")).count(), 1, "{name}: {text}");
         }
         assert_eq!(text.matches('{').count(), text.matches('}').count());

@@ -7,13 +7,17 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 
 use crate::config::Settings;
-use crate::route::settings::{ListenerSettings, NetworkSettings, TrunkSettings};
+use crate::route::settings::{ListenerSettings, NetworkSettings, TrunkSettings, canonical_range};
 use crate::sip::flow::Transport;
 
 /// Azure's own numbers: a rule's priority is 100 to 4096, lower first.
 const FIRST_PRIORITY: u16 = 100;
 const STEP: u16 = 10;
 const LAST_PRIORITY: u16 = 4096;
+/// Rules that a group may have; Azure raises it on request to no more.
+const MOST_RULES: usize = 1000;
+/// Characters of a rule's name.
+const NAME_LENGTH: usize = 80;
 /// Ports that Azure Container Instances keep for themselves (PF-174).
 const RESERVED_IN_CONTAINERS: [(u16, u16); 10] = [
     (22, 22),
@@ -121,8 +125,46 @@ struct Draft {
     name: String,
     protocol: Protocol,
     destination: String,
+    families: Families,
     ports: (u16, u16),
     purpose: String,
+}
+
+/// Whose packets reach a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Families {
+    Four,
+    Six,
+    /// HTTP on `[::]`, where the system hands over both.
+    Both,
+}
+
+impl Families {
+    /// Of sockets for SIP and media: those on an IPv6 address take IPv6 alone.
+    const fn of(bind: IpAddr) -> Families {
+        if bind.is_ipv4() { Families::Four } else { Families::Six }
+    }
+
+    /// Of sockets for HTTP.
+    const fn of_page(bind: IpAddr) -> Families {
+        if bind.is_ipv6() && bind.is_unspecified() { Families::Both } else { Families::of(bind) }
+    }
+
+    const fn take(self, range: &IpNet) -> bool {
+        match self {
+            Families::Four => matches!(range, IpNet::V4(_)),
+            Families::Six => matches!(range, IpNet::V6(_)),
+            Families::Both => true,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Families::Four => "IPv4",
+            Families::Six => "IPv6",
+            Families::Both => "IPv4 and IPv6",
+        }
+    }
 }
 
 impl Builder {
@@ -136,6 +178,11 @@ impl Builder {
                 trunk.name
             )));
         }
+        for trunk in &trunks {
+            let key = format!("trunks.{}.sources", trunk.name);
+            let what = format!("listener `{}`", listener.name);
+            self.foreign(&key, &trunk.effective_sources(), &what, network.bind);
+        }
         let sources = trunks.iter().flat_map(|trunk| trunk.effective_sources()).collect();
         let draft = Draft {
             name: format!("sip-{}", listener.name),
@@ -144,6 +191,7 @@ impl Builder {
                 Transport::Tcp | Transport::Tls => Protocol::Tcp,
             },
             destination: destination(network.bind),
+            families: Families::of(network.bind),
             ports: (listener.port, listener.port),
             purpose: format!("SIP over {} of {}", listener.transport.via_token(), names(&trunks)),
         };
@@ -165,10 +213,20 @@ impl Builder {
             name,
             protocol: Protocol::Udp,
             destination: destination(network.bind),
+            families: Families::of(network.bind),
             ports: network.rtp_ports,
             purpose: format!("media of {}", names(trunks)),
         };
         if !known.is_empty() {
+            for trunk in &known {
+                let key = format!("trunks.{}.media.sources", trunk.name);
+                self.foreign(
+                    &key,
+                    &trunk.behaviour.media.sources,
+                    &format!("network `{}`", network.name),
+                    network.bind,
+                );
+            }
             let sources = known.iter().flat_map(|trunk| trunk.behaviour.media.sources.iter().copied()).collect();
             self.allow(draft(format!("rtp-{}", network.name), &known), sources);
         }
@@ -183,6 +241,24 @@ impl Builder {
             )));
         }
         self.containers(network);
+    }
+
+    /// Ranges that no packet can come from, because the socket takes the other family alone.
+    fn foreign(&mut self, key: &str, ranges: &[IpNet], what: &str, bind: IpAddr) {
+        let families = Families::of(bind);
+        let foreign: Vec<String> =
+            ranges.iter().filter(|range| !families.take(range)).map(ToString::to_string).collect();
+        if foreign.is_empty() {
+            return;
+        }
+        let text = format!(
+            "{key} has {}, and {what} is bound to an {} address ({bind}): no packet of it arrives, so no rule stands for \
+             it; take it out, or bind a network of its own to the other family",
+            foreign.join(" "),
+            families.as_str()
+        );
+        let all = foreign.len() == ranges.len();
+        self.notes.push(if all { Note::Gap(text) } else { Note::Remark(text) });
     }
 
     /// Media ports that a container instance would not get.
@@ -211,13 +287,23 @@ impl Builder {
                 "the API listens beyond loopback and nobody may reach it; say who with --admin CIDR".to_owned(),
             ));
         } else {
-            self.allow(of_port("api", bind, "the provisioning API"), administrators.iter().copied().collect());
+            let ranges: Vec<IpNet> = administrators.iter().map(|range| canonical_range(*range).trunc()).collect();
+            let draft = of_port("api", bind, "the provisioning API");
+            if !ranges.iter().any(|range| draft.families.take(range)) {
+                let family = draft.families.as_str();
+                self.notes.push(Note::Gap(format!(
+                    "the API listens on {bind}, which takes {family} alone, and no --admin is of that family; nobody may \
+                     reach it"
+                )));
+            }
+            self.allow(draft, ranges.into_iter().collect());
         }
     }
 
     /// One rule for each address family: Azure takes no mixture.
     fn allow(&mut self, draft: Draft, sources: BTreeSet<IpNet>) {
-        let merged = IpNet::aggregate(&sources.into_iter().collect());
+        let reachable: Vec<IpNet> = sources.into_iter().filter(|range| draft.families.take(range)).collect();
+        let merged = IpNet::aggregate(&reachable);
         let (four, six): (Vec<_>, Vec<_>) = merged.into_iter().partition(|net| matches!(net, IpNet::V4(_)));
         let written = |nets: Vec<IpNet>| nets.iter().map(ToString::to_string).collect::<Vec<_>>();
         if !six.is_empty() {
@@ -237,8 +323,9 @@ impl Builder {
     }
 
     fn push(&mut self, draft: Draft, sources: Vec<String>) {
+        let name = self.free_name(&draft.name);
         self.rules.push(Rule {
-            name: plain_name(&draft.name),
+            name,
             priority: 0,
             verdict: Verdict::Allow,
             protocol: draft.protocol,
@@ -249,8 +336,28 @@ impl Builder {
         });
     }
 
+    /// The name in Azure's letters; numbered where another rule has it already, in whatever case.
+    fn free_name(&self, name: &str) -> String {
+        let plain = plain_name(name, NAME_LENGTH);
+        let taken = |name: &str| self.rules.iter().any(|rule| rule.name.eq_ignore_ascii_case(name));
+        let numbered = |number: usize| {
+            let suffix = format!("-{number}");
+            plain_name(&plain, NAME_LENGTH.saturating_sub(suffix.len())) + &suffix
+        };
+        std::iter::once(plain.clone())
+            .chain((2..=self.rules.len().saturating_add(2)).map(numbered))
+            .find(|name| !taken(name))
+            .unwrap_or(plain)
+    }
+
     /// Priorities in order, and the rule that denies the rest.
     fn finish(mut self) -> RuleSet {
+        if self.rules.len() >= MOST_RULES {
+            self.notes.push(Note::Gap(format!(
+                "{} rules, and Azure takes {MOST_RULES} in one group: let trunks share listeners",
+                self.rules.len().saturating_add(1)
+            )));
+        }
         let mut priority = FIRST_PRIORITY;
         for rule in &mut self.rules {
             rule.priority = priority;
@@ -283,6 +390,7 @@ fn of_port(name: &str, bind: SocketAddr, purpose: &str) -> Draft {
         name: name.to_owned(),
         protocol: Protocol::Tcp,
         destination: destination(bind.ip()),
+        families: Families::of_page(bind.ip()),
         ports: (bind.port(), bind.port()),
         purpose: purpose.to_owned(),
     }
@@ -300,7 +408,9 @@ fn names(trunks: &[&TrunkSettings]) -> String {
     }
 }
 
-/// Azure: letters, digits, `_`, `.` and `-`, at most 80.
-fn plain_name(name: &str) -> String {
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).take(80).collect()
+/// Azure: letters, digits, `_`, `.` and `-`, the last no `-` and no `.`.
+fn plain_name(name: &str, length: usize) -> String {
+    let letter = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    let name: String = name.chars().map(letter).take(length).collect();
+    name.trim_end_matches('-').to_owned()
 }

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 use super::directory::DenialCodes;
 use super::emergency::EmergencySettings;
@@ -115,6 +115,20 @@ impl TrunkSettings {
             None => self.targets.iter().filter_map(|target| target.address).map(IpNet::from).collect(),
         }
     }
+}
+
+/// A range of IPv4-mapped addresses (`::ffff:192.0.2.0/120`) as the IPv4 range that packets of it come from.
+pub fn canonical_range(range: IpNet) -> IpNet {
+    const MAPPED: u8 = 96;
+    let four = match range {
+        IpNet::V4(four) => Some(four),
+        IpNet::V6(six) => six
+            .addr()
+            .to_ipv4_mapped()
+            .zip(six.prefix_len().checked_sub(MAPPED))
+            .and_then(|(address, length)| Ipv4Net::new(address, length).ok()),
+    };
+    four.map_or(range, IpNet::V4)
 }
 
 /// Whether the name that a peer's TLS asked for names the account of its calls, where the Request-URI names none.
