@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 
 use super::call_log;
 use super::clock::Clock;
-use super::inbox::{Held, Inbox, Watch};
+use super::inbox::{Held, Inbox, Stay, Watch};
 use super::orders::Orders;
 use crate::base::Instant;
 use crate::call::CallEvent;
@@ -104,7 +104,7 @@ impl Helm {
 
     fn watch(&self) {
         while self.inbox.watch() == Watch::Go {
-            self.steer(usize::MAX, Unheard::Quiet);
+            self.steer(usize::MAX, Stay::UntilNothingWaits, Unheard::Quiet);
         }
         // The helm is not given back: nobody steers after the end.
         let ship = self.ship.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -117,9 +117,9 @@ impl Helm {
         }
     }
 
-    /// For whoever has the helm: rounds until nothing waits, at most `rounds`. The relay is woken for orders from
-    /// this urgency on.
-    fn steer(&self, rounds: usize, from: Unheard) {
+    /// For whoever has the helm: rounds until nothing waits that he stays for, at most `rounds`. The relay is woken for
+    /// orders from this urgency on.
+    fn steer(&self, rounds: usize, stay: Stay, from: Unheard) {
         for _ in 0..rounds {
             // Let go of between two rounds, for whoever waits to ask the engine something.
             let mut held = self.ship.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,7 +127,7 @@ impl Helm {
             self.inbox.take(&mut ship.inputs);
             ship.round(from);
             self.shedding.store(ship.cargo.engine.is_shedding(), Ordering::Relaxed);
-            if self.inbox.leave(ship.next_timeout()) == Held::NotMine {
+            if self.inbox.leave(ship.next_timeout(), stay) == Held::NotMine {
                 return;
             }
         }
@@ -142,7 +142,7 @@ impl Sink for Helm {
 
     fn settle(&self) {
         if self.inbox.board() == Held::Mine {
-            self.steer(ROUNDS, Unheard::Pressing);
+            self.steer(ROUNDS, Stay::UntilMessagesAreDone, Unheard::Pressing);
         }
     }
 

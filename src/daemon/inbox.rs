@@ -24,6 +24,9 @@ use crate::sip::flow::Received;
 /// a glance has his turn.
 const NEW_AT_ONCE: usize = 32;
 const ESTABLISHED_AT_ONCE: usize = 64;
+/// Ends of calls and the like (tens of microseconds each) that are taken in one go: a message that comes meanwhile waits
+/// for so many at most.
+const BEHIND_AT_ONCE: usize = 4;
 /// How much later than due a timer may fire when nothing else happens, and how long what is in no hurry may wait.
 /// Everyone who takes the helm meanwhile does both, so under load the engine's thread hardly wakes. The shortest
 /// timer of the core is T1 (RFC 3261: 500 ms).
@@ -59,7 +62,7 @@ struct Queues {
     ended: bool,
 }
 
-/// Whether what messages go before is taken with them.
+/// Whether a share of what messages go before is taken with them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Turn {
     /// Not now: they are answered first.
@@ -99,6 +102,14 @@ pub enum Held {
     /// The caller's, who must [`Inbox::leave`] it.
     Mine,
     NotMine,
+}
+
+/// When somebody lets go of the helm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stay {
+    /// When no message waits, after a share of the rest: who reads the network goes back to it, and comes by again.
+    UntilMessagesAreDone,
+    UntilNothingWaits,
 }
 
 /// What [`Inbox::watch`] came back with.
@@ -216,10 +227,12 @@ impl Inbox {
     pub fn take(&self, out: &mut Vec<Input>) {
         let mut held = self.lock();
         let queues = &mut *held;
-        if queues.turn == Turn::Everything || (queues.established.is_empty() && queues.new.is_empty()) {
-            out.extend(queues.behind.drain(..));
+        let due = queues.turn == Turn::Everything || !queues.has_messages();
+        if due {
+            let share = queues.behind.len().min(BEHIND_AT_ONCE);
+            out.extend(queues.behind.drain(..share));
         }
-        queues.turn = if queues.behind.is_empty() { Turn::Messages } else { Turn::Everything };
+        queues.turn = if due || queues.behind.is_empty() { Turn::Messages } else { Turn::Everything };
         let share = queues.established.len().min(ESTABLISHED_AT_ONCE);
         out.extend(queues.established.drain(..share));
         if queues.established.is_empty() {
@@ -256,16 +269,18 @@ impl Inbox {
         queues.calls.clear();
     }
 
-    /// Lets go of the helm unless something waits. `next`: the engine's next timer.
-    pub fn leave(&self, next: Option<Instant>) -> Held {
+    /// Lets go of the helm unless something waits that `stay` names. `next`: the engine's next timer.
+    pub fn leave(&self, next: Option<Instant>, stay: Stay) -> Held {
         let mut queues = self.lock();
-        if !queues.is_empty() {
+        let rest = !queues.behind.is_empty();
+        if queues.has_messages() || (rest && (stay == Stay::UntilNothingWaits || queues.turn == Turn::Everything)) {
             return Held::Mine;
         }
         queues.helm = Helmsman::Nobody;
         if queues.ended {
             self.rouse(queues);
         } else {
+            let next = if rest { Some(self.clock.instant()) } else { next };
             self.set_alarm(queues, next.map(|due| due + GRAIN));
         }
         Held::NotMine
@@ -351,7 +366,11 @@ impl Inbox {
 
 impl Queues {
     fn is_empty(&self) -> bool {
-        self.established.is_empty() && self.new.is_empty() && self.behind.is_empty()
+        !self.has_messages() && self.behind.is_empty()
+    }
+
+    fn has_messages(&self) -> bool {
+        !self.established.is_empty() || !self.new.is_empty()
     }
 }
 
@@ -411,6 +430,32 @@ mod tests {
     }
 
     #[test]
+    fn ends_of_many_calls_are_taken_in_shares_between_messages() {
+        let inbox = inbox(Limits::default());
+        (0..10).for_each(|id| inbox.put_behind(news(id)));
+        inbox.put(news(100));
+        assert_eq!(inbox.board(), Held::Mine);
+        let take = || {
+            let mut out = Vec::new();
+            inbox.take(&mut out);
+            ids(&out)
+        };
+        assert_eq!(take(), [100]);
+        assert_eq!(inbox.leave(None, Stay::UntilMessagesAreDone), Held::Mine);
+        assert_eq!(take(), [0, 1, 2, 3]);
+        assert_eq!(inbox.leave(None, Stay::UntilMessagesAreDone), Held::NotMine, "who reads goes back to it");
+        inbox.put(news(101));
+        assert_eq!(inbox.board(), Held::Mine);
+        assert_eq!(take(), [101], "and answers what he has read");
+        assert_eq!(take(), [4, 5, 6, 7]);
+        assert_eq!(inbox.leave(None, Stay::UntilMessagesAreDone), Held::NotMine);
+        assert_eq!(inbox.watch(), Watch::Go, "if nobody comes by");
+        assert_eq!(inbox.leave(None, Stay::UntilNothingWaits), Held::Mine);
+        assert_eq!(take(), [8, 9]);
+        assert_eq!(inbox.leave(None, Stay::UntilNothingWaits), Held::NotMine);
+    }
+
+    #[test]
     fn what_begins_something_waits_until_nothing_of_calls_waits_any_more() {
         let inbox = inbox(Limits::default());
         inbox.offer(Class::Admitted, request("INVITE", 9)).unwrap();
@@ -438,9 +483,9 @@ mod tests {
         assert_eq!(inbox.board(), Held::Mine);
         inbox.put(news(2));
         assert_eq!(inbox.board(), Held::NotMine);
-        assert_eq!(inbox.leave(None), Held::Mine);
+        assert_eq!(inbox.leave(None, Stay::UntilNothingWaits), Held::Mine);
         inbox.take(&mut Vec::new());
-        assert_eq!(inbox.leave(None), Held::NotMine);
+        assert_eq!(inbox.leave(None, Stay::UntilNothingWaits), Held::NotMine);
         inbox.put(news(3));
         assert_eq!(inbox.board(), Held::Mine);
     }
@@ -452,7 +497,7 @@ mod tests {
             let mut out = Vec::new();
             while inbox.watch() == Watch::Go {
                 inbox.take(&mut out);
-                while inbox.leave(None) == Held::Mine {
+                while inbox.leave(None, Stay::UntilNothingWaits) == Held::Mine {
                     inbox.take(&mut out);
                 }
             }
@@ -486,7 +531,7 @@ mod tests {
         inbox.put_by(news(1));
         assert_eq!(inbox.watch(), Watch::Go);
         inbox.take(&mut Vec::new());
-        assert_eq!(inbox.leave(Some(Instant::ZERO)), Held::NotMine);
+        assert_eq!(inbox.leave(Some(Instant::ZERO), Stay::UntilNothingWaits), Held::NotMine);
         assert_eq!(inbox.watch(), Watch::Go);
     }
 
@@ -497,13 +542,13 @@ mod tests {
         inbox.put(news(1));
         assert_eq!(inbox.board(), Held::Mine);
         inbox.take(&mut Vec::new());
-        assert_eq!(inbox.leave(Some(far)), Held::NotMine);
+        assert_eq!(inbox.leave(Some(far), Stay::UntilNothingWaits), Held::NotMine);
         let watcher = inbox.clone();
         let thread = std::thread::spawn(move || watcher.watch());
         inbox.offer(Class::Established, request("BYE", 7)).unwrap();
         assert_eq!(inbox.board(), Held::Mine);
         inbox.take(&mut Vec::new());
-        assert_eq!(inbox.leave(Some(Instant::ZERO)), Held::NotMine);
+        assert_eq!(inbox.leave(Some(Instant::ZERO), Stay::UntilNothingWaits), Held::NotMine);
         assert_eq!(thread.join().unwrap(), Watch::Go);
     }
 
