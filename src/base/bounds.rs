@@ -94,6 +94,8 @@ bounds! {
     IceCheckedPairs => "ice_checked_pairs",
     /// A pair of ports for which a relay worker's table has no place.
     RelayPairs => "relay_pairs",
+    /// A refused call that was forgotten before its last repetition.
+    Refusals => "refusals",
     /// Strangers that were forgotten.
     RememberedSources => "remembered_sources",
     /// Trusted sources that were forgotten.

@@ -159,6 +159,9 @@ pub const COUNTED_ACCOUNTS: usize = 65_536;
 pub const AUTH_NONCE_LIFE: Duration = Duration::from_secs(60);
 /// Nonces whose uses are remembered. At the limit the oldest goes, and nonces of its age are challenged again.
 pub const AUTH_NONCES: usize = 8192;
+/// Calls refused under load on one socket of datagrams that are known when they are repeated, in each of two generations of 32 s. At
+/// the limit the older ones are forgotten early: a repetition is judged like a new call.
+pub const REFUSALS: usize = 65_536;
 /// Octets of a password.
 pub const PASSWORD_OCTETS: usize = 1024;
 /// Contacts of a registrar's answer that are looked at for ours.

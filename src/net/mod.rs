@@ -28,6 +28,7 @@ mod own_pings;
 pub mod pem;
 mod reading;
 pub mod rebinding;
+mod refusals;
 pub mod renewal;
 pub mod resolver;
 mod seats;

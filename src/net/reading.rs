@@ -333,7 +333,7 @@ impl Reader {
         }
         let waited = self.backlog.since().map_or(Duration::ZERO, |since| since.elapsed());
         let Some(glance) = self.framer.glance() else { return Dealt::Read(None) };
-        let dealt = glancing::deal(&self.shared, &self.connection.flow, glance, waited, busy);
+        let dealt = glancing::deal(&self.shared, &self.connection.flow, glance, (waited, None), busy);
         if dealt == Dealt::Done {
             self.framer.skip();
             self.connection.mark_used();

@@ -20,6 +20,7 @@ use super::counters::TurnedAway;
 use super::deliver::deliver_or_drop;
 use super::glancing::{self, Dealt};
 use super::guard::{Verdict, Visitor};
+use super::refusals::Refusals;
 use super::shared::Shared;
 use crate::base::ids::ListenerId;
 use crate::sip::flow::{Flow, PeerIdentity, Received, Transport};
@@ -169,11 +170,11 @@ async fn read(shared: &Shared, port: &UdpPort) {
     };
     let mut buffer = vec![0u8; DATAGRAM_OCTETS];
     let mut unbroken = Unbroken::default();
-    let mut glancer = Glancer::default();
+    let mut looks = Looks { glancer: Glancer::default(), refusals: Refusals::new(Instant::now()) };
     loop {
         if let Ok(mut ready) = watched.readable().await {
             unbroken.begin();
-            if read_batch(shared, port, unbroken.since(), (&mut buffer, &mut glancer)) == Batch::Emptied {
+            if read_batch(shared, port, unbroken.since(), (&mut buffer, &mut looks)) == Batch::Emptied {
                 unbroken.emptied();
                 ready.clear_ready();
             }
@@ -181,6 +182,12 @@ async fn read(shared: &Shared, port: &UdpPort) {
         }
         tokio::task::consume_budget().await;
     }
+}
+
+/// What datagrams are looked at with, and what was refused so.
+struct Looks {
+    glancer: Glancer,
+    refusals: Refusals,
 }
 
 /// How a batch ended.
@@ -195,12 +202,12 @@ fn read_batch(
     shared: &Shared,
     port: &UdpPort,
     since: Option<Instant>,
-    (buffer, glancer): (&mut [u8], &mut Glancer),
+    (buffer, looks): (&mut [u8], &mut Looks),
 ) -> Batch {
     for _ in 0..BATCH {
         match port.socket.recv_from(buffer) {
             Ok((length, remote)) => {
-                take(shared, port, (remote, buffer.get(..length).unwrap_or_default()), (since, glancer));
+                take(shared, port, (remote, buffer.get(..length).unwrap_or_default()), (since, looks));
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Batch::Emptied,
             // An ICMP error of something we sent: says nothing about what waits to be read.
@@ -214,7 +221,7 @@ fn take(
     shared: &Shared,
     port: &UdpPort,
     (remote, octets): (SocketAddr, &[u8]),
-    (since, glancer): (Option<Instant>, &mut Glancer),
+    (since, looks): (Option<Instant>, &mut Looks),
 ) {
     let flow = Flow {
         id: shared.datagram_flow(port.listener, remote),
@@ -231,7 +238,7 @@ fn take(
     if let Some(reason) = turned_away {
         return shared.counters.turned_away.add(reason);
     }
-    let settled = match glance(shared, port, (&flow, octets), (since, glancer)) {
+    let settled = match glance(shared, port, (&flow, octets), (since, looks)) {
         Dealt::Done => return,
         Dealt::Read(settled) => settled,
     };
@@ -255,20 +262,21 @@ fn take(
     }
 }
 
-/// Deals with a datagram without reading it, where that can be done: a peer's, while calls are shed.
+/// Deals with a datagram without reading it, where that can be done: a peer's, while calls are shed or may be repeated.
 fn glance(
     shared: &Shared,
     port: &UdpPort,
     (flow, octets): (&Flow, &[u8]),
-    (since, glancer): (Option<Instant>, &mut Glancer),
+    (since, looks): (Option<Instant>, &mut Looks),
 ) -> Dealt {
-    if !shared.sink.is_shedding() || shared.gate.visitor(flow, &PeerIdentity::default()) != Visitor::Peer {
+    let looks_on = shared.sink.is_shedding() || !looks.refusals.is_empty(Instant::now());
+    if !looks_on || shared.gate.visitor(flow, &PeerIdentity::default()) != Visitor::Peer {
         return Dealt::Read(None);
     }
-    let Some(glance) = glancer.glance(octets) else { return Dealt::Read(None) };
+    let Some(glance) = looks.glancer.glance(octets) else { return Dealt::Read(None) };
     let waited = since.map_or(Duration::ZERO, |since| since.elapsed());
     let mut answer = Vec::new();
-    let dealt = glancing::deal(shared, flow, glance, waited, &mut answer);
+    let dealt = glancing::deal(shared, flow, glance, (waited, Some(&mut looks.refusals)), &mut answer);
     if !answer.is_empty() {
         // An answer that does not leave is repeated when the request is.
         let _ = port.send(flow.remote, answer.into());

@@ -11,7 +11,7 @@ use trunkline::net::settings::{Acquaintance, Known};
 use trunkline::net::{Class, News, Signalling, StartError};
 use trunkline::sip::flow::{Target, TransmitFailure, Transport};
 
-use crate::world::{UDP, World, bye, call_id, on, options, plain, to};
+use crate::world::{UDP, World, bye, call_id, on, options, plain, request, to};
 
 fn peer() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -107,6 +107,22 @@ async fn a_datagram_that_finds_its_inbox_full_is_dropped_and_counted() {
     world.ear.set_places(1);
     peer.send_to(options("heard").as_bytes(), world.addr(UDP)).unwrap();
     assert_eq!(call_id(&world.message().await.1), "heard");
+}
+
+/// RFC 3261 8.2.7: what has ended for its caller does not begin when a repetition was under way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_was_refused_under_load_is_refused_when_it_is_repeated_after_it() {
+    let (mut world, peer) = (World::udp(), peer());
+    let call = |branch: &str| peer.send_to(request("INVITE", branch, "").as_bytes(), world.addr(UDP)).unwrap();
+    world.ear.set_sheds(true);
+    call("refused");
+    let refusal = text(&peer).0;
+    assert!(refusal.starts_with("SIP/2.0 503 "), "{refusal}");
+    world.ear.set_sheds(false);
+    call("refused");
+    assert_eq!(text(&peer).0, refusal);
+    call("another");
+    assert_eq!(call_id(&world.message().await.1), "another");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,8 +13,9 @@ use trunkline::base::entropy::SeededEntropy;
 use trunkline::base::ids::{ListenerId, TransmitId};
 use trunkline::base::limits::Limits;
 use trunkline::net::settings::{ClientCertificate, ListenerSettings, NetSettings, TlsListener};
-use trunkline::net::{Class, News, Outgoing, Signalling, Sink};
+use trunkline::net::{Class, Glanced, News, Outgoing, Signalling, Sink};
 use trunkline::sip::flow::{Destination, Flow, PeerIdentity, Received, Target, TlsTarget, Transmit, Transport};
+use trunkline::sip::glance::PlainInvite;
 
 use crate::authority::{Authority, Leaf};
 
@@ -34,6 +35,8 @@ pub enum Heard {
 pub struct Ear {
     heard: mpsc::Sender<Heard>,
     places: AtomicUsize,
+    /// Every call is refused at a glance.
+    sheds: AtomicBool,
     room: Notify,
 }
 
@@ -41,6 +44,10 @@ impl Ear {
     pub fn set_places(&self, places: usize) {
         self.places.store(places, Ordering::SeqCst);
         self.room.notify_waiters();
+    }
+
+    pub fn set_sheds(&self, sheds: bool) {
+        self.sheds.store(sheds, Ordering::SeqCst);
     }
 }
 
@@ -52,6 +59,14 @@ impl Sink for Ear {
         }
         let _ = self.heard.try_send(Heard::Message(class, received));
         Ok(())
+    }
+
+    fn is_shedding(&self) -> bool {
+        self.sheds.load(Ordering::SeqCst)
+    }
+
+    fn glance(&self, _: &Flow, _: &PlainInvite<'_>, _: Duration) -> Glanced {
+        Glanced::Shed
     }
 
     fn report(&self, news: News) {
@@ -78,7 +93,8 @@ pub const TLS: ListenerId = ListenerId(2);
 impl World {
     pub fn new(settings: NetSettings) -> World {
         let (sender, heard) = mpsc::channel(HEARD);
-        let ear = Arc::new(Ear { heard: sender, places: AtomicUsize::new(usize::MAX), room: Notify::new() });
+        let (places, sheds) = (AtomicUsize::new(usize::MAX), AtomicBool::new(false));
+        let ear = Arc::new(Ear { heard: sender, places, sheds, room: Notify::new() });
         let entropy = Box::new(SeededEntropy::new(1));
         let mut signalling = Signalling::bind(settings, ear.clone(), entropy, Handle::current()).unwrap();
         signalling.serve().unwrap();
