@@ -2,11 +2,15 @@
 //! what is under way goes on. A pure value.
 //!
 //! A short stall of the machine refuses nobody: calls are shed once requests have waited longer than `limits.max_wait_ms`
-//! for [`PATIENCE`] more than they have not. From then on late calls are shed at once, and the others are taken at a pace
-//! that falls while most are late and rises while hardly any is: what a call costs comes after its INVITE, and whoever takes
-//! all that are on time is late again in a moment. It ends when none was late or shed for [`CALM`].
+//! for [`PATIENCE`] more than they have not, or for [`PATIENCE_WITH_GROWTH`] and ever longer: behind a stall they wait less and
+//! less. From then on half of that is late: what is steered towards the longest wait is beyond it half of the time. Late calls are
+//! shed at once, and the others are taken at a pace: what a call costs comes after its INVITE, most of it as long as it talks, and
+//! whoever takes all that are on time is late again in a moment. The pace begins with what is known to be borne, makes up for what
+//! was taken beyond it, falls by steps that are given time to show, and rises soon to where it was and slowly beyond. It ends
+//! when none was late or shed for [`CALM`].
 //!
-//! Trunks share what there is: one that began less than its share of the latest calls is served all the same (R-A8).
+//! Trunks share what there is: one that asks for less than its share of the pace, or began less than its share of the latest
+//! calls, is served all the same (R-A8).
 //! Emergency calls never come here (R-A9).
 
 use std::collections::BTreeMap;
@@ -18,6 +22,9 @@ use crate::base::ids::TrunkId;
 
 /// How long requests must have been late before the first call is shed. When none comes for that long, none waited.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// The same when the latest has waited longer than the first by [`GROWTH`]: more comes than is borne.
+const PATIENCE_WITH_GROWTH: Duration = Duration::from_millis(25);
+const GROWTH: Duration = Duration::from_millis(10);
 /// Requests that are judged within so short a time are of one moment.
 const MOMENT: Duration = Duration::from_millis(5);
 /// How long none may have been late or shed before lateness is borne again.
@@ -26,6 +33,10 @@ const CALM: Duration = Duration::from_secs(5);
 const PIECE: Duration = Duration::from_secs(1);
 /// How often the pace is set anew.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long a step down is given to show.
+const STEP: Duration = Duration::from_millis(500);
+/// What was taken too much is made up for by taking none, for no longer than this.
+const MAKE_UP: Duration = Duration::from_millis(200);
 
 /// Why a new call was answered 503. The name is the metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,6 +111,8 @@ pub enum Wait {
 pub struct Overload {
     state: State,
     shares: Shares,
+    /// The pace that was borne when calls were last shed; 0: they never were.
+    known: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -114,12 +127,19 @@ enum State {
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     per_s: u32,
-    /// What it never falls below: a quarter of the calls that were taken when it began. What is late is shed all the same.
+    /// What it never falls below: a quarter of that of the beginning. What is late is shed all the same.
     least: u32,
+    /// What was borne for long: it rises soon to that, and slowly beyond.
+    borne: u32,
     bucket: Bucket,
-    /// Since it was set: requests that were late, and all.
+    /// None is taken before: more were than the pace allows.
+    from: Instant,
+    /// No step down before.
+    next_step: Instant,
+    /// Since it was set: requests that were late, that found no room in the pace, and all.
     set: Instant,
     late: u32,
+    held: u32,
     seen: u32,
 }
 
@@ -131,6 +151,8 @@ struct Strain {
     late_for: Duration,
     /// When it began.
     latest: Option<(Instant, Timing)>,
+    /// What the first that was late had waited, and the longest wait since.
+    waits: Option<(Duration, Duration)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,50 +168,76 @@ impl Default for State {
 }
 
 impl Strain {
-    fn with(self, now: Instant, timing: Timing) -> Strain {
+    fn with(self, now: Instant, (timing, waited): (Timing, Duration)) -> Strain {
+        let waits = match (self.waits, timing) {
+            (Some((first, longest)), Timing::Late) => Some((first, longest.max(waited))),
+            (None, Timing::Late) => Some((waited, waited)),
+            (waits, Timing::OnTime) => waits,
+        };
         let late_for = match self.latest.map(|(then, timing)| (now.since(then), timing)) {
             Some((gap, before)) if gap < MOMENT => {
                 let is_late = before == Timing::Late || timing == Timing::Late;
                 let timing = if is_late { Timing::Late } else { Timing::OnTime };
-                return Strain { latest: self.latest.map(|(then, _)| (then, timing)), ..self };
+                return Strain { latest: self.latest.map(|(then, _)| (then, timing)), waits, ..self };
             }
             Some((gap, Timing::Late)) if gap < PATIENCE => self.late_for + gap,
             Some((gap, Timing::OnTime)) if gap < PATIENCE => self.late_for.saturating_sub(gap),
             Some((_, Timing::Late | Timing::OnTime)) | None => Duration::ZERO,
         };
-        Strain { late_for, latest: Some((now, timing)) }
+        // A lateness of its own.
+        let begins = late_for.is_zero();
+        let waits = if begins { (timing == Timing::Late).then_some((waited, waited)) } else { waits };
+        Strain { late_for, latest: Some((now, timing)), waits }
+    }
+
+    fn is_too_much(self) -> bool {
+        let grows = self.waits.is_some_and(|(first, longest)| longest >= first + GROWTH);
+        self.late_for >= if grows { PATIENCE_WITH_GROWTH } else { PATIENCE }
     }
 }
 
-/// Calls begun lately, by trunk.
+/// Calls of late, by trunk.
 #[derive(Debug, Default)]
 struct Shares {
     /// When the younger piece began.
     since: Instant,
-    begun: BTreeMap<TrunkId, Begun>,
+    trunks: BTreeMap<TrunkId, Lately>,
 }
 
-/// Calls of one trunk in the last two pieces.
+/// Calls of one trunk.
 #[derive(Clone, Copy, Debug, Default)]
-struct Begun {
+struct Lately {
+    asked: Count,
+    begun: Count,
+}
+
+/// In the last two pieces.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
     young: u64,
     old: u64,
 }
 
-impl Begun {
+impl Count {
     const fn sum(self) -> u64 {
         self.young.saturating_add(self.old)
+    }
+
+    const fn aged(self) -> Count {
+        Count { young: 0, old: self.young }
     }
 }
 
 impl Overload {
     /// A new call of `trunk` that has waited so long, where `most` is borne.
     pub fn judge(&mut self, now: Instant, trunk: TrunkId, waited: Duration, most: Duration) -> Fate {
-        let timing = if waited > most { Timing::Late } else { Timing::OnTime };
-        self.observe(now, timing);
+        let borne = if self.is_shedding() { most / 2 } else { most };
+        let timing = if waited > borne { Timing::Late } else { Timing::OnTime };
+        self.observe(now, (timing, waited));
+        self.shares.asked(now, trunk);
         if let State::Shedding { last, pace } = &mut self.state {
             let is_in_time = timing == Timing::OnTime && pace.takes(now);
-            if !is_in_time && !self.shares.has_less_than_its_share(now, trunk) {
+            if !is_in_time && !self.shares.has_less_than_its_share(now, trunk, pace.per_s) {
                 *last = now;
                 return Fate::Shed;
             }
@@ -203,29 +251,41 @@ impl Overload {
         matches!(self.state, State::Shedding { .. })
     }
 
-    fn observe(&mut self, now: Instant, timing: Timing) {
-        self.state = match (self.state, timing) {
-            (State::Bearing(strain), Timing::Late) if strain.with(now, timing).late_for >= PATIENCE => {
-                State::Shedding { last: now, pace: Pace::new(now, self.shares.before_the_rush(now)) }
+    fn observe(&mut self, now: Instant, (timing, waited): (Timing, Duration)) {
+        match (&mut self.state, timing) {
+            (State::Bearing(strain), Timing::Late | Timing::OnTime) => {
+                *strain = strain.with(now, (timing, waited));
+                if timing == Timing::Late && strain.is_too_much() {
+                    self.state = State::Shedding { last: now, pace: Pace::new(now, self.shares.pace(now, self.known)) };
+                }
             }
-            (State::Bearing(strain), Timing::Late | Timing::OnTime) => State::Bearing(strain.with(now, timing)),
-            (State::Shedding { last, .. }, Timing::OnTime) if now.since(last) >= CALM => State::default(),
-            (State::Shedding { last, pace }, Timing::OnTime) => State::Shedding { last, pace: pace.after(now, timing) },
-            (State::Shedding { pace, .. }, Timing::Late) => {
-                State::Shedding { last: now, pace: pace.after(now, timing) }
+            (State::Shedding { last, pace }, Timing::OnTime) if now.since(*last) >= CALM => {
+                self.known = pace.per_s.max(pace.borne);
+                self.state = State::default();
             }
-        };
+            (State::Shedding { last, pace }, Timing::Late | Timing::OnTime) => {
+                pace.note(now, timing);
+                if timing == Timing::Late {
+                    *last = now;
+                }
+            }
+        }
     }
 }
 
 impl Pace {
-    fn new(now: Instant, per_s: u32) -> Pace {
+    /// `ahead`: how long the calls that were taken would have lasted at this pace beyond the time they took.
+    fn new(now: Instant, (per_s, ahead): (u32, Duration)) -> Pace {
         Pace {
             per_s,
             least: (per_s / 4).max(1),
+            borne: per_s,
             bucket: Bucket::full(now, Pace::rate(per_s)),
+            from: now + ahead.min(MAKE_UP),
+            next_step: now,
             set: now,
             late: 0,
+            held: 0,
             seen: 0,
         }
     }
@@ -236,24 +296,37 @@ impl Pace {
     }
 
     fn takes(&mut self, now: Instant) -> bool {
-        self.bucket.take(now, Pace::rate(self.per_s))
+        let takes = now >= self.from && self.bucket.take(now, Pace::rate(self.per_s));
+        self.held = self.held.saturating_add(u32::from(!takes));
+        takes
     }
 
-    fn after(mut self, now: Instant, timing: Timing) -> Pace {
+    fn note(&mut self, now: Instant, timing: Timing) {
         self.seen = self.seen.saturating_add(1);
         self.late = self.late.saturating_add(u32::from(timing == Timing::Late));
-        if now.since(self.set) < LOOK {
-            return self;
+        let past = now.since(self.set);
+        if past < LOOK {
+            return;
         }
         let (late, seen) = (u64::from(self.late), u64::from(self.seen));
-        let per_s = if 2 * late > seen {
-            self.per_s.saturating_sub((self.per_s / 10).max(1))
-        } else if 10 * late < seen {
-            self.per_s.saturating_add((self.per_s / 50).max(1))
-        } else {
-            self.per_s
-        };
-        Pace { per_s: per_s.max(self.least), set: now, late: 0, seen: 0, ..self }
+        if 2 * late > seen && now >= self.next_step {
+            self.borne = self.per_s.min(self.borne).saturating_sub(self.per_s / 64);
+            self.per_s = self.per_s.saturating_sub((self.per_s / 10).max(1)).max(self.least);
+            self.next_step = now + STEP;
+        } else if past >= STEP {
+            // Hardly anybody calls: what made it fall is over.
+            self.per_s = self.per_s.max(self.borne);
+        } else if 20 * late < seen && self.held > 0 {
+            self.rise();
+        }
+        (self.set, self.late, self.held, self.seen) = (now, 0, 0, 0);
+    }
+
+    fn rise(&mut self) {
+        let step = if self.per_s < self.borne { self.per_s / 20 } else { self.per_s / 100 };
+        let per_s = self.per_s.saturating_add(step.max(1));
+        self.per_s = if self.per_s < self.borne { per_s.min(self.borne) } else { per_s };
+        self.borne = self.borne.max(self.per_s);
     }
 }
 
@@ -261,45 +334,61 @@ impl Shares {
     fn turn(&mut self, now: Instant) {
         let past = now.since(self.since);
         if past >= PIECE {
-            self.begun.retain(|_, begun| {
-                *begun = Begun { young: 0, old: begun.young };
-                begun.old > 0 && past < 2 * PIECE
+            self.trunks.retain(|_, lately| {
+                *lately = Lately { asked: lately.asked.aged(), begun: lately.begun.aged() };
+                lately.asked.old > 0 && past < 2 * PIECE
             });
             self.since = now;
         }
     }
 
+    fn asked(&mut self, now: Instant, trunk: TrunkId) {
+        self.turn(now);
+        self.trunks.entry(trunk).or_default().asked.young += 1;
+    }
+
     fn begun(&mut self, now: Instant, trunk: TrunkId) {
         self.turn(now);
-        self.begun.entry(trunk).or_default().young += 1;
+        self.trunks.entry(trunk).or_default().begun.young += 1;
     }
 
-    /// Calls that were begun lately, by the second.
-    fn in_a_second(&mut self, now: Instant) -> u32 {
-        self.turn(now);
-        let begun: u64 = self.begun.values().map(|begun| begun.sum()).sum();
-        let has_old = self.begun.values().any(|begun| begun.old > 0);
+    /// How many milliseconds are counted.
+    fn span(&self, now: Instant) -> u64 {
+        let has_old = self.trunks.values().any(|lately| lately.asked.old > 0);
         let past = now.since(self.since) + if has_old { PIECE } else { Duration::ZERO };
-        let millis = u64::try_from(past.max(LOOK).as_millis()).unwrap_or(u64::MAX);
-        u32::try_from(begun.saturating_mul(1000) / millis).unwrap_or(u32::MAX)
+        u64::try_from(past.max(LOOK).as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// The pace before what made requests late: that of the last whole second. A rush that came out of quiet says nothing of
-    /// what can be borne, but that a quarter of it is not too much to begin with.
-    fn before_the_rush(&mut self, now: Instant) -> u32 {
-        let rush = self.in_a_second(now);
-        let whole: u64 = self.begun.values().map(|begun| begun.old).sum();
-        if whole == 0 { rush } else { u32::try_from(whole).unwrap_or(u32::MAX).max(rush / 4) }
-    }
-
-    /// Strictly less, so that a trunk alone has no share to claim.
-    fn has_less_than_its_share(&mut self, now: Instant, trunk: TrunkId) -> bool {
+    /// The pace to begin with, and how long the calls that were taken would have lasted beyond the time they took: what was known to be
+    /// borne, or was borne in the last whole second. A rush that came out of quiet says nothing of what can be borne, but that a
+    /// quarter of it is not too much to begin with.
+    fn pace(&mut self, now: Instant, known: u32) -> (u32, Duration) {
         self.turn(now);
-        let own = self.begun.get(&trunk).map_or(0, |begun| begun.sum());
-        let others = self.begun.iter().filter(|(held, _)| **held != trunk);
-        let (sum, trunks) = others.fold((0u64, 0u64), |(sum, trunks), (_, begun)| (sum + begun.sum(), trunks + 1));
+        let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let whole = narrow(self.trunks.values().map(|lately| lately.begun.old).sum());
+        let young = narrow(self.trunks.values().map(|lately| lately.begun.young).sum());
+        let begun = u64::from(whole) + u64::from(young);
+        let rush = narrow(begun.saturating_mul(1000) / self.span(now));
+        if whole == 0 && known == 0 {
+            return ((rush / 4).max(1), Duration::ZERO);
+        }
+        let per_s = whole.max(if known == 0 { rush / 4 } else { known });
+        let ahead = (Duration::from_secs(1) * young / per_s.max(1)).saturating_sub(now.since(self.since));
+        (per_s, ahead)
+    }
+
+    /// Whether a trunk among others is to be served whatever they ask for. Strictly less, so that a trunk alone has no share to claim.
+    fn has_less_than_its_share(&mut self, now: Instant, trunk: TrunkId, per_s: u32) -> bool {
+        self.turn(now);
+        let own = self.trunks.get(&trunk).copied().unwrap_or_default();
+        let others = self.trunks.iter().filter(|(held, _)| **held != trunk);
+        let (sum, trunks) = others.fold((0u64, 0u64), |(sum, trunks), (_, held)| (sum + held.begun.sum(), trunks + 1));
+        // own / span < per_s / (trunks + 1)
+        let asks_for_less = own.asked.sum().saturating_mul(trunks + 1).saturating_mul(1000)
+            < u64::from(per_s).saturating_mul(self.span(now));
         // own < (sum + own) / (trunks + 1)
-        own.saturating_mul(trunks) < sum
+        let began_less = own.begun.sum().saturating_mul(trunks) < sum;
+        trunks > 0 && (asks_for_less || began_less)
     }
 }
 
@@ -334,8 +423,8 @@ mod tests {
             overload.judge(at(10 * n), TrunkId(0), wait(60), MOST);
         }
         assert_eq!(overload.judge(at(110), TrunkId(0), wait(51), MOST), Fate::Shed);
-        assert_eq!(overload.judge(at(111), TrunkId(0), wait(49), MOST), Fate::Taken);
-        assert_eq!(overload.judge(at(112), TrunkId(0), wait(51), MOST), Fate::Shed, "at once, while it lasts");
+        assert_eq!(overload.judge(at(111), TrunkId(0), wait(24), MOST), Fate::Taken);
+        assert_eq!(overload.judge(at(112), TrunkId(0), wait(26), MOST), Fate::Shed, "half of it, while it lasts");
         assert_eq!(overload.judge(at(5200), TrunkId(0), wait(1), MOST), Fate::Taken);
         assert_eq!(overload.judge(at(5201), TrunkId(0), wait(51), MOST), Fate::Taken, "it was calm for five seconds");
     }
@@ -383,10 +472,61 @@ mod tests {
                 assert_eq!(overload.judge(at(n), quiet, wait(60), MOST), Fate::Taken, "{n}");
             }
             // What is on time is taken from anybody.
-            let waited = if n % 5 == 0 { wait(40) } else { wait(60) };
+            let waited = if n % 5 == 0 { wait(20) } else { wait(60) };
             let expected = if n % 5 == 0 { Fate::Taken } else { Fate::Shed };
             assert_eq!(overload.judge(at(n), flood, waited, MOST), expected, "{n}");
         }
+    }
+
+    /// Calls were shed, a hundred a second were borne, and that is over.
+    fn after_a_rush() -> Overload {
+        let mut overload = Overload::default();
+        (0..100).for_each(|n| drop(overload.judge(at(10 * n), TrunkId(0), wait(0), MOST)));
+        late(&mut overload, 1000);
+        assert!(overload.is_shedding());
+        (0..70).for_each(|n| drop(overload.judge(at(3000 + 100 * n), TrunkId(0), wait(0), MOST)));
+        assert!(!overload.is_shedding());
+        overload
+    }
+
+    fn late(overload: &mut Overload, from: u64) {
+        (from..from + 150).for_each(|millis| drop(overload.judge(at(millis), TrunkId(0), wait(60), MOST)));
+    }
+
+    #[test]
+    fn a_trunk_that_called_before_the_flood_is_served_from_its_beginning_on() {
+        let mut overload = after_a_rush();
+        for millis in 20_000..25_000 {
+            let waited = if millis < 22_000 { wait(0) } else { wait(60) };
+            if !waited.is_zero() {
+                overload.judge(at(millis), TrunkId(0), waited, MOST);
+            }
+            if millis % 50 == 0 {
+                assert_eq!(overload.judge(at(millis), TrunkId(1), waited, MOST), Fate::Taken, "{millis}");
+            }
+        }
+        assert!(overload.is_shedding());
+    }
+
+    #[test]
+    fn a_rush_is_met_with_the_pace_that_the_last_one_left() {
+        let mut overload = after_a_rush();
+        late(&mut overload, 20_000);
+        let judged = (20_200..21_200).flat_map(|millis| [millis; 2]);
+        let taken =
+            judged.filter(|millis| overload.judge(at(*millis), TrunkId(0), wait(1), MOST) == Fate::Taken).count();
+        assert!((80..150).contains(&taken), "{taken} in a second of the 100 that were borne, in a rush of 1,000");
+    }
+
+    #[test]
+    fn what_waits_ever_longer_is_shed_sooner_than_what_was_kept_by_a_stall() {
+        let shed_at = |growth: u64| {
+            let mut overload = Overload::default();
+            let mut fates = (0..200).map(|n| (n, overload.judge(at(n), TrunkId(0), wait(55 + n * growth / 2), MOST)));
+            fates.find(|(_, fate)| *fate == Fate::Shed).map(|(n, _)| n)
+        };
+        assert!(shed_at(1).is_some_and(|n| n <= 40), "{:?}", shed_at(1));
+        assert!(shed_at(0).is_some_and(|n| n >= 100), "{:?}", shed_at(0));
     }
 
     #[test]
@@ -395,7 +535,7 @@ mod tests {
         let mut taken = [0u64, 0];
         for n in 0..3000u64 {
             for trunk in [0, 1u32] {
-                let waited = if n % 10 == 0 { wait(40) } else { wait(60) };
+                let waited = if n % 10 == 0 { wait(20) } else { wait(60) };
                 if overload.judge(at(n), TrunkId(trunk.try_into().unwrap()), waited, MOST) == Fate::Taken {
                     taken[trunk as usize] += 1;
                 }
