@@ -18,8 +18,11 @@ from traffic import Callee, Caller, GoodTrunk, Tls, Udp, carrier, header, media_
 SHARES = (0.1, 0.5)
 HOLD = 2.0
 PACKETS_PER_S = 50
+TURNS = 10
 # How long a rate must be borne to be one that is borne.
 STEP_S, SHORT_STEP_S = 30, 8
+# The part of the calls that is refused at a rate that is borne: a stall of the machine is not its end.
+MAY_BE_REFUSED = 0.01
 # Of P, by how many times P is offered.
 LEAST = {2: 0.9, 5: 0.9, 10: 0.8}
 SHORT_SECONDS = {2: 8, 5: 15, 10: 10}
@@ -35,7 +38,7 @@ class Talking(Callee):
 
     def __init__(self):
         super().__init__()
-        self.talking, self.serial = {}, 0
+        self.talking, self.turn, self.serial = [{} for _ in range(TURNS)], 0, 0
         self.mouth = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.mouth.bind((CALLED, self.media_port))
         self.mouth.setblocking(False)
@@ -46,20 +49,22 @@ class Talking(Callee):
     def received(self, side, message, way):
         key = header(message, "Call-ID")
         if message.startswith("ACK ") and key in self.dialogs:
-            self.talking[key] = media_of(self.dialogs[key][0])
+            self.talking[sum(key.encode()) % TURNS][key] = media_of(self.dialogs[key][0])
         elif message.startswith("BYE "):
-            self.talking.pop(key, None)
+            self.talking[sum(key.encode()) % TURNS].pop(key, None)
         super().received(side, message, way)
 
     async def talk(self):
+        """Every call in one of ten turns, as calls that began at their own times: all at once would be late behind each other."""
         due = time.monotonic()
         while True:
-            due += 1 / PACKETS_PER_S
+            due += 1 / PACKETS_PER_S / TURNS
             # Who is late catches up: a call is so many packets, however busy we are.
             await asyncio.sleep(max(due - time.monotonic(), 0))
-            self.serial += 1
+            self.turn = (self.turn + 1) % TURNS
+            self.serial += self.turn == 0
             packet = b"\x80\0" + (self.serial & 0xFFFF).to_bytes(2, "big") + (self.serial * 160 & 0xFFFFFFFF).to_bytes(4, "big") + b"call" + bytes(160)
-            for target in list(self.talking.values()):
+            for target in list(self.talking[self.turn].values()):
                 try:
                     self.mouth.sendto(packet, target)
                 except BlockingIOError:
@@ -80,33 +85,38 @@ class Load:
         self.speech = asyncio.ensure_future(self.callee.talk())
 
     async def at(self, rate, seconds):
-        """Calls at a rate: how many were completed in a second after the first hold time, and our own share of a processor."""
-        used, began = time.process_time(), time.monotonic()
+        """Calls at a rate: how many were completed in a second after the first hold time, our own share of a processor, and how late we
+        ourselves were (p99, milliseconds): so much of every time that is measured is ours."""
+        used, began, slept = time.process_time(), time.monotonic(), len(self.caller.late)
         await self.caller.run(rate, seconds)
         ended = time.monotonic()
         goodput = self.caller.tally.between(began + HOLD, ended) / (ended - began - HOLD)
-        return goodput, (time.process_time() - used) / (ended - began)
+        return goodput, (time.process_time() - used) / (ended - began), quantile(self.caller.late[slept:], .99)
 
     async def peak(self, seconds):
-        """The most calls a second that are completed with none refused: found in large steps, then in small ones that last."""
-        rate = 60.0
-        while await self.held(rate, 4):
-            rate *= 1.5
+        """The most calls that are completed in a second, whatever rate is offered: between the last rate at which hardly any is refused and
+        the first at which more are, and beyond it, where more may be completed because more come at once."""
+        good, rate = 0.0, 100.0
+        while (await self.offered(rate, 5))[1] <= MAY_BE_REFUSED:
+            good, rate = rate, rate * 1.25
+        bad, best = rate, 0.0
+        for _ in range(3):
+            await self.caller.over()
+            rate = (good + bad) / 2
+            goodput, refused = await self.offered(rate, seconds)
+            best = max(best, goodput)
+            good, bad = (rate, bad) if refused <= MAY_BE_REFUSED else (good, rate)
+        goodput, _ = await self.offered(1.5 * bad, seconds)
         await self.caller.over()
-        # What is borne for four seconds is not borne for good: from well below on.
-        best, rate = 0.0, rate / 2
-        while (goodput := await self.held(rate, seconds)) > best * 1.02 or not best:
-            best, rate = max(best, goodput), rate * 1.1 if goodput else rate * 0.8
-        await self.caller.over()
-        return best
+        return max(best, goodput)
 
-    async def held(self, rate, seconds):
-        """What is completed at a rate; 0 when any call was refused."""
-        before = sum(self.caller.tally.refused.values())
-        goodput, busy = await self.at(rate, seconds)
+    async def offered(self, rate, seconds):
+        """What is completed at a rate, and the part of it that was refused."""
+        before, placed = sum(self.caller.tally.refused.values()), self.caller.tally.placed
+        goodput, busy, late = await self.at(rate, seconds)
         refused = sum(self.caller.tally.refused.values()) - before
-        note(f"{rate:.0f} calls/s offered over {self.transport}: {goodput:.0f}/s completed, {refused} refused, generator at {100 * busy:.0f} % of its processor")
-        return 0.0 if refused else goodput
+        note(f"{rate:.0f} calls/s offered over {self.transport}: {goodput:.0f}/s completed, {refused} refused, generator at {100 * busy:.0f} % of its processor, itself {late:.0f} ms late")
+        return goodput, refused / (self.caller.tally.placed - placed)
 
     def fresh(self):
         """A tally of its own for what comes."""
@@ -227,8 +237,8 @@ async def flood(load, daemon, peak, times, seconds):
     # A carrier's never go to a platform (PF-51).
     helping = asyncio.ensure_future(help_.run()) if load.transport == "TLS" else None
     used, began = daemon.processor_s(), time.monotonic()
-    goodput, busy = await load.at(times * peak, seconds)
-    note(f"the daemon used {100 * (daemon.processor_s() - used) / (time.monotonic() - began):.1f} % of a processor meanwhile")
+    goodput, busy, late = await load.at(times * peak, seconds)
+    note(f"the daemon used {100 * (daemon.processor_s() - used) / (time.monotonic() - began):.1f} % of a processor meanwhile; the generator was {late:.0f} ms late itself (p99)")
     if helping:
         helping.cancel()
     least = LEAST[times]

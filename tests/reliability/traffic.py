@@ -200,6 +200,8 @@ class Caller:
     def __init__(self, hold=1.0, number="+1555{:07}", host="sbc.test", body=True):
         self.hold, self.number, self.host, self.body = hold, number, host, body
         self.tally, self.calls, self.side = Tally(), {}, None
+        # By how much we ourselves woke later than we wanted, in seconds.
+        self.late = []
         self.run_id = f"{os.getpid()}-{random.randrange(1 << 32):x}"
         # Where it wants its audio.
         self.media_port = 40000
@@ -305,7 +307,9 @@ class Caller:
         while (past := time.monotonic() - began) < seconds:
             for _ in range(int(past * rate) - (self.tally.placed - first)):
                 self.place()
+            due = time.monotonic() + 0.002
             await asyncio.sleep(0.002)
+            self.late.append(time.monotonic() - due)
 
     async def over(self, seconds=TIMER_B + 2):
         """Until no call is left, or the time is over."""
