@@ -195,6 +195,8 @@ impl SipUri {
         let (host_port, params) = cut(address, b';');
         let (host, port) = host_port_of(owner, host_port).ok_or(BadUri)?;
         let (user, password) = match user_info.map(|text| cut(text, b':')) {
+            // RFC 3261 25.1: whoever writes the at sign names a user.
+            Some((b"", _)) => return Err(BadUri),
             Some((user, password)) => (Some(share(owner, user)), password.map(|text| share(owner, text))),
             None => (None, None),
         };
@@ -593,7 +595,6 @@ mod tests {
             "urn:service:sos",
             "soap.beep://192.0.2.103:3002",
             "sip:192.0.2.1:5060",
-            "sip:@host",
         ] {
             assert_eq!(uri(text).to_bytes(), text);
         }
@@ -633,6 +634,8 @@ mod tests {
             "tel:",
             "1x:y",
             "sip:a\0@b",
+            "sip:@host",
+            "sips::secret@host",
         ] {
             assert!(refused(bad), "{bad}");
         }
