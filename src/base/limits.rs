@@ -63,6 +63,8 @@ pub const DIVERSIONS: u16 = 10;
 pub const TRANSFEROR_LEAVES: Duration = Duration::from_secs(10);
 /// Hops a request may take from us on (RFC 7332, RFC 3261 8.1.1.6).
 pub const MAX_FORWARDS: u8 = 70;
+/// Branches at once that a request may be spread over from us on (RFC 5393 5.3.3).
+pub const MAX_BREADTH: u8 = 60;
 /// Longest interval of a session timer in seconds: a day, as long as a call may last by default. A peer that asks for more
 /// gets this; one that demands more (Min-SE) is not called again.
 pub const SESSION_EXPIRES_S: u32 = 86_400;

@@ -20,6 +20,7 @@ use crate::route::policy::{Facts, HeaderPolicy, Line, NamePattern, RoutePairs};
 use crate::route::presentation::{DivertingHeaders, Presentation, RouteKey, Unroutable};
 use crate::route::trunk::Trunk;
 use crate::sip::bodies::{Bodies, OtherBody};
+use crate::sip::header::max_breadth;
 use crate::sip::{Message, Name, NameAddr, Request, SipUri, Status, Uri};
 
 /// See the module.
@@ -103,7 +104,7 @@ impl Asked {
             original_called: diversions.original().map(|diverted| diverted.by.as_str().to_owned()),
         };
         let others = Bodies::of(&request.message).map(|bodies| bodies.others).unwrap_or_default();
-        let (lines, elin, route_pairs) = (Vec::new(), None, None);
+        let (lines, elin, route_pairs) = (breadth(request), None, None);
         (numbers, Asked { caller, diversions, came_in, called, message, lines, others, sent_on_by, elin, route_pairs })
     }
 
@@ -352,6 +353,13 @@ fn key(request: &Request, key: &RouteKey) -> Option<Uri> {
             first(Some(value.clone())).or_else(|| Uri::parse(&Bytes::from([b"tel:", value.as_ref()].concat())).ok())
         }
     }
+}
+
+/// RFC 7332: a request of ours that follows from another one may be spread no further than that. One attempt at a time spreads
+/// nothing, so that each carries all of it (RFC 5393 5.3.2).
+fn breadth(request: &Request) -> Vec<Line> {
+    let said = max_breadth(&request.message).ok().flatten();
+    said.map(|breadth| Line::core(Name::MaxBreadth.as_str(), Bytes::from(breadth.to_string()))).into_iter().collect()
 }
 
 /// The user part as calls keep it.

@@ -14,6 +14,7 @@ use crate::route::emergency::is_sos;
 use crate::route::provisional::Reliability;
 use crate::route::trunk::Trunk;
 use crate::sip::bodies::{BadBody, Bodies};
+use crate::sip::header::max_breadth;
 use crate::sip::{Message, Method, Name, NameAddr, Request, Status, Uri};
 
 /// Why a request out of a dialog is refused. The variant's name is the metric label.
@@ -27,6 +28,10 @@ pub enum Refusal {
     UnknownScheme,
     /// 483.
     TooManyHops,
+    /// 440: it may be sent on over no branch at all (RFC 5393 5.3.3).
+    NoBreadth,
+    /// 400: several Max-Breadth, or one that is no number.
+    BadBreadth,
     /// 420, with the tags that we do not know.
     BadExtension(Vec<String>),
     /// 421: an INVITE without an extension that its trunk demands (RFC 3261 21.4.16).
@@ -77,6 +82,8 @@ impl Refusal {
             Refusal::MethodNotAllowed => 405,
             Refusal::UnknownScheme => 416,
             Refusal::TooManyHops => 483,
+            Refusal::NoBreadth => 440,
+            Refusal::BadBreadth => 400,
             Refusal::BadExtension(_) => 420,
             Refusal::ExtensionRequired(_) => 421,
             Refusal::IntervalTooSmall(_) => 422,
@@ -104,6 +111,8 @@ impl Refusal {
             Refusal::MethodNotAllowed => "method_not_allowed",
             Refusal::UnknownScheme => "unknown_scheme",
             Refusal::TooManyHops => "too_many_hops",
+            Refusal::NoBreadth => "no_breadth",
+            Refusal::BadBreadth => "bad_breadth",
             Refusal::BadExtension(_) => "bad_extension",
             Refusal::ExtensionRequired(_) => "extension_required",
             Refusal::IntervalTooSmall(_) => "interval_too_small",
@@ -140,6 +149,8 @@ impl Refusal {
             | Refusal::UnknownMethod
             | Refusal::UnknownScheme
             | Refusal::TooManyHops
+            | Refusal::NoBreadth
+            | Refusal::BadBreadth
             | Refusal::NotAcceptable
             | Refusal::EmptyDescription
             | Refusal::BrokenBody
@@ -187,6 +198,7 @@ pub fn screen(request: &Request, trunk: &Trunk) -> Result<(), Refusal> {
     if request.max_forwards == Some(0) && request.method != Method::Options {
         return Err(Refusal::TooManyHops);
     }
+    breadth(request)?;
     extensions(request, trunk)?;
     demanded(request, trunk)?;
     circles(request)?;
@@ -222,6 +234,18 @@ fn length(uri: &Uri) -> Result<(), Refusal> {
         (true, false) if rest.len() > DIALLED_DIGITS => Err(Refusal::TooManyDigits),
         _ if dialled.len() > USER_OCTETS => Err(Refusal::TooManyDigits),
         _ => Ok(()),
+    }
+}
+
+/// RFC 5393 5.3.3: what may be spread over no branch goes nowhere. What we answer ourselves needs none (5.3.4).
+fn breadth(request: &Request) -> Result<(), Refusal> {
+    if request.method != Method::Invite {
+        return Ok(());
+    }
+    match max_breadth(&request.message) {
+        Ok(Some(0)) => Err(Refusal::NoBreadth),
+        Ok(_) => Ok(()),
+        Err(_) => Err(Refusal::BadBreadth),
     }
 }
 

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use crate::base::bounds::Bound;
 use crate::base::limits::{MAX_FORWARDS, REFER_HEADERS};
+use crate::sip::header::max_breadth;
 use crate::sip::header::replaces::Replaces;
 use crate::sip::{Method, Name, NameAddr, Request, Status, Uri};
 
@@ -57,16 +58,21 @@ pub enum BadRefer {
     Scheme,
     /// The budget of hops is spent.
     Hops,
+    /// Several Max-Breadth, or one that is no number.
+    BadBreadth,
+    /// It may be spread over no branch (RFC 5393 5.3.3).
+    Breadth,
 }
 
 impl BadRefer {
     /// What its sender is told.
     pub const fn status(self) -> Status {
         match self {
-            BadRefer::ReferTo | BadRefer::Replaces => Status::BAD_REQUEST,
+            BadRefer::ReferTo | BadRefer::Replaces | BadRefer::BadBreadth => Status::BAD_REQUEST,
             BadRefer::Method => Status::DECLINE,
             BadRefer::Scheme => Status::UNSUPPORTED_URI_SCHEME,
             BadRefer::Hops => Status::TOO_MANY_HOPS,
+            BadRefer::Breadth => Status::MAX_BREADTH_EXCEEDED,
         }
     }
 }
@@ -95,12 +101,16 @@ impl Refer {
         if request.max_forwards.is_some_and(|hops| hops <= 1) {
             return Err(BadRefer::Hops);
         }
+        let breadth = max_breadth(&request.message).map_err(|_| BadRefer::BadBreadth)?;
+        if breadth == Some(0) {
+            return Err(BadRefer::Breadth);
+        }
         let replaces = target.uri.as_sip().and_then(Replaces::in_uri).transpose().map_err(|_| BadRefer::Replaces)?;
         Ok(Refer {
             replaces_text: replaces.as_ref().map(|replaces| Bytes::from(replaces.to_string())),
             replaces,
             referred_by: request.message.header(Name::ReferredBy).map(|value| Bytes::from(value.into_owned())),
-            carried: carried(request, headers.as_ref()),
+            carried: carried(request, headers.as_ref(), breadth),
             sub: refer_sub(request),
             cseq: request.cseq.number,
             max_forwards: request.max_forwards.map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1).min(MAX_FORWARDS)),
@@ -124,7 +134,7 @@ fn refer_sub(request: &Request) -> ReferSub {
 }
 
 /// Fields inside the URI first, then those of the REFER that the URI does not name.
-fn carried(request: &Request, headers: Option<&Bytes>) -> Vec<(Name, Bytes)> {
+fn carried(request: &Request, headers: Option<&Bytes>, breadth: Option<u8>) -> Vec<(Name, Bytes)> {
     let inside = headers.map(Bytes::as_ref).unwrap_or_default().split(|&octet| octet == b'&');
     let inside = Bound::ReferHeaders.first(REFER_HEADERS, inside);
     let mut fields: Vec<(Name, Bytes)> = inside.filter_map(embedded).collect();
@@ -136,6 +146,8 @@ fn carried(request: &Request, headers: Option<&Bytes>) -> Vec<(Name, Bytes)> {
         }
     }
     fields.retain(|(_, value)| value.iter().all(|octet| !octet.is_ascii_control()));
+    // RFC 7332: what follows from it is spread no further.
+    fields.extend(breadth.map(|breadth| (Name::MaxBreadth, Bytes::from(breadth.to_string()))));
     fields
 }
 
@@ -230,6 +242,8 @@ mod tests {
         assert_eq!(status("Refer-To: <sip:a@h;method=BYE>\r\n"), 603);
         assert_eq!(status("Refer-To: <mailto:a@h>\r\n"), 416);
         assert_eq!(status("Refer-To: <sip:a@h>\r\nMax-Forwards: 1\r\n"), 483);
+        assert_eq!(status("Refer-To: <sip:a@h>\r\nMax-Breadth: 0\r\n"), 440);
+        assert_eq!(status("Refer-To: <sip:a@h>\r\nMax-Breadth: one\r\n"), 400);
     }
 
     #[test]

@@ -69,6 +69,9 @@ impl<'w> Rules<'w> {
         let text = match name.to_ascii_lowercase().as_str() {
             "via" => "our own address on this trunk's listener; the caller's Via ends here",
             "max-forwards" => "the caller's less one (RFC 7332)",
+            "max-breadth" => {
+                "the caller's, at most 60: one attempt at a time spreads nothing (RFC 5393 5.3.2, RFC 7332)"
+            }
             "route" => "the Service-Route of our registration (RFC 3608)",
             "from" => return self.of_from(value),
             "to" => return self.of_called(Field::To),

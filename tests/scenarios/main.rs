@@ -55,6 +55,7 @@ mod answer_and_the_called_party_hangs_up;
 mod answer_and_the_caller_hangs_up;
 mod best_answer_of_all_candidates;
 mod bodies_that_are_no_offer;
+mod breadth_is_carried_on;
 mod busy_reaches_the_caller_with_its_cause;
 mod bye_before_ack;
 mod bye_crosses_bye;

@@ -18,6 +18,7 @@ const OURS: &[&str] = &[
     "cseq",
     "contact",
     "m",
+    "max-breadth",
     "max-forwards",
     "route",
     "record-route",

@@ -1,6 +1,7 @@
 //! Typed views of header fields (RFC 3261 s.20 and extensions), one file each. A view is made on demand from a field's
 //! octets; the field itself stays as it came.
 
+pub mod breadth;
 pub mod content_type;
 pub mod cseq;
 pub mod early_media;
@@ -16,6 +17,7 @@ pub mod token_list;
 pub mod via;
 pub mod warning;
 
+pub use breadth::max_breadth;
 pub use content_type::ContentType;
 pub use cseq::CSeq;
 pub use early_media::EarlyMedia;

@@ -23,6 +23,7 @@ pub enum Name {
     HistoryInfo,
     Identity,
     IdentityInfo,
+    MaxBreadth,
     MaxForwards,
     MinExpires,
     MinSe,
@@ -125,6 +126,7 @@ impl Name {
             Name::HistoryInfo => "History-Info",
             Name::Identity => "Identity",
             Name::IdentityInfo => "Identity-Info",
+            Name::MaxBreadth => "Max-Breadth",
             Name::MaxForwards => "Max-Forwards",
             Name::MinExpires => "Min-Expires",
             Name::MinSe => "Min-SE",
@@ -168,11 +170,11 @@ impl Name {
 
     /// Every known name.
     #[rustfmt::skip]
-    pub const ALL: [Name; 58] = [
+    pub const ALL: [Name; 59] = [
         Name::Accept, Name::AcceptContact, Name::Allow, Name::AllowEvents, Name::Authorization, Name::CallId,
         Name::Contact, Name::ContentDisposition, Name::ContentEncoding, Name::ContentLength, Name::ContentType,
         Name::CSeq, Name::Date, Name::Diversion, Name::Event, Name::Expires, Name::From, Name::HistoryInfo,
-        Name::Identity, Name::IdentityInfo, Name::MaxForwards, Name::MinExpires, Name::MinSe, Name::PAssertedIdentity,
+        Name::Identity, Name::IdentityInfo, Name::MaxBreadth, Name::MaxForwards, Name::MinExpires, Name::MinSe, Name::PAssertedIdentity,
         Name::PCalledPartyId, Name::PPreferredIdentity, Name::Path, Name::Privacy, Name::ProxyAuthenticate,
         Name::ProxyAuthorization, Name::ProxyRequire, Name::RAck, Name::RSeq, Name::Reason, Name::RecordRoute,
         Name::ReferTo, Name::ReferredBy, Name::RejectContact, Name::RemotePartyId, Name::Replaces,
@@ -196,7 +198,7 @@ static BY_LENGTH: [&[(&[u8], Name)]; 21] = [
     &[(b"Identity", Name::Identity), (b"Refer-To", Name::ReferTo), (b"Replaces", Name::Replaces)],
     &[(b"Diversion", Name::Diversion), (b"Supported", Name::Supported), (b"Timestamp", Name::Timestamp)],
     &[(b"User-Agent", Name::UserAgent)],
-    &[(b"Min-Expires", Name::MinExpires), (b"Referred-By", Name::ReferredBy), (b"Retry-After", Name::RetryAfter), (b"Unsupported", Name::Unsupported)],
+    &[(b"Max-Breadth", Name::MaxBreadth), (b"Min-Expires", Name::MinExpires), (b"Referred-By", Name::ReferredBy), (b"Retry-After", Name::RetryAfter), (b"Unsupported", Name::Unsupported)],
     &[(b"Allow-Events", Name::AllowEvents), (b"Content-Type", Name::ContentType), (b"History-Info", Name::HistoryInfo), (b"Max-Forwards", Name::MaxForwards), (b"Record-Route", Name::RecordRoute), (b"User-to-User", Name::UserToUser)],
     &[(b"Authorization", Name::Authorization), (b"Identity-Info", Name::IdentityInfo), (b"Proxy-Require", Name::ProxyRequire), (b"Service-Route", Name::ServiceRoute)],
     &[(b"Accept-Contact", Name::AcceptContact), (b"Content-Length", Name::ContentLength), (b"Reject-Contact", Name::RejectContact)],
