@@ -217,7 +217,10 @@ const fn refused(status: Status) -> Line {
         300..=399 => line(480, 23, Final, label, "Redirected elsewhere"),
         401 | 407 => line(403, 21, Final, label, "Refused: the peer wants credentials"),
         402 | 403 | 405 | 406 | 421 | 423 | 424 | 428..=438 | 489 | 494 => line(403, 21, Final, label, "Call rejected"),
-        400 | 413..=420 | 482 | 483 | 493 => line(code, 127, Final, label, "Request not understood"),
+        400 => line(400, 41, Final, label, "Request not understood"),
+        413 | 414 | 416..=420 | 493 => line(code, 127, Final, label, "Request not understood"),
+        415 => line(415, 79, Final, label, "Body not understood by the peer"),
+        482 | 483 => line(code, 25, Final, label, "The peer sees a loop"),
         404 | 604 => line(code, 1, Final, label, "Unallocated number"),
         408 => line(408, 102, NextCandidate, label, "Peer timed out"),
         410 => line(410, 22, Final, label, "Number changed"),
@@ -284,6 +287,111 @@ mod tests {
             let cause = Cause::Refused(Status::new(code).expect("a status"));
             assert!((400..700).contains(&cause.status().code()), "{code}");
             assert!((1..=127).contains(&cause.q850()), "{code}");
+        }
+    }
+
+    /// RFC 4497 8.4.4, which is RFC 3398 8.2.6.1 for what concerns us: the status that the peer gave, and its cause.
+    #[test]
+    fn a_refusal_that_crosses_as_it_is_has_the_cause_of_its_status() {
+        let table = [
+            (400, 41),
+            (404, 1),
+            (408, 102),
+            (410, 22),
+            (413, 127),
+            (414, 127),
+            (415, 79),
+            (416, 127),
+            (420, 127),
+            (480, 18),
+            (482, 25),
+            (483, 25),
+            (484, 28),
+            (485, 1),
+            (486, 17),
+            (488, 65),
+            (500, 41),
+            (501, 79),
+            (503, 41),
+            (504, 102),
+            (600, 17),
+            (603, 21),
+            (604, 1),
+            (606, 65),
+        ];
+        for (code, q850) in table {
+            let cause = Cause::Refused(Status::new(code).expect("a status"));
+            assert_eq!((cause.status().code(), cause.q850()), (code, q850));
+        }
+    }
+
+    /// What speaks of our own request, or must stay on its leg, becomes another status, with that one's cause.
+    #[test]
+    fn a_refusal_that_must_not_cross_becomes_another_one() {
+        let table = [
+            (300..=399, 480, 23),
+            (401..=403, 403, 21),
+            (405..=407, 403, 21),
+            (421..=421, 403, 21),
+            (423..=424, 403, 21),
+            (428..=438, 403, 21),
+            (481..=481, 480, 41),
+            (489..=489, 403, 21),
+            (491..=491, 480, 31),
+            (494..=494, 403, 21),
+            (502..=502, 500, 41),
+            (505..=599, 500, 41),
+            (605..=605, 603, 21),
+            (609..=699, 603, 21),
+        ];
+        for (codes, status, q850) in table {
+            for code in codes {
+                let cause = Cause::Refused(Status::new(code).expect("a status"));
+                assert_eq!((cause.status().code(), cause.q850()), (status, q850), "{code}");
+            }
+        }
+    }
+
+    /// Each row for what we find ourselves: status and cause (ITU-T Q.850), and whether another candidate may do better.
+    #[test]
+    fn what_we_find_ourselves_has_its_status_and_cause() {
+        use Retry::{Final, NextCandidate};
+        let table = [
+            (Cause::NormalClearing, 200, 16, Final),
+            (Cause::CallerCancelled, 487, 16, Final),
+            (Cause::NoAnswer, 480, 19, Final),
+            (Cause::PeerSilent, 408, 102, NextCandidate),
+            (Cause::Unreachable, 503, 38, NextCandidate),
+            (Cause::NameNotResolved, 503, 38, NextCandidate),
+            (Cause::Malformed, 400, 127, Final),
+            (Cause::NoRoute, 404, 1, Final),
+            (Cause::MediaRefused, 488, 65, Final),
+            (Cause::BadAnswer, 500, 65, Final),
+            (Cause::NoPorts, 503, 34, Final),
+            (Cause::TooManyCalls, 503, 42, NextCandidate),
+            (Cause::TrunkOutOfService, 503, 38, NextCandidate),
+            (Cause::Shutdown, 503, 41, Final),
+            (Cause::Terminated, 480, 31, Final),
+            (Cause::TooLong, 408, 31, Final),
+            (Cause::NoAck, 408, 102, Final),
+            (Cause::NoPrack, 504, 102, Final),
+            (Cause::MediaSilent, 408, 31, Final),
+            (Cause::SessionExpired, 408, 102, Final),
+            (Cause::DialogLost, 481, 31, Final),
+            (Cause::Transferred, 200, 16, Final),
+            (Cause::Replaced, 200, 16, Final),
+            (Cause::Loop, 482, 25, Final),
+            (Cause::TooManyHops, 483, 25, Final),
+            (Cause::EmergencyMisdirected, 403, 21, Final),
+            (Cause::DestinationBlocked, 403, 21, Final),
+            (Cause::FraudLimit, 403, 21, Final),
+            (Cause::NoSuchDialog, 481, 31, Final),
+            (Cause::NotAllowed, 403, 21, Final),
+            (Cause::Pending, 491, 42, Final),
+            (Cause::Unexpected, 500, 41, Final),
+        ];
+        for (cause, status, q850, retry) in table {
+            assert_eq!((cause.status().code(), cause.q850(), cause.retry()), (status, q850, retry), "{cause:?}");
         }
     }
 
