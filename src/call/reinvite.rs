@@ -18,6 +18,7 @@ use super::negotiate::{AudioPlan, Direction, RemoteOffer};
 use super::record::Side;
 use super::screening;
 use crate::base::ids::TransactionId;
+use crate::dialog::Role;
 use crate::sip::flow::Flow;
 use crate::sip::{Method, Request, Response, Status};
 
@@ -338,9 +339,10 @@ impl Established {
 
     /// RFC 3261 14.1: 2.1 to 4 seconds on the leg whose Call-ID is ours, up to 2 seconds on the other, in steps of 10 ms.
     fn tell_later(mut self: Box<Self>, common: &mut Common, side: Side, work: &mut Work<'_>) -> State {
-        let (first, steps) = match side {
-            Side::Callee => (2100, 190),
-            Side::Caller => (0, 200),
+        let (leg, _) = self.legs(common, side);
+        let (first, steps) = match leg.dialog.role() {
+            Role::Uac => (2100, 190),
+            Role::Uas => (0, 200),
         };
         let pause = Duration::from_millis(first + 10 * work.entropy.below(steps));
         common.timers.set(CallTimer::Again, work.now.instant + pause);

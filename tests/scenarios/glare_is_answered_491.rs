@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::world::Name;
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
-use crate::world::text::{sdp_with, snapshot};
+use crate::world::steps::{Talk, moving};
+use crate::world::text::{Dialog, invite, sdp, sdp_with, snapshot, with_header};
 
 #[test]
 fn both_are_asked_to_try_again() {
@@ -58,18 +59,34 @@ fn a_second_reinvite_of_the_same_party_is_to_come_later() {
 #[test]
 fn we_ask_again_later_where_the_call_id_is_ours() {
     for seed in 1..=12 {
-        let callee = pause_after_a_glare(CarrierA, seed);
+        let callee = pause_of(CarrierA, seed);
         assert!((Duration::from_millis(2100)..=Duration::from_secs(4)).contains(&callee), "seed {seed}: {callee:?}");
-        let caller = pause_after_a_glare(Platform, seed);
+        let caller = pause_of(Platform, seed);
         assert!(caller <= Duration::from_secs(2), "seed {seed}: {caller:?}");
+    }
+}
+
+/// Who came into the call by an INVITE of its own made the Call-ID of its leg, on whichever side it stands.
+#[test]
+fn we_ask_again_soon_where_who_picked_up_made_the_call_id() {
+    for seed in 1..=12 {
+        let mut world = World::with(moving(|_| {}), seed);
+        let mut talk = world.talk(Platform, CarrierA);
+        let replaces = format!("Replaces: {}", talk.callee.replaces_value());
+        let body = sdp(CarrierA, "sendrecv");
+        world.send(CarrierA, with_header(&invite(CarrierA, "+49301234567", &body), &replaces));
+        let accepted = world.expect(CarrierA, "SIP/2.0 200");
+        talk.callee = Dialog::of_caller(CarrierA, &accepted);
+        world.send(CarrierA, talk.callee.ack(""));
+        world.hears_bye(CarrierA);
+        let pause = pause_after_a_glare(world, talk, CarrierA);
+        assert!(pause <= Duration::from_secs(2), "seed {seed}: {pause:?}");
     }
 }
 
 /// Platform talks to carrier A; what the other party of `told` resumes with reaches `told` by a re-INVITE of ours, which meets
 /// 491. How long until it comes again.
-fn pause_after_a_glare(told: Name, seed: u64) -> Duration {
-    let mut world = World::with(snapshot(), seed);
-    let mut talk = world.talk(Platform, CarrierA);
+fn pause_after_a_glare(mut world: World, mut talk: Talk, told: Name) -> Duration {
     let by = if told == Platform { CarrierA } else { Platform };
     let dialog = if told == Platform { &mut talk.callee } else { &mut talk.caller };
     world.send(by, dialog.request("INVITE", &sdp_with(by, "inactive", "0 8 101", 2)));
@@ -92,4 +109,10 @@ fn pause_after_a_glare(told: Name, seed: u64) -> Duration {
     world.caller_hangs_up(&mut talk);
     world.finish();
     pause
+}
+
+fn pause_of(told: Name, seed: u64) -> Duration {
+    let mut world = World::with(snapshot(), seed);
+    let talk = world.talk(Platform, CarrierA);
+    pause_after_a_glare(world, talk, told)
 }
