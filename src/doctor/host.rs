@@ -1,4 +1,4 @@
-//! The machine: its clock, its descriptors, its UDP buffers, its ports.
+//! The machine: its descriptors, its UDP buffers, its ports.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
+use super::clock::{self, Keeping};
 use super::finding::Finding;
 use super::folders::Room;
 use crate::base::limits::Limits;
@@ -28,6 +29,8 @@ pub struct HostFacts {
     pub now: Option<SystemTime>,
     /// When the running binary was made.
     pub built: Option<SystemTime>,
+    /// Who keeps the clock.
+    pub keeping: Keeping,
     /// Soft limit of open files.
     pub descriptors: Option<u64>,
     /// `net.core.rmem_max`, octets.
@@ -49,6 +52,7 @@ impl HostFacts {
         HostFacts {
             now: Some(now()),
             built: built.ok(),
+            keeping: Keeping::read(),
             descriptors: rustix::process::getrlimit(rustix::process::Resource::Nofile).current,
             receive_buffer: words("/proc/sys/net/core/rmem_max").and_then(|text| text.trim().parse().ok()),
             ephemeral: words("/proc/sys/net/ipv4/ip_local_port_range").as_deref().and_then(range_of_words),
@@ -86,25 +90,11 @@ fn ranges(text: &str) -> Vec<(u16, u16)> {
 /// Clock, descriptors and buffers against what the configuration needs.
 pub fn examine(facts: &HostFacts, settings: &Settings) -> Vec<Finding> {
     let limits = &settings.routing.limits;
-    let mut findings: Vec<Finding> =
-        [clock(facts), descriptors(facts, limits), buffers(facts)].into_iter().flatten().collect();
+    let mut findings = clock::examine(facts);
+    findings.extend([descriptors(facts, limits), buffers(facts)].into_iter().flatten());
     findings.extend(settings.routing.networks.iter().filter_map(|network| ephemeral(facts, network)));
     findings.extend(settings.routing.networks.iter().filter_map(|network| room(network, limits)));
     findings
-}
-
-/// PF-179: a clock older than the program makes every certificate "not valid yet".
-fn clock(facts: &HostFacts) -> Option<Finding> {
-    let (now, built) = (facts.now?, facts.built?);
-    Some(match now.duration_since(built) {
-        Ok(_) => Finding::good("clock", "clock", "not before the program was made"),
-        Err(early) => Finding::fault(
-            "clock.past",
-            "clock",
-            format!("{} h before this program was made", early.duration().as_secs() / 3600),
-            "set the clock and keep it with NTP (chrony); certificates and tokens fail with a wrong one",
-        ),
-    })
 }
 
 fn descriptors(facts: &HostFacts, limits: &Limits) -> Option<Finding> {

@@ -5,6 +5,7 @@ pub mod acceptance;
 pub mod back;
 pub mod calls;
 pub mod certificates;
+pub mod clock;
 pub mod finding;
 pub mod folders;
 pub mod host;

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::ExtendedKeyUsagePurpose;
 use trunkline::doctor::Daemon;
+use trunkline::doctor::clock::{Keeping, Stamp, Synchronised};
 use trunkline::doctor::folders::Room;
 use trunkline::net::pem;
 
@@ -25,6 +26,31 @@ fn a_clock_from_before_the_program() {
     let mut deployment = Deployment::healthy();
     deployment.facts.built = deployment.facts.now.map(|now| now + Duration::from_secs(7200));
     only(&deployment, "clock.past");
+}
+
+#[test]
+fn a_clock_that_nobody_keeps() {
+    let mut deployment = Deployment::healthy();
+    deployment.facts.keeping = Keeping { kernel: Some(Synchronised::No), stamp: Stamp::Left, keeper: None };
+    only(&deployment, "clock.adrift");
+}
+
+#[test]
+fn a_clock_whose_keeper_has_found_no_time() {
+    let mut deployment = Deployment::healthy();
+    let keeper = Some("chronyd".to_owned());
+    deployment.facts.keeping = Keeping { kernel: Some(Synchronised::No), stamp: Stamp::Absent, keeper };
+    only(&deployment, "clock.adrift");
+    let findings = deployment.findings();
+    let finding = findings.iter().find(|finding| finding.code == "clock.adrift").unwrap();
+    assert!(finding.told.contains("chronyd runs") && finding.advice.contains("chronyc sources"), "{finding:?}");
+}
+
+#[test]
+fn a_container_that_sees_no_keeper_of_its_clock_is_not_at_fault() {
+    let mut deployment = Deployment::healthy();
+    deployment.facts.keeping = Keeping::default();
+    assert!(deployment.faults().is_empty());
 }
 
 #[test]

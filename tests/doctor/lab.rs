@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use trunkline::config::load_overridden;
+use trunkline::doctor::clock::{Keeping, Synchronised};
 use trunkline::doctor::folders::Room;
 use trunkline::doctor::{Daemon, Finding, HostFacts, Verdict, Wish, examine};
 use trunkline::lab::platform::overriding;
@@ -84,6 +85,7 @@ impl Beside {
         let facts = HostFacts {
             now: Some(SystemTime::now()),
             built: Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
+            keeping: Keeping { kernel: Some(Synchronised::Yes), ..Keeping::default() },
             descriptors: Some(100_000),
             receive_buffer: Some(8_388_608),
             ephemeral: Some((64_000, 65_535)),

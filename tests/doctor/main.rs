@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 use trunkline::config::{Loaded, Report, load};
+use trunkline::doctor::clock::{Keeping, Synchronised};
 use trunkline::doctor::folders::Room;
 use trunkline::doctor::{Daemon, Finding, HostFacts, Verdict, Wish, examine, refused};
 
@@ -114,6 +115,7 @@ impl Deployment {
         let facts = HostFacts {
             now: Some(SystemTime::now()),
             built: Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
+            keeping: Keeping { kernel: Some(Synchronised::Yes), ..Keeping::default() },
             descriptors: Some(100_000),
             receive_buffer: Some(8_388_608),
             ephemeral: Some((64_000, 65_535)),
@@ -181,6 +183,7 @@ fn on_a_healthy_deployment_no_fault_is_invented() {
     // Everything was looked at: the probe went out and its answer was read.
     for code in [
         "clock",
+        "clock.kept",
         "descriptors",
         "udp_buffer",
         "rtp_ports",
