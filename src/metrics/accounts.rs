@@ -6,8 +6,9 @@ use std::fmt;
 
 use prometheus_client::encoding::DescriptorEncoder;
 
+use super::delays::Delays;
 use super::outcomes::Outcomes;
-use super::rows::counters;
+use super::rows::{counters, histograms};
 use crate::base::limits::METRIC_ACCOUNTS;
 use crate::call::{CallRecord, Cause};
 use crate::route::directory::Denial;
@@ -22,6 +23,7 @@ pub struct AccountCounts(BTreeMap<String, Counts>);
 #[derive(Clone, Copy, Debug, Default)]
 struct Counts {
     outcomes: Outcomes,
+    delays: Delays,
     /// The caller showed a number that is not its account's.
     screened: u64,
 }
@@ -55,13 +57,20 @@ impl AccountCounts {
             counts.outcomes.effective
         })?;
         sum("account_short_calls", "Of those, answered and over within 10 s", |counts| counts.outcomes.short)?;
-        sum("screening_rejects", "Calls refused for a number that is not its account's", |counts| counts.screened)
+        let broken = "Of those answered, cut off: media or a party lost, an error";
+        sum("account_broken_calls", broken, |counts| counts.outcomes.broken)?;
+        sum("screening_rejects", "Calls refused for a number that is not its account's", |counts| counts.screened)?;
+        let delays = self.0.iter().map(|(account, counts)| ([("account", account.clone())], counts.delays.row()));
+        histograms(encoder, "account_post_dial_delay_seconds", Delays::HELP, delays)
     }
 }
 
 impl Counts {
     fn add(&mut self, record: &CallRecord) {
         self.outcomes.add(record);
+        if let Some(delay) = record.after.post_dial_delay() {
+            self.delays.add(delay);
+        }
         let is_screened = matches!(record.cause, Cause::Denied(denied) if denied.why == Denial::ScreeningFailed);
         self.screened += u64::from(is_screened);
     }

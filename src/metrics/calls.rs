@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::accounts::AccountCounts;
+use super::finals::FinalResponses;
 use super::trunks::TrunkCounts;
 use crate::call::record::LegMediaCounts;
 use crate::call::scanner::Scanner;
@@ -60,6 +61,7 @@ struct Labelled {
     target_changes: BTreeMap<&'static str, u64>,
     trunks: TrunkCounts,
     accounts: AccountCounts,
+    finals: FinalResponses,
     round_trips: BTreeMap<(String, String), Duration>,
     silences: BTreeMap<String, u64>,
     asked_by_peer: BTreeMap<String, u64>,
@@ -197,7 +199,11 @@ impl CallCounters {
         match event {
             CallEvent::Started { .. } => one(&self.started),
             CallEvent::Attempted { .. } => one(&self.attempts),
-            CallEvent::AttemptFailed { cause, .. } => self.add(|held| held.failed_attempts.entry(cause.label())),
+            CallEvent::AttemptFailed { to, cause, .. } => {
+                let mut held = self.labelled();
+                *held.failed_attempts.entry(cause.label()).or_default() += 1;
+                held.finals.failed(to, *cause);
+            }
             CallEvent::Answered { .. } => one(&self.answered),
             CallEvent::Presence { trunk, change: Change::FellSilent, .. } => {
                 *self.labelled().silences.entry(trunk.to_string()).or_default() += 1;
@@ -205,7 +211,10 @@ impl CallCounters {
             CallEvent::Presence { change: Change::CameBack, .. } => {}
             CallEvent::TransferBegan { .. } => one(&self.transfers_begun),
             CallEvent::TransferEnded { transfer, .. } => self.add(|held| held.transfers.entry(transfer.cause.label())),
-            CallEvent::Redirected { .. } => one(&self.redirects),
+            CallEvent::Redirected { from, .. } => {
+                one(&self.redirects);
+                self.labelled().finals.redirected(from);
+            }
             CallEvent::Emergency { .. } => one(&self.emergencies),
             CallEvent::Guarded { stopped, .. } => {
                 let row = (stopped.class().name(), stopped.label());
@@ -240,6 +249,7 @@ impl CallCounters {
         let mut held = self.labelled();
         held.trunks.ended(record);
         held.accounts.ended(record);
+        held.finals.ended(record);
     }
 
     fn add(&self, entry: impl FnOnce(&mut Labelled) -> Entry<'_, &'static str, u64>) {
@@ -328,6 +338,11 @@ impl CallCounters {
     /// What each account's calls came to.
     pub fn accounts(&self) -> AccountCounts {
         self.labelled().accounts.clone()
+    }
+
+    /// Final responses to INVITEs, by trunk.
+    pub fn finals(&self) -> FinalResponses {
+        self.labelled().finals.clone()
     }
 
     /// How long the last answered OPTIONS to each target took, by trunk and target.

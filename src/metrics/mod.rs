@@ -1,8 +1,10 @@
-//! Prometheus metrics (prefix `sbc_`), `/healthz` and `/readyz`. Nothing here counts on the hot path: the shells keep
+//! Prometheus metrics (prefix `sbc_`), `/healthz`, `/readyz` and `/drainz`. Nothing here counts on the hot path: the shells keep
 //! plain counters, and a scrape reads them.
 
 pub mod accounts;
 pub mod calls;
+mod delays;
+mod finals;
 pub mod gauges;
 mod records;
 pub mod limits;

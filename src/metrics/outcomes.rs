@@ -16,6 +16,8 @@ pub(super) struct Outcomes {
     pub(super) effective: u64,
     /// Answered, and soon over.
     pub(super) short: u64,
+    /// Answered, and ended by neither party nor an operator (PF-57: active call failures).
+    pub(super) broken: u64,
 }
 
 impl Outcomes {
@@ -26,6 +28,7 @@ impl Outcomes {
         self.answered += u64::from(is_answered);
         self.effective += u64::from(is_answered || is_effective(record));
         self.short += u64::from(is_answered && record.after.talked() < SHORT);
+        self.broken += u64::from(is_answered && is_failure(record.cause));
     }
 }
 
@@ -37,5 +40,46 @@ fn is_effective(record: &CallRecord) -> bool {
         Cause::CallerCancelled => record.after.rang.is_some(),
         Cause::Refused(status) => matches!(status.code(), 480 | 486 | 487 | 600 | 603 | 607 | 608),
         _ => false,
+    }
+}
+
+/// Whether an answered call that ended so was cut off: media or a party lost, a message that could not leave, an error. Hanging
+/// up, a transfer, an operator's order and the longest duration are ends that somebody wanted.
+const fn is_failure(cause: Cause) -> bool {
+    match cause {
+        Cause::NormalClearing
+        | Cause::CallerCancelled
+        | Cause::Transferred
+        | Cause::Replaced
+        | Cause::Shutdown
+        | Cause::Terminated
+        | Cause::TooLong => false,
+        Cause::NoAnswer
+        | Cause::PeerSilent
+        | Cause::Unreachable
+        | Cause::NameNotResolved
+        | Cause::Refused(_)
+        | Cause::Malformed
+        | Cause::NoRoute
+        | Cause::MediaRefused
+        | Cause::BadAnswer
+        | Cause::NoPorts
+        | Cause::TooManyCalls
+        | Cause::TrunkOutOfService
+        | Cause::NoAck
+        | Cause::NoPrack
+        | Cause::MediaSilent
+        | Cause::SessionExpired
+        | Cause::DialogLost
+        | Cause::Loop
+        | Cause::TooManyHops
+        | Cause::EmergencyMisdirected
+        | Cause::DestinationBlocked
+        | Cause::FraudLimit
+        | Cause::NoSuchDialog
+        | Cause::NotAllowed
+        | Cause::Pending
+        | Cause::Denied(_)
+        | Cause::Unexpected => true,
     }
 }

@@ -76,6 +76,7 @@ impl Collector for Sources {
         self.core(&mut encoder)?;
         self.calls.trunks().encode(&mut encoder)?;
         self.calls.accounts().encode(&mut encoder)?;
+        self.calls.finals().encode(&mut encoder)?;
         let census = (self.census)();
         trunks::active(&mut encoder, &census)?;
         trunks::standings(&mut encoder, &census)?;

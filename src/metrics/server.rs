@@ -1,4 +1,4 @@
-//! `/metrics`, `/healthz`, `/readyz` on a port of their own.
+//! `/metrics`, `/healthz`, `/readyz`, `/drainz` (PF-202) on a port of their own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
+use super::gauges::GaugeBoard;
 use super::registry::{Sources, registry};
 
 /// The media type of the text format (OpenMetrics 1.0).
@@ -30,15 +31,18 @@ impl fmt::Debug for Readiness {
 struct Served {
     registry: Registry,
     readiness: Readiness,
+    gauges: Arc<GaugeBoard>,
 }
 
 /// Serves until the process ends.
 pub async fn serve(socket: TcpListener, sources: Sources, readiness: Readiness) {
-    let served = Arc::new(Served { registry: registry(sources), readiness });
+    let gauges = Arc::clone(&sources.gauges);
+    let served = Arc::new(Served { registry: registry(sources), readiness, gauges });
     let routes = Router::new()
         .route("/metrics", get(metrics))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
+        .route("/drainz", get(drainz))
         .with_state(served);
     if let Err(error) = axum::serve(socket, routes).await {
         tracing::error!(%error, "metrics are no longer served");
@@ -70,4 +74,11 @@ async fn readyz(State(served): State<Arc<Served>>) -> impl IntoResponse {
     let (ready, phase) = (served.readiness.0)();
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, format!("{phase}\n"))
+}
+
+/// How far a drain has come: the phase, and the calls that are not over.
+async fn drainz(State(served): State<Arc<Served>>) -> impl IntoResponse {
+    let (_, phase) = (served.readiness.0)();
+    let told = serde_json::json!({ "phase": phase, "calls": served.gauges.read().calls });
+    ([(header::CONTENT_TYPE, "application/json")], format!("{told}\n"))
 }

@@ -11,17 +11,13 @@ use prometheus_client::encoding::DescriptorEncoder;
 
 use super::accounts::OTHERS;
 use super::calls::{Grade, Quality};
+use super::delays::Delays;
 use super::outcomes::Outcomes;
-use super::rows::{HistogramRow, Labels, counters, gauges, histograms};
+use super::rows::{Labels, counters, gauges, histograms};
 use crate::base::limits::METRIC_ACCOUNTS;
 use crate::call::CallRecord;
 use crate::engine::io::Census;
 use crate::route::standing::Standing;
-
-/// Upper bounds of post-dial delay, milliseconds.
-const DELAYS: [u64; 11] = [100, 250, 500, 1000, 2000, 3000, 5000, 8000, 12_000, 20_000, 30_000];
-/// One bucket more: above all bounds.
-const BUCKETS: usize = DELAYS.len() + 1;
 
 /// Calls that are not over.
 pub(super) fn active(encoder: &mut DescriptorEncoder<'_>, census: &Census) -> fmt::Result {
@@ -88,8 +84,7 @@ pub struct TrunkCounts(BTreeMap<Arc<str>, [Counts; 2]>);
 struct Counts {
     outcomes: Outcomes,
     talked_ms: u64,
-    delays: [u64; BUCKETS],
-    delay_ms: u64,
+    delays: Delays,
     quality: Quality,
 }
 
@@ -131,17 +126,12 @@ impl TrunkCounts {
         let effective = "Of those, answered, busy, unanswered or declined: by seizures the network effectiveness ratio";
         sum("trunk_effective", effective, |counts| counts.outcomes.effective)?;
         sum("trunk_short_calls", "Of those, answered and over within 10 s", |counts| counts.outcomes.short)?;
+        let broken = "Of those answered, cut off: media or a party lost, an error";
+        sum("trunk_broken_calls", broken, |counts| counts.outcomes.broken)?;
         sum("trunk_talked_milliseconds", "Sum of the durations of answered calls", |counts| counts.talked_ms)?;
         self.quality(encoder)?;
-        let delays = self.rows().map(|(labels, counts)| {
-            let bounds = DELAYS.iter().map(|bound| *bound as f64 / 1000.0).chain([f64::INFINITY]);
-            (
-                labels,
-                HistogramRow { sum: counts.delay_ms as f64 / 1000.0, buckets: bounds.zip(counts.delays).collect() },
-            )
-        });
-        let help = "Seconds from the INVITE to ringing, or to the answer";
-        histograms(encoder, "post_dial_delay_seconds", help, delays)
+        let delays = self.rows().map(|(labels, counts)| (labels, counts.delays.row()));
+        histograms(encoder, "post_dial_delay_seconds", Delays::HELP, delays)
     }
 
     /// Of the media of ended calls: what each trunk's legs sent us, and what they reported.
@@ -174,11 +164,7 @@ impl Counts {
         self.outcomes.add(record);
         self.talked_ms = self.talked_ms.saturating_add(millis(record.after.talked()));
         if let Some(delay) = record.after.post_dial_delay() {
-            let place = DELAYS.iter().position(|bound| millis(delay) <= *bound).unwrap_or(DELAYS.len());
-            if let Some(bucket) = self.delays.get_mut(place) {
-                *bucket += 1;
-            }
-            self.delay_ms = self.delay_ms.saturating_add(millis(delay));
+            self.delays.add(delay);
         }
         if record.after.answered.is_some() {
             media(&mut self.quality);

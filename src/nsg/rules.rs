@@ -276,7 +276,7 @@ impl Builder {
 
     fn administration(&mut self, settings: &Settings, administrators: &[IpNet]) {
         if let Some(bind) = settings.metrics.filter(|bind| !bind.ip().is_loopback()) {
-            let draft = of_port("metrics", bind, "Prometheus, /healthz and /readyz");
+            let draft = of_port("metrics", bind, "Prometheus, /healthz, /readyz and /drainz");
             self.push(draft, vec!["VirtualNetwork".to_owned()]);
         }
         let Some(bind) = settings.api.as_ref().map(|api| api.bind).filter(|bind| !bind.ip().is_loopback()) else {

@@ -14,6 +14,7 @@ mod hostile;
 mod judge;
 mod limits;
 mod media;
+mod metrics;
 mod overload;
 mod own_hostile;
 mod peer;

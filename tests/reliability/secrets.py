@@ -23,7 +23,7 @@ AUTH = 'auth = { user = "sbc", realm = "carrier.test", password_file = "carrier.
 CHALLENGE = 'WWW-Authenticate: Digest realm="carrier.test",nonce="n1",algorithm=MD5,qop="auth"\r\n'
 COMMANDS = [("trace", "1", "--messages"), ("trace", "1", "--json"), ("ctl", "status"), ("ctl", "calls"), ("ctl", "bans"), ("check",), ("nsg",),
             ("explain", "--from", "platform", "--called", "+15550000001"), ("doctor", "--json", "--wait", "0")]
-PAGES = ["/metrics", "/readyz", "/healthz"]
+PAGES = ["/metrics", "/readyz", "/healthz", "/drainz"]
 ROUTES = ["/api/v1/openapi.json", "/api/v1/calls", "/api/v1/clients", "/api/v1/accounts", "/api/v1/audit", "/api/v1/trunks", "/api/v1/calls/1/trace"]
 # What the operator put there.
 GIVEN = {"carrier.password", "ca.key", "sbc.key", "load.key", "ca.all.pem", "sbc.all.pem", "load.all.pem"}
