@@ -318,7 +318,7 @@ fn contact(message: &Message) -> Result<Option<Uri>, BadDialog> {
     }
     match only.map(|contact| NameAddr::parse(&contact)).transpose() {
         Ok(None) => Ok(None),
-        Ok(Some(NameAddr { uri: uri @ Uri::Sip(_), .. })) => Ok(Some(fitted(uri))),
+        Ok(Some(NameAddr { uri: uri @ Uri::Sip(_), .. })) => Ok(Some(uri)),
         Ok(Some(_)) | Err(_) => Err(BadDialog::BadContact),
     }
 }
@@ -337,15 +337,7 @@ fn recorded(message: &Message) -> Result<Vec<Bytes>, BadDialog> {
 
 /// The same URI over a buffer of its own: a part of a message keeps the whole message in memory.
 fn detached(uri: &Uri) -> Uri {
-    fitted(Uri::parse(&uri.to_bytes()).unwrap_or_else(|_| uri.clone()))
-}
-
-/// Without room that nothing will fill: a dialog keeps it as long as it lives.
-fn fitted(mut uri: Uri) -> Uri {
-    if let Uri::Sip(uri) = &mut uri {
-        uri.params.shrink_to_fit();
-    }
-    uri
+    Uri::parse(&uri.to_bytes()).unwrap_or_else(|_| uri.clone())
 }
 
 fn is_sips(uri: &Uri) -> bool {

@@ -89,7 +89,7 @@ impl Refer {
         match &mut uri {
             Uri::Sip(sip) => {
                 headers = sip.take_headers();
-                asked = sip.param("method").flatten().cloned();
+                asked = sip.param("method").flatten().map(<[u8]>::to_vec);
                 sip.remove_param("method");
             }
             Uri::Tel(_) => {}

@@ -50,7 +50,7 @@ fn service_route(message: &Message) -> Vec<Bytes> {
 }
 
 /// delta-seconds.
-pub(super) fn seconds(value: &Bytes) -> Option<Duration> {
+pub(super) fn seconds(value: &[u8]) -> Option<Duration> {
     let text = std::str::from_utf8(value).ok()?.trim();
     let digits = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
     // More digits than a number holds is more than enough.

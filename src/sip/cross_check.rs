@@ -313,7 +313,6 @@ fn has_strange_parameter(address: &NameAddr) -> bool {
     address.params.iter().any(|(name, value)| {
         !is_plain_name(name)
             || value
-                .as_ref()
                 .is_some_and(|text| !text.iter().all(|&octet| octet.is_ascii_alphanumeric() || b"-._".contains(&octet)))
     })
 }
@@ -326,7 +325,7 @@ fn has_strange_token(message: &SipMessage) -> bool {
     let plain = |text: &[u8]| text.iter().all(|&octet| octet.is_ascii_alphanumeric() || b"-._@".contains(&octet));
     !plain(message.call_id())
         || !via.branch().is_none_or(plain)
-        || via.params.iter().any(|(_, value)| value.as_ref().is_some_and(|text| !plain(text)))
+        || via.params.iter().any(|(_, value)| value.is_some_and(|text| !plain(text)))
 }
 
 fn is_plain_name(name: &[u8]) -> bool {

@@ -53,8 +53,8 @@ fn one_datagram(octets: &Bytes, scanner: &mut Scanner) -> Result<SipMessage, Rej
     if end > octets.len() {
         return Err(RejectionKind::BodyTruncated);
     }
-    let message = Message::new(octets.slice(..end), scanner.fields(), body_start);
-    read(message, scanner.start_line_end().unwrap_or_default())
+    let message = Message::new(octets.slice(..end), scanner, body_start);
+    read(message, scanner)
 }
 
 /// Defects of the head first, then Content-Length: one field, digits only, within the limit. `None`: the field is absent.
@@ -63,9 +63,8 @@ pub(super) fn body_length(octets: &[u8], scanner: &Scanner, body_start: usize) -
         return Err(kind);
     }
     let head = Head { octets, fields: scanner.fields() };
-    let mut lengths = head.named(Name::ContentLength);
-    let Some(field) = lengths.next() else { return Ok(None) };
-    if lengths.next().is_some() {
+    let Some(field) = head.first(Name::ContentLength) else { return Ok(None) };
+    if scanner.repeated().contains(Name::ContentLength) {
         return Err(RejectionKind::SeveralContentLengths);
     }
     let length = number(&head.value(field)).ok_or(RejectionKind::BadContentLength)?;
@@ -203,12 +202,13 @@ impl StreamFramer {
         let octets = Bytes::copy_from_slice(part(&self.buffer, 0, head.end));
         self.buffer.advance(head.end);
         self.head = None;
-        let scanner = std::mem::take(&mut self.scanner);
-        let message = Message::new(octets.clone(), scanner.fields(), head.body_start);
-        match read(message, scanner.start_line_end().unwrap_or_default()) {
+        let message = Message::new(octets.clone(), &self.scanner, head.body_start);
+        let framed = match read(message, &self.scanner) {
             Ok(message) => Framed::Message(message),
-            Err(kind) => Framed::Refused(refusal(kind, &octets, &scanner, source)),
-        }
+            Err(kind) => Framed::Refused(refusal(kind, &octets, &self.scanner, source)),
+        };
+        self.scanner.clear();
+        framed
     }
 
     fn refuse_and_close(&mut self, kind: RejectionKind, source: Source) -> Framed {

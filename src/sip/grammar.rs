@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use memchr::{memchr, memchr2, memchr3};
 
-use super::octet::Class;
+use super::octet::{Class, first_control, is_control};
 
 /// An octet of a `token`.
 #[inline]
@@ -64,9 +64,9 @@ pub(crate) fn part(octets: &[u8], from: usize, to: usize) -> &[u8] {
     octets.get(from..to).unwrap_or_default()
 }
 
-/// Splits at the first `mark`, which belongs to neither part.
+/// Splits at the first `mark`, which belongs to neither part. Octet by octet: what is cut is short.
 pub(crate) fn cut(octets: &[u8], mark: u8) -> (&[u8], Option<&[u8]>) {
-    match memchr(mark, octets) {
+    match octets.iter().position(|&octet| octet == mark) {
         Some(at) => (part(octets, 0, at), octets.get(at.saturating_add(1)..)),
         None => (octets, None),
     }
@@ -168,12 +168,7 @@ pub(crate) fn nuls_are_quoted(line: &[u8]) -> bool {
 
 /// True when every control octet is the second half of a quoted pair: nothing else of the kind may be sent back or on.
 pub(crate) fn controls_are_quoted(value: &[u8]) -> bool {
-    let has_control = value.iter().fold(false, |found, &octet| found | is_control(octet));
-    !has_control || only_in_quoted_pairs(value, is_control)
-}
-
-const fn is_control(octet: u8) -> bool {
-    octet < b' ' && octet != b'\t'
+    first_control(value).is_none() || only_in_quoted_pairs(value, is_control)
 }
 
 fn only_in_quoted_pairs(text: &[u8], is_meant: impl Fn(u8) -> bool) -> bool {

@@ -9,10 +9,11 @@ use bytes::Bytes;
 
 use super::grammar::{ListItems, share, share_cow};
 pub use super::header::Name;
+use super::header::name::Names;
 use super::header::{CSeq, NameAddr, RetryAfter, Via, token_list};
 use super::method::Method;
 pub use super::rejection::{Rejection, RejectionKind};
-use super::scan::{Field, Head};
+use super::scan::{Field, Head, Scanner};
 use super::status::Status;
 use super::uri::Uri;
 
@@ -21,13 +22,15 @@ use super::uri::Uri;
 pub struct Message {
     octets: Bytes,
     fields: Arc<[Field]>,
+    /// Most questions are for fields that are not there.
+    present: Names,
     body_start: usize,
 }
 
 impl Message {
     /// `octets` end where the body ends.
-    pub(crate) fn new(octets: Bytes, fields: &[Field], body_start: usize) -> Message {
-        Message { octets, fields: Arc::from(fields), body_start }
+    pub(crate) fn new(octets: Bytes, scanner: &Scanner, body_start: usize) -> Message {
+        Message { octets, fields: Arc::from(scanner.fields()), present: scanner.present(), body_start }
     }
 
     pub(crate) fn head(&self) -> Head<'_> {
@@ -36,12 +39,15 @@ impl Message {
 
     /// First field of that name: the value as it stands (unfolded, outer white space removed).
     pub fn header(&self, name: Name) -> Option<Cow<'_, [u8]>> {
-        self.headers(name).next()
+        let field = self.present.contains(name).then(|| self.head().first(name)).flatten()?;
+        Some(self.head().value(field))
     }
 
     /// All fields of that name in order (one item per field line; lists are split by the typed views).
     pub fn headers(&self, name: Name) -> impl Iterator<Item = Cow<'_, [u8]>> + '_ {
-        self.head().named(name).map(|field| self.head().value(field))
+        let fields = if self.present.contains(name) { &self.fields[..] } else { &[] };
+        let head = Head { octets: &self.octets, fields };
+        head.named(name).map(move |field| head.value(field))
     }
 
     /// First field of any name, compared without case. A known name is found in its compact form too.

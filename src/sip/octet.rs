@@ -5,7 +5,7 @@ use super::grammar::is_token_octet;
 
 /// A set of octets.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Class(u8);
+pub(crate) struct Class(u16);
 
 impl Class {
     /// RFC 3261 25.1 `token`.
@@ -22,27 +22,66 @@ impl Class {
     pub const PARAM_NAME: Class = Class(1 << 4);
     /// A header parameter's value without quotes.
     pub const PARAM_VALUE: Class = Class(1 << 5);
-    /// Digits and dots: what an IPv4 address is written with.
-    pub const DOTTED: Class = Class(1 << 6);
+    /// What a URI has before its at sign.
+    pub const BEFORE_AT: Class = Class(1 << 6);
+    /// A host of any kind and the port behind it.
+    pub const HOST_PORT: Class = Class(1 << 7);
+    /// What a URI has before the question mark of its header part.
+    pub const BEFORE_HEADERS: Class = Class(1 << 8);
 
     /// Whether every octet is of the class; no octet at all is.
     pub fn has_all(self, octets: &[u8]) -> bool {
-        octets.iter().fold(u8::MAX, |common, &octet| common & classes_of(octet)) & self.0 != 0
+        self.run(octets) == octets.len()
     }
 
-    const fn bit_if(self, holds: bool) -> u8 {
+    /// How many octets from the first on are of the class.
+    #[inline(never)]
+    pub fn run(self, octets: &[u8]) -> usize {
+        octets.iter().take_while(|&&octet| classes_of(octet) & self.0 != 0).count()
+    }
+
+    /// The octets from the first on that are of the class, and what follows them.
+    pub fn leading(self, octets: &[u8]) -> (&[u8], &[u8]) {
+        octets.split_at_checked(self.run(octets)).unwrap_or((octets, &[]))
+    }
+
+    const fn bit_if(self, holds: bool) -> u16 {
         if holds { self.0 } else { 0 }
     }
 }
 
-fn classes_of(octet: u8) -> u8 {
+fn classes_of(octet: u8) -> u16 {
     CLASSES.get(usize::from(octet)).copied().unwrap_or_default()
 }
 
-static CLASSES: [u8; 256] = table();
+/// Where the first control octet is. The tab is none. Eight octets are looked at together: a message is text, and this
+/// passes over all of it.
+pub(crate) fn first_control(octets: &[u8]) -> Option<usize> {
+    let mut rest = octets;
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_ne_bytes(*chunk);
+        // The high bit stays only where the octet was below a space, or stands behind one that was.
+        if word.wrapping_sub(SPACES) & !word & HIGH_BITS != 0 && chunk.iter().any(|&octet| is_control(octet)) {
+            break;
+        }
+        rest = after;
+    }
+    let passed = octets.len().saturating_sub(rest.len());
+    rest.iter().position(|&octet| is_control(octet)).map(|at| passed.saturating_add(at))
+}
+
+const SPACES: u64 = u64::from_ne_bytes([b' '; 8]);
+const HIGH_BITS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// A control octet that is no white space within a line.
+pub(crate) const fn is_control(octet: u8) -> bool {
+    octet < b' ' && octet != b'\t'
+}
+
+static CLASSES: [u16; 256] = table();
 
 #[expect(clippy::indexing_slicing, reason = "the compiler builds the table, and would not build past its end")]
-const fn table() -> [u8; 256] {
+const fn table() -> [u16; 256] {
     let mut classes = [0; 256];
     let mut octet = 0;
     loop {
@@ -54,16 +93,20 @@ const fn table() -> [u8; 256] {
     }
 }
 
-const fn judged(octet: u8) -> u8 {
+const fn judged(octet: u8) -> u16 {
     let is_visible = octet > b' ' && octet != 0x7f;
     let is_text = octet >= b' ' || octet == b'\t';
+    let is_uri = is_visible && !matches!(octet, b'<' | b'>' | b'"');
+    let is_host = octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_');
     Class::TOKEN.bit_if(is_token_octet(octet))
-        | Class::URI.bit_if(is_visible && !matches!(octet, b'<' | b'>' | b'"'))
-        | Class::HOST.bit_if(octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_'))
+        | Class::URI.bit_if(is_uri)
+        | Class::HOST.bit_if(is_host)
         | Class::DISPLAY.bit_if(is_text && !matches!(octet, b'"' | b',' | b';' | b'<' | b'>' | b'\\' | 0x7f))
-        | Class::PARAM_NAME.bit_if(is_visible && !matches!(octet, b'"' | b'<' | b'>' | b','))
-        | Class::PARAM_VALUE.bit_if(is_visible && !matches!(octet, b'"' | b','))
-        | Class::DOTTED.bit_if(octet.is_ascii_digit() || octet == b'.')
+        | Class::PARAM_NAME.bit_if(is_uri && !matches!(octet, b',' | b';' | b'='))
+        | Class::PARAM_VALUE.bit_if(is_visible && !matches!(octet, b'"' | b',' | b';'))
+        | Class::BEFORE_AT.bit_if(is_uri && octet != b'@')
+        | Class::HOST_PORT.bit_if(is_host || matches!(octet, b':' | b'[' | b']'))
+        | Class::BEFORE_HEADERS.bit_if(is_uri && octet != b'?')
 }
 
 #[cfg(test)]
@@ -78,7 +121,6 @@ mod tests {
     fn tokens_and_hosts_are_of_few_octets() {
         let tokens: Vec<u8> = (0..=u8::MAX).filter(|&octet| is_token_octet(octet)).collect();
         assert_eq!(members(Class::TOKEN), tokens);
-        assert_eq!(members(Class::DOTTED), b".0123456789");
         assert_eq!(members(Class::HOST), b"-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz");
     }
 
@@ -87,12 +129,32 @@ mod tests {
         let left_out = |class| (b'!'..=u8::MAX).filter(|octet| !members(class).contains(octet)).collect::<Vec<_>>();
         assert_eq!(left_out(Class::URI), b"\"<>\x7f");
         assert_eq!(left_out(Class::DISPLAY), b"\",;<>\\\x7f");
-        assert_eq!(left_out(Class::PARAM_NAME), b"\",<>\x7f");
-        assert_eq!(left_out(Class::PARAM_VALUE), b"\",\x7f");
-        for class in [Class::URI, Class::PARAM_NAME, Class::PARAM_VALUE] {
+        assert_eq!(left_out(Class::PARAM_NAME), b"\",;<=>\x7f");
+        assert_eq!(left_out(Class::PARAM_VALUE), b"\",;\x7f");
+        assert_eq!(left_out(Class::BEFORE_AT), b"\"<>@\x7f");
+        assert_eq!(left_out(Class::BEFORE_HEADERS), b"\"<>?\x7f");
+        for class in [Class::URI, Class::PARAM_NAME, Class::PARAM_VALUE, Class::BEFORE_AT, Class::BEFORE_HEADERS] {
             assert!((0..=b' ').all(|octet| !class.has_all(&[octet])));
         }
         assert!(Class::DISPLAY.has_all(b" \t") && !Class::DISPLAY.has_all(b"\r") && !Class::DISPLAY.has_all(b"\0"));
+    }
+
+    #[test]
+    fn a_control_octet_is_found_wherever_it_stands() {
+        for length in 0..24 {
+            let mut text = vec![b' '; length];
+            assert_eq!(first_control(&text), None);
+            for at in 0..length {
+                for (octet, is_found) in
+                    [(b'\r', true), (0, true), (0x1f, true), (b'\t', false), (0x80, false), (0xff, false)]
+                {
+                    text[at] = octet;
+                    assert_eq!(first_control(&text), is_found.then_some(at), "{octet} at {at} of {length}");
+                }
+                text[at] = b'\t';
+            }
+        }
+        assert_eq!(first_control(b"\t \x7fabcde\t\tfgh\x01"), Some(13));
     }
 
     #[test]

@@ -5,44 +5,50 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use memchr::{memchr, memrchr};
 
-use super::grammar::{ListItems, controls_are_quoted, cut, is_wsp, number_as, part, share, share_cow};
+use super::grammar::{ListItems, cut, is_wsp, number_as, part, share, share_cow};
+use super::header::name::Names;
 use super::header::{CSeq, Name, NameAddr, Via};
 use super::message::{Message, Request, Response, SipMessage};
 use super::method::Method;
 use super::rejection::RejectionKind;
-use super::scan::names_sip;
+use super::scan::{Field, Head, Scanner, names_sip};
 use super::status::Status;
 use super::uri::Uri;
 use crate::base::limits;
 
 /// Reads start line and mandatory fields.
-pub(crate) fn read(message: Message, start_line_end: usize) -> Result<SipMessage, RejectionKind> {
+pub(crate) fn read(message: Message, scanner: &Scanner) -> Result<SipMessage, RejectionKind> {
     if names_sip(message.bytes()) {
-        return response(message, start_line_end).map(|read| SipMessage::Response(Box::new(read)));
+        return response(message, scanner);
     }
-    request(message, start_line_end).map(|read| SipMessage::Request(Box::new(read)))
+    request(message, scanner)
 }
 
-fn request(message: Message, start_line_end: usize) -> Result<Request, RejectionKind> {
-    let (method, uri) = request_line(message.bytes(), part(message.bytes(), 0, start_line_end))?;
-    let common = Common::read(&message)?;
+fn start_line<'a>(message: &'a Message, scanner: &Scanner) -> &'a [u8] {
+    part(message.bytes(), 0, scanner.start_line_end().unwrap_or_default())
+}
+
+fn request(message: Message, scanner: &Scanner) -> Result<SipMessage, RejectionKind> {
+    let (method, uri) = request_line(message.bytes(), start_line(&message, scanner))?;
+    let common = Common::read(&message, scanner.repeated())?;
     if common.cseq.method != method {
         let is_unknown = method.is_unknown();
         return Err(if is_unknown { RejectionKind::UnknownMethodMismatch } else { RejectionKind::CSeqMethodMismatch });
     }
-    let max_forwards = max_forwards(&message)?;
-    if SINGLE.iter().any(|&name| message.headers(name).nth(1).is_some()) {
+    let max_forwards = max_forwards(&message, scanner.repeated())?;
+    if scanner.repeated().meets(SINGLE) {
         return Err(RejectionKind::RepeatedField);
     }
     if method == Method::Register {
         check_contacts(&message)?;
     }
     let Common { via, from, to, call_id, cseq } = common;
-    Ok(Request { message, method, uri, via, from, to, call_id, cseq, max_forwards })
+    let read = Request { message, method, uri, via, from, to, call_id, cseq, max_forwards };
+    Ok(SipMessage::Request(Box::new(read)))
 }
 
 /// Fields besides the mandatory ones that decide what a request means, and are no lists: two readers could pick two.
-const SINGLE: [Name; 4] = [Name::ContentType, Name::SessionExpires, Name::MinSe, Name::RAck];
+const SINGLE: Names = Names::of([Name::ContentType, Name::SessionExpires, Name::MinSe, Name::RAck]);
 
 /// RFC 3261 7.1: `Method SP Request-URI SP SIP-Version`, one space each and none elsewhere.
 fn request_line(owner: &Bytes, line: &[u8]) -> Result<(Method, Uri), RejectionKind> {
@@ -78,10 +84,11 @@ fn is_version(text: &[u8]) -> bool {
     is_number(major) && minor.is_some_and(is_number)
 }
 
-fn response(message: Message, start_line_end: usize) -> Result<Response, RejectionKind> {
-    let (status, reason) = status_line(message.bytes(), part(message.bytes(), 0, start_line_end))?;
-    let Common { via, from, to, call_id, cseq } = Common::read(&message)?;
-    Ok(Response { message, status, reason, via, from, to, call_id, cseq })
+fn response(message: Message, scanner: &Scanner) -> Result<SipMessage, RejectionKind> {
+    let (status, reason) = status_line(message.bytes(), start_line(&message, scanner))?;
+    let Common { via, from, to, call_id, cseq } = Common::read(&message, scanner.repeated())?;
+    let read = Response { message, status, reason, via, from, to, call_id, cseq };
+    Ok(SipMessage::Response(Box::new(read)))
 }
 
 /// RFC 3261 7.2: `SIP-Version SP Status-Code SP Reason-Phrase`; the second space may be missing with the phrase.
@@ -108,32 +115,44 @@ struct Common {
 }
 
 impl Common {
-    fn read(message: &Message) -> Result<Common, RejectionKind> {
+    fn read(message: &Message, repeated: Names) -> Result<Common, RejectionKind> {
+        let head = message.head();
         let via = top_via(message)?;
-        let from = only(message, Name::From, RejectionKind::MissingFrom, RejectionKind::RepeatedFrom)?;
-        let to = only(message, Name::To, RejectionKind::MissingTo, RejectionKind::RepeatedTo)?;
-        let call_id = only(message, Name::CallId, RejectionKind::MissingCallId, RejectionKind::RepeatedCallId)?;
-        let cseq = only(message, Name::CSeq, RejectionKind::MissingCSeq, RejectionKind::RepeatedCSeq)?;
-        if call_id.is_empty() || call_id.iter().any(|&octet| is_wsp(octet)) || !controls_are_quoted(&call_id) {
-            return Err(RejectionKind::BadCallId);
-        }
+        let only = |name, missing, seen_twice| match head.first(name) {
+            None => Err(missing),
+            // Two readers could otherwise pick two (reliability-security P2).
+            Some(_) if repeated.contains(name) => Err(seen_twice),
+            Some(field) => Ok(field),
+        };
+        let from = only(Name::From, RejectionKind::MissingFrom, RejectionKind::RepeatedFrom)?;
+        let to = only(Name::To, RejectionKind::MissingTo, RejectionKind::RepeatedTo)?;
+        let call_id = only(Name::CallId, RejectionKind::MissingCallId, RejectionKind::RepeatedCallId)?;
+        let cseq = only(Name::CSeq, RejectionKind::MissingCSeq, RejectionKind::RepeatedCSeq)?;
         Ok(Common {
             via,
-            from: address(message, from).ok_or(RejectionKind::BadFrom)?,
-            to: address(message, to).ok_or(RejectionKind::BadTo)?,
-            call_id: share_cow(message.bytes(), call_id),
-            cseq: CSeq::parse(&cseq).map_err(|_| RejectionKind::BadCSeq)?,
+            call_id: read_call_id(message, head, call_id).ok_or(RejectionKind::BadCallId)?,
+            from: address(message, head, from).ok_or(RejectionKind::BadFrom)?,
+            to: address(message, head, to).ok_or(RejectionKind::BadTo)?,
+            cseq: CSeq::parse(&head.value(cseq)).map_err(|_| RejectionKind::BadCSeq)?,
         })
     }
 }
 
+fn read_call_id(message: &Message, head: Head<'_>, field: &Field) -> Option<Bytes> {
+    let value = head.value(field);
+    let is_sound = !value.is_empty() && !value.iter().any(|&octet| is_wsp(octet)) && head.is_harmless(field);
+    is_sound.then(|| share_cow(message.bytes(), value))
+}
+
 /// Every Via is copied into the responses, so none may hold control octets; only the topmost is read.
 fn top_via(message: &Message) -> Result<Via, RejectionKind> {
-    if !message.headers(Name::Via).all(|value| controls_are_quoted(&value)) {
+    let head = message.head();
+    let mut fields = head.named(Name::Via);
+    let top = fields.next().ok_or(RejectionKind::MissingVia)?;
+    if !head.is_harmless(top) || !fields.all(|field| head.is_harmless(field)) {
         return Err(RejectionKind::BadVia);
     }
-    let value = message.header(Name::Via).ok_or(RejectionKind::MissingVia)?;
-    let via = within(message, value, |owner, value| {
+    let via = within(message, head.value(top), |owner, value| {
         let top = ListItems::new(value).next()?;
         Via::parse_within(owner, top).ok()
     });
@@ -152,30 +171,17 @@ fn within<T>(message: &Message, value: Cow<'_, [u8]>, read: impl FnOnce(&Bytes, 
     }
 }
 
-/// The value of a field that must stand exactly once; two readers could otherwise pick two (reliability-security P2).
-fn only(
-    message: &Message,
-    name: Name,
-    missing: RejectionKind,
-    repeated: RejectionKind,
-) -> Result<Cow<'_, [u8]>, RejectionKind> {
-    let mut values = message.headers(name);
-    let value = values.next().ok_or(missing)?;
-    if values.next().is_some() { Err(repeated) } else { Ok(value) }
-}
-
-fn address(message: &Message, value: Cow<'_, [u8]>) -> Option<NameAddr> {
-    if !controls_are_quoted(&value) {
+fn address(message: &Message, head: Head<'_>, field: &Field) -> Option<NameAddr> {
+    if !head.is_harmless(field) {
         return None;
     }
-    let read = within(message, value, |owner, value| NameAddr::parse_within(owner, value).ok());
+    let read = within(message, head.value(field), |owner, value| NameAddr::parse_within(owner, value).ok());
     read.filter(|address| address.has_sound_tag())
 }
 
-fn max_forwards(message: &Message) -> Result<Option<u8>, RejectionKind> {
-    let mut values = message.headers(Name::MaxForwards);
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
+fn max_forwards(message: &Message, repeated: Names) -> Result<Option<u8>, RejectionKind> {
+    let Some(value) = message.header(Name::MaxForwards) else { return Ok(None) };
+    if repeated.contains(Name::MaxForwards) {
         return Err(RejectionKind::RepeatedMaxForwards);
     }
     number_as::<u8>(&value).map(Some).ok_or(RejectionKind::BadMaxForwards)

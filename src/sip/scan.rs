@@ -6,13 +6,16 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memchr2, memchr3, memrchr};
+use memchr::{memchr2, memrchr};
 
 use super::grammar::{
-    ListItems, cut, is_token, is_token_octet, is_wsp, nuls_are_quoted, part, trim, trim_end, trim_start, unfold,
+    ListItems, controls_are_quoted, cut, is_token_octet, is_wsp, nuls_are_quoted, part, split, trim, trim_end,
+    trim_start, unfold,
 };
 use super::header::Name;
+use super::header::name::Names;
 use super::method::Method;
+use super::octet::{Class, first_control};
 use super::rejection::RejectionKind;
 use crate::base::limits;
 
@@ -27,7 +30,17 @@ pub(crate) struct Field {
     value_end: u32,
     name_len: u16,
     pub known: Option<Name>,
-    folded: bool,
+    text: Text,
+}
+
+/// What the lines of a field are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Text {
+    /// One line without a control octet.
+    Plain,
+    /// One line with some that may be quoted.
+    WithControls,
+    Folded,
 }
 
 /// Scanned fields over the octets they lie in.
@@ -38,13 +51,33 @@ pub(crate) struct Head<'a> {
 }
 
 impl Field {
+    /// `value` has the white space around it and ends at `end`.
+    fn new(start: usize, name: &[u8], value: &[u8], (end, text): (usize, Text)) -> Field {
+        let value = trim_start(value);
+        let value_start = end.saturating_sub(value.len());
+        Field {
+            start: mark(start),
+            value_start: mark(value_start),
+            value_end: mark(value_start.saturating_add(trim_end(value).len())),
+            name_len: u16::try_from(name.len()).unwrap_or(u16::MAX),
+            known: Name::parse(name),
+            text,
+        }
+    }
+
     /// True when the value has more than one line.
     pub const fn is_folded(&self) -> bool {
-        self.folded
+        matches!(self.text, Text::Folded)
     }
 }
 
 impl<'a> Head<'a> {
+    /// The first field of that name.
+    #[inline(never)]
+    pub fn first(self, name: Name) -> Option<&'a Field> {
+        self.fields.iter().find(|field| field.known == Some(name))
+    }
+
     /// The fields of one name, in order.
     pub fn named(self, name: Name) -> impl Iterator<Item = &'a Field> {
         self.fields.iter().filter(move |field| field.known == Some(name))
@@ -64,7 +97,12 @@ impl<'a> Head<'a> {
     /// The value unfolded; no copy when there is no fold.
     pub fn value(self, field: &Field) -> Cow<'a, [u8]> {
         let raw = self.raw(field);
-        if field.folded { unfold(raw) } else { Cow::Borrowed(raw) }
+        if field.is_folded() { unfold(raw) } else { Cow::Borrowed(raw) }
+    }
+
+    /// True when the value's control octets, if there are any, are quoted: it may be sent back and on.
+    pub fn is_harmless(self, field: &Field) -> bool {
+        matches!(field.text, Text::Plain) || controls_are_quoted(&self.value(field))
     }
 }
 
@@ -84,6 +122,8 @@ pub(crate) enum Progress {
 pub(crate) struct Scanner {
     start_line_end: Option<usize>,
     fields: Vec<Field>,
+    present: Names,
+    repeated: Names,
     open: Option<OpenField>,
     /// First octet of the line being read.
     line_start: usize,
@@ -102,12 +142,14 @@ struct OpenField {
     first_line_end: usize,
     end: usize,
     damaged: bool,
+    has_controls: bool,
     /// The last line so far ended with LF alone: a fold behind it would carry that LF inside the value.
     ends_bare: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct LineDefects {
+    has_controls: bool,
     has_nul: bool,
     has_bare_cr: bool,
 }
@@ -134,6 +176,9 @@ impl Scanner {
             return Progress::Refused(RejectionKind::NotSip);
         }
         loop {
+            if self.pass_plain_field(octets) {
+                continue;
+            }
             let line = match self.next_line(octets) {
                 Ok(Some(line)) => line,
                 Ok(None) => return Progress::More,
@@ -167,6 +212,16 @@ impl Scanner {
         &self.fields
     }
 
+    /// The known names among the whole fields.
+    pub fn present(&self) -> Names {
+        self.present
+    }
+
+    /// Those that stand there more than once.
+    pub fn repeated(&self) -> Names {
+        self.repeated
+    }
+
     /// End of the start line, when it is complete.
     pub fn start_line_end(&self) -> Option<usize> {
         self.start_line_end
@@ -175,6 +230,34 @@ impl Scanner {
     /// The first defect of a head that was scanned to its end.
     pub fn defect(&self) -> Option<RejectionKind> {
         self.defect
+    }
+
+    /// Passes over a field that is whole on its line, as nearly all are, and behind which another line has begun. False, and
+    /// nothing has changed: whatever stands there is read line by line. The two give the same fields and the same defects.
+    fn pass_plain_field(&mut self, octets: &[u8]) -> bool {
+        let is_fresh = self.start_line_end.is_some() && self.searched == self.line_start && self.open.is_none();
+        if !is_fresh || self.fields.len() >= limits::HEADER_COUNT {
+            return false;
+        }
+        let rest = octets.get(self.line_start..).unwrap_or_default();
+        let (name, after) = Class::TOKEN.leading(rest);
+        let Some(value) = after.strip_prefix(b":") else { return false };
+        let (value, after) = split(value, first_control(value).unwrap_or(value.len()));
+        let [b'\r', b'\n', next, ..] = after else { return false };
+        let length = rest.len().saturating_sub(after.len());
+        let end = self.line_start.saturating_add(length);
+        let is_within_limits = length <= limits::LINE_OCTETS && end < limits::HEADER_BLOCK_OCTETS;
+        if is_wsp(*next) || name.is_empty() || name.len() > limits::HEADER_NAME_OCTETS || !is_within_limits {
+            return false;
+        }
+        let field = Field::new(self.line_start, name, value, (end, Text::Plain));
+        if field.known == Some(Name::Via) && self.count_vias(octets, &field).is_err() {
+            return false;
+        }
+        self.keep(field);
+        self.line_start = end.saturating_add(2);
+        self.searched = self.line_start;
+        true
     }
 
     fn blame(&mut self, kind: RejectionKind) {
@@ -186,7 +269,7 @@ impl Scanner {
         let (cap, too_long) = self.cap(octets);
         loop {
             let window = part(octets, self.searched, cap.min(octets.len()));
-            let Some(found) = memchr3(b'\r', b'\n', 0, window) else {
+            let Some(found) = first_control(window) else {
                 self.searched = cap.min(octets.len());
                 return if octets.len() >= cap { Err(too_long) } else { Ok(None) };
             };
@@ -203,8 +286,10 @@ impl Scanner {
                     self.blame(RejectionKind::BareLineFeed);
                     return Ok(Some(self.line_to(here, after)));
                 }
-                (_, _) => self.line.has_nul = true,
+                (Some(0), _) => self.line.has_nul = true,
+                (_, _) => {}
             }
+            self.line.has_controls = true;
             self.searched = after;
         }
     }
@@ -228,7 +313,8 @@ impl Scanner {
 
     fn take_line(&mut self, octets: &[u8], line: Line) -> Result<LineKind, RejectionKind> {
         let text = part(octets, line.start, line.end);
-        let damaged = self.judge(text);
+        let has_controls = self.line.has_controls;
+        let damaged = has_controls && self.judge(text);
         (self.line_start, self.searched) = (line.next, line.next);
         if self.start_line_end.is_none() {
             self.start_line_end = Some(line.end);
@@ -243,7 +329,8 @@ impl Scanner {
             Some(_) => {
                 self.close_field(octets)?;
                 let (start, end) = (line.start, line.end);
-                self.open = Some(OpenField { start, first_line_end: end, end, damaged, ends_bare: line.ends_bare() });
+                let ends_bare = line.ends_bare();
+                self.open = Some(OpenField { start, first_line_end: end, end, damaged, has_controls, ends_bare });
             }
         }
         Ok(LineKind::Content)
@@ -251,7 +338,7 @@ impl Scanner {
 
     /// Looks at what was noticed while the line was searched; true when its octets must not be used.
     fn judge(&mut self, text: &[u8]) -> bool {
-        let LineDefects { has_nul, has_bare_cr } = std::mem::take(&mut self.line);
+        let LineDefects { has_nul, has_bare_cr, .. } = std::mem::take(&mut self.line);
         let has_stray_nul = has_nul && !nuls_are_quoted(text);
         if has_bare_cr {
             self.blame(RejectionKind::BareCarriageReturn);
@@ -294,18 +381,31 @@ impl Scanner {
             self.count_vias(octets, &field)?;
         }
         if !open.damaged {
-            if self.fields.capacity() == 0 {
-                self.fields.reserve_exact(USUAL_FIELDS);
-            }
-            self.fields.push(field);
+            self.keep(field);
         }
         Ok(())
     }
 
+    fn keep(&mut self, field: Field) {
+        if self.fields.capacity() == 0 {
+            self.fields.reserve_exact(USUAL_FIELDS);
+        }
+        self.fields.push(field);
+        if let Some(name) = field.known
+            && !self.present.insert(name)
+        {
+            self.repeated.insert(name);
+        }
+    }
+
     fn count_vias(&mut self, octets: &[u8], field: &Field) -> Result<(), RejectionKind> {
         let head = Head { octets, fields: &[] };
-        self.vias = self.vias.saturating_add(ListItems::new(&head.value(field)).count());
-        if self.vias > limits::VIA_COUNT { Err(RejectionKind::TooManyVias) } else { Ok(()) }
+        let vias = self.vias.saturating_add(ListItems::new(&head.value(field)).count());
+        if vias > limits::VIA_COUNT {
+            return Err(RejectionKind::TooManyVias);
+        }
+        self.vias = vias;
+        Ok(())
     }
 }
 
@@ -317,28 +417,19 @@ enum LineKind {
 /// Splits a field into name and value. White space before the colon belongs to the separator (RFC 3261 25.1 `HCOLON`).
 fn read_field(octets: &[u8], open: OpenField) -> Result<Field, RejectionKind> {
     let first_line = part(octets, open.start, open.first_line_end);
-    let colon = memchr(b':', first_line).ok_or(RejectionKind::BadHeaderLine)?;
-    let name = trim_end(part(first_line, 0, colon));
-    let known = Name::parse(name);
-    if known.is_none() && !is_token(name) {
-        return Err(RejectionKind::BadHeaderLine);
-    }
+    let (name, after) = Class::TOKEN.leading(first_line);
+    let first_of_value = trim_start(after).strip_prefix(b":").filter(|_| !name.is_empty());
+    let first_of_value = first_of_value.ok_or(RejectionKind::BadHeaderLine)?;
     if name.len() > limits::HEADER_NAME_OCTETS {
         return Err(RejectionKind::HeaderNameTooLong);
     }
-    let after_colon = open.start.saturating_add(colon).saturating_add(1);
-    let value = part(octets, after_colon, open.end);
-    let value_text = trim_start(value);
-    let value_start = after_colon.saturating_add(value.len().saturating_sub(value_text.len()));
-    let value_end = value_start.saturating_add(trim_end(value_text).len());
-    Ok(Field {
-        start: mark(open.start),
-        value_start: mark(value_start),
-        value_end: mark(value_end),
-        name_len: u16::try_from(name.len()).unwrap_or(u16::MAX),
-        known,
-        folded: open.first_line_end != open.end,
-    })
+    let value = part(octets, open.first_line_end.saturating_sub(first_of_value.len()), open.end);
+    let text = match (open.first_line_end == open.end, open.has_controls) {
+        (true, false) => Text::Plain,
+        (true, true) => Text::WithControls,
+        (false, _) => Text::Folded,
+    };
+    Ok(Field::new(open.start, name, value, (open.end, text)))
 }
 
 /// Offsets fit: `limits::MESSAGE_OCTETS` is far below 2^32.
@@ -362,9 +453,8 @@ fn may_become_sip(octets: &[u8]) -> bool {
 fn is_sip(start_line: &[u8]) -> bool {
     let line = trim(start_line);
     let last_word = memrchr(b' ', line).map_or(line, |at| part(line, at.saturating_add(1), line.len()));
-    let (first_word, _) = cut(line, b' ');
-    let is_known_method = Method::parse(first_word).is_some_and(|method| !method.is_unknown());
-    names_sip(line) || names_sip(last_word) || (is_known_method && !begins_with(last_word, b"HTTP/"))
+    let is_known_method = || Method::parse(cut(line, b' ').0).is_some_and(|method| !method.is_unknown());
+    names_sip(line) || names_sip(last_word) || (!begins_with(last_word, b"HTTP/") && is_known_method())
 }
 
 /// True when the text begins with the protocol name of a SIP version, in any case (RFC 3261 7.1).

@@ -5,10 +5,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
-use memchr::memchr;
 
-use super::grammar::{cut, number_as, part, percent_decoded, share, share_word};
-use super::header::params;
+use super::grammar::{cut, number_as, part, percent_decoded, share, split};
+use super::header::params::Params;
 use super::octet::Class;
 use crate::base::text::{append, append_address, append_number};
 
@@ -50,7 +49,7 @@ pub struct SipUri {
     pub host: Host,
     pub port: Option<u16>,
     /// Parameters after the host, in order: name as written, value as written.
-    pub params: Vec<(Bytes, Option<Bytes>)>,
+    pub params: Params,
     /// `None` when all of it is.
     rare: Option<Box<Rare>>,
 }
@@ -80,7 +79,7 @@ pub enum Host {
 pub struct TelUri {
     /// Digits as written (visual separators kept), with the plus if there is one.
     pub number: Bytes,
-    pub params: Vec<(Bytes, Option<Bytes>)>,
+    pub params: Params,
 }
 
 /// Why octets are not a URI.
@@ -98,24 +97,37 @@ impl Uri {
 
     /// Reads a URI that fills `text`, which lies inside `owner`.
     pub(crate) fn parse_within(owner: &Bytes, text: &[u8]) -> Result<Uri, BadUri> {
-        if !Class::URI.has_all(text) {
+        match Uri::leading(owner, text)? {
+            (uri, []) => Ok(uri),
+            (_, [_, ..]) => Err(BadUri),
+        }
+    }
+
+    /// Reads a URI up to the first octet that no URI has; `text` lies inside `owner`. Gives also what follows.
+    pub(crate) fn leading<'a>(owner: &Bytes, text: &'a [u8]) -> Result<(Uri, &'a [u8]), BadUri> {
+        let (scheme, after) = cut(text, b':');
+        let after = after.ok_or(BadUri)?;
+        let known = match scheme {
+            b"sip" => Some(SipScheme::Sip),
+            b"sips" => Some(SipScheme::Sips),
+            _ if scheme.eq_ignore_ascii_case(b"sip") => Some(SipScheme::Sip),
+            _ if scheme.eq_ignore_ascii_case(b"sips") => Some(SipScheme::Sips),
+            _ => None,
+        };
+        if let Some(known) = known {
+            let (uri, rest) = SipUri::leading(owner, known, scheme, after)?;
+            return Ok((Uri::Sip(uri), rest));
+        }
+        let (body, rest) = Class::URI.leading(after);
+        if body.is_empty() || !is_scheme(scheme) {
             return Err(BadUri);
         }
-        let (scheme, rest) = cut(text, b':');
-        let rest = rest.filter(|rest| !rest.is_empty()).ok_or(BadUri)?;
-        if scheme.eq_ignore_ascii_case(b"sip") {
-            return SipUri::parse_rest(owner, SipScheme::Sip, scheme, rest).map(Uri::Sip);
-        }
-        if scheme.eq_ignore_ascii_case(b"sips") {
-            return SipUri::parse_rest(owner, SipScheme::Sips, scheme, rest).map(Uri::Sip);
-        }
-        if scheme.eq_ignore_ascii_case(b"tel") {
-            return TelUri::parse_rest(owner, rest).map(Uri::Tel);
-        }
-        if !is_scheme(scheme) {
-            return Err(BadUri);
-        }
-        Ok(Uri::Other { scheme: share(owner, scheme), rest: share(owner, rest) })
+        let is_tel = scheme.eq_ignore_ascii_case(b"tel");
+        let uri = match is_tel {
+            true => Uri::Tel(TelUri::parse_rest(owner, body)?),
+            false => Uri::Other { scheme: share(owner, scheme), rest: share(owner, body) },
+        };
+        Ok((uri, rest))
     }
 
     /// Appends the URI.
@@ -182,32 +194,50 @@ fn is_scheme(octets: &[u8]) -> bool {
 impl SipUri {
     /// A fresh `sip:` URI.
     pub fn new(user: Option<Bytes>, host: Host, port: Option<u16>) -> SipUri {
-        SipUri { scheme: SipScheme::Sip, user, host, port, params: Vec::new(), rare: None }
+        SipUri { scheme: SipScheme::Sip, user, host, port, params: Params::new(), rare: None }
     }
 
     /// The at sign is looked for first: a semicolon or question mark before it belongs to the user (RFC 4475 3.1.1.9).
-    fn parse_rest(owner: &Bytes, scheme: SipScheme, written: &[u8], rest: &[u8]) -> Result<SipUri, BadUri> {
-        let (user_info, after) = match cut(rest, b'@') {
-            (user_info, Some(after)) => (Some(user_info), after),
-            (all, None) => (None, all),
+    fn leading<'a>(
+        owner: &Bytes,
+        scheme: SipScheme,
+        written: &[u8],
+        text: &'a [u8],
+    ) -> Result<(SipUri, &'a [u8]), BadUri> {
+        let (user_info, after) = match Class::BEFORE_AT.leading(text) {
+            (user_info, [b'@', after @ ..]) => (Some(user_info), after),
+            (_, _) => (None, text),
         };
-        let (address, headers) = cut(after, b'?');
-        let (host_port, params) = cut(address, b';');
+        let (host_port, after) = Class::HOST_PORT.leading(after);
         let (host, port) = host_port_of(owner, host_port).ok_or(BadUri)?;
+        let (params, after) = match after {
+            [b';', ..] => Class::BEFORE_HEADERS.leading(after),
+            _ => (&[][..], after),
+        };
+        let (headers, rest) = match after {
+            [b'?', headers @ ..] => {
+                let (headers, rest) = Class::URI.leading(headers);
+                (Some(headers), rest)
+            }
+            _ => (None, after),
+        };
         let (user, password) = match user_info.map(|text| cut(text, b':')) {
             // RFC 3261 25.1: whoever writes the at sign names a user.
             Some((b"", _)) => return Err(BadUri),
-            Some((user, password)) => (Some(share(owner, user)), password.map(|text| share(owner, text))),
+            Some((user, password)) => (Some(share(owner, user)), password),
             None => (None, None),
         };
-        let rare = Rare {
-            password,
-            headers: headers.map(|text| share(owner, text)),
-            scheme: (written != scheme.as_str().as_bytes()).then(|| share(owner, written)),
-            host: differs(&host, port, host_port).then(|| share(owner, host_port)),
-        };
-        let params = params.map(|text| uri_params(owner, text)).unwrap_or_default();
-        Ok(SipUri { scheme, user, host, port, params, rare: rare.boxed() })
+        let is_other_scheme = written != scheme.as_str().as_bytes();
+        let is_other_host = differs(&host, port, host_port);
+        let rare = (password.is_some() || headers.is_some() || is_other_scheme || is_other_host).then(|| {
+            Box::new(Rare {
+                password: password.map(|text| share(owner, text)),
+                headers: headers.map(|text| share(owner, text)),
+                scheme: is_other_scheme.then(|| share(owner, written)),
+                host: is_other_host.then(|| share(owner, host_port)),
+            })
+        });
+        Ok((SipUri { scheme, user, host, port, params: Params::written(owner, params), rare }, rest))
     }
 
     /// The password, without the colon.
@@ -248,7 +278,7 @@ impl SipUri {
             out.push(b'@');
         }
         self.write_host_port(out);
-        params::write(&self.params, out);
+        self.params.write(out);
         if let Some(headers) = self.headers() {
             out.push(b'?');
             out.extend_from_slice(headers);
@@ -266,18 +296,18 @@ impl SipUri {
     }
 
     /// Value of a parameter, name compared without case; `Some(None)` for a flag.
-    pub fn param(&self, name: &str) -> Option<Option<&Bytes>> {
-        params::find(&self.params, name)
+    pub fn param(&self, name: &str) -> Option<Option<&[u8]>> {
+        self.params.find(name)
     }
 
     /// Replaces or appends a parameter. The caller escapes the value (RFC 3261 19.1.2).
     pub fn set_param(&mut self, name: &str, value: Option<&str>) {
-        params::set(&mut self.params, name, value.map(|text| Bytes::copy_from_slice(text.as_bytes())));
+        self.params.set(name, value.map(str::as_bytes));
     }
 
     /// Removes a parameter, name compared without case.
     pub fn remove_param(&mut self, name: &str) {
-        self.params.retain(|(found, _)| !found.eq_ignore_ascii_case(name.as_bytes()));
+        self.params.remove(name);
     }
 
     /// RFC 3261 19.1.4: user and password by octets (escapes aside), host without case, ports as written, the parameters
@@ -301,7 +331,7 @@ impl SipUri {
         self.params.iter().all(|(name, value)| {
             let found = other.params.iter().find(|(there, _)| there.eq_ignore_ascii_case(name));
             match found {
-                Some((_, there)) => same_folded(value.as_ref(), there.as_ref()),
+                Some((_, there)) => same_folded(value, there),
                 None => !MUST_AGREE.iter().any(|must| name.eq_ignore_ascii_case(must.as_bytes())),
             }
         })
@@ -319,8 +349,9 @@ impl Rare {
 /// Whether we would write this host and port otherwise than they were received: only an IPv6 text or a port with leading
 /// zeros can differ.
 fn differs(host: &Host, port: Option<u16>, text: &[u8]) -> bool {
+    let before_port = || text.iter().rposition(|&octet| octet == b':').and_then(|colon| text.get(colon..));
     let may_differ =
-        matches!(host, Host::V6(_)) || port.is_some() && text.windows(2).any(|pair| matches!(pair, [b':', b'0']));
+        matches!(host, Host::V6(_)) || port.is_some() && before_port().is_some_and(|port| port.starts_with(b":0"));
     may_differ && written_host_port(host, port) != text
 }
 
@@ -342,7 +373,7 @@ fn same_escaped(one: Option<&Bytes>, two: Option<&Bytes>) -> bool {
     }
 }
 
-fn same_folded(one: Option<&Bytes>, two: Option<&Bytes>) -> bool {
+fn same_folded(one: Option<&[u8]>, two: Option<&[u8]>) -> bool {
     match (one, two) {
         (Some(one), Some(two)) => normalized(one).eq_ignore_ascii_case(&normalized(two)),
         (one, two) => one.is_none() && two.is_none(),
@@ -389,29 +420,19 @@ const fn is_unreserved(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')')
 }
 
-/// Parameters of a URI. An empty one (`;;`) is kept, because it harms nobody and the URI must be written back as it came.
-fn uri_params(owner: &Bytes, text: &[u8]) -> Vec<(Bytes, Option<Bytes>)> {
-    let read = |segment| {
-        let (name, value) = cut(segment, b'=');
-        (share_word(owner, name), value.map(|value| share_word(owner, value)))
-    };
-    text.split(|&octet| octet == b';').map(read).collect()
-}
-
 impl TelUri {
     fn parse_rest(owner: &Bytes, rest: &[u8]) -> Result<TelUri, BadUri> {
-        let (number, params) = cut(rest, b';');
+        let (number, params) = split(rest, rest.iter().position(|&octet| octet == b';').unwrap_or(rest.len()));
         if number.is_empty() {
             return Err(BadUri);
         }
-        let params = params.map(|text| uri_params(owner, text)).unwrap_or_default();
-        Ok(TelUri { number: share(owner, number), params })
+        Ok(TelUri { number: share(owner, number), params: Params::written(owner, params) })
     }
 
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"tel:");
         out.extend_from_slice(&self.number);
-        params::write(&self.params, out);
+        self.params.write(out);
     }
 
     /// True for a global number (RFC 3966 5.1.4): it begins with a plus.
@@ -425,8 +446,8 @@ impl TelUri {
     }
 
     /// Value of a parameter, name compared without case; `Some(None)` for a flag.
-    pub fn param(&self, name: &str) -> Option<Option<&Bytes>> {
-        params::find(&self.params, name)
+    pub fn param(&self, name: &str) -> Option<Option<&[u8]>> {
+        self.params.find(name)
     }
 
     /// RFC 3966 s.4: separators do not count, parameters in any order, without case, all must agree.
@@ -434,7 +455,7 @@ impl TelUri {
         let covers = |one: &TelUri, two: &TelUri| {
             one.params.iter().all(|(name, value)| {
                 let found = two.params.iter().find(|(there, _)| there.eq_ignore_ascii_case(name));
-                found.is_some_and(|(_, there)| same_folded(value.as_ref(), there.as_ref()))
+                found.is_some_and(|(_, there)| same_folded(value, there))
             })
         };
         self == other
@@ -497,44 +518,61 @@ impl fmt::Display for Host {
 
 /// Reads `host [: port]`; white space around the colon is legal (RFC 3261 25.1 `COLON`). IPv6 needs its brackets.
 pub(crate) fn host_port_of(owner: &Bytes, text: &[u8]) -> Option<(Host, Option<u16>)> {
-    let end_of_host = match text.first() {
-        Some(b'[') => memchr(b']', text)?.checked_add(1)?,
-        _ => memchr(b':', text).unwrap_or(text.len()),
+    let (host, after) = match text.first() {
+        Some(b'[') => text.split_at_checked(text.iter().position(|&octet| octet == b']')?.checked_add(1)?)?,
+        _ => split(text, text.iter().position(|&octet| octet == b':').unwrap_or(text.len())),
     };
-    let (host, after) = text.split_at_checked(end_of_host)?;
-    let host = host_of(owner, host.trim_ascii_end())?;
-    match after.trim_ascii() {
-        [] => Some((host, None)),
-        [b':', digits @ ..] => Some((host, Some(number_as::<u16>(digits.trim_ascii())?))),
-        _ => None,
-    }
+    let port = match after.trim_ascii() {
+        [] => None,
+        [b':', digits @ ..] => Some(number_as::<u16>(digits.trim_ascii())?),
+        _ => return None,
+    };
+    Some((host_of(owner, host.trim_ascii_end())?, port))
 }
 
 fn host_of(owner: &Bytes, text: &[u8]) -> Option<Host> {
-    if let Some(inner) = text.strip_prefix(b"[") {
-        let inner = std::str::from_utf8(inner.strip_suffix(b"]")?).ok()?;
-        return inner.parse().ok().map(Host::V6);
+    match text.first()? {
+        b'[' => {
+            let inner = std::str::from_utf8(text.strip_prefix(b"[")?.strip_suffix(b"]")?).ok()?;
+            return inner.parse().ok().map(Host::V6);
+        }
+        // Most names show with their first octet that they are no address.
+        b'0'..=b'9' | b'.' => {
+            if let Some(address) = dotted(text) {
+                return Some(Host::V4(address));
+            }
+            if text.contains(&b'.') && text.iter().all(|&octet| octet.is_ascii_digit() || octet == b'.') {
+                return None;
+            }
+        }
+        _ => {}
     }
-    if text.is_empty() || !Class::HOST.has_all(text) {
-        return None;
-    }
-    // Most names show with their first octet that they are no address.
-    let begins_with_digit = text.first().is_some_and(u8::is_ascii_digit) || text.starts_with(b".");
-    if begins_with_digit && Class::DOTTED.has_all(text) && text.contains(&b'.') {
-        return dotted(text).map(Host::V4);
-    }
-    Some(Host::Name(share(owner, text)))
+    Class::HOST.has_all(text).then(|| Host::Name(share(owner, text)))
 }
 
 /// Reads an IPv4 address: four numbers of at most three digits, none above 255, none with a zero before it (as the
 /// standard library does, which takes four times as long).
 fn dotted(text: &[u8]) -> Option<Ipv4Addr> {
-    let mut numbers = text.split(|&octet| octet == b'.').map(|digits| match digits {
-        [b'0', _, ..] => None,
-        digits => number_as::<u8>(digits),
-    });
-    let address = [numbers.next()??, numbers.next()??, numbers.next()??, numbers.next()??];
-    numbers.next().is_none().then(|| address.into())
+    let (mut address, mut dots) = (0_u32, 0);
+    let (mut number, mut digits) = (0_u32, 0);
+    for &octet in text {
+        match octet {
+            b'0'..=b'9' if digits == 0 || number > 0 => {
+                number = number * 10 + u32::from(octet - b'0');
+                digits += 1;
+                if number > 255 {
+                    return None;
+                }
+            }
+            b'.' if digits > 0 && dots < 3 => {
+                address = address << 8 | number;
+                dots += 1;
+                (number, digits) = (0, 0);
+            }
+            _ => return None,
+        }
+    }
+    (dots == 3 && digits > 0).then(|| Ipv4Addr::from(address << 8 | number))
 }
 
 fn written_host_port(host: &Host, port: Option<u16>) -> Vec<u8> {
@@ -605,7 +643,7 @@ mod tests {
         let Uri::Sip(read) = uri("sip:user;par=u%40example.net@example.com;p=1") else { panic!("not sip") };
         assert_eq!(read.user.as_deref(), Some(b"user;par=u%40example.net".as_slice()));
         assert_eq!(read.host, Host::Name(Bytes::from_static(b"example.com")));
-        assert_eq!(read.params.len(), 1);
+        assert_eq!(read.params.iter().count(), 1);
     }
 
     #[test]

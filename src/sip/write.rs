@@ -7,7 +7,7 @@ use bytes::Bytes;
 use memchr::memchr3;
 
 use super::glance::Answered;
-use super::grammar::{ListItems, controls_are_quoted, split_params, unfold};
+use super::grammar::{ListItems, split_params, unfold};
 use super::header::params::{Segments, parse_one};
 use super::header::via::parse_without_params;
 use super::header::{Name, Via};
@@ -247,7 +247,7 @@ impl ResponseHead {
         write_first(head, Name::From, &mut out);
         let has_to = write_first(head, Name::To, &mut out);
         let end_of_to = out.len().saturating_sub(LINE_END.len());
-        let to = head.named(Name::To).next().map(|field| head.value(field));
+        let to = head.first(Name::To).map(|field| head.value(field));
         let tag_at = to.filter(|to| has_to && copied.lacks_tag(to)).map(|_| end_of_to);
         write_first(head, Name::CallId, &mut out);
         write_first(head, Name::CSeq, &mut out);
@@ -313,7 +313,7 @@ const STAMP_ROOM: usize = 64;
 /// Copies the first field of that name octet for octet; the sender's own folds and escapes come back to it as it wrote them.
 /// A refused request's field with control octets is left out. False when nothing was written.
 fn write_first(head: Head<'_>, name: Name, out: &mut Vec<u8>) -> bool {
-    let sound = head.named(name).next().filter(|field| controls_are_quoted(&head.value(field)));
+    let sound = head.first(name).filter(|field| head.is_harmless(field));
     if let Some(field) = sound {
         write_field(name, head.raw(field), out);
     }
@@ -331,7 +331,7 @@ fn write_vias(head: Head<'_>, source: Source, copied: Copied<'_>, out: &mut Vec<
     for (position, field) in head.named(Name::Via).enumerate() {
         if position == 0 {
             write_top_via(head, field, source, copied, out);
-        } else if controls_are_quoted(&head.value(field)) {
+        } else if head.is_harmless(field) {
             write_field(Name::Via, head.raw(field), out);
         }
     }

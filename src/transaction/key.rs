@@ -8,8 +8,6 @@
 //! whole top Via. 17.2.3 also compares To tags; they are left out, because the ACK of a failure carries the tag of our
 //! response, and because inside one dialog the CSeq number tells requests apart already.
 
-use bytes::Bytes;
-
 use crate::sip::{Host, Method, Request, Response, Via};
 
 /// RFC 3261 8.1.1.7: begins every branch that is unique by itself.
@@ -157,9 +155,9 @@ fn origin_by_fields(mut octets: Vec<u8>, request: &Request) -> Vec<u8> {
     octets.extend_from_slice(&request.cseq.number.to_be_bytes());
     push_folded(&mut octets, &request.via.transport_token);
     push_sent_by(&mut octets, &request.via);
-    for (name, value) in &request.via.params {
+    for (name, value) in request.via.params.iter() {
         push_folded(&mut octets, name);
-        push(&mut octets, value.as_ref().map(Bytes::as_ref).unwrap_or_default());
+        push(&mut octets, value.unwrap_or_default());
     }
     octets
 }

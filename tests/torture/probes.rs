@@ -106,7 +106,7 @@ fn two_contacts_in_one_line_with_a_comma_in_a_quoted_name_are_two() {
 fn a_tel_request_uri_is_a_number() {
     let Uri::Tel(tel) = uri_is_kept("tel:+49-30-123456;phone-context=example.com") else { panic!("not tel") };
     assert_eq!(tel.number, "+49-30-123456");
-    assert_eq!(tel.param("phone-context").flatten().unwrap(), "example.com");
+    assert_eq!(tel.param("phone-context").flatten().unwrap(), b"example.com");
 }
 
 #[test]

@@ -150,8 +150,8 @@ fn requirement_6_the_views_of_day_one_read_what_teams_sends() {
     assert_eq!(Reason::parse(&field(Name::Reason)).unwrap().cause(), Some(16));
     assert_eq!(Replaces::parse(&field(Name::Replaces)).unwrap().to_tag, "1");
     assert_eq!(message.name_addrs(Name::PAssertedIdentity).unwrap().len(), 2);
-    assert_eq!(message.name_addrs(Name::HistoryInfo).unwrap()[0].param("index").flatten().unwrap(), "1");
-    assert_eq!(message.name_addrs(Name::Diversion).unwrap()[0].param("reason").flatten().unwrap(), "unconditional");
+    assert_eq!(message.name_addrs(Name::HistoryInfo).unwrap()[0].param("index").flatten().unwrap(), b"1");
+    assert_eq!(message.name_addrs(Name::Diversion).unwrap()[0].param("reason").flatten().unwrap(), b"unconditional");
     assert_eq!(RetryAfter::parse(&field(Name::RetryAfter)).unwrap().seconds, 5);
     assert!(ContentType::parse(&field(Name::ContentType)).unwrap().is("application/sdp"));
 }

@@ -6,6 +6,7 @@ use super::privacy::PrivacyToken;
 use super::{Caller, Identity, IdentityHeader};
 use crate::route::diverting::Diversions;
 use crate::route::number::{Field, NumberPlan, Party};
+use crate::sip::header::params::Params;
 use crate::sip::{Host, Name, NameAddr, SipUri, Uri};
 
 /// Whom From names when nobody hides.
@@ -166,7 +167,7 @@ impl Pen<'_> {
             AnonymousHost::Own => self.host.host.clone(),
         };
         let uri = SipUri::new(Some(Bytes::from_static(b"anonymous")), host, None);
-        NameAddr { display: Some(Bytes::from_static(b"\"Anonymous\"")), uri: Uri::Sip(uri), params: Vec::new() }
+        NameAddr { display: Some(Bytes::from_static(b"\"Anonymous\"")), uri: Uri::Sip(uri), params: Params::new() }
     }
 
     /// Whom the identity headers name, if anybody.

@@ -62,7 +62,7 @@ fn index_of(text: &[u8]) -> Option<Vec<u16>> {
 fn entry(value: &Bytes) -> Option<Entry> {
     let address = NameAddr::parse(value).ok()?;
     let index = index_of(address.param("index").flatten()?)?;
-    let number = |text: &Bytes| number_as::<u16>(&unquoted(text));
+    let number = |text: &[u8]| number_as::<u16>(&unquoted(text));
     let in_uri = address.uri.as_sip().and_then(|uri| uri.param("cause").flatten()).and_then(number);
     let cause = in_uri.or_else(|| address.param("cause").flatten().and_then(number));
     let left_for = headers_of(&address.uri, b"reason").into_iter().find_map(|value| left_for(&value));

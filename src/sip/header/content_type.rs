@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{BadHeader, params};
+use super::BadHeader;
+use super::params::Params;
 use crate::sip::grammar::{cut, is_token, share, split_params, trim};
 
 /// `type / subtype *(; param)`.
@@ -10,7 +11,7 @@ use crate::sip::grammar::{cut, is_token, share, split_params, trim};
 pub struct ContentType {
     pub kind: Bytes,
     pub subtype: Bytes,
-    pub params: Vec<(Bytes, Option<Bytes>)>,
+    pub params: Params,
 }
 
 impl ContentType {
@@ -28,7 +29,7 @@ impl ContentType {
         Ok(ContentType {
             kind: share(value, kind),
             subtype: share(value, subtype),
-            params: params::parse(value, rest)?,
+            params: Params::parse(value, rest)?,
         })
     }
 
@@ -46,8 +47,8 @@ impl ContentType {
     }
 
     /// Value of a parameter, name compared without case; `Some(None)` for a flag.
-    pub fn param(&self, name: &str) -> Option<Option<&Bytes>> {
-        params::find(&self.params, name)
+    pub fn param(&self, name: &str) -> Option<Option<&[u8]>> {
+        self.params.find(name)
     }
 }
 
@@ -63,7 +64,7 @@ mod tests {
     fn a_type_is_compared_without_case_and_white_space() {
         let multipart = read("Multipart / MIXED ; boundary=\"a;b\"").unwrap();
         assert!(multipart.is("multipart/mixed"));
-        assert_eq!(multipart.param("boundary"), Some(Some(&Bytes::from_static(b"\"a;b\""))));
+        assert_eq!(multipart.param("boundary"), Some(Some(b"\"a;b\"".as_slice())));
     }
 
     #[test]

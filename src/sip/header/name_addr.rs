@@ -2,10 +2,10 @@
 //! Referred-By, P-Asserted-Identity, Diversion, History-Info.
 
 use bytes::Bytes;
-use memchr::{memchr, memchr3};
 
-use super::{BadHeader, params};
-use crate::sip::grammar::{part, quoted_end, share, split, trim};
+use super::BadHeader;
+use super::params::Params;
+use crate::sip::grammar::{quoted_end, share, split, trim, trim_start};
 use crate::sip::octet::Class;
 use crate::sip::uri::Uri;
 
@@ -16,7 +16,7 @@ pub struct NameAddr {
     pub display: Option<Bytes>,
     pub uri: Uri,
     /// Header parameters in order, as written (quotes kept).
-    pub params: Vec<(Bytes, Option<Bytes>)>,
+    pub params: Params,
 }
 
 impl NameAddr {
@@ -36,59 +36,55 @@ impl NameAddr {
             let (display, rest) = split(text, end);
             return NameAddr::parse_bracketed(owner, Some(display), trim(rest));
         }
-        match memchr(b'<', text) {
-            Some(at) => {
-                let (display, rest) = split(text, at);
-                let display = trim(display);
-                if !Class::DISPLAY.has_all(display) {
-                    return Err(BadHeader);
-                }
-                NameAddr::parse_bracketed(owner, (!display.is_empty()).then_some(display), rest)
-            }
-            None => NameAddr::parse_bare(owner, text),
+        let (display, rest) = Class::DISPLAY.leading(text);
+        let rest = trim_start(rest);
+        if rest.first() == Some(&b'<') {
+            let display = trim(display);
+            return NameAddr::parse_bracketed(owner, (!display.is_empty()).then_some(display), rest);
         }
+        // A bracket behind what no display name has.
+        if text.contains(&b'<') { Err(BadHeader) } else { NameAddr::parse_bare(owner, text) }
     }
 
     /// `text` must begin with the left angle bracket.
     fn parse_bracketed(owner: &Bytes, display: Option<&[u8]>, text: &[u8]) -> Result<NameAddr, BadHeader> {
         let text = text.strip_prefix(b"<").ok_or(BadHeader)?;
-        let end = memchr(b'>', text).ok_or(BadHeader)?;
-        let uri = Uri::parse_within(owner, part(text, 0, end))?;
-        let params = params::parse(owner, part(text, end.saturating_add(1), text.len()))?;
+        let (uri, rest) = Uri::leading(owner, text)?;
+        let params = Params::parse(owner, rest.strip_prefix(b">").ok_or(BadHeader)?)?;
         Ok(NameAddr { display: display.map(|text| share(owner, text)), uri, params })
     }
 
     /// RFC 3261 20: without brackets a semicolon begins header parameters, and comma and question mark are forbidden.
     fn parse_bare(owner: &Bytes, text: &[u8]) -> Result<NameAddr, BadHeader> {
-        let end = memchr3(b';', b'?', b',', text).unwrap_or(text.len());
-        let (uri, rest) = split(text, end);
+        let is_end = |octet: &u8| matches!(octet, b';' | b'?' | b',');
+        let (uri, rest) = split(text, text.iter().position(is_end).unwrap_or(text.len()));
         let uri = Uri::parse_within(owner, trim(uri))?;
-        Ok(NameAddr { display: None, uri, params: params::parse(owner, rest)? })
+        Ok(NameAddr { display: None, uri, params: Params::parse(owner, rest)? })
     }
 
     /// Only the URI, no display name and no parameter.
     pub fn new(uri: Uri) -> NameAddr {
-        NameAddr { display: None, uri, params: Vec::new() }
+        NameAddr { display: None, uri, params: Params::new() }
     }
 
     /// The `tag` parameter of From and To (RFC 3261 19.3).
     pub fn tag(&self) -> Option<&[u8]> {
-        self.param("tag").flatten().map(|tag| tag.as_ref())
+        self.param("tag").flatten()
     }
 
     /// Sets the tag, replacing one that is there.
     pub fn set_tag(&mut self, tag: &[u8]) {
-        params::set(&mut self.params, "tag", Some(Bytes::copy_from_slice(tag)));
+        self.params.set("tag", Some(tag));
     }
 
     /// Value of a header parameter, name compared without case; `Some(None)` for a flag.
-    pub fn param(&self, name: &str) -> Option<Option<&Bytes>> {
-        params::find(&self.params, name)
+    pub fn param(&self, name: &str) -> Option<Option<&[u8]>> {
+        self.params.find(name)
     }
 
     /// Replaces or appends a header parameter. The caller quotes the value where it needs it.
     pub fn set_param(&mut self, name: &str, value: Option<&str>) {
-        params::set(&mut self.params, name, value.map(|text| Bytes::copy_from_slice(text.as_bytes())));
+        self.params.set(name, value.map(str::as_bytes));
     }
 
     /// The display name without quotes and escapes; empty when absent.
@@ -98,8 +94,7 @@ impl NameAddr {
 
     /// False for a tag that stands more than once (two readers could differ) or has no value (RFC 3261 25.1 `tag-param`).
     pub(crate) fn has_sound_tag(&self) -> bool {
-        params::count(&self.params, "tag") <= 1
-            && self.param("tag").is_none_or(|tag| tag.is_some_and(|text| !text.is_empty()))
+        self.params.is_sound("tag", |tag| !tag.is_empty())
     }
 
     /// Always with angle brackets.
@@ -111,7 +106,7 @@ impl NameAddr {
         out.push(b'<');
         self.uri.write(out);
         out.push(b'>');
-        params::write(&self.params, out);
+        self.params.write(out);
     }
 
     /// The value in a buffer of its own.

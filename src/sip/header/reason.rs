@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{BadHeader, params};
+use super::BadHeader;
+use super::params::Params;
 use crate::sip::grammar::{is_token, number_as, share, split_params, trim, unquoted};
 
 /// One value of a Reason header.
@@ -10,7 +11,7 @@ use crate::sip::grammar::{is_token, number_as, share, split_params, trim, unquot
 pub struct Reason {
     /// `SIP`, `Q.850` or another token, as written.
     pub protocol: Bytes,
-    pub params: Vec<(Bytes, Option<Bytes>)>,
+    pub params: Params,
 }
 
 impl Reason {
@@ -24,7 +25,7 @@ impl Reason {
         if !is_token(protocol) {
             return Err(BadHeader);
         }
-        Ok(Reason { protocol: share(value, protocol), params: params::parse(value, rest)? })
+        Ok(Reason { protocol: share(value, protocol), params: Params::parse(value, rest)? })
     }
 
     /// True for this protocol, compared without case.
@@ -34,12 +35,12 @@ impl Reason {
 
     /// The number of the cause; a quoted number is read too, because gateways write it.
     pub fn cause(&self) -> Option<u16> {
-        params::find(&self.params, "cause").flatten().and_then(|text| number_as::<u16>(&unquoted(text)))
+        self.params.find("cause").flatten().and_then(|text| number_as::<u16>(&unquoted(text)))
     }
 
     /// The text without its quotes.
     pub fn text(&self) -> Option<Vec<u8>> {
-        params::find(&self.params, "text").flatten().map(|text| unquoted(text).into_owned())
+        self.params.find("text").flatten().map(|text| unquoted(text).into_owned())
     }
 }
 

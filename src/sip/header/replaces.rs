@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{BadHeader, params};
+use super::BadHeader;
+use super::params::Params;
 use crate::sip::grammar::{cut, is_wsp, percent_decoded, split_params, trim};
 use crate::sip::uri::SipUri;
 
@@ -27,12 +28,12 @@ impl Replaces {
         if call_id.is_empty() || call_id.iter().any(|&octet| is_wsp(octet)) {
             return Err(BadHeader);
         }
-        let params = params::parse(value, rest)?;
+        let params = Params::parse(value, rest)?;
         Ok(Replaces {
             call_id: value.slice_ref(call_id),
             to_tag: only(&params, "to-tag")?,
             from_tag: only(&params, "from-tag")?,
-            early_only: params::find(&params, "early-only").is_some(),
+            early_only: params.find("early-only").is_some(),
         })
     }
 
@@ -50,11 +51,10 @@ impl Replaces {
     }
 }
 
-fn only(params: &[(Bytes, Option<Bytes>)], name: &str) -> Result<Bytes, BadHeader> {
-    if params::count(params, name) != 1 {
-        return Err(BadHeader);
-    }
-    params::find(params, name).flatten().filter(|tag| !tag.is_empty()).cloned().ok_or(BadHeader)
+fn only(params: &Params, name: &str) -> Result<Bytes, BadHeader> {
+    let is_sound = params.is_sound(name, |tag| !tag.is_empty());
+    let tag = params.find(name).flatten().filter(|_| is_sound);
+    tag.map(Bytes::copy_from_slice).ok_or(BadHeader)
 }
 
 impl std::fmt::Display for Replaces {

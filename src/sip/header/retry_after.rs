@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{BadHeader, params};
+use super::BadHeader;
+use super::params::Params;
 use crate::sip::grammar::{number_as, part, trim};
 
 /// How long a peer asks us to wait.
@@ -24,8 +25,8 @@ impl RetryAfter {
         let digits = text.iter().take_while(|octet| octet.is_ascii_digit()).count();
         let seconds = number_as::<u32>(part(text, 0, digits)).ok_or(BadHeader)?;
         let rest = after_comment(trim(part(text, digits, text.len()))).ok_or(BadHeader)?;
-        let params = params::parse(value, rest)?;
-        let duration = params::find(&params, "duration").flatten().and_then(|text| number_as::<u32>(text));
+        let params = Params::parse(value, rest)?;
+        let duration = params.find("duration").flatten().and_then(|text| number_as::<u32>(text));
         Ok(RetryAfter { seconds, duration })
     }
 }

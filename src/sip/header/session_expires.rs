@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{BadHeader, params};
+use super::BadHeader;
+use super::params::Params;
 use crate::sip::grammar::{number_as, split_params, trim};
 
 /// Who sends the refresh.
@@ -37,8 +38,8 @@ impl SessionExpires {
     /// No number, or a broken parameter list.
     pub fn parse(value: &Bytes) -> Result<SessionExpires, BadHeader> {
         let (seconds, rest) = split_params(value);
-        let params = params::parse(value, rest)?;
-        let named = params::find(&params, "refresher").flatten();
+        let params = Params::parse(value, rest)?;
+        let named = params.find("refresher").flatten();
         let refresher = [Refresher::Uac, Refresher::Uas]
             .into_iter()
             .find(|side| named.is_some_and(|text| text.eq_ignore_ascii_case(side.as_str().as_bytes())));
@@ -66,7 +67,7 @@ impl MinSe {
     /// No number, or a broken parameter list.
     pub fn parse(value: &Bytes) -> Result<MinSe, BadHeader> {
         let (seconds, rest) = split_params(value);
-        params::parse(value, rest)?;
+        Params::parse(value, rest)?;
         number_as::<u32>(trim(seconds)).map(MinSe).ok_or(BadHeader)
     }
 }

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{BadHeader, params};
+use super::BadHeader;
+use super::params::Params;
 use crate::sip::flow::Transport;
 use crate::sip::grammar::{cut, is_token, is_wsp, share_word, split, split_params, trim};
 use crate::sip::uri::{Host, append_host_port, host_port_of};
@@ -18,7 +19,7 @@ pub struct Via {
     pub transport_token: Bytes,
     pub host: Host,
     pub port: Option<u16>,
-    pub params: Vec<(Bytes, Option<Bytes>)>,
+    pub params: Params,
 }
 
 impl Via {
@@ -33,7 +34,7 @@ impl Via {
     /// Reads one value that lies inside `owner`.
     pub(crate) fn parse_within(owner: &Bytes, value: &[u8]) -> Result<Via, BadHeader> {
         let (head, params) = split_params(value);
-        let params = params::parse(owner, params)?;
+        let params = Params::parse(owner, params)?;
         Ok(Via { params, ..Via::parse_head(owner, head)? })
     }
 
@@ -56,24 +57,23 @@ impl Via {
             transport_token: share_word(owner, token),
             host,
             port,
-            params: Vec::new(),
+            params: Params::new(),
         })
     }
 
     /// The branch, when it has a value.
     pub fn branch(&self) -> Option<&[u8]> {
-        self.param("branch").flatten().map(|branch| branch.as_ref())
+        self.param("branch").flatten()
     }
 
     /// Value of a parameter, name compared without case; `Some(None)` for a flag.
-    pub fn param(&self, name: &str) -> Option<Option<&Bytes>> {
-        params::find(&self.params, name)
+    pub fn param(&self, name: &str) -> Option<Option<&[u8]>> {
+        self.params.find(name)
     }
 
     /// False for a branch without content (RFC 4475 3.2.1) or given twice.
     pub(crate) fn has_sound_branch(&self) -> bool {
-        params::count(&self.params, "branch") <= 1
-            && self.param("branch").is_none_or(|branch| branch.is_some_and(|text| !is_hollow(text)))
+        self.params.is_sound("branch", |branch| !is_hollow(branch))
     }
 
     /// Appends the value.
@@ -82,7 +82,7 @@ impl Via {
         out.extend_from_slice(&self.transport_token);
         out.push(b' ');
         append_host_port(&self.host, self.port, out);
-        params::write(&self.params, out);
+        self.params.write(out);
     }
 
     /// The value in a buffer of its own.
