@@ -21,13 +21,15 @@ impl<T> Pii<T> {
 impl<T: AsRef<str>> fmt::Display for Pii<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = self.0.as_ref();
-        let count = text.chars().count();
-        if count <= 6 {
-            return f.write_str("***");
-        }
-        let head: String = text.chars().take(2).collect();
-        let tail: String = text.chars().skip(count - 2).collect();
-        write!(f, "{head}***{tail}")
+        // Where the third character begins, and where the last but one does.
+        let ends = text.char_indices().nth(2).zip(text.char_indices().nth_back(1));
+        let (head, tail) = match ends {
+            Some(((head, _), (tail, _))) if text.chars().nth(6).is_some() => (text.get(..head), text.get(tail..)),
+            Some(_) | None => (None, None),
+        };
+        f.write_str(head.unwrap_or_default())?;
+        f.write_str("***")?;
+        f.write_str(tail.unwrap_or_default())
     }
 }
 
@@ -45,5 +47,9 @@ mod tests {
     fn the_middle_of_a_number_is_hidden() {
         assert_eq!(Pii::new("+4930123456").to_string(), "+4***56");
         assert_eq!(format!("{:?}", Pii::new("112")), "***");
+        assert_eq!(Pii::new("äöüäöüä").to_string(), "äö***üä");
+        for short in ["", "1", "12", "123456", "äöüäöü"] {
+            assert_eq!(Pii::new(short).to_string(), "***", "{short}");
+        }
     }
 }

@@ -16,7 +16,20 @@ pub fn append_number(out: &mut Vec<u8>, number: u64) {
     if let Ok(digit @ 0..=9) = u8::try_from(number) {
         return out.push(b'0' + digit);
     }
-    let mut digits = [b'0'; 20];
+    let mut digits = [b'0'; DIGITS];
+    out.extend_from_slice(decimal(number, &mut digits));
+}
+
+/// As [`append_number`], at a text's end.
+pub fn push_number(out: &mut String, number: u64) {
+    let mut digits = [b'0'; DIGITS];
+    out.push_str(str::from_utf8(decimal(number, &mut digits)).unwrap_or_default());
+}
+
+/// Digits of the greatest number.
+const DIGITS: usize = 20;
+
+fn decimal(number: u64, digits: &mut [u8; DIGITS]) -> &[u8] {
     let (mut rest, mut first) = (number, digits.len());
     for digit in digits.iter_mut().rev() {
         *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
@@ -26,7 +39,7 @@ pub fn append_number(out: &mut Vec<u8>, number: u64) {
             break;
         }
     }
-    out.extend_from_slice(digits.get(first..).unwrap_or_default());
+    digits.get(first..).unwrap_or_default()
 }
 
 /// Appends an address, IPv6 without brackets.
@@ -118,7 +131,9 @@ mod tests {
         for number in [0, 1, 9, 10, 99, 100, 255, 65_535, 1_000_000, u64::MAX] {
             let mut out = b"x".to_vec();
             append_number(&mut out, number);
-            assert_eq!(out, format!("x{number}").into_bytes());
+            let mut text = "x".to_owned();
+            push_number(&mut text, number);
+            assert_eq!((out, text.as_str()), (format!("x{number}").into_bytes(), &*format!("x{number}")));
         }
         for address in ["0.0.0.0", "127.0.0.1", "255.255.255.255", "192.0.2.10", "2001:db8::1", "::ffff:192.0.2.1"] {
             let mut out = Vec::new();

@@ -31,6 +31,14 @@ impl Side {
             Side::Callee => Side::Caller,
         }
     }
+
+    /// As it is written in a record.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Side::Caller => "caller",
+            Side::Callee => "callee",
+        }
+    }
 }
 
 /// Who ended the call.
@@ -40,6 +48,17 @@ pub enum EndedBy {
     Caller,
     Callee,
     Node,
+}
+
+impl EndedBy {
+    /// As it is written in a record.
+    pub const fn name(self) -> &'static str {
+        match self {
+            EndedBy::Caller => "caller",
+            EndedBy::Callee => "callee",
+            EndedBy::Node => "node",
+        }
+    }
 }
 
 /// How a party was to be exchanged for another.

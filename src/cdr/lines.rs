@@ -100,14 +100,15 @@ fn call(origin: &Origin, record: &CallRecord, mut line: Object<'_>, legs: u64) {
     times(record, &mut line);
     line.text("cause", record.cause.label()).text("cause_text", record.cause.text());
     line.number("status", record.cause.status().code().into()).number("q850", record.cause.q850().into());
-    line.number_if_any("peer_status", peer_status(record.cause).map(u64::from)).value("ended_by", &record.ended_by);
+    line.number_if_any("peer_status", peer_status(record.cause).map(u64::from))
+        .text("ended_by", record.ended_by.name());
     line.text_if_any("detail", record.detail.as_deref().map(shown));
     line.text_if_any("emergency", record.emergency.as_deref());
     line.text_if_any("elin", record.elin.as_ref().map(E164::as_str));
     line.number("attempts", record.attempts.into()).number("redirects", record.redirects.into());
-    line.value("transfer_count", &record.transfers.len());
-    line.value("transfers", &record.transfers.iter().take(TRANSFERS).map(transfer).collect::<Vec<_>>());
-    line.value("reasons", &record.said.iter().map(reason).collect::<Vec<_>>()).number("legs", legs);
+    line.number("transfer_count", u64::try_from(record.transfers.len()).unwrap_or(u64::MAX));
+    line.list("transfers", record.transfers.iter().take(TRANSFERS).map(transfer));
+    line.list("reasons", record.said.iter().map(reason)).number("legs", legs);
     line.end();
 }
 
@@ -161,29 +162,40 @@ fn caller(record: &CallRecord, mut line: Object<'_>) {
         Some(written) => (&written.calling, &written.called),
         None => (&record.calling, &record.called),
     };
-    line.value("side", &Side::Caller).text("trunk", &record.from).text("call_id", shown(&record.caller_call_id));
-    line.value("address", &record.caller_address).text("policy", &record.caller_policy);
+    line.text("side", Side::Caller.name()).text("trunk", &record.from).text("call_id", shown(&record.caller_call_id));
+    match record.caller_address {
+        Some(address) => line.address("address", address),
+        None => line.null("address"),
+    };
+    line.text("policy", &record.caller_policy);
     line.text("calling", shown(calling)).text("called", shown(called));
-    line.value("media", &heard(&record.caller_media));
+    media(&record.caller_media, &mut line);
     line.end();
 }
 
 /// Numbers as they were sent.
 fn callee(record: &CallRecord, trunk: &str, sent: &Sent, mut line: Object<'_>) {
     let call_id = shown(record.callee_call_id.as_deref().unwrap_or_default());
-    line.value("side", &Side::Callee).text("trunk", trunk).text("call_id", call_id).value("address", &sent.address);
+    line.text("side", Side::Callee.name())
+        .text("trunk", trunk)
+        .text("call_id", call_id)
+        .address("address", sent.address);
     if let Some(target) = &sent.target {
         // As the configuration names it.
         line.text("target", target);
     }
     line.text("policy", &sent.policy);
     line.text("calling", shown(&user_of(&sent.from))).text("called", shown(&String::from_utf8_lossy(&sent.called)));
-    line.value("media", &heard(&record.callee_media));
+    media(&record.callee_media, &mut line);
     line.end();
 }
 
-fn heard(media: &LegMediaCounts) -> Option<&LegMediaCounts> {
-    (*media != LegMediaCounts::default()).then_some(media)
+fn media(counts: &LegMediaCounts, line: &mut Object<'_>) {
+    if *counts == LegMediaCounts::default() {
+        line.null("media")
+    } else {
+        line.value("media", counts)
+    };
 }
 
 fn user_of(name_addr: &Bytes) -> String {

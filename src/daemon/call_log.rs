@@ -5,7 +5,7 @@ use std::fmt;
 use tracing::{debug, info, warn};
 
 use crate::base::pii::Pii;
-use crate::base::text::Escaped;
+use crate::base::text::{Escaped, push_number};
 use crate::call::record::{LegMediaCounts, Said};
 use crate::call::subcode::{self, Read};
 use crate::call::{CallEvent, CallRecord, Cause};
@@ -179,12 +179,23 @@ fn told(said: &[Said]) -> Option<(Escaped<'_>, Read<'_>)> {
 struct Shown<'r>(&'r LegMediaCounts);
 
 impl fmt::Display for Shown<'_> {
+    /// One piece, and no formatter: each call shows two of them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LegMediaCounts { received, sent, lost, jitter_us, round_trip_us, silence_ms, mos, .. } = self.0;
-        write!(
-            f,
-            "received {received}, sent {sent}, lost {lost}, jitter {jitter_us} us, round trip {round_trip_us} us, "
-        )?;
-        write!(f, "longest silence {silence_ms} ms, opinion {}.{:02}", mos / 100, mos % 100)
+        let LegMediaCounts { received, sent, lost, jitter_us, round_trip_us, silence_ms, mos, .. } = *self.0;
+        let mut text = String::with_capacity(160);
+        for (before, number) in [
+            ("received ", received),
+            (", sent ", sent),
+            (", lost ", lost),
+            (", jitter ", jitter_us.into()),
+            (" us, round trip ", round_trip_us.into()),
+            (" us, longest silence ", silence_ms.into()),
+            (" ms, opinion ", (mos / 100).into()),
+            (if mos % 100 < 10 { ".0" } else { "." }, (mos % 100).into()),
+        ] {
+            text.push_str(before);
+            push_number(&mut text, number);
+        }
+        f.write_str(&text)
     }
 }

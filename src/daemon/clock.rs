@@ -45,8 +45,12 @@ pub fn set_since_start(clock: Clock) -> impl Fn() -> f64 {
 }
 
 /// Reads the calendar.
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the calendar")]
 pub fn wall() -> WallTime {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    WallTime(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    WallTime(u64::try_from(since_1970().as_millis()).unwrap_or(u64::MAX))
+}
+
+/// The calendar, as finely as it goes.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the calendar")]
+pub fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

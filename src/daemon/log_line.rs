@@ -10,9 +10,15 @@ use std::fmt::{self, Write};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+use crate::base::text::push_number;
+use crate::daemon::clock;
+use crate::store::wall;
+
+/// Octets of a line that is not moved while it grows: the one of a call's end has some six hundred.
+const USUAL: usize = 1024;
 
 /// A line as JSON.
 pub struct JsonLine;
@@ -23,43 +29,47 @@ where
     N: for<'writer> FormatFields<'writer> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        writer.write_str("{\"timestamp\":\"")?;
-        SystemTime.format_time(&mut writer)?;
-        writer.write_str("\",\"level\":\"")?;
-        writer.write_str(event.metadata().level().as_str())?;
-        writer.write_char('"')?;
-        let mut fields = Fields { out: &mut writer, outcome: Ok(()) };
+        // One text to the end: what `writer` leads to is called once.
+        let mut line = String::with_capacity(USUAL);
+        line.push_str("{\"timestamp\":\"");
+        wall::append_micros(&mut line, clock::since_1970());
+        line.push_str("\",\"level\":\"");
+        line.push_str(event.metadata().level().as_str());
+        line.push('"');
+        let mut fields = Fields { out: &mut line, outcome: Ok(()) };
         event.record(&mut fields);
         fields.outcome?;
-        writer.write_str(",\"target\":")?;
-        quote(&mut writer, event.metadata().target())?;
-        writer.write_str("}\n")
+        line.push_str(",\"target\":");
+        quote(&mut line, event.metadata().target())?;
+        line.push_str("}\n");
+        writer.write_str(&line)
     }
 }
 
 /// Writes each field as it comes.
-struct Fields<'w, W> {
-    out: &'w mut W,
+struct Fields<'w> {
+    out: &'w mut String,
     /// The first failure; nothing is written after it.
     outcome: fmt::Result,
 }
 
-impl<W: Write> Fields<'_, W> {
-    fn field(&mut self, field: &Field, value: impl FnOnce(&mut W) -> fmt::Result) {
+impl Fields<'_> {
+    fn field(&mut self, field: &Field, value: impl FnOnce(&mut String) -> fmt::Result) {
         if self.outcome.is_ok() {
-            self.outcome = self.name(field.name()).and_then(|()| value(self.out));
+            self.name(field.name());
+            self.outcome = value(self.out);
         }
     }
 
     /// Names stand in source code: nothing in them is to be escaped.
-    fn name(&mut self, name: &str) -> fmt::Result {
-        self.out.write_str(",\"")?;
-        self.out.write_str(name)?;
-        self.out.write_str("\":")
+    fn name(&mut self, name: &str) {
+        self.out.push_str(",\"");
+        self.out.push_str(name);
+        self.out.push_str("\":");
     }
 }
 
-impl<W: Write> Visit for Fields<'_, W> {
+impl Visit for Fields<'_> {
     fn record_f64(&mut self, field: &Field, value: f64) {
         // JSON has no other numbers.
         self.field(field, |out| if value.is_finite() { write!(out, "{value}") } else { out.write_str("null") });
@@ -70,7 +80,10 @@ impl<W: Write> Visit for Fields<'_, W> {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.field(field, |out| write!(out, "{value}"));
+        self.field(field, |out| {
+            push_number(out, value);
+            Ok(())
+        });
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
@@ -102,7 +115,8 @@ struct Escaped<'w, W>(&'w mut W);
 
 impl<W: Write> Write for Escaped<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        if !text.as_bytes().iter().any(may_be_special) {
+        // No early end: so the compiler looks at sixteen octets at a time.
+        if !text.bytes().fold(false, |any, octet| any | may_be_special(octet)) {
             return self.0.write_str(text);
         }
         let ends = |c: char| matches!(c, '"' | '\\') || c.is_control();
@@ -119,7 +133,7 @@ impl<W: Write> Write for Escaped<'_, W> {
 
 /// Octets without which a text has nothing to escape; the second group of control characters (U+0080 to U+009F) begins
 /// with 0xc2 in UTF-8. Most of a line is plain, and octets are looked at faster than characters.
-fn may_be_special(octet: &u8) -> bool {
+const fn may_be_special(octet: u8) -> bool {
     matches!(octet, b'"' | b'\\' | 0..=0x1f | 0x7f | 0xc2)
 }
 

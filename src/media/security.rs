@@ -1,11 +1,15 @@
 //! What the plan's protection became at one endpoint, and how it goes over to the next plan.
 
 use crate::media::plan::{Keying, OnRekey, Protection};
-use crate::rtp::srtp::{Inbound, Outbound, SrtpMaster};
+use crate::rtp::srtp::{Inbound, Mki, Outbound, SrtpMaster};
 
 /// The keys of an endpoint.
 pub struct Security {
+    /// [`State::Unusable`] while keys wait.
     state: State,
+    /// Keys that have met no packet. Session keys are derived for the first one: many a call ends before it, and to derive
+    /// them costs more than everything else that opens an endpoint.
+    waiting: Option<Box<Agreed>>,
     spent: SpentKeys,
 }
 
@@ -20,6 +24,13 @@ pub enum State {
     Unusable,
 }
 
+/// What session keys are derived from.
+struct Agreed {
+    local: SrtpMaster,
+    remote: SrtpMaster,
+    mki: Option<Mki>,
+}
+
 /// What a new plan did to the keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyChange {
@@ -32,13 +43,17 @@ pub enum KeyChange {
 impl Security {
     /// As the first plan says.
     pub fn new(protection: &Protection, keying: Keying) -> Security {
-        let mut security = Security { state: State::new(protection, keying), spent: SpentKeys::default() };
+        let mut security = Security { state: State::Plain, waiting: None, spent: SpentKeys::default() };
+        security.take(protection, keying);
         security.note(protection);
         security
     }
 
-    /// As it is now.
-    pub const fn state(&mut self) -> &mut State {
+    /// As a packet meets it now.
+    pub fn state(&mut self) -> &mut State {
+        if let Some(agreed) = self.waiting.take() {
+            self.state = agreed.derive();
+        }
         &mut self.state
     }
 
@@ -49,10 +64,14 @@ impl Security {
 
     /// Applies a new plan. The same keys: everything goes on (MD-172).
     pub fn replan(&mut self, protection: &Protection, keying: Keying) -> KeyChange {
-        let change = match (&mut self.state, protection) {
+        if self.waiting.as_ref().is_some_and(|agreed| agreed.says(protection, keying)) {
+            return KeyChange::None;
+        }
+        let on_rekey = self.on_rekey(protection, keying);
+        let change = match (self.state(), protection) {
             (State::Plain, Protection::Rtp) => KeyChange::None,
             (State::Sealed { inbound, outbound }, Protection::Srtp { local, remote }) => {
-                let change = rekey_outbound(outbound, local, self.spent.allows(local, keying.on_rekey));
+                let change = rekey_outbound(outbound, local, on_rekey);
                 match (inbound.rekey(remote, keying.mki), change) {
                     (Some(()), Some(change)) => change,
                     (None, _) | (Some(()), None) => self.replace(protection, keying),
@@ -65,8 +84,25 @@ impl Security {
     }
 
     fn replace(&mut self, protection: &Protection, keying: Keying) -> KeyChange {
-        self.state = State::new(protection, keying);
+        self.take(protection, keying);
         KeyChange::Ours(OnRekey::NewSource)
+    }
+
+    fn take(&mut self, protection: &Protection, keying: Keying) {
+        (self.state, self.waiting) = match protection {
+            Protection::Rtp => (State::Plain, None),
+            Protection::Srtp { local, remote } => {
+                let agreed = Agreed { local: local.clone(), remote: remote.clone(), mki: keying.mki };
+                (State::Unusable, Some(Box::new(agreed)))
+            }
+        };
+    }
+
+    fn on_rekey(&self, protection: &Protection, keying: Keying) -> OnRekey {
+        match protection {
+            Protection::Rtp => keying.on_rekey,
+            Protection::Srtp { local, .. } => self.spent.allows(local, keying.on_rekey),
+        }
     }
 
     fn note(&mut self, protection: &Protection) {
@@ -77,14 +113,21 @@ impl Security {
     }
 }
 
-impl State {
-    fn new(protection: &Protection, keying: Keying) -> State {
+impl Agreed {
+    fn says(&self, protection: &Protection, keying: Keying) -> bool {
         match protection {
-            Protection::Rtp => State::Plain,
-            Protection::Srtp { local, remote } => match (Inbound::with_mki(remote, keying.mki), Outbound::new(local)) {
-                (Some(inbound), Some(outbound)) => State::Sealed { inbound, outbound: Box::new(outbound) },
-                (None | Some(_), None) | (None, Some(_)) => State::Unusable,
-            },
+            Protection::Rtp => false,
+            Protection::Srtp { local, remote } => {
+                self.local == *local && self.remote == *remote && self.mki == keying.mki
+            }
+        }
+    }
+
+    #[cold]
+    fn derive(&self) -> State {
+        match (Inbound::with_mki(&self.remote, self.mki), Outbound::new(&self.local)) {
+            (Some(inbound), Some(outbound)) => State::Sealed { inbound, outbound: Box::new(outbound) },
+            (None | Some(_), None) | (None, Some(_)) => State::Unusable,
         }
     }
 }

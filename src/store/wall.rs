@@ -1,27 +1,41 @@
 //! Civil time as text: RFC 3339 in UTC (PV-55).
 
+use std::time::Duration;
+
 use crate::base::WallTime;
 
-const DAY_MS: u64 = 86_400_000;
+const DAY_S: u64 = 86_400;
 
 /// `2026-11-21T06:10:45.120Z`.
 pub fn text(time: WallTime) -> String {
-    let (days, rest) = (time.0 / DAY_MS, time.0 % DAY_MS);
-    let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
-    let (second, milli) = (rest / 1000 % 60, rest % 1000);
     let mut out = String::with_capacity("2026-11-21T06:10:45.120Z".len());
-    append_date(&mut out, days);
-    for (before, number, width) in [('T', hour, 2), (':', minute, 2), (':', second, 2), ('.', milli, 3)] {
-        out.push(before);
-        append(&mut out, number, width);
-    }
+    append_second(&mut out, time.0 / 1000);
+    append(&mut out, time.0 % 1000, 3);
     out.push('Z');
     out
 }
 
+/// Appends `2026-11-21T06:10:45.120345Z`.
+pub fn append_micros(out: &mut String, since_1970: Duration) {
+    append_second(out, since_1970.as_secs());
+    append(out, u64::from(since_1970.subsec_micros()), 6);
+    out.push('Z');
+}
+
+/// `2026-11-21T06:10:45.`
+fn append_second(out: &mut String, seconds: u64) {
+    let (days, rest) = (seconds / DAY_S, seconds % DAY_S);
+    append_date(out, days);
+    for (before, number) in [('T', rest / 3600), (':', rest / 60 % 60), (':', rest % 60)] {
+        out.push(before);
+        append(out, number, 2);
+    }
+    out.push('.');
+}
+
 /// `2026-11-21`.
 pub fn day(time: WallTime) -> String {
-    date(time.0 / DAY_MS)
+    date(time.0 / 1000 / DAY_S)
 }
 
 fn date(days: u64) -> String {
@@ -49,12 +63,19 @@ fn append_date(out: &mut String, days: u64) {
 
 /// A number in at least `width` digits. A record has four times in it, and the formatter of the standard library costs a
 /// hundred instructions for each number.
-fn append(out: &mut String, number: u64, width: u32) {
-    let (more, digit) = (number / 10, u32::try_from(number % 10).unwrap_or_default());
-    if width > 1 || more > 0 {
-        append(out, more, width.saturating_sub(1));
+fn append(out: &mut String, number: u64, width: usize) {
+    let mut digits = [b'0'; 20];
+    let (mut rest, mut written) = (number, 0);
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        written += 1;
+        if rest == 0 && written >= width {
+            break;
+        }
     }
-    out.extend(char::from_digit(digit, 10));
+    let shown = digits.len().checked_sub(written).and_then(|first| digits.get(first..)).unwrap_or_default();
+    out.push_str(str::from_utf8(shown).unwrap_or_default());
 }
 
 /// Reads RFC 3339 with `Z` or an offset, from 1970 on. `None`: not that.
@@ -125,6 +146,9 @@ mod tests {
             (4_102_444_800_123, "2100-01-01T00:00:00.123Z"),
         ] {
             assert_eq!(text(WallTime(millis)), shown);
+            let mut micros = String::new();
+            append_micros(&mut micros, Duration::from_micros(millis * 1000 + 7));
+            assert_eq!(micros, format!("{}007Z", shown.trim_end_matches('Z')));
             assert_eq!(parse(shown), Some(WallTime(millis)));
         }
     }
