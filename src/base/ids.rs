@@ -1,6 +1,35 @@
 //! Identifiers of the process's own making. Each is a newtype, so that none can stand for another.
 
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
 use serde::{Deserialize, Serialize};
+
+/// A map of ids, looked up by each message: no secret is spent on keys that nobody outside can choose.
+pub type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<OwnCount>>;
+
+/// Spreads a count of our own over a hash map.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OwnCount(u64);
+
+impl Hasher for OwnCount {
+    fn write(&mut self, octets: &[u8]) {
+        octets.iter().for_each(|octet| self.write_u64((*octet).into()));
+    }
+
+    fn write_u16(&mut self, count: u16) {
+        self.write_u64(count.into());
+    }
+
+    fn write_u64(&mut self, count: u64) {
+        // 2^64 divided by the golden ratio: neighbours land far from each other, in the high bits too.
+        self.0 = (self.0 ^ count).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0.rotate_left(32)
+    }
+}
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident($repr:ty)) => {

@@ -36,9 +36,9 @@ enum Accepting {
 impl Hunting {
     /// 2xx: acknowledged at once, then handed to the caller.
     pub(super) fn answered(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
-        mut inviting: Inviting,
+        mut inviting: Box<Inviting>,
         response: &Response,
         flow: Flow,
         work: &mut Work<'_>,
@@ -46,13 +46,13 @@ impl Hunting {
         self.forget_losers_update(common, response.to_tag().unwrap_or_default(), work);
         let settled = inviting.settle(response, work);
         let passed = passed(common, &inviting, response);
-        let Inviting { invite, mut media, candidate, digits, .. } = inviting;
+        let Inviting { invite, mut media, candidate, digits, .. } = *inviting;
         media.allow(Flowing::BOTH);
         let Some(Settled { dialog, read, standing }) = settled else {
             invite.end_unwanted(response, flow, Cause::BadAnswer, work);
             return self.unusable(common, media, work);
         };
-        let mut callee = Leg::new(Side::Callee, candidate.trunk, invite.own.clone(), dialog, media, flow);
+        let mut callee = Box::new(Leg::new(Side::Callee, candidate.trunk, invite.own.clone(), dialog, media, flow));
         callee.proof = invite.proof.clone();
         callee.begins(invite.session.clone(), response, work);
         work.out.push(Effect::DialogOpened { key: callee.key(), side: Side::Callee });
@@ -69,8 +69,13 @@ impl Hunting {
     }
 
     /// The caller may hear of the answer.
-    pub(super) fn complete(self, common: &mut Common, answered: Answered, work: &mut Work<'_>) -> State {
-        let Answered { callee, reading, passed } = answered;
+    pub(super) fn complete(
+        self: Box<Self>,
+        common: &mut Common,
+        answered: Box<Answered>,
+        work: &mut Work<'_>,
+    ) -> State {
+        let Answered { callee, reading, passed } = *answered;
         let read = match reading {
             Reading::Read(read) => read,
             Reading::InAck => Ok(None),
@@ -112,9 +117,9 @@ impl Hunting {
     }
 
     fn establish(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
-        mut callee: Leg,
+        mut callee: Box<Leg>,
         (accepting, passed): (Accepting, &Passed),
         work: &mut Work<'_>,
     ) -> State {
@@ -143,7 +148,13 @@ impl Hunting {
     }
 
     /// The called party's answer cannot be used: it is hung up, and the caller is refused.
-    fn misfit(self, common: &mut Common, mut callee: Leg, refusal: Option<MediaRefusal>, work: &mut Work<'_>) -> State {
+    fn misfit(
+        self: Box<Self>,
+        common: &mut Common,
+        mut callee: Box<Leg>,
+        refusal: Option<MediaRefusal>,
+        work: &mut Work<'_>,
+    ) -> State {
         let (status, warning) = match refusal.map(media_refusal) {
             Some((Status::NOT_ACCEPTABLE_HERE, warning)) => (Status::NOT_ACCEPTABLE_HERE, warning),
             // Nothing is wrong with what the caller sent.
@@ -159,7 +170,7 @@ impl Hunting {
     }
 
     /// The answer makes no dialog (RFC 3261 12.1.2).
-    fn unusable(self, common: &mut Common, mut media: MediaEnd, work: &mut Work<'_>) -> State {
+    fn unusable(self: Box<Self>, common: &mut Common, mut media: MediaEnd, work: &mut Work<'_>) -> State {
         media.close(work);
         self.refuse(common, Cause::BadAnswer, EndedBy::Callee, work)
     }

@@ -76,17 +76,17 @@ impl Asked {
     ///
     /// # Errors
     /// A called party that the trunk's policy does not let through.
-    pub fn read(request: &Request, trunk: &Trunk) -> Result<(Numbers, Asked), Refusal> {
+    pub fn read(request: &Request, trunk: &Trunk) -> Result<(Numbers, Box<Asked>), Refusal> {
         let called = called(request, &trunk.presentation)?;
         Ok(Asked::of(request, trunk, called))
     }
 
     /// Reads an INVITE for the emergency services: whatever the trunk's numbers look like, it is for this code.
-    pub fn urgent(request: &Request, trunk: &Trunk, code: &str) -> (Numbers, Asked) {
+    pub fn urgent(request: &Request, trunk: &Trunk, code: &str) -> (Numbers, Box<Asked>) {
         Asked::of(request, trunk, Party::Short(code.into()))
     }
 
-    fn of(request: &Request, trunk: &Trunk, called: Party) -> (Numbers, Asked) {
+    fn of(request: &Request, trunk: &Trunk, called: Party) -> (Numbers, Box<Asked>) {
         let presentation = &trunk.presentation;
         let caller = Caller::read(request, &presentation.reading, &presentation.numbers);
         let told = read_history(&request.message, &presentation.numbers);
@@ -105,7 +105,9 @@ impl Asked {
         };
         let others = Bodies::of(&request.message).map(|bodies| bodies.others).unwrap_or_default();
         let (lines, elin, route_pairs) = (breadth(request), None, None);
-        (numbers, Asked { caller, diversions, came_in, called, message, lines, others, sent_on_by, elin, route_pairs })
+        let asked =
+            Asked { caller, diversions, came_in, called, message, lines, others, sent_on_by, elin, route_pairs };
+        (numbers, Box::new(asked))
     }
 
     /// How the fields of an INVITE that name somebody are read.

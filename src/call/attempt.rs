@@ -228,7 +228,7 @@ pub(super) enum Attempt {
 /// A called party whose 2xx is acknowledged, or who has picked the call up (RFC 3891), and what it said of its media.
 #[derive(Debug)]
 pub(super) struct Answered {
-    pub callee: Leg,
+    pub callee: Box<Leg>,
     pub reading: Reading,
     /// Headers of its 2xx for the caller.
     pub passed: Passed,

@@ -141,7 +141,7 @@ pub struct Invitation {
     /// What its answers begin with.
     pub head: ResponseHead,
     pub numbers: Numbers,
-    pub asked: Asked,
+    pub asked: Box<Asked>,
     pub plan: RoutePlan,
     pub directory: Arc<Directory>,
     pub whose: Decision,
@@ -201,7 +201,7 @@ pub struct Call {
 
 impl Call {
     /// Takes an invitation: offers the call to the first candidate. `None`: it was refused, answered and recorded.
-    pub fn start(mut invitation: Invitation, work: &mut Work<'_>) -> Option<Call> {
+    pub fn start(mut invitation: Box<Invitation>, work: &mut Work<'_>) -> Option<Box<Call>> {
         invitation.asked.on_route(invitation.plan.context.clone());
         let mut ledger = open_ledger(&invitation, work);
         ledger.routed(Arc::clone(&invitation.plan.route));
@@ -222,25 +222,25 @@ impl Call {
     }
 
     /// Refuses an invitation that never reaches anybody: answered and recorded like every other call.
-    pub fn refuse(invitation: Invitation, cause: Cause, work: &mut Work<'_>) {
+    pub fn refuse(invitation: Box<Invitation>, cause: Cause, work: &mut Work<'_>) {
         let ledger = open_ledger(&invitation, work);
         Self::turn_away(invitation, ledger, cause, work);
     }
 
-    fn turn_away(invitation: Invitation, ledger: Ledger, cause: Cause, work: &mut Work<'_>) {
+    fn turn_away(invitation: Box<Invitation>, ledger: Ledger, cause: Cause, work: &mut Work<'_>) {
         let pending = Pending::with_head(invitation.transaction, &invitation.request, invitation.head);
         let (tag, own) = (work.token(10), own_towards(&invitation.trunk, &invitation.whose, &invitation.request));
         Refused { pending, tag, own, ledger, cause, told: Told::Cause }.answer(work);
     }
 
     fn take(
-        invitation: Invitation,
+        invitation: Box<Invitation>,
         ledger: Ledger,
         candidates: VecDeque<Candidate>,
         work: &mut Work<'_>,
-    ) -> Result<Call, Box<Refused>> {
+    ) -> Result<Box<Call>, Box<Refused>> {
         let Invitation { snapshot, trunk, request, flow, transaction, head, numbers, asked, directory, whose, .. } =
-            invitation;
+            *invitation;
         let pending = Pending::with_head(transaction, &request, head);
         let (tag, own) = (work.token(10), own_towards(&trunk, &whose, &request));
         let refuse = |cause, told: Told| {
@@ -271,16 +271,18 @@ impl Call {
         let (losers, departing) = (Vec::new(), Departing::default());
         let mut common = Common { snapshot, directory, whose, caller, numbers, ledger, timers, losers, departing };
         expect_news(&mut common, &pending, &request, work);
-        let hunting = Hunting::new(
+        let hunting = Box::new(Hunting::new(
             pending,
             offer,
             request.max_forwards.map_or(MAX_FORWARDS, |hops| hops.saturating_sub(1).min(MAX_FORWARDS)),
-            Box::new(asked),
+            asked,
             candidates,
             (early_end(&request), hears_of_early_media(&request, &common.caller.trunk)),
-        );
-        let state = hunting.next(&mut common, work);
-        Ok(Call { common, state }.settled(work))
+        ));
+        let mut call = Box::new(Call { common, state: State::Ended });
+        call.state = hunting.next(&mut call.common, work);
+        call.settle(work);
+        Ok(call)
     }
 
     /// Handles one input.
@@ -422,11 +424,6 @@ impl Call {
     pub fn tag_in_answers_to(&self, call_id: &Bytes) -> Option<Bytes> {
         let dialog = &self.common.caller.dialog;
         (dialog.call_id() == call_id).then(|| dialog.local_tag.clone())
-    }
-
-    fn settled(mut self, work: &mut Work<'_>) -> Call {
-        self.settle(work);
-        self
     }
 
     /// A released call of which nothing is awaited any more ends.

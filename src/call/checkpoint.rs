@@ -128,7 +128,7 @@ impl Call {
         callee.media.continues(&caller.media.media);
         let mut timers = Timers::default();
         checkpoint.timers.into_iter().for_each(|(timer, at)| timers.set(timer, at));
-        let mut established = Established::new(callee, Exchange::Idle);
+        let mut established = Established::new(Box::new(callee), Exchange::Idle);
         established.moves = Moves::restored(checkpoint.moves);
         let common = Common {
             snapshot: Arc::clone(snapshot),

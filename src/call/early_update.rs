@@ -48,7 +48,7 @@ enum Behalf {
 impl Hunting {
     /// UPDATE with an offer. Its number is in order.
     pub(super) fn offered_early(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         side: Side,
         asked: Pending,
@@ -62,7 +62,7 @@ impl Hunting {
             (described, refusal) => {
                 let status = described.and(refusal).unwrap_or(Status::UNSUPPORTED_MEDIA_TYPE);
                 self.refuse_early(common, side, &asked, status, work);
-                return State::Hunting(Box::new(self));
+                return State::Hunting(self);
             }
         };
         let offer = self.media(common, side, tag).map(|end| end.media.read_offer(&body));
@@ -75,7 +75,7 @@ impl Hunting {
             }
             None => self.refuse_early(common, side, &asked, Status::CALL_DOES_NOT_EXIST, work),
         }
-        State::Hunting(Box::new(self))
+        State::Hunting(self)
     }
 
     /// RFC 3311 5.2: one offer at a time. 491 when ours is open towards who asks, 500 when one of theirs is.
@@ -226,7 +226,7 @@ impl Hunting {
 
     /// A response to an UPDATE of ours; any other is ignored.
     pub(super) fn update_answered(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         branch: &Branch,
         response: &Response,
@@ -234,10 +234,10 @@ impl Hunting {
         work: &mut Work<'_>,
     ) -> State {
         if is_challenge(response) && self.proves_update(common, branch, response, flow, work) {
-            return State::Hunting(Box::new(self));
+            return State::Hunting(self);
         }
         let ours = |updating: &mut Updating| updating.branch == *branch && response.status.is_final();
-        let Some(updating) = self.updating.take_if(ours) else { return State::Hunting(Box::new(self)) };
+        let Some(updating) = self.updating.take_if(ours) else { return State::Hunting(self) };
         if response.status.is_success() {
             let body = screening::described(&response.message).unwrap_or_default();
             self.updated(common, &updating, &body, work);

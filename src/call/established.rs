@@ -27,7 +27,7 @@ use crate::sip::{Method, Request, Response, Status};
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Established {
-    pub(super) callee: Leg,
+    pub(super) callee: Box<Leg>,
     pub(super) exchange: Exchange,
     /// Who must still be told what the other party said, once a glare is over.
     pub(super) untold: Option<Side>,
@@ -40,7 +40,7 @@ pub(super) struct Established {
 }
 
 impl Established {
-    pub fn new(callee: Leg, exchange: Exchange) -> Established {
+    pub fn new(callee: Box<Leg>, exchange: Exchange) -> Established {
         Established { callee, exchange, untold: None, moves: Moves::default(), held: None, handed: Vec::new() }
     }
 

@@ -103,7 +103,7 @@ impl Hunting {
     // ---- inputs
 
     /// Handles one input.
-    pub fn handle(self, common: &mut Common, input: CallInput, work: &mut Work<'_>) -> State {
+    pub fn handle(self: Box<Self>, common: &mut Common, input: CallInput, work: &mut Work<'_>) -> State {
         match input {
             CallInput::Response { branch, response, flow, .. } => self.response(common, &branch, &response, flow, work),
             CallInput::Failed { branch, cause, .. } => self.failed(common, &branch, cause, work),
@@ -124,14 +124,14 @@ impl Hunting {
             | CallInput::Ack { side: Side::Caller, .. }
             | CallInput::MediaClosed { .. }
             | CallInput::Presence { .. }
-            | CallInput::Joined(_) => State::Hunting(Box::new(self)),
+            | CallInput::Joined(_) => State::Hunting(self),
         }
     }
 
     /// Requests of either party before the answer: OPTIONS is answered, BYE ends the early dialog (RFC 3261 15.1.1), PRACK
     /// is `prack`'s.
     fn request(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         side: Side,
         transaction: TransactionId,
@@ -150,7 +150,7 @@ impl Hunting {
         {
             let bytes = compose::screened(&refusal, &asked.head, None, Some(own));
             work.out.push(Effect::Respond { transaction, status: refusal.status(), bytes });
-            return State::Hunting(Box::new(self));
+            return State::Hunting(self);
         }
         let status = match (treatment, side) {
             // Ours to this party is not answered yet (RFC 3261 14.2).
@@ -158,7 +158,7 @@ impl Hunting {
             // A second INVITE before the first is answered (RFC 3261 14.2), or an old number (12.2.2).
             (Treatment::Cross, _) => {
                 self.refuse_early(common, side, &asked, Status::SERVER_INTERNAL_ERROR, work);
-                return State::Hunting(Box::new(self));
+                return State::Hunting(self);
             }
             (Treatment::End | Treatment::Answer | Treatment::Acknowledge | Treatment::Update, _) if !in_order => {
                 Status::SERVER_INTERNAL_ERROR
@@ -189,7 +189,7 @@ impl Hunting {
             Method::Update if status.is_success() && side == Side::Callee => {
                 self.authorised_anew(common, request, work)
             }
-            _ => State::Hunting(Box::new(self)),
+            _ => State::Hunting(self),
         }
     }
 
@@ -207,19 +207,25 @@ impl Hunting {
 
     /// BYE before the caller has heard an answer. A called party sends one only after its 2xx (RFC 3261 15), which then is
     /// late or lost.
-    fn early_bye(mut self, common: &mut Common, side: Side, request: &Request, work: &mut Work<'_>) -> State {
+    fn early_bye(
+        mut self: Box<Self>,
+        common: &mut Common,
+        side: Side,
+        request: &Request,
+        work: &mut Work<'_>,
+    ) -> State {
         common.ledger.heard(side, &request.message);
         match (side, &mut self.attempt) {
             (Side::Caller, _) => self.cancelled(common, Cause::CallerCancelled, EndedBy::Caller, work),
             (Side::Callee, Attempt::Inviting(inviting)) => {
                 inviting.lose(request.from_tag().unwrap_or_default(), Standing::Left);
-                State::Hunting(Box::new(self))
+                State::Hunting(self)
             }
             (Side::Callee, Attempt::Answered(answered)) => {
                 answered.callee.is_over_now();
                 self.cancelled(common, Cause::Refused(Status::TEMPORARILY_UNAVAILABLE), EndedBy::Callee, work)
             }
-            (Side::Callee, Attempt::None | Attempt::Resolving { .. }) => State::Hunting(Box::new(self)),
+            (Side::Callee, Attempt::None | Attempt::Resolving { .. }) => State::Hunting(self),
         }
     }
 
@@ -251,7 +257,7 @@ impl Hunting {
     }
 
     fn response(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         branch: &Branch,
         response: &Response,
@@ -268,7 +274,7 @@ impl Hunting {
             return self.update_answered(common, branch, response, flow, work);
         }
         if response.cseq.method != Method::Invite || common.loser_response(branch, response, flow, work) {
-            return State::Hunting(Box::new(self));
+            return State::Hunting(self);
         }
         match std::mem::replace(&mut self.attempt, Attempt::None) {
             Attempt::Inviting(inviting) if inviting.invite.branch == *branch => {
@@ -279,13 +285,13 @@ impl Hunting {
                 }
                 match response.status.code() {
                     100..=199 => self.provisional(common, inviting, response, flow, work),
-                    200..=299 => self.answered(common, *inviting, response, flow, work),
+                    200..=299 => self.answered(common, inviting, response, flow, work),
                     401 | 407 | 421 | 422 => self.asked_again(common, inviting, response, flow, work),
                     // RFC 3263 4.3: 503 is a failure of the path too.
                     503 if inviting.candidate.trunk.failover.after_503 == After503::Address => {
-                        self.next_address(common, *inviting, Cause::Refused(response.status), work)
+                        self.next_address(common, inviting, Cause::Refused(response.status), work)
                     }
-                    503 => self.next_target(common, *inviting, Cause::Refused(response.status), work),
+                    503 => self.next_target(common, inviting, Cause::Refused(response.status), work),
                     300..=399 => self.redirected(common, *inviting, response, work),
                     _ => {
                         let trunk = Arc::clone(&inviting.candidate.trunk);
@@ -297,7 +303,7 @@ impl Hunting {
             }
             attempt => {
                 self.attempt = attempt;
-                State::Hunting(Box::new(self))
+                State::Hunting(self)
             }
         }
     }
@@ -305,7 +311,7 @@ impl Hunting {
     /// The peer wants credentials, an extension or a longer session: the INVITE goes again with that, or the attempt has
     /// failed. The caller never hears of it.
     fn asked_again(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         mut inviting: Box<Inviting>,
         response: &Response,
@@ -322,14 +328,14 @@ impl Hunting {
         inviting.forget_forks(work);
         common.timers.set(CallTimer::NoResponse, work.now.instant + trunk.timers.no_response);
         self.attempt = Attempt::Inviting(inviting);
-        State::Hunting(Box::new(self))
+        State::Hunting(self)
     }
 
     // ---- failures
 
-    fn failed(mut self, common: &mut Common, branch: &Branch, cause: Cause, work: &mut Work<'_>) -> State {
+    fn failed(mut self: Box<Self>, common: &mut Common, branch: &Branch, cause: Cause, work: &mut Work<'_>) -> State {
         if common.loser_failed(branch) {
-            return State::Hunting(Box::new(self));
+            return State::Hunting(self);
         }
         if self.update_failed(common, branch, work) {
             return self.answer_if_ready(common, work);
@@ -337,23 +343,29 @@ impl Hunting {
         common.caller.digit_told(branch, work);
         match std::mem::replace(&mut self.attempt, Attempt::None) {
             Attempt::Inviting(inviting) if inviting.invite.branch == *branch => {
-                self.next_address(common, *inviting, cause, work)
+                self.next_address(common, inviting, cause, work)
             }
             Attempt::Inviting(mut inviting) => {
                 inviting.prack_failed(branch);
                 inviting.digit_told(branch, work);
                 self.attempt = Attempt::Inviting(inviting);
-                State::Hunting(Box::new(self))
+                State::Hunting(self)
             }
             attempt => {
                 self.attempt = attempt;
-                State::Hunting(Box::new(self))
+                State::Hunting(self)
             }
         }
     }
 
     /// RFC 3263 4.3: after a failure of the path the target's other addresses come first.
-    fn next_address(self, common: &mut Common, mut inviting: Inviting, cause: Cause, work: &mut Work<'_>) -> State {
+    fn next_address(
+        self: Box<Self>,
+        common: &mut Common,
+        mut inviting: Box<Inviting>,
+        cause: Cause,
+        work: &mut Work<'_>,
+    ) -> State {
         let addresses = std::mem::take(&mut inviting.addresses);
         let candidate = inviting.candidate.clone();
         // Our own table without room says nothing about the way.
@@ -370,20 +382,26 @@ impl Hunting {
 
     /// The connection of our INVITE is gone. Whoever had said nothing but 100 is not waited for; whoever rings answers on
     /// another connection (RFC 3261 18.2.2).
-    fn way_lost(mut self, common: &mut Common, branch: &Branch, work: &mut Work<'_>) -> State {
+    fn way_lost(mut self: Box<Self>, common: &mut Common, branch: &Branch, work: &mut Work<'_>) -> State {
         match std::mem::replace(&mut self.attempt, Attempt::None) {
             Attempt::Inviting(inviting) if inviting.invite.branch == *branch && inviting.word == Word::Unsaid => {
-                self.given_up(common, *inviting, Cause::Unreachable, work)
+                self.given_up(common, inviting, Cause::Unreachable, work)
             }
             attempt => {
                 self.attempt = attempt;
-                State::Hunting(Box::new(self))
+                State::Hunting(self)
             }
         }
     }
 
     /// The path failed while the INVITE may still be answered: it is taken back, and the next address is tried.
-    fn given_up(self, common: &mut Common, mut inviting: Inviting, cause: Cause, work: &mut Work<'_>) -> State {
+    fn given_up(
+        self: Box<Self>,
+        common: &mut Common,
+        mut inviting: Box<Inviting>,
+        cause: Cause,
+        work: &mut Work<'_>,
+    ) -> State {
         let addresses = std::mem::take(&mut inviting.addresses);
         let candidate = inviting.candidate.clone();
         work.supply.failed(work.now.instant, inviting.way());
@@ -396,13 +414,19 @@ impl Hunting {
     }
 
     /// MD-119: who answers 503 speaks for every address of its name.
-    fn next_target(self, common: &mut Common, mut inviting: Inviting, cause: Cause, work: &mut Work<'_>) -> State {
+    fn next_target(
+        self: Box<Self>,
+        common: &mut Common,
+        mut inviting: Box<Inviting>,
+        cause: Cause,
+        work: &mut Work<'_>,
+    ) -> State {
         inviting.addresses.clear();
         self.next_address(common, inviting, cause, work)
     }
 
     pub(super) fn attempt_failed(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         trunk: &Trunk,
         parting: impl Into<Parting>,
@@ -436,11 +460,11 @@ impl Hunting {
     }
 
     /// A timer of the call fired.
-    pub fn timer(mut self, common: &mut Common, timer: CallTimer, work: &mut Work<'_>) -> State {
+    pub fn timer(mut self: Box<Self>, common: &mut Common, timer: CallTimer, work: &mut Work<'_>) -> State {
         let attempt = std::mem::replace(&mut self.attempt, Attempt::None);
         match (timer, attempt) {
             (CallTimer::NoResponse, Attempt::Inviting(inviting)) => {
-                self.given_up(common, *inviting, Cause::PeerSilent, work)
+                self.given_up(common, inviting, Cause::PeerSilent, work)
             }
             (CallTimer::NoResponse, Attempt::Resolving { candidate, .. }) => {
                 self.attempt_failed(common, &candidate.trunk, Cause::NameNotResolved, work)
@@ -465,7 +489,7 @@ impl Hunting {
             (CallTimer::Exchange, attempt) => {
                 self.attempt = attempt;
                 self.update_is_late(common, work);
-                State::Hunting(Box::new(self))
+                State::Hunting(self)
             }
             (
                 CallTimer::NoResponse
@@ -476,13 +500,19 @@ impl Hunting {
                 attempt,
             ) => {
                 self.attempt = attempt;
-                State::Hunting(Box::new(self))
+                State::Hunting(self)
             }
         }
     }
 
     /// The caller or the operator wants no answer any more.
-    pub(super) fn cancelled(mut self, common: &mut Common, cause: Cause, by: EndedBy, work: &mut Work<'_>) -> State {
+    pub(super) fn cancelled(
+        mut self: Box<Self>,
+        common: &mut Common,
+        cause: Cause,
+        by: EndedBy,
+        work: &mut Work<'_>,
+    ) -> State {
         match std::mem::replace(&mut self.attempt, Attempt::None) {
             Attempt::Inviting(inviting) => inviting.abandon(common, cause, work),
             Attempt::Answered(answered) => {
@@ -497,7 +527,7 @@ impl Hunting {
 
     /// The caller's INVITE is answered with a failure, and the call ends.
     pub(super) fn refuse(
-        self,
+        self: Box<Self>,
         common: &mut Common,
         parting: impl Into<Parting>,
         by: EndedBy,
@@ -508,9 +538,9 @@ impl Hunting {
 
     /// The same for a call whose called party has answered, and is being told.
     fn refuse_with(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
-        callee: Option<Leg>,
+        callee: Option<Box<Leg>>,
         parting: Parting,
         by: EndedBy,
         work: &mut Work<'_>,

@@ -39,7 +39,7 @@ const FIRST_CSEQ: u32 = 1;
 
 impl Hunting {
     /// Tries the next candidate, or tells the caller that there is none left.
-    pub fn next(mut self, common: &mut Common, work: &mut Work<'_>) -> State {
+    pub fn next(mut self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
         let Some(candidate) = self.candidates.pop_front() else {
             let told = self.failed.take().unwrap_or(Cause::Unreachable.into());
             return self.refuse(common, told, EndedBy::Callee, work);
@@ -54,12 +54,17 @@ impl Hunting {
                 let id = candidate.look_up(work);
                 common.timers.set(CallTimer::NoResponse, work.now.instant + candidate.trunk.timers.no_response);
                 self.attempt = Attempt::Resolving { id, candidate };
-                State::Hunting(Box::new(self))
+                State::Hunting(self)
             }
         }
     }
 
-    pub(super) fn resolved(mut self, common: &mut Common, resolution: Resolution, work: &mut Work<'_>) -> State {
+    pub(super) fn resolved(
+        mut self: Box<Self>,
+        common: &mut Common,
+        resolution: Resolution,
+        work: &mut Work<'_>,
+    ) -> State {
         let attempt = std::mem::replace(&mut self.attempt, Attempt::None);
         match (attempt, resolution.outcome) {
             (Attempt::Resolving { id, candidate }, Ok(resolved)) if id == resolution.id => {
@@ -72,14 +77,14 @@ impl Hunting {
             }
             (attempt, _) => {
                 self.attempt = attempt;
-                State::Hunting(Box::new(self))
+                State::Hunting(self)
             }
         }
     }
 
     /// Offers the call to the first of `addresses`.
     pub(super) fn invite(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         candidate: Candidate,
         mut addresses: VecDeque<SocketAddr>,
@@ -97,7 +102,7 @@ impl Hunting {
         match self.attempt(common, candidate, address, addresses, work) {
             Ok(inviting) => {
                 self.attempt = Attempt::Inviting(Box::new(inviting));
-                State::Hunting(Box::new(self))
+                State::Hunting(self)
             }
             Err(cause) => {
                 work.supply.leave(&trunk);

@@ -29,7 +29,7 @@ enum Reading {
 impl Hunting {
     /// The caller acknowledges a provisional response.
     pub(super) fn pracked(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         asked: &Pending,
         request: &Request,
@@ -40,7 +40,7 @@ impl Hunting {
         match reading {
             Err(status) => {
                 respond(asked, status, &common.caller, work);
-                return State::Hunting(Box::new(self));
+                return State::Hunting(self);
             }
             Ok(Reading::Done) => respond_with(asked, None, common, work),
             Ok(Reading::Answered(body)) => respond_with(asked, Some(&body), common, work),
@@ -107,18 +107,18 @@ impl Hunting {
     // ---- the answer that waits
 
     /// The called party answered: the caller hears so, at once or when nothing it must acknowledge is open.
-    pub(super) fn answer_if_ready(mut self, common: &mut Common, work: &mut Work<'_>) -> State {
+    pub(super) fn answer_if_ready(mut self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
         match std::mem::replace(&mut self.attempt, Attempt::None) {
             Attempt::Answered(answered)
                 if !common.caller.withholds_answer()
                     && self.updating.is_none()
                     && !matches!(answered.reading, attempt::Reading::InAck) =>
             {
-                self.complete(common, *answered, work)
+                self.complete(common, answered, work)
             }
             attempt => {
                 self.attempt = attempt;
-                State::Hunting(Box::new(self))
+                State::Hunting(self)
             }
         }
     }

@@ -51,7 +51,7 @@ pub(super) enum EarlyEnd {
 impl Hunting {
     /// 100 stops the silence timer; the rest goes on to the caller, and a description makes media flow early.
     pub(super) fn provisional(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         mut inviting: Box<Inviting>,
         response: &Response,
@@ -64,7 +64,7 @@ impl Hunting {
         let plan = match heard {
             Heard::Nothing => {
                 self.attempt = Attempt::Inviting(inviting);
-                return State::Hunting(Box::new(self));
+                return State::Hunting(self);
             }
             Heard::Word => None,
             Heard::Unauthorised(tag) => {
@@ -83,7 +83,7 @@ impl Hunting {
     /// RFC 5009: what is not authorised, or no more, is not heard. Another fork that may be heard is heard instead; without
     /// one the caller hears of ringing, and makes a tone of its own or hears ours.
     fn hush(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         mut inviting: Box<Inviting>,
         tag: &[u8],
@@ -105,13 +105,18 @@ impl Hunting {
     }
 
     /// An UPDATE of the called side may change what its network authorises (RFC 5009 8).
-    pub(super) fn authorised_anew(mut self, common: &mut Common, update: &Request, work: &mut Work<'_>) -> State {
+    pub(super) fn authorised_anew(
+        mut self: Box<Self>,
+        common: &mut Common,
+        update: &Request,
+        work: &mut Work<'_>,
+    ) -> State {
         let mut inviting = match std::mem::replace(&mut self.attempt, Attempt::None) {
             Attempt::Inviting(inviting) => inviting,
             // Answered, and the caller's PRACK is awaited: there is no early media any more.
             attempt => {
                 self.attempt = attempt;
-                return State::Hunting(Box::new(self));
+                return State::Hunting(self);
             }
         };
         let tag = Bytes::copy_from_slice(update.from_tag().unwrap_or_default());
@@ -124,14 +129,14 @@ impl Hunting {
             Turned::Silenced => self.hush(common, inviting, &tag, Passed::new(), work),
             Turned::Not => {
                 self.attempt = Attempt::Inviting(inviting);
-                State::Hunting(Box::new(self))
+                State::Hunting(self)
             }
         }
     }
 
     /// 199: another fork is heard, where one has described itself. The caller's one early dialog ends with the last.
     fn fork_ended(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         mut inviting: Box<Inviting>,
         response: &Response,
@@ -149,17 +154,23 @@ impl Hunting {
             let said = Provisional { status: Status::EARLY_DIALOG_TERMINATED, early_media: None, body: None, passed };
             common.caller.say(&self.invite, said, work);
         }
-        State::Hunting(Box::new(self))
+        State::Hunting(self)
     }
 
     /// The caller hears of it, as its trunk wants to.
-    fn show(mut self, common: &mut Common, mut inviting: Box<Inviting>, shown: Shown, work: &mut Work<'_>) -> State {
+    fn show(
+        mut self: Box<Self>,
+        common: &mut Common,
+        mut inviting: Box<Inviting>,
+        shown: Shown,
+        work: &mut Work<'_>,
+    ) -> State {
         let settings = common.caller.trunk.provisional;
         let Shown { status, plan, passed } = shown;
         let (status, plan) = match (settings.forks, plan) {
             (ForkView::First, _) if self.shown_one => {
                 self.attempt = Attempt::Inviting(inviting);
-                return State::Hunting(Box::new(self));
+                return State::Hunting(self);
             }
             (ForkView::Ringing, Some(_)) => (Status::RINGING, None),
             (ForkView::Ringing | ForkView::First | ForkView::Single, plan) => (status, plan),
@@ -174,10 +185,10 @@ impl Hunting {
         let body = early.or_else(|| self.ring_alone(common, status));
         self.ringback.begin(&mut common.caller.media, status, work);
         if self.ringback == Ringback::Alone && body.is_none() && !is_early {
-            return State::Hunting(Box::new(self));
+            return State::Hunting(self);
         }
         let described = Described { early: is_early, body: body.is_some() };
-        let Some(status) = presented(status, described, settings.pass) else { return State::Hunting(Box::new(self)) };
+        let Some(status) = presented(status, described, settings.pass) else { return State::Hunting(self) };
         common.ledger.rang(work.now);
         self.tell(common, LastHeard { status, body, passed }, work)
     }
@@ -220,7 +231,7 @@ impl Hunting {
     }
 
     /// The caller hears this now and, as long as nothing else comes, every minute.
-    fn tell(mut self, common: &mut Common, heard: LastHeard, work: &mut Work<'_>) -> State {
+    fn tell(mut self: Box<Self>, common: &mut Common, heard: LastHeard, work: &mut Work<'_>) -> State {
         let LastHeard { status, body, passed } = heard;
         common.timers.stop(CallTimer::Progress);
         common.timers.set(CallTimer::Ringing, work.now.instant + RING_AGAIN);
@@ -228,7 +239,7 @@ impl Hunting {
         self.last_heard = Some(LastHeard { status, body: again, passed: passed.clone() });
         let early_media = self.authorised(body.is_some());
         common.caller.say(&self.invite, Provisional { status, early_media, body, passed }, work);
-        State::Hunting(Box::new(self))
+        State::Hunting(self)
     }
 
     /// What a caller that asks is told of early media: what the called side's network authorises, and of what we let through
@@ -250,21 +261,21 @@ impl Hunting {
 
     /// RFC 3261 13.3.1.1: a proxy on the way gives up after three minutes without a word, so the last one goes again
     /// every minute.
-    pub(super) fn ring_again(self, common: &mut Common, work: &mut Work<'_>) -> State {
+    pub(super) fn ring_again(self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
         match self.last_heard.clone() {
             Some(heard) => self.tell(common, heard, work),
-            None => State::Hunting(Box::new(self)),
+            None => State::Hunting(self),
         }
     }
 
     /// MD-102: the caller has heard nothing but 100 for as long as its peer waits.
-    pub(super) fn reassure(self, common: &mut Common, work: &mut Work<'_>) -> State {
+    pub(super) fn reassure(self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
         let nothing = Described { early: false, body: false };
         match presented(Status::SESSION_PROGRESS, nothing, common.caller.trunk.provisional.pass) {
             Some(status) if self.last_heard.is_none() => {
                 self.tell(common, LastHeard { status, body: None, passed: Passed::new() }, work)
             }
-            Some(_) | None => State::Hunting(Box::new(self)),
+            Some(_) | None => State::Hunting(self),
         }
     }
 }

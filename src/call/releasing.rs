@@ -15,19 +15,19 @@ use crate::sip::{Method, Request, Response, ResponseHead, Status};
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Releasing {
-    callee: Option<Leg>,
+    callee: Option<Box<Leg>>,
 }
 
 impl Releasing {
     /// Closes the media of both legs and starts the guard timer. The legs' dialogs are being ended by the caller of this.
     pub fn begin(
         common: &mut Common,
-        mut callee: Option<Leg>,
+        mut callee: Option<Box<Leg>>,
         cause: Cause,
         by: EndedBy,
         work: &mut Work<'_>,
     ) -> State {
-        common.ended(callee.as_ref(), cause, by, work);
+        common.ended(callee.as_deref(), cause, by, work);
         common.caller.media.close(work);
         if let Some(callee) = &mut callee {
             callee.media.close(work);
@@ -35,14 +35,14 @@ impl Releasing {
         State::Releasing(Box::new(Releasing { callee }))
     }
 
-    pub const fn callee(&self) -> Option<&Leg> {
-        self.callee.as_ref()
+    pub fn callee(&self) -> Option<&Leg> {
+        self.callee.as_deref()
     }
 
     /// True when nothing is awaited any more.
     pub fn is_done(&self, common: &Common) -> bool {
         common.caller.is_done()
-            && self.callee.as_ref().is_none_or(Leg::is_done)
+            && self.callee.as_deref().is_none_or(Leg::is_done)
             && common.losers.is_empty()
             && common.departing.is_empty()
     }
@@ -61,7 +61,7 @@ impl Releasing {
     fn leg<'a>(&'a mut self, common: &'a mut Common, side: Side) -> Option<&'a mut Leg> {
         match side {
             Side::Caller => Some(&mut common.caller),
-            Side::Callee => self.callee.as_mut(),
+            Side::Callee => self.callee.as_deref_mut(),
         }
     }
 
@@ -89,7 +89,7 @@ impl Releasing {
             }
             CallInput::MediaClosed { endpoint, counts } => {
                 let caller = &mut common.caller;
-                for leg in [Some(caller), self.callee.as_mut()].into_iter().flatten() {
+                for leg in [Some(caller), self.callee.as_deref_mut()].into_iter().flatten() {
                     if leg.media.endpoint() == endpoint {
                         leg.media.closed(&counts);
                     }
@@ -171,7 +171,7 @@ impl Releasing {
 
     /// A 2xx of ours that still lacks its ACK goes again; after 64*T1 the BYE that waited for it goes.
     pub fn retransmissions(mut self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
-        for leg in [Some(&mut common.caller), self.callee.as_mut()].into_iter().flatten() {
+        for leg in [Some(&mut common.caller), self.callee.as_deref_mut()].into_iter().flatten() {
             if leg.timeout(work) {
                 leg.end_without_ack(Cause::NoAck, work);
             }

@@ -35,12 +35,16 @@ impl Taken {
 
 fn bit_of(token: &[u8]) -> u16 {
     let token = token.trim_ascii();
-    let known = Method::KNOWN.iter().find(|known| known.as_str().as_bytes() == token);
-    known.and_then(bit).unwrap_or_default()
+    let place = Method::KNOWN.iter().position(|known| known.as_str().as_bytes() == token);
+    place.and_then(bit_at).unwrap_or_default()
 }
 
 fn bit(method: &Method) -> Option<u16> {
     let place = Method::KNOWN.iter().position(|known| known == method)?;
+    bit_at(place)
+}
+
+fn bit_at(place: usize) -> Option<u16> {
     u32::try_from(place).ok().and_then(|place| 1_u16.checked_shl(place))
 }
 

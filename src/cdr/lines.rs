@@ -1,6 +1,7 @@
 //! A call's record as lines of JSON: its legs first, the call last, so that a group without its last line is known to be
 //! cut. Text from outside is escaped by JSON; no line is longer than 8 KiB (S-L2).
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use serde::Serialize;
 use super::SCHEMA;
 use super::object::Object;
 use crate::base::WallTime;
+use crate::base::text::push_number;
 use crate::call::Cause;
 use crate::call::record::{CallRecord, LegMediaCounts, Said, Sent, Side, TransferKind, TransferRecord};
 use crate::call::subcode;
@@ -33,7 +35,12 @@ pub struct Origin {
 impl Origin {
     /// The record's identifier: node, process, call.
     pub fn id(&self, record: &CallRecord) -> String {
-        format!("{}-{:x}-{}", self.node, self.since.0, record.id.0)
+        let mut id = String::with_capacity(self.node.len() + 40);
+        id.push_str(&self.node);
+        // A string takes everything.
+        let _ = write!(id, "-{:x}-", self.since.0);
+        push_number(&mut id, record.id.0);
+        id
     }
 }
 

@@ -132,7 +132,7 @@ impl Dialog {
             remote: Bytes::from(written(&request.message, Name::From, &request.from)),
             local_cseq: None,
             remote_cseq: Some(request.cseq.number),
-            remote_target: contact(&request.message)?.ok_or(BadDialog::NoContact)?,
+            remote_target: contact(&request.message, None)?.ok_or(BadDialog::NoContact)?,
             route_set: recorded(&request.message)?,
             secure: request.via.transport == Some(Transport::Tls) && is_sips(&request.uri),
         })
@@ -144,7 +144,7 @@ impl Dialog {
     /// # Errors
     /// A Contact or Record-Route that cannot be used.
     pub fn from_uac(invite: &OutgoingRequestFacts, response: &Response) -> Result<Dialog, BadDialog> {
-        let target = contact(&response.message)?;
+        let target = contact(&response.message, None)?;
         let mut route_set = recorded(&response.message)?;
         route_set.reverse();
         let remote_target = target.unwrap_or_else(|| detached(&invite.uri));
@@ -179,7 +179,7 @@ impl Dialog {
     /// # Errors
     /// A Contact or Record-Route that cannot be used; the dialog stays as it was.
     pub fn confirm(&mut self, response: &Response) -> Result<(), BadDialog> {
-        let target = contact(&response.message)?;
+        let target = contact(&response.message, Some(&self.remote_target))?;
         let mut route_set = recorded(&response.message)?;
         route_set.reverse();
         self.route_set = route_set;
@@ -271,7 +271,7 @@ impl Dialog {
         if !matches!(method, Method::Invite | Method::Update) {
             return Ok(TargetChange::Kept);
         }
-        match contact(message)? {
+        match contact(message, Some(&self.remote_target))? {
             Some(target) if target != self.remote_target => {
                 self.remote_target = target;
                 Ok(TargetChange::Moved)
@@ -304,8 +304,9 @@ fn with_tag(mut value: Vec<u8>, parsed: &NameAddr, tag: &[u8]) -> Bytes {
     Bytes::from(value)
 }
 
-/// The one Contact of a message in a buffer of its own, `None` without one.
-fn contact(message: &Message) -> Result<Option<Uri>, BadDialog> {
+/// The one Contact of a message in a buffer of its own, `None` without one. `before`: what the peer's Contact was; few
+/// peers ever move, and text that is known is not read again.
+fn contact(message: &Message, before: Option<&Uri>) -> Result<Option<Uri>, BadDialog> {
     let mut only = None;
     for value in message.headers(Name::Contact) {
         for item in ListItems::new(&value) {
@@ -315,6 +316,11 @@ fn contact(message: &Message) -> Result<Option<Uri>, BadDialog> {
             }
             only = Some(Bytes::copy_from_slice(item));
         }
+    }
+    if let (Some(before @ Uri::Sip(_)), Some(contact)) = (before, &only)
+        && contact.strip_prefix(b"<").and_then(|rest| rest.strip_suffix(b">")) == Some(&*before.to_bytes())
+    {
+        return Ok(Some(before.clone()));
     }
     match only.map(|contact| NameAddr::parse(&contact)).transpose() {
         Ok(None) => Ok(None),

@@ -300,7 +300,7 @@ impl Engine {
         let trying = compose::plain_response(Status::TRYING, &head, None, Some(&OwnAddress::of(&trunk)));
         self.transactions.respond(now.instant, transaction, Status::TRYING, trying);
         let (snapshot, directory) = (Arc::clone(&self.snapshot), Arc::clone(&self.directory));
-        let invitation = Invitation {
+        let invitation = Box::new(Invitation {
             id,
             snapshot,
             trunk,
@@ -316,7 +316,7 @@ impl Engine {
             urgent,
             heed,
             detail,
-        };
+        });
         self.begin(now, invitation, refused, out);
     }
 
@@ -346,7 +346,7 @@ impl Engine {
         id: CallId,
         urgent: Option<&str>,
         out: &mut Outbox,
-    ) -> Result<(screening::Numbers, Asked), Refusal> {
+    ) -> Result<(screening::Numbers, Box<Asked>), Refusal> {
         let scarce = |shed: Shed, out: &mut Outbox| {
             out.push(Output::Event(Event::Shed(shed)));
             Refusal::Overload
@@ -400,7 +400,7 @@ impl Engine {
         most == 0 || self.pace.get_or_insert(Bucket::full(now, rate)).take(now, rate)
     }
 
-    fn begin(&mut self, now: Now, invitation: Invitation, refused: Option<Cause>, out: &mut Outbox) {
+    fn begin(&mut self, now: Now, invitation: Box<Invitation>, refused: Option<Cause>, out: &mut Outbox) {
         let id = invitation.id;
         let mut effects = mem::take(&mut self.effects);
         self.supply.call = id;
@@ -414,7 +414,7 @@ impl Engine {
         };
         if let Some(call) = call.filter(|call| !call.is_ended()) {
             self.wake_ups.set(id, call.next_timeout());
-            self.calls.insert(id, Box::new(call));
+            self.calls.insert(id, call);
         }
         self.apply(now, id, effects, out);
     }

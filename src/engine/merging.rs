@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::ids::TransactionId;
+use crate::base::ids::{IdMap, TransactionId};
 use crate::sip::Request;
 
 /// Open INVITEs of known peers by what a second copy would share with them. One entry for each server transaction of
@@ -11,18 +11,18 @@ use crate::sip::Request;
 #[derive(Debug, Default)]
 pub struct Merging {
     by_key: HashMap<Arc<[u8]>, TransactionId>,
-    keys: HashMap<TransactionId, Arc<[u8]>>,
+    keys: IdMap<TransactionId, Arc<[u8]>>,
 }
 
 impl Merging {
     /// True when a copy of `request` is open already.
     pub fn contains(&self, request: &Request) -> bool {
-        self.by_key.contains_key(key(request).collect::<Vec<u8>>().as_slice())
+        self.by_key.contains_key(key(request).as_slice())
     }
 
     /// `request` has opened `transaction`.
     pub fn insert(&mut self, request: &Request, transaction: TransactionId) {
-        let key: Arc<[u8]> = key(request).collect();
+        let key: Arc<[u8]> = key(request).into();
         self.by_key.insert(Arc::clone(&key), transaction);
         self.keys.insert(transaction, key);
     }
@@ -36,7 +36,7 @@ impl Merging {
 }
 
 /// CSeq number, Call-ID and From tag. Neither text holds a line feed, so that no two requests write the same key.
-fn key(request: &Request) -> impl Iterator<Item = u8> + '_ {
+fn key(request: &Request) -> Vec<u8> {
     let (number, tag) = (request.cseq.number.to_be_bytes(), request.from_tag().unwrap_or_default());
-    number.into_iter().chain(request.call_id.iter().copied()).chain([b'\n']).chain(tag.iter().copied())
+    [&number, &*request.call_id, b"\n", tag].concat()
 }

@@ -34,7 +34,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::base::bucket::Bucket;
-use crate::base::ids::{CallId, EndpointId, FlowId, NetworkId, ResolveId, TrunkId, WorkerId};
+use crate::base::ids::{CallId, EndpointId, FlowId, IdMap, NetworkId, ResolveId, TrunkId, WorkerId};
 use crate::base::timers::WakeUps;
 use crate::base::{Entropy, Instant, Now};
 use crate::call::{
@@ -83,7 +83,7 @@ pub struct Engine {
     merging: Merging,
     /// Calls that ring, and those whose transfer waits for their called party.
     awaited: BTreeMap<CallId, CallId>,
-    identities: HashMap<FlowId, PeerIdentity>,
+    identities: IdMap<FlowId, PeerIdentity>,
     hops: Hops,
     supply: ProcessSupply,
     digest: DigestServer,
@@ -263,7 +263,7 @@ impl Engine {
             dialogs: HashMap::new(),
             merging: Merging::default(),
             awaited: BTreeMap::new(),
-            identities: HashMap::new(),
+            identities: IdMap::default(),
             hops: Hops::default(),
             probes: Probes::default(),
             elins: Elins::default(),

@@ -1,13 +1,13 @@
 //! Our registrations at the peers of trunks that want one: which machine hears what, and which flow is whose.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::base::ids::{FlowId, ResolveId, TrunkId};
+use crate::base::ids::{FlowId, IdMap, ResolveId, TrunkId};
 use crate::base::timers::WakeUps;
 use crate::base::{Entropy, Instant, Now};
 use crate::call::own_address::OwnAddress;
@@ -45,9 +45,9 @@ struct Entry {
 #[derive(Debug, Default)]
 pub struct Registrations {
     entries: BTreeMap<RegistrationId, Entry>,
-    by_trunk: HashMap<TrunkId, RegistrationId>,
+    by_trunk: IdMap<TrunkId, RegistrationId>,
     /// Several trunks may share a connection to one carrier.
-    by_flow: HashMap<FlowId, Vec<RegistrationId>>,
+    by_flow: IdMap<FlowId, Vec<RegistrationId>>,
     wake_ups: WakeUps<RegistrationId>,
     resolving: BTreeMap<ResolveId, (RegistrationId, Register)>,
     next_id: u32,

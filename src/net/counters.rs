@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use memchr::memmem::Finder;
 
 use super::arrival::Class;
 use super::guard::Offence;
@@ -228,7 +230,8 @@ impl MessageKind {
 /// What a response that we wrote answers: the method of its CSeq.
 fn answered_by(octets: &[u8]) -> usize {
     const FIELD: &[u8] = b"\r\nCSeq: ";
-    let start = memchr::memmem::find(octets, FIELD).map_or(octets.len(), |at| at + FIELD.len());
+    static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(FIELD));
+    let start = FINDER.find(octets).map_or(octets.len(), |at| at + FIELD.len());
     let value = octets.get(start..).unwrap_or_default();
     let method =
         value.iter().position(|octet| *octet == b' ').and_then(|space| value.get(space + 1..)).unwrap_or_default();

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::connection::Connection;
-use crate::base::ids::{FlowId, ListenerId};
+use crate::base::ids::{FlowId, IdMap, ListenerId};
 use crate::sip::flow::{PeerIdentity, Target, Transmit, Transport};
 
 /// All connections that are up, and those being dialled.
@@ -20,9 +20,9 @@ pub struct Flows {
 
 #[derive(Debug, Default)]
 struct Tables {
-    open: HashMap<FlowId, Arc<Connection>>,
+    open: IdMap<FlowId, Arc<Connection>>,
     /// Incoming connections whose far end proved a name: what they may be used for, if it offers them.
-    proved: HashMap<FlowId, PeerIdentity>,
+    proved: IdMap<FlowId, PeerIdentity>,
     /// Incoming connections offered for our requests (RFC 5923), one place each.
     aliases: HashMap<(ListenerId, SocketAddr), Arc<Connection>>,
     pool: HashMap<Target, Slot>,

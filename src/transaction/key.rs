@@ -8,6 +8,8 @@
 //! whole top Via. 17.2.3 also compares To tags; they are left out, because the ACK of a failure carries the tag of our
 //! response, and because inside one dialog the CSeq number tells requests apart already.
 
+use std::hash::{Hash, Hasher};
+
 use crate::sip::{Host, Method, Request, Response, Via};
 
 /// RFC 3261 8.1.1.7: begins every branch that is unique by itself.
@@ -19,7 +21,7 @@ const BY_BRANCH: u8 = 1;
 const BY_FIELDS: u8 = 2;
 
 /// The key of a server transaction: branch, sent-by and method. ACK has the key of its INVITE; CANCEL has its own.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ServerKey {
     octets: Vec<u8>,
     /// Octets before the method.
@@ -27,18 +29,28 @@ pub struct ServerKey {
 }
 
 /// The key of a client transaction: our branch and the method of the CSeq.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ClientKey {
     octets: Vec<u8>,
 }
 
 /// Either key: what a [`Table`](super::Table) is searched by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     /// Of a request that came in.
     Server(ServerKey),
     /// Of a request of ours.
     Client(ClientKey),
+}
+
+/// The octets at once: each message is looked up twice, and the secret hash costs by the piece.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(match self {
+            Key::Server(key) => &key.octets,
+            Key::Client(key) => &key.octets,
+        });
+    }
 }
 
 impl ServerKey {

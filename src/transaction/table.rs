@@ -4,20 +4,20 @@
 //! dozen times: among 40,000 transactions an ordered map follows sixteen pointers for each, most of them to memory that
 //! nobody has touched for seconds. Keys come from the network and are hashed with a secret; ids are our own count.
 
+use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use super::key::Key;
 use crate::base::Instant;
-use crate::base::ids::TransactionId;
+use crate::base::ids::{IdMap, TransactionId};
 
 /// A bounded map of keys to transactions `V`. Ids are given in order and never reused.
 #[derive(Debug)]
 pub struct Table<V> {
     ids: HashMap<Arc<Key>, TransactionId>,
     /// Boxed: a map keeps room for more than it holds.
-    entries: HashMap<TransactionId, Box<Entry<V>>, BuildHasherDefault<OwnCount>>,
+    entries: IdMap<TransactionId, Box<Entry<V>>>,
     wake_ups: BTreeSet<(Instant, TransactionId)>,
     limit: usize,
     next_id: u64,
@@ -45,7 +45,7 @@ impl<V> Table<V> {
     pub fn new(limit: usize) -> Table<V> {
         Table {
             ids: HashMap::new(),
-            entries: HashMap::default(),
+            entries: IdMap::default(),
             wake_ups: BTreeSet::new(),
             limit,
             next_id: 0,
@@ -64,16 +64,18 @@ impl<V> Table<V> {
     /// The table is full (counted), or the key is taken.
     pub fn insert(&mut self, key: impl Into<Key>, value: V) -> Result<TransactionId, Refused> {
         let key = Arc::new(key.into());
-        if let Some(id) = self.ids.get(&*key) {
-            return Err(Refused::Duplicate(*id));
-        }
-        if self.is_full() {
-            self.refused += 1;
-            return Err(Refused::Full);
-        }
+        let is_full = self.is_full();
+        let place = match self.ids.entry(Arc::clone(&key)) {
+            MapEntry::Occupied(held) => return Err(Refused::Duplicate(*held.get())),
+            MapEntry::Vacant(_) if is_full => {
+                self.refused += 1;
+                return Err(Refused::Full);
+            }
+            MapEntry::Vacant(place) => place,
+        };
         let id = TransactionId(self.next_id);
         self.next_id += 1;
-        self.ids.insert(Arc::clone(&key), id);
+        place.insert(id);
         self.entries.insert(id, Box::new(Entry { key, value, wake_up: None }));
         Ok(id)
     }
@@ -172,24 +174,5 @@ impl<V> Table<V> {
     /// Transactions refused because the table was full, since it was made.
     pub const fn refused(&self) -> u64 {
         self.refused
-    }
-}
-
-/// Spreads a count of our own over a hash map; nobody outside can choose it.
-#[derive(Debug, Default)]
-struct OwnCount(u64);
-
-impl Hasher for OwnCount {
-    fn write(&mut self, octets: &[u8]) {
-        octets.iter().for_each(|octet| self.write_u64((*octet).into()));
-    }
-
-    fn write_u64(&mut self, count: u64) {
-        // 2^64 divided by the golden ratio: neighbours land far from each other, in the high bits too.
-        self.0 = (self.0 ^ count).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0.rotate_left(32)
     }
 }

@@ -15,7 +15,7 @@ use crate::sip::{Request, Response, Status};
 impl Hunting {
     /// A party presses a digit into early media, and the other one's trunk takes digits as INFO.
     pub(super) fn digit_pressed(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         endpoint: EndpointId,
         digit: HeardDigit,
@@ -30,7 +30,7 @@ impl Hunting {
                 Attempt::None | Attempt::Resolving { .. } => {}
             }
         }
-        State::Hunting(Box::new(self))
+        State::Hunting(self)
     }
 
     /// INFO before the answer: a digit for early media (MD-190).

@@ -71,6 +71,7 @@ impl Description {
 
 /// Room for a description of two codecs and events; more is taken as it is needed.
 const ROOM: usize = 384;
+const END: &[u8] = b"\r\n";
 /// Room for one line of SRTP, of ICE, or of a codec with its parameters.
 const LINE_ROOM: usize = 96;
 
@@ -79,13 +80,17 @@ impl Local {
     fn text(&self, session: u64, version: u64) -> Vec<u8> {
         let lines = self.keys.len().saturating_add(self.formats.len()).saturating_add(self.slots.len());
         let mut out = Vec::with_capacity(ROOM.saturating_add(lines.saturating_mul(LINE_ROOM)));
-        append(&mut out, format_args!("v=0\r\no=- {session} {version} "));
+        out.extend_from_slice(b"v=0\r\no=- ");
+        append_number(&mut out, session);
+        out.push(b' ');
+        append_number(&mut out, version);
+        out.push(b' ');
         self.place(&mut out);
         out.extend_from_slice(b"\r\ns=-\r\nc=");
         self.place(&mut out);
         out.extend_from_slice(b"\r\nt=0 0\r\n");
         if self.ice.is_some() {
-            line(&mut out, format_args!("a=ice-lite"));
+            out.extend_from_slice(b"a=ice-lite\r\n");
         }
         for slot in self.slots.iter() {
             match slot {
@@ -107,12 +112,15 @@ impl Local {
     }
 
     fn audio(&self, out: &mut Vec<u8>) {
-        append(out, format_args!("m=audio {} {}", self.rtp_port, self.profile.name()));
+        out.extend_from_slice(b"m=audio ");
+        append_number(out, self.rtp_port.into());
+        out.push(b' ');
+        out.extend_from_slice(self.profile.name().as_bytes());
         for format in &self.formats {
             out.push(b' ');
             append_number(out, format.payload.into());
         }
-        line(out, format_args!(""));
+        out.extend_from_slice(END);
         self.rtcp(out);
         if let Some(ice) = &self.ice {
             self.ice(ice, out);
@@ -124,19 +132,25 @@ impl Local {
             codec(format, out);
         }
         if let Some(ms) = self.ptime_ms {
-            line(out, format_args!("a=ptime:{ms}"));
+            out.extend_from_slice(b"a=ptime:");
+            append_number(out, ms.into());
+            out.extend_from_slice(END);
         }
-        line(out, format_args!("a={}", self.direction.name()));
+        out.extend_from_slice(b"a=");
+        out.extend_from_slice(self.direction.name().as_bytes());
+        out.extend_from_slice(END);
     }
 
     fn rtcp(&self, out: &mut Vec<u8>) {
         match self.rtcp {
-            RtcpMode::Muxed => line(out, format_args!("a=rtcp-mux")),
+            RtcpMode::Muxed => out.extend_from_slice(b"a=rtcp-mux\r\n"),
             RtcpMode::Separate => {
                 let port = self.rtp_port.saturating_add(1);
-                append(out, format_args!("a=rtcp:{port} "));
+                out.extend_from_slice(b"a=rtcp:");
+                append_number(out, port.into());
+                out.push(b' ');
                 self.place(out);
-                out.extend_from_slice(b"\r\n");
+                out.extend_from_slice(END);
             }
         }
     }
@@ -159,27 +173,38 @@ impl Local {
     }
 
     fn crypto(&self, key: &TaggedKey, out: &mut Vec<u8>) {
-        append(out, format_args!("a=crypto:{} {} inline:", key.tag, key.master.suite.name()));
+        out.extend_from_slice(b"a=crypto:");
+        append_number(out, key.tag.into());
+        out.push(b' ');
+        out.extend_from_slice(key.master.suite.name().as_bytes());
+        out.extend_from_slice(b" inline:");
         base64::encode(key.master.key_salt.expose(), out);
-        line(
-            out,
-            match self.lifetime {
-                KeyLifetime::Written => format_args!("|2^31"),
-                KeyLifetime::Omitted => format_args!(""),
-            },
-        );
+        match self.lifetime {
+            KeyLifetime::Written => out.extend_from_slice(b"|2^31\r\n"),
+            KeyLifetime::Omitted => out.extend_from_slice(END),
+        }
     }
 }
 
 fn codec(format: &Format, out: &mut Vec<u8>) {
     let (payload, codec) = (format.payload, &format.codec);
-    append(out, format_args!("a=rtpmap:{payload} {}/{}", codec.name, codec.clock));
+    out.extend_from_slice(b"a=rtpmap:");
+    append_number(out, payload.into());
+    out.push(b' ');
+    out.extend_from_slice(codec.name.as_bytes());
+    out.push(b'/');
+    append_number(out, codec.clock.into());
     if codec.channels > 1 {
-        append(out, format_args!("/{}", codec.channels));
+        out.push(b'/');
+        append_number(out, codec.channels.into());
     }
-    line(out, format_args!(""));
+    out.extend_from_slice(END);
     if let Some(fmtp) = &codec.fmtp {
-        line(out, format_args!("a=fmtp:{payload} {fmtp}"));
+        out.extend_from_slice(b"a=fmtp:");
+        append_number(out, payload.into());
+        out.push(b' ');
+        out.extend_from_slice(fmtp.as_bytes());
+        out.extend_from_slice(END);
     }
 }
 
@@ -189,11 +214,11 @@ fn off(out: &mut Vec<u8>, kind: &str, protocol: &str, formats: &[String]) {
     for format in formats {
         append(out, format_args!(" {format}"));
     }
-    line(out, format_args!(""));
+    out.extend_from_slice(END);
 }
 
 /// Appends text and ends the line.
 fn line(out: &mut Vec<u8>, text: fmt::Arguments<'_>) {
     append(out, text);
-    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(END);
 }

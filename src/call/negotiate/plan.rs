@@ -12,7 +12,10 @@ pub use crate::sdp::Direction;
 
 /// An encoding name as written. Copies are free: codecs cross from leg to leg and stay with every description.
 #[derive(Clone)]
-pub struct EncodingName(Text);
+pub struct EncodingName {
+    text: Text,
+    role: CodecRole,
+}
 
 #[derive(Clone)]
 enum Text {
@@ -24,7 +27,15 @@ enum Text {
 impl From<&str> for EncodingName {
     fn from(name: &str) -> EncodingName {
         let known = STATIC.iter().chain(&CUSTOMARY).find(|entry| entry.name == name);
-        EncodingName(known.map_or_else(|| Text::Other(name.into()), |entry| Text::Known(entry.name)))
+        let text = known.map_or_else(|| Text::Other(name.into()), |entry| Text::Known(entry.name));
+        EncodingName { text, role: CodecRole::of(name) }
+    }
+}
+
+impl EncodingName {
+    /// Names of one table are mostly one text: nothing is compared then.
+    fn is_at(&self, name: &str) -> bool {
+        matches!(self.text, Text::Known(known) if std::ptr::eq(known, name))
     }
 }
 
@@ -32,7 +43,7 @@ impl Deref for EncodingName {
     type Target = str;
 
     fn deref(&self) -> &str {
-        match &self.0 {
+        match &self.text {
             Text::Known(name) => name,
             Text::Other(name) => name,
         }
@@ -54,7 +65,7 @@ impl<'de> Deserialize<'de> for EncodingName {
 /// Without case (RFC 8866 6.6).
 impl PartialEq for EncodingName {
     fn eq(&self, other: &EncodingName) -> bool {
-        self.eq_ignore_ascii_case(other)
+        self.is_at(other) || self.eq_ignore_ascii_case(other)
     }
 }
 
@@ -105,6 +116,20 @@ pub enum CodecRole {
     Noise,
     /// RFC 2198 redundancy: names payload types inside its packets, so it cannot cross a remap (DESIGN 10).
     Redundancy,
+}
+
+impl CodecRole {
+    const fn of(name: &str) -> CodecRole {
+        if name.eq_ignore_ascii_case("telephone-event") {
+            CodecRole::Event
+        } else if name.eq_ignore_ascii_case("CN") {
+            CodecRole::Noise
+        } else if name.eq_ignore_ascii_case("red") {
+            CodecRole::Redundancy
+        } else {
+            CodecRole::Speech
+        }
+    }
 }
 
 /// A static assignment of RFC 3551 6, which needs no `a=rtpmap`.
@@ -179,27 +204,21 @@ impl Codec {
 
     /// The same of a codec that is not at hand.
     pub(super) fn is(&self, name: &str, clock: u32, channels: u8) -> bool {
-        self.clock == clock && self.channels == channels && self.name.eq_ignore_ascii_case(name)
+        self.clock == clock
+            && self.channels == channels
+            && (self.name.is_at(name) || self.name.eq_ignore_ascii_case(name))
     }
 
     /// What it carries, by its name.
-    pub fn role(&self) -> CodecRole {
-        let is = |name: &str| self.name.eq_ignore_ascii_case(name);
-        if is("telephone-event") {
-            CodecRole::Event
-        } else if is("CN") {
-            CodecRole::Noise
-        } else if is("red") {
-            CodecRole::Redundancy
-        } else {
-            CodecRole::Speech
-        }
+    pub const fn role(&self) -> CodecRole {
+        self.name.role
     }
 }
 
 impl Static {
     fn codec(&self) -> Codec {
-        let (name, hint) = (EncodingName(Text::Known(self.name)), Some(self.payload));
+        let name = EncodingName { text: Text::Known(self.name), role: CodecRole::of(self.name) };
+        let hint = Some(self.payload);
         Codec { name, clock: self.clock, channels: self.channels, fmtp: None, hint }
     }
 }

@@ -51,7 +51,7 @@ impl Hunting {
 
     /// An INVITE picks the call up.
     pub(in crate::call) fn picked_up(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         replacement: &Replacement,
         work: &mut Work<'_>,
@@ -65,7 +65,7 @@ impl Hunting {
                 self.attempt = attempt;
                 let by = Arc::clone(&replacement.trunk.name);
                 replacement.refused(common, by, Cause::NoSuchDialog.into(), work);
-                return State::Hunting(Box::new(self));
+                return State::Hunting(self);
             }
         };
         let plan = self.plan_for_called(common);
@@ -82,7 +82,8 @@ impl Hunting {
                     | Exchange::Refreshing { .. }
                     | Exchange::Unwanted { .. } => Reading::Read(Ok(callee.media.media.agreed_plan())),
                 };
-                self.attempt = Attempt::Answered(Box::new(Answered { callee, reading, passed: Passed::new() }));
+                self.attempt =
+                    Attempt::Answered(Box::new(Answered { callee: Box::new(callee), reading, passed: Passed::new() }));
                 self.answer_if_ready(common, work)
             }
             Err(misfit) => self.not_picked_up(common, inviting, (replacement, misfit), work),
@@ -111,7 +112,7 @@ impl Hunting {
 
     /// It fits nobody here: who rings goes on ringing.
     fn not_picked_up(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         inviting: Box<Inviting>,
         (replacement, misfit): (&Replacement, Misfit),
@@ -120,17 +121,17 @@ impl Hunting {
         let by = Arc::clone(&inviting.candidate.trunk.name);
         self.attempt = Attempt::Inviting(inviting);
         replacement.refused(common, by, misfit, work);
-        State::Hunting(Box::new(self))
+        State::Hunting(self)
     }
 
     /// ACK of the 200 to whoever picked up. Where that offered, the answer is in it.
     pub(in crate::call) fn pick_up_acknowledged(
-        mut self,
+        mut self: Box<Self>,
         common: &mut Common,
         request: &Request,
         work: &mut Work<'_>,
     ) -> State {
-        let Attempt::Answered(answered) = &mut self.attempt else { return State::Hunting(Box::new(self)) };
+        let Attempt::Answered(answered) = &mut self.attempt else { return State::Hunting(self) };
         if answered.callee.acknowledged(request.cseq.number, work) && matches!(answered.reading, Reading::InAck) {
             let body = screening::described(&request.message).unwrap_or_default();
             let read = answered.callee.media.media.read_answer(&body);

@@ -53,7 +53,7 @@ impl Diverted {
 impl Hunting {
     /// The called side says that the party is elsewhere.
     pub(in crate::call) fn redirected(
-        self,
+        self: Box<Self>,
         common: &mut Common,
         inviting: Inviting,
         response: &Response,
@@ -72,7 +72,13 @@ impl Hunting {
     }
 
     /// The contacts are the candidates from now on.
-    fn follow(mut self, common: &mut Common, by: &Candidate, response: &Response, work: &mut Work<'_>) -> State {
+    fn follow(
+        mut self: Box<Self>,
+        common: &mut Common,
+        by: &Candidate,
+        response: &Response,
+        work: &mut Work<'_>,
+    ) -> State {
         let user = by.called_user(common).cloned();
         match followed(common, (by, user), &mut self.redirected_from, response, work) {
             Ok(candidates) => {
@@ -84,7 +90,7 @@ impl Hunting {
     }
 
     /// The caller gets the same status, with contacts at our own address: what it sends there is routed like any call.
-    fn relay(self, common: &mut Common, response: &Response, work: &mut Work<'_>) -> State {
+    fn relay(self: Box<Self>, common: &mut Common, response: &Response, work: &mut Work<'_>) -> State {
         let (own, status) = (&common.caller.own, response.status);
         let contacts = contacts(response);
         let users = contacts.iter().filter_map(|uri| screening::called(uri).ok()?.1);
