@@ -22,9 +22,9 @@ use super::proof::is_challenge;
 use super::record::Side;
 use super::step::Place;
 use super::transfer::Diverted;
-use crate::base::ids::ResolveId;
+use crate::base::ids::{ResolveId, TrunkId};
 use crate::base::limits::EARLY_DIALOGS;
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, DialogKey};
 use crate::media::dtmf::HeardDigit;
 use crate::media::plan::Flowing;
 use crate::route::directory::Account;
@@ -38,7 +38,7 @@ use crate::route::standing::Urgency;
 use crate::route::trunk::{TargetSpec, Trunk};
 use crate::sip::flow::{Discovery, Flow, Resolve};
 use crate::sip::header::EarlyMedia;
-use crate::sip::{Host, NameAddr, RAck, Request, Response, SipUri, Uri};
+use crate::sip::{Host, NameAddr, RAck, Request, Response, SipUri, Status, Uri};
 
 /// Candidates of one call at most: more are not tried.
 const CANDIDATES: usize = 32;
@@ -270,14 +270,6 @@ pub enum Word {
     Said,
 }
 
-/// Whether requests in the early dialogs of an attempt are its call's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum EarlyRequests {
-    Taken,
-    /// They get 481: the party is not one of the call yet.
-    Refused,
-}
-
 /// Whether UPDATE has changed the media of a fork since its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moved {
@@ -294,7 +286,8 @@ pub(super) struct Inviting {
     pub address: SocketAddr,
     /// Other addresses of the same target.
     pub addresses: VecDeque<SocketAddr>,
-    pub early_requests: EarlyRequests,
+    /// The place in the call that who answers will have.
+    pub side: Side,
     pub word: Word,
     /// Digits for the called side, where its trunk takes them as INFO.
     pub digits: DigitLine,
@@ -346,10 +339,21 @@ impl Inviting {
             return;
         }
         if let Some(fork) = Fork::of(&self.invite, response, flow) {
-            if self.early_requests == EarlyRequests::Taken {
-                work.out.push(Effect::DialogOpened { key: fork.dialog.key(), side: Side::Callee });
-            }
+            work.out.push(Effect::DialogOpened { key: fork.dialog.key(), side: self.side });
             self.forks.insert(tag.clone(), fork);
+        }
+    }
+
+    /// Whether an INVITE of `trunk` may pick up who rings in this early dialog (RFC 3891 3).
+    ///
+    /// # Errors
+    /// The status it is refused with.
+    pub fn replaceable(&self, key: &DialogKey, trunk: TrunkId) -> Result<(), Status> {
+        match self.forks.values().find(|fork| fork.dialog.key() == *key) {
+            None => Err(Status::CALL_DOES_NOT_EXIST),
+            Some(_) if self.candidate.trunk.id != trunk => Err(Status::FORBIDDEN),
+            Some(fork) if fork.standing != Standing::Here => Err(Status::DECLINE),
+            Some(_) => Ok(()),
         }
     }
 

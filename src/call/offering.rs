@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::asked::{Location, Told};
-use super::attempt::{Attempt, Candidate, EarlyRequests, Inviting, Word};
+use super::attempt::{Attempt, Candidate, Inviting, Word};
 use super::call::{CallTimer, Common, Heed, State, leg_media};
 use super::cause::Cause;
 use super::compose::{Beside, NewRequest};
@@ -19,7 +19,7 @@ use super::hunting::Hunting;
 use super::negotiate::AudioPlan;
 use super::outgoing::OutgoingInvite;
 use super::own_address::OwnAddress;
-use super::record::{EndedBy, Sent};
+use super::record::{EndedBy, Sent, Side};
 use super::step::{Step, Writing};
 use crate::base::limits::MAX_FORWARDS;
 use crate::route::diverting::Diverted;
@@ -146,7 +146,7 @@ impl Hunting {
             media,
             address,
             addresses,
-            early_requests: EarlyRequests::Taken,
+            side: Side::Callee,
             word: Word::Unsaid,
             digits: DigitLine::default(),
             forks: BTreeMap::new(),

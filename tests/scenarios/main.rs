@@ -39,6 +39,7 @@ mod a_timestamp_comes_back_in_100;
 mod a_told_party_that_only_rings;
 mod a_transfer_that_fails_returns_the_parties;
 mod a_transferor_leaves_early;
+mod a_transfers_ringing_party_is_picked_up;
 mod a_trunk_group_is_named;
 mod a_trunk_is_taken_out_of_service;
 mod a_trunk_registers;

@@ -18,8 +18,14 @@ use crate::call::record::{EndedBy, Side};
 use crate::sip::Status;
 
 impl Established {
-    /// The new party of a transfer is there, and nothing is being agreed between the old ones.
-    pub(super) fn arrived_takes_place(mut self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
+    /// The new party of a transfer is there, and nothing is being agreed between the old ones. `exchange`: what is still to be
+    /// agreed with the new one.
+    pub(super) fn arrived_takes_place(
+        mut self: Box<Self>,
+        common: &mut Common,
+        exchange: Exchange,
+        work: &mut Work<'_>,
+    ) -> State {
         let Some(mut transfer) = self.moves.transfer.take() else { return State::Established(self) };
         let Stage::Arrived(leg) = std::mem::replace(&mut transfer.stage, Stage::Joining { tries: 0 }) else {
             return State::Established(self);
@@ -34,8 +40,9 @@ impl Established {
             common.numbers.renamed(side, called, user);
         }
         self.take_place(common, side, *leg, reports, Cause::Transferred, work);
+        self.exchange = exchange;
         self.must_settle(side);
-        self.settle_parties(common, work)
+        self.proceed(common, work)
     }
 
     /// `leg` stands where the leg of `side` stood, and is joined with the other party; the old leg leaves. The party that

@@ -147,6 +147,8 @@ enum Part {
     Alone,
     /// The new party, whose place is not free yet.
     Arrived,
+    /// The new party before its answer.
+    Sought,
     Other,
 }
 
@@ -220,6 +222,7 @@ impl Established {
             Part::LeftEarly => self.transferor_left(common, asked, work),
             Part::Alone => self.invited_alone(common, asked, work),
             Part::Arrived => self.arrived_said(common, asked, work),
+            Part::Sought => self.sought_said(common, &asked, work),
             Part::Other => {
                 let Asked { side, transaction, request, flow } = asked;
                 return Turn::Left(self, CallInput::Request { side, transaction, request, flow });
@@ -232,6 +235,7 @@ impl Established {
         let is_leaving = self.leaving() == Some(asked.side);
         match (&self.stage(), &asked.request.method) {
             (Some(Stage::Arrived(leg)), _) if Some(leg.key()) == key => Part::Arrived,
+            (Some(Stage::Seeking(seeking)), _) if key.as_ref().is_some_and(|key| seeking.rings_in(key)) => Part::Sought,
             (_, Method::Refer) => Part::Refer,
             (_, Method::Notify) if refer::is_report(&asked.request) => Part::Report,
             (Some(_), Method::Bye) if is_leaving => Part::LeftEarly,
@@ -297,7 +301,7 @@ impl Established {
             return State::Established(self);
         }
         if matches!(self.stage(), Some(Stage::Arrived(_))) {
-            return self.arrived_takes_place(common, work);
+            return self.arrived_takes_place(common, Exchange::Idle, work);
         }
         if self.moves.entering.is_some() {
             return self.enter(common, work);

@@ -1,28 +1,29 @@
 //! Call pick-up: INVITE with Replaces that names an early dialog of an INVITE of ours (RFC 3891 3). Its sender is answered in
 //! the place of who rings, whose INVITE is taken back, with all its forks; the caller then hears of an answer like any other.
 //! Without an offer in that INVITE the caller waits for the ACK that brings the answer to ours. An early dialog that its
-//! sender began, the caller's, is no match: 481. Assumed: the new party of a transfer that only rings is not picked up; its
-//! dialogs are not the call's yet, and match nothing.
+//! sender began, the caller's, is no match: 481. The new party of a transfer that only rings is picked up as well, and the
+//! transfer has then succeeded.
 
 use std::sync::Arc;
 
-use super::note_end;
 use super::replacing::{Misfit, Replacement};
+use super::{Stage, note_end};
 use crate::base::ids::TrunkId;
 use crate::call::attempt::{Answered, Attempt, Inviting, Reading};
 use crate::call::call::{Common, State};
 use crate::call::cause::Cause;
 use crate::call::effect::{Effect, Work};
+use crate::call::established::Established;
 use crate::call::event::CallEvent;
 use crate::call::exchange::Exchange;
-use crate::call::fork::Standing;
 use crate::call::hunting::Hunting;
 use crate::call::leg::Leg;
 use crate::call::passed::Passed;
 use crate::call::record::{EndedBy, Side, TransferKind};
 use crate::call::screening;
 use crate::dialog::DialogKey;
-use crate::sip::{Request, Status};
+use crate::sip::header::Replaces;
+use crate::sip::{Name, Request, Status};
 
 impl Hunting {
     /// See [`super::super::call::Call::replaceable`].
@@ -33,12 +34,7 @@ impl Hunting {
         early_only: bool,
     ) -> Result<Side, Status> {
         match &self.attempt {
-            Attempt::Inviting(inviting) => match inviting.forks.values().find(|fork| fork.dialog.key() == *key) {
-                None => Err(Status::CALL_DOES_NOT_EXIST),
-                Some(_) if inviting.candidate.trunk.id != trunk => Err(Status::FORBIDDEN),
-                Some(fork) if fork.standing != Standing::Here => Err(Status::DECLINE),
-                Some(_) => Ok(Side::Callee),
-            },
+            Attempt::Inviting(inviting) => inviting.replaceable(key, trunk).map(|()| Side::Callee),
             Attempt::Answered(answered) if answered.callee.key() == *key => match early_only {
                 _ if answered.callee.trunk.id != trunk => Err(Status::FORBIDDEN),
                 true => Err(Status::BUSY_HERE),
@@ -154,6 +150,60 @@ impl Hunting {
         match &self.attempt {
             Attempt::Answered(answered) => Some(&answered.callee),
             Attempt::None | Attempt::Resolving { .. } | Attempt::Inviting(_) => None,
+        }
+    }
+}
+
+impl Established {
+    /// See [`super::super::call::Call::replaceable`]: the new party of a transfer, which rings. A dialog of any other is one of
+    /// a leg that has left, or has not come yet.
+    pub(super) fn new_party_replaceable(&self, key: &DialogKey, trunk: TrunkId) -> Result<Side, Status> {
+        let Some(transfer) = &self.moves.transfer else { return Err(Status::DECLINE) };
+        match &transfer.stage {
+            Stage::Seeking(seeking) if seeking.rings_in(key) => seeking.replaceable(key, trunk).map(|()| transfer.by),
+            Stage::Seeking(_) | Stage::Joining { .. } | Stage::Arrived(_) => Err(Status::DECLINE),
+        }
+    }
+
+    /// True when this INVITE names an early dialog of the new party that is being called.
+    pub(super) fn rings_for(&self, replacement: &Replacement) -> bool {
+        let named = replacement.request.message.header_bytes(Name::Replaces);
+        let Some(Ok(named)) = named.map(|value| Replaces::parse(&value)) else { return false };
+        let key = DialogKey::new(&named.call_id, &named.to_tag, &named.from_tag);
+        matches!(self.stage(), Some(Stage::Seeking(seeking)) if seeking.rings_in(&key))
+    }
+
+    /// Its sender is the new party, and the transfer is done. While something is being agreed in the call it is to come again.
+    pub(super) fn new_party_picked_up(
+        mut self: Box<Self>,
+        common: &mut Common,
+        replacement: &Replacement,
+        work: &mut Work<'_>,
+    ) -> State {
+        let (call, kind) = (common.ledger.id(), TransferKind::Replaces);
+        work.out.push(Effect::Event(CallEvent::TransferBegan { call, kind }));
+        let by = Arc::clone(&self.leg(common, replacement.side).trunk.name);
+        if !matches!(self.exchange, Exchange::Idle) {
+            replacement.refused(common, by, Cause::Pending.into(), work);
+            return State::Established(self);
+        }
+        match self.new_leg(common, replacement, work) {
+            Ok((mut leg, body, exchange)) => {
+                work.out.push(Effect::DialogOpened { key: leg.key(), side: leg.side });
+                leg.accept(&replacement.invite, &body, work);
+                work.supply.enter_urgent(&leg.trunk);
+                note_end(common, replacement.exchanged(work), by, Some(&leg), Cause::Replaced, work);
+                let Some(transfer) = &mut self.moves.transfer else { return State::Established(self) };
+                let sought = std::mem::replace(&mut transfer.stage, Stage::Arrived(Box::new(leg)));
+                if let Stage::Seeking(seeking) = sought {
+                    seeking.give_up(common, Cause::Replaced, work);
+                }
+                self.arrived_takes_place(common, exchange, work)
+            }
+            Err(misfit) => {
+                replacement.refused(common, by, misfit, work);
+                State::Established(self)
+            }
         }
     }
 }

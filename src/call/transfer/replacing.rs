@@ -122,8 +122,7 @@ impl Established {
         early_only: bool,
     ) -> Result<Side, Status> {
         let side = [Side::Caller, Side::Callee].into_iter().find(|&side| self.leg(common, side).key() == *key);
-        // Of a leg that has left, or has not come yet.
-        let side = side.ok_or(Status::DECLINE)?;
+        let Some(side) = side else { return self.new_party_replaceable(key, trunk) };
         let leg = self.leg(common, side);
         if leg.trunk.id != trunk {
             Err(Status::FORBIDDEN)
@@ -143,6 +142,9 @@ impl Established {
         replacement: Box<Replacement>,
         work: &mut Work<'_>,
     ) -> State {
+        if self.rings_for(&replacement) {
+            return self.new_party_picked_up(common, &replacement, work);
+        }
         let busy = self.moves.transfer.is_some() || self.moves.entering.is_some();
         let circling = self.moves.count >= CALL_TRANSFERS;
         if circling {
@@ -209,7 +211,7 @@ impl Established {
     }
 
     /// What it comes into the call with.
-    fn new_leg(
+    pub(super) fn new_leg(
         &self,
         common: &Common,
         replacement: &Replacement,

@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::base::ids::WorkerId;
+use crate::base::ids::{TrunkId, WorkerId};
 use crate::call::asked::{Asked, Told};
-use crate::call::attempt::{Attempt, Candidate, EarlyRequests, Heard, Inviting, Settled, Word};
+use crate::call::attempt::{Attempt, Candidate, Heard, Inviting, Settled, Word};
 use crate::call::call::{CallTimer, Common, leg_media};
 use crate::call::cause::{Cause, Retry};
 use crate::call::compose::NewRequest;
 use crate::call::digits::DigitLine;
 use crate::call::effect::{Branch, Effect, Work};
 use crate::call::event::CallEvent;
+use crate::call::fork::Standing;
 use crate::call::leg::Leg;
 use crate::call::media_end::{self, MediaEnd};
 use crate::call::negotiate::AudioPlan;
@@ -25,6 +26,7 @@ use crate::call::own_address::OwnAddress;
 use crate::call::record::Side;
 use crate::call::screening;
 use crate::call::transfer::redirect::followed;
+use crate::dialog::DialogKey;
 use crate::route::directory::Decision;
 use crate::route::diverting::Diverted;
 use crate::route::number::Field;
@@ -159,7 +161,7 @@ impl Seeking {
         }
         match self.sent(common, candidate, address, work) {
             Ok((invite, media)) => {
-                let (candidate, early_requests) = (candidate.clone(), EarlyRequests::Refused);
+                let (candidate, side) = (candidate.clone(), self.side);
                 let (forks, described, unmoved) = (BTreeMap::new(), Vec::new(), None);
                 let inviting = Inviting {
                     invite,
@@ -167,7 +169,7 @@ impl Seeking {
                     media,
                     address,
                     addresses,
-                    early_requests,
+                    side,
                     word: Word::Unsaid,
                     digits: DigitLine::default(),
                     forks,
@@ -287,6 +289,23 @@ impl Seeking {
         }
     }
 
+    /// Whether an INVITE of `trunk` may pick up the new party, which rings in this early dialog (RFC 3891 3).
+    ///
+    /// # Errors
+    /// The status it is refused with.
+    pub fn replaceable(&self, key: &DialogKey, trunk: TrunkId) -> Result<(), Status> {
+        match &self.attempt {
+            Attempt::Inviting(inviting) => inviting.replaceable(key, trunk),
+            Attempt::None | Attempt::Resolving { .. } | Attempt::Answered(_) => Err(Status::CALL_DOES_NOT_EXIST),
+        }
+    }
+
+    /// True when the new party has this early dialog.
+    pub fn rings_in(&self, key: &DialogKey) -> bool {
+        let Attempt::Inviting(inviting) = &self.attempt else { return false };
+        inviting.forks.values().any(|fork| fork.dialog.key() == *key)
+    }
+
     /// True when our INVITE has this branch.
     pub fn awaits(&self, branch: &Branch) -> bool {
         matches!(&self.attempt, Attempt::Inviting(inviting) if inviting.invite.branch == *branch)
@@ -311,6 +330,9 @@ impl Seeking {
                 };
                 if let Heard::Description(tag) = &heard {
                     inviting.follow(tag);
+                }
+                if response.status == Status::EARLY_DIALOG_TERMINATED {
+                    inviting.lose(response.to_tag().unwrap_or_default(), Standing::Ended);
                 }
                 self.attempt = Attempt::Inviting(inviting);
                 if rings && heard != Heard::Nothing { Progress::Rings(response.status) } else { Progress::Nothing }

@@ -17,6 +17,13 @@ use crate::call::screening;
 use crate::sip::{Method, Status};
 
 impl Established {
+    /// The new party is none of the call's before its answer: requests in its early dialog get 481.
+    pub(super) fn sought_said(self: Box<Self>, common: &mut Common, asked: &Asked, work: &mut Work<'_>) -> State {
+        let pending = Pending::new(asked.transaction, &asked.request, asked.flow);
+        respond(&pending, Status::CALL_DOES_NOT_EXIST, self.leg(common, asked.side), work);
+        State::Established(self)
+    }
+
     /// The transferor does not wait for the end: its leg is over, the other party stays and waits for the new one.
     pub(super) fn transferor_left(
         mut self: Box<Self>,
