@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn preference_decides_inside_the_first_order_and_later_orders_are_not_looked_at() {
         let records = vec![
-            pointer(50, 1, "s", "SIPS+D2T", "late"),
+            pointer(50, 0, "s", "SIPS+D2T", "late"),
             pointer(10, 9, "s", "SIPS+D2T", "second"),
             pointer(10, 1, "s", "SIPS+D2T", "first"),
         ];

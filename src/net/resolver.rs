@@ -125,9 +125,7 @@ impl Resolver {
         let looking = self.look_up(key, draw);
         let fresh = match self.kept(key) {
             None => looking.await,
-            Some(Kept { resolved, failed: Some(failed), .. }) if failed.elapsed() < OLD_ANSWER_TTL => {
-                return Found::Answer(Ok(old(resolved)));
-            }
+            Some(kept) if kept.rests(Instant::now()) => return Found::Answer(Ok(old(kept.resolved))),
             Some(Kept { resolved, .. }) => match timeout(STAND_IN, looking).await {
                 Ok(fresh) => fresh,
                 Err(_) => {
@@ -279,7 +277,7 @@ impl Resolver {
     /// The last good answer, unless it is too old to be one.
     fn kept(&self, key: &Key) -> Option<Kept> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(key).filter(|kept| kept.at.elapsed() <= KEPT).cloned()
+        kept.get(key).filter(|kept| kept.is_good(Instant::now())).cloned()
     }
 
     fn note_failure(&self, key: &Key) {
@@ -288,6 +286,18 @@ impl Resolver {
             kept.failed = Some(Instant::now());
             tracing::warn!(host = %key.host, "no DNS server answers; the last good answer is used");
         }
+    }
+}
+
+impl Kept {
+    /// Young enough to stand in for a server.
+    fn is_good(&self, now: Instant) -> bool {
+        now.duration_since(self.at) <= KEPT
+    }
+
+    /// The servers failed lately: nobody waits for them again.
+    fn rests(&self, now: Instant) -> bool {
+        self.failed.is_some_and(|failed| now.duration_since(failed) < OLD_ANSWER_TTL)
     }
 }
 
@@ -356,4 +366,51 @@ async fn within<T>(
 
 fn remaining(valid_until: std::time::Instant) -> Duration {
     valid_until.saturating_duration_since(Instant::now().into_std())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn resolved() -> Resolved {
+        Resolved { addresses: vec!["192.0.2.9:5060".parse().unwrap()], ttl: SECOND }
+    }
+
+    fn kept(at: Instant, failed: Option<Instant>) -> Kept {
+        Kept { resolved: resolved(), at, failed }
+    }
+
+    #[test]
+    fn a_good_answer_stands_in_for_a_day_and_no_longer() {
+        let at = Instant::now();
+        assert!(kept(at, None).is_good(at + KEPT));
+        assert!(!kept(at, None).is_good(at + KEPT + SECOND));
+        assert_eq!(KEPT, SECOND * 24 * 3600);
+    }
+
+    #[test]
+    fn servers_that_failed_are_asked_again_after_half_a_minute() {
+        let at = Instant::now();
+        assert!(!kept(at, None).rests(at));
+        assert!(kept(at, Some(at)).rests(at + SECOND * 29));
+        assert!(!kept(at, Some(at)).rests(at + SECOND * 30));
+    }
+
+    /// A name that is no more leads nowhere; a server that fails has said nothing of it.
+    #[tokio::test]
+    async fn that_a_name_is_gone_is_believed_and_a_failure_is_not() {
+        let settings = DnsSettings { servers: vec!["127.0.0.1:1".parse().unwrap()], hosts: BTreeMap::new() };
+        let resolver = Resolver::new(settings);
+        let key =
+            Key { host: "sip.example".into(), port: None, transport: Transport::Udp, discovery: Discovery::Hosts };
+        resolver.keep(key.clone(), &resolved());
+        let gone = resolver.or_last_good(&key, Err(ResolveFailure::NoSuchName));
+        assert_eq!(gone.map(|found| found.addresses), Err(ResolveFailure::NoSuchName));
+        for failure in [ResolveFailure::TimedOut, ResolveFailure::ServerFailed] {
+            let found = resolver.or_last_good(&key, Err(failure));
+            assert_eq!(found.map(|found| found.addresses), Ok(resolved().addresses));
+        }
+    }
 }
