@@ -240,6 +240,17 @@ mod tests {
         assert!(!sender.withholds_answer());
     }
 
+    /// RFC 3262 3: so that it can rise without a wrap, whatever was drawn.
+    #[test]
+    fn the_first_number_is_positive_and_below_two_to_the_31st() {
+        for drawn in [0, (1 << 31) - 2, (1 << 31) - 1, 1 << 31, u64::from(u32::MAX) - 1, u64::MAX] {
+            let mut sender = Sender::new(7, T1, drawn);
+            sender.push(ringing(None));
+            let first = send(&mut sender, Instant::ZERO).unwrap();
+            assert!((1..1 << 31).contains(&first.0), "{drawn}: {first:?}");
+        }
+    }
+
     #[test]
     fn a_prack_must_name_number_and_invite() {
         let mut sender = sender();

@@ -409,6 +409,22 @@ mod tests {
         assert_eq!(interval(&said(7200, None, Some(3600))), "3600;refresher=uac");
     }
 
+    /// RFC 4028 9: who does not know 422 cannot be refused, and must not be answered with more than was asked for.
+    #[test]
+    fn an_interval_that_cannot_be_refused_is_not_raised_to_ours() {
+        let mut strict = timer(|settings| settings.min_se_s = 600);
+        let by_a_proxy = Said { is_supported: false, ..said(120, None, None) };
+        assert_eq!(value(&strict.accept(START, &by_a_proxy), Name::SessionExpires).unwrap(), "120;refresher=uas");
+    }
+
+    /// RFC 4028 5: 90 seconds is the least there is; an answer that says less would have the session refreshed without end.
+    #[test]
+    fn an_answer_below_the_least_interval_counts_as_that() {
+        let mut theirs = timer(|_| {});
+        theirs.answered(START, &said(10, Some(Refresher::Uas), None));
+        assert_eq!(theirs.next(), Some(after(60)));
+    }
+
     #[test]
     fn too_small_an_interval_is_refused_to_who_knows_422() {
         let strict = timer(|settings| settings.min_se_s = 600);
@@ -437,6 +453,16 @@ mod tests {
         let silent = Said { is_supported: true, ..Said::default() };
         assert_eq!(value(&timer.accept(after(10), &silent), Name::SessionExpires).unwrap(), "300;refresher=uas");
         assert_eq!(timer.next(), Some(after(160)));
+    }
+
+    #[test]
+    fn a_peer_that_refreshes_goes_on_to_when_its_refresh_names_nobody() {
+        let mut timer = timer(|_| {});
+        timer.answered(START, &said(300, Some(Refresher::Uas), None));
+        assert_eq!(
+            value(&timer.accept(after(10), &said(300, None, None)), Name::SessionExpires).unwrap(),
+            "300;refresher=uac"
+        );
     }
 
     #[test]

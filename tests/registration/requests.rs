@@ -15,6 +15,8 @@ fn a_register_names_the_domain_the_address_of_record_and_our_contact() {
     assert_eq!(header(&register, "CSeq"), "1 REGISTER");
     assert!(header(&register, "Via").ends_with(";rport;alias"));
     assert_eq!((header(&register, "Require"), header(&register, "Authorization")), (String::new(), String::new()));
+    // RFC 3327 5.1: without it a proxy on the way must not add its Path.
+    assert_eq!(header(&register, "Supported"), "path");
 }
 
 #[test]
@@ -78,6 +80,20 @@ fn withdrawing_takes_the_binding_back_and_rests() {
     bench.answer(&register, 200, "");
     assert_eq!(bench.machine.state(), &State::Idle);
     assert!(!bench.machine.is_registered() && bench.machine.next_timeout().is_none());
+}
+
+/// The REGISTER that is out may bind us after all.
+#[test]
+fn withdrawing_what_is_being_bound_takes_it_back_too() {
+    let mut bench = Bench::new(Form::Single);
+    let register = bench.begin();
+    bench.feed(Input::Withdraw);
+    let removal = bench.sent();
+    assert_eq!((header(&removal, "Expires"), header(&removal, "CSeq")), ("0".into(), "2 REGISTER".into()));
+    bench.answer(&register, 200, "Expires: 600\r\n");
+    assert!(!bench.machine.is_registered());
+    bench.answer(&removal, 200, "");
+    assert_eq!(bench.machine.state(), &State::Idle);
 }
 
 #[test]

@@ -54,10 +54,14 @@ fn the_peers_own_cause_crosses_where_it_fits_its_status() {
         (480, "Q.850;cause=18;text=\"guid\"", "Q.850;cause=18;text=\"No user responding\""),
         // MD-121: busy is 17, and what a user says never sends the network to another circuit.
         (486, "Q.850;cause=34", "Q.850;cause=17;text=\"User busy\""),
+        (486, "Q.850;cause=31", "Q.850;cause=17;text=\"User busy\""),
+        (600, "Q.850;cause=21", "Q.850;cause=17;text=\"User busy\""),
         (480, "Q.850;cause=34", "Q.850;cause=18;text=\"No user responding\""),
         (500, "Q.850;cause=34", "Q.850;cause=34"),
         // Another status has its own.
         (407, "Q.850;cause=3", "Q.850;cause=21;text=\"Refused: the peer wants credentials\""),
+        (405, "Q.850;cause=63", "Q.850;cause=21;text=\"Call rejected\""),
+        (481, "Q.850;cause=1", "Q.850;cause=41;text=\"Peer lost the call\""),
         // No causes at all.
         (404, "Q.850;cause=0", "Q.850;cause=1;text=\"Unallocated number\""),
         (404, "Q.850;cause=128", "Q.850;cause=1;text=\"Unallocated number\""),
