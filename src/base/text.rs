@@ -62,6 +62,34 @@ pub fn append_address(out: &mut Vec<u8>, address: IpAddr) {
     out.extend_from_slice(text.get(..length - 1).unwrap_or_default());
 }
 
+/// Where the first control octet is. The tab is none. Eight octets are looked at together: a message is text, and this
+/// passes over all of it.
+pub(crate) fn first_control(octets: &[u8]) -> Option<usize> {
+    let mut rest = octets;
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
+        // The high bit stays where the octet is below a space, or stands behind one that is.
+        let low = word.wrapping_sub(SPACES) & !word & HIGH_BITS;
+        if low != 0 {
+            let first = chunk.get(usize::try_from(low.trailing_zeros() / 8).unwrap_or_default());
+            if first.is_some_and(|&octet| octet != b'\t') || chunk.iter().any(|&octet| is_control(octet)) {
+                break;
+            }
+        }
+        rest = after;
+    }
+    let passed = octets.len().saturating_sub(rest.len());
+    rest.iter().position(|&octet| is_control(octet)).map(|at| passed.saturating_add(at))
+}
+
+const SPACES: u64 = u64::from_ne_bytes([b' '; 8]);
+const HIGH_BITS: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// A control octet that is no white space within a line.
+pub(crate) const fn is_control(octet: u8) -> bool {
+    octet < b' ' && octet != b'\t'
+}
+
 struct End<'a> {
     out: &'a mut Vec<u8>,
 }
@@ -120,6 +148,24 @@ impl fmt::Debug for Escaped<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_control_octet_is_found_wherever_it_stands() {
+        for length in 0..24 {
+            let mut text = vec![b' '; length];
+            assert_eq!(first_control(&text), None);
+            for at in 0..length {
+                for (octet, is_found) in
+                    [(b'\r', true), (0, true), (0x1f, true), (b'\t', false), (0x80, false), (0xff, false)]
+                {
+                    text[at] = octet;
+                    assert_eq!(first_control(&text), is_found.then_some(at), "{octet} at {at} of {length}");
+                }
+                text[at] = b'\t';
+            }
+        }
+        assert_eq!(first_control(b"\t \x7fabcde\t\tfgh\x01"), Some(13));
+    }
 
     #[test]
     fn control_sequences_and_line_ends_are_escaped() {

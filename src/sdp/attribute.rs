@@ -81,11 +81,12 @@ const NAME_OCTETS: usize = 64;
 impl<'a> RtpMap<'a> {
     /// Reads the value; `None` for anything else.
     pub fn parse(value: &'a str) -> Option<Self> {
-        let (payload, encoding) = value.split_once(' ')?;
-        let mut fields = encoding.trim().split('/');
-        let name = fields.next()?;
-        let clock = decimal::<u32>(fields.next()?).filter(|clock| *clock > 0)?;
-        let channels = fields.next().map_or(Some(1), decimal::<u8>).filter(|channels| *channels > 0)?;
+        let (payload, encoding) = cut(value, b' ')?;
+        let (name, rest) = cut(encoding.trim(), b'/')?;
+        let (clock, channels) = cut(rest, b'/').map_or((rest, None), |(clock, rest)| (clock, Some(rest)));
+        let clock = decimal::<u32>(clock).filter(|clock| *clock > 0)?;
+        let channels = channels.map(|rest| cut(rest, b'/').map_or(rest, |(channels, _)| channels));
+        let channels = channels.map_or(Some(1), decimal::<u8>).filter(|channels| *channels > 0)?;
         let payload = payload_type(payload)?;
         (is_token(name) && name.len() <= NAME_OCTETS).then_some(RtpMap { payload, name, clock, channels })
     }
@@ -103,7 +104,7 @@ pub struct Fmtp<'a> {
 impl<'a> Fmtp<'a> {
     /// Reads the value; `None` for a format that is no payload type, or text with control characters.
     pub fn parse(value: &'a str) -> Option<Self> {
-        let (payload, text) = value.split_once(' ')?;
+        let (payload, text) = cut(value, b' ')?;
         let text = text.trim();
         let clean = !text.is_empty() && !text.chars().any(char::is_control);
         Some(Fmtp { payload: payload_type(payload)?, text }).filter(|_| clean)
@@ -163,6 +164,12 @@ pub fn literal_address(text: &str) -> Result<IpAddr, AddressFault> {
         _ => return Err(AddressFault::NotLiteral),
     };
     address.map_err(|_| AddressFault::NotLiteral)
+}
+
+/// Splits at the first `mark`, which is ASCII. Octet by octet: the texts are short.
+fn cut(text: &str, mark: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|octet| octet == mark)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
 }
 
 /// A payload type, 0..=127.

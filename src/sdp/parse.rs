@@ -6,6 +6,7 @@ use super::attribute::{decimal, is_token};
 use super::description::{Attribute, Connection, Line, MediaDescription, Origin, SessionDescription};
 use crate::base::bounds::Bound;
 use crate::base::limits::{SDP_ATTRIBUTES, SDP_FORMATS, SDP_MEDIA, SDP_OCTETS};
+use crate::base::text::first_control;
 
 /// Why octets are no description we read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,19 +72,32 @@ impl<'a> Iterator for Lines<'a> {
         if self.rest.iter().all(|octet| matches!(octet, b'\r' | b'\n')) {
             return None;
         }
-        let (line, rest) = match memchr::memchr(b'\n', self.rest).and_then(|at| self.rest.split_at_checked(at)) {
-            Some((line, rest)) => (line, rest.split_first().map_or(rest, |(_, rest)| rest)),
-            None => (self.rest, &[][..]),
+        let line;
+        (line, self.rest) = match cut_line(self.rest) {
+            Ok(cut) => cut,
+            Err(fault) => return Some(Err(fault)),
         };
-        self.rest = rest;
-        Some(split_line(line.strip_suffix(b"\r").unwrap_or(line)))
+        Some(split_line(line))
     }
 }
 
-fn split_line(line: &[u8]) -> Result<(u8, &[u8]), SdpFault> {
-    if memchr::memchr2(b'\r', 0, line).is_some() {
-        return Err(SdpFault::ControlOctet);
+/// The first line without its end, and what follows it. The last line may end with a CR alone or with nothing.
+fn cut_line(text: &[u8]) -> Result<(&[u8], &[u8]), SdpFault> {
+    let mut searched = 0;
+    while let Some(found) = text.get(searched..).and_then(first_control) {
+        let at = searched + found;
+        let (line, end) = text.split_at_checked(at).unwrap_or((text, &[]));
+        match end {
+            [b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..] => return Ok((line, rest)),
+            [b'\r'] => return Ok((line, &[])),
+            [b'\r' | 0, ..] => return Err(SdpFault::ControlOctet),
+            _ => searched = at + 1,
+        }
     }
+    Ok((text, &[]))
+}
+
+fn split_line(line: &[u8]) -> Result<(u8, &[u8]), SdpFault> {
     match line {
         [kind, b'=', value @ ..] if kind.is_ascii_alphabetic() => Ok((*kind, value)),
         _ => Err(SdpFault::Line),
@@ -176,7 +190,7 @@ fn origin(value: &[u8]) -> Result<Origin<'_>, SdpFault> {
 }
 
 fn attribute(value: &[u8]) -> Attribute<'_> {
-    match memchr::memchr(b':', value).and_then(|at| value.split_at_checked(at)) {
+    match value.iter().position(|&octet| octet == b':').and_then(|at| value.split_at_checked(at)) {
         Some((name, rest)) => {
             Attribute { name: Cow::Borrowed(name), value: rest.split_first().map(|(_, value)| Cow::Borrowed(value)) }
         }

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use memchr::{memchr, memchr2, memchr3};
 
-use super::octet::{Class, first_control, is_control};
+use super::octet::Class;
+use crate::base::text::{first_control, is_control};
 
 /// An octet of a `token`.
 #[inline]

@@ -54,30 +54,6 @@ fn classes_of(octet: u8) -> u16 {
     CLASSES.get(usize::from(octet)).copied().unwrap_or_default()
 }
 
-/// Where the first control octet is. The tab is none. Eight octets are looked at together: a message is text, and this
-/// passes over all of it.
-pub(crate) fn first_control(octets: &[u8]) -> Option<usize> {
-    let mut rest = octets;
-    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_ne_bytes(*chunk);
-        // The high bit stays only where the octet was below a space, or stands behind one that was.
-        if word.wrapping_sub(SPACES) & !word & HIGH_BITS != 0 && chunk.iter().any(|&octet| is_control(octet)) {
-            break;
-        }
-        rest = after;
-    }
-    let passed = octets.len().saturating_sub(rest.len());
-    rest.iter().position(|&octet| is_control(octet)).map(|at| passed.saturating_add(at))
-}
-
-const SPACES: u64 = u64::from_ne_bytes([b' '; 8]);
-const HIGH_BITS: u64 = u64::from_ne_bytes([0x80; 8]);
-
-/// A control octet that is no white space within a line.
-pub(crate) const fn is_control(octet: u8) -> bool {
-    octet < b' ' && octet != b'\t'
-}
-
 static CLASSES: [u16; 256] = table();
 
 #[expect(clippy::indexing_slicing, reason = "the compiler builds the table, and would not build past its end")]
@@ -137,24 +113,6 @@ mod tests {
             assert!((0..=b' ').all(|octet| !class.has_all(&[octet])));
         }
         assert!(Class::DISPLAY.has_all(b" \t") && !Class::DISPLAY.has_all(b"\r") && !Class::DISPLAY.has_all(b"\0"));
-    }
-
-    #[test]
-    fn a_control_octet_is_found_wherever_it_stands() {
-        for length in 0..24 {
-            let mut text = vec![b' '; length];
-            assert_eq!(first_control(&text), None);
-            for at in 0..length {
-                for (octet, is_found) in
-                    [(b'\r', true), (0, true), (0x1f, true), (b'\t', false), (0x80, false), (0xff, false)]
-                {
-                    text[at] = octet;
-                    assert_eq!(first_control(&text), is_found.then_some(at), "{octet} at {at} of {length}");
-                }
-                text[at] = b'\t';
-            }
-        }
-        assert_eq!(first_control(b"\t \x7fabcde\t\tfgh\x01"), Some(13));
     }
 
     #[test]

@@ -15,9 +15,10 @@ use super::grammar::{
 use super::header::Name;
 use super::header::name::Names;
 use super::method::Method;
-use super::octet::{Class, first_control};
+use super::octet::Class;
 use super::rejection::RejectionKind;
 use crate::base::limits;
+use crate::base::text::first_control;
 
 /// Room for the fields of nearly every message, so that the list grows once.
 const USUAL_FIELDS: usize = 24;
