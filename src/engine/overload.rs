@@ -481,16 +481,22 @@ mod tests {
     /// Calls were shed, a hundred a second were borne, and that is over.
     fn after_a_rush() -> Overload {
         let mut overload = Overload::default();
-        (0..100).for_each(|n| drop(overload.judge(at(10 * n), TrunkId(0), wait(0), MOST)));
+        for n in 0..100 {
+            overload.judge(at(10 * n), TrunkId(0), wait(0), MOST);
+        }
         late(&mut overload, 1000);
         assert!(overload.is_shedding());
-        (0..70).for_each(|n| drop(overload.judge(at(3000 + 100 * n), TrunkId(0), wait(0), MOST)));
+        for n in 0..70 {
+            overload.judge(at(3000 + 100 * n), TrunkId(0), wait(0), MOST);
+        }
         assert!(!overload.is_shedding());
         overload
     }
 
     fn late(overload: &mut Overload, from: u64) {
-        (from..from + 150).for_each(|millis| drop(overload.judge(at(millis), TrunkId(0), wait(60), MOST)));
+        for millis in from..from + 150 {
+            overload.judge(at(millis), TrunkId(0), wait(60), MOST);
+        }
     }
 
     #[test]

@@ -89,8 +89,8 @@ mod tests {
             (is_empty, refusals.holds(1), refusals.holds(2))
         };
         assert_eq!(known(&mut refusals, 63), (false, true, false));
-        assert_eq!(known(&mut refusals, 64), (true, false, false));
-        refusals.note(start + Duration::from_secs(65), 2);
+        assert_eq!(known(&mut refusals, 95), (true, false, false));
+        refusals.note(start + Duration::from_secs(96), 2);
         assert_eq!(known(&mut refusals, 200), (true, false, false), "nothing was refused for long");
     }
 
