@@ -35,6 +35,8 @@ const PIECE: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a step down is given to show.
 const STEP: Duration = Duration::from_millis(500);
+/// So long the pace does not rise beyond what was borne: what the calls of a rush cost has not shown yet.
+const PROBATION: Duration = Duration::from_secs(3);
 /// What was taken too much is made up for by taking none, for no longer than this.
 const MAKE_UP: Duration = Duration::from_millis(200);
 
@@ -127,15 +129,17 @@ enum State {
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     per_s: u32,
-    /// What it never falls below: a quarter of that of the beginning. What is late is shed all the same.
-    least: u32,
-    /// What was borne for long: it rises soon to that, and slowly beyond.
+    /// What it began with. It never falls below a quarter of it; what is late is shed all the same.
+    began: u32,
+    /// What was borne lately, at least half of the beginning: it rises soon to that, and slowly beyond, and this is what trunks share.
     borne: u32,
     bucket: Bucket,
     /// None is taken before: more were than the pace allows.
     from: Instant,
     /// No step down before.
     next_step: Instant,
+    /// No step beyond `borne` before.
+    beyond: Instant,
     /// Since it was set: requests that were late, that found no room in the pace, and all.
     set: Instant,
     late: u32,
@@ -237,7 +241,7 @@ impl Overload {
         self.shares.asked(now, trunk);
         if let State::Shedding { last, pace } = &mut self.state {
             let is_in_time = timing == Timing::OnTime && pace.takes(now);
-            if !is_in_time && !self.shares.has_less_than_its_share(now, trunk, pace.per_s) {
+            if !is_in_time && !self.shares.has_less_than_its_share(now, trunk, pace.borne) {
                 *last = now;
                 return Fate::Shed;
             }
@@ -278,11 +282,12 @@ impl Pace {
     fn new(now: Instant, (per_s, ahead): (u32, Duration)) -> Pace {
         Pace {
             per_s,
-            least: (per_s / 4).max(1),
+            began: per_s,
             borne: per_s,
             bucket: Bucket::full(now, Pace::rate(per_s)),
             from: now + ahead.min(MAKE_UP),
             next_step: now,
+            beyond: now + PROBATION,
             set: now,
             late: 0,
             held: 0,
@@ -310,13 +315,13 @@ impl Pace {
         }
         let (late, seen) = (u64::from(self.late), u64::from(self.seen));
         if 2 * late > seen && now >= self.next_step {
-            self.borne = self.per_s.min(self.borne).saturating_sub(self.per_s / 64);
-            self.per_s = self.per_s.saturating_sub((self.per_s / 10).max(1)).max(self.least);
+            self.borne = self.per_s.min(self.borne).saturating_sub(self.per_s / 64).max(self.began / 2);
+            self.per_s = self.per_s.saturating_sub((self.per_s / 10).max(1)).max((self.began / 4).max(1));
             self.next_step = now + STEP;
         } else if past >= STEP {
             // Hardly anybody calls: what made it fall is over.
             self.per_s = self.per_s.max(self.borne);
-        } else if 20 * late < seen && self.held > 0 {
+        } else if 20 * late < seen && self.held > 0 && (self.per_s < self.borne || now >= self.beyond) {
             self.rise();
         }
         (self.set, self.late, self.held, self.seen) = (now, 0, 0, 0);

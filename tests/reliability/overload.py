@@ -23,6 +23,8 @@ TURNS = 10
 STEP_S, SHORT_STEP_S = 30, 8
 # The part of the calls that is refused at a rate that is borne: a stall of the machine is not its end.
 MAY_BE_REFUSED = 0.01
+# How long the daemon must see no strain until it bears some again, and a second.
+CALM = 6
 # Of P, by how many times P is offered.
 LEAST = {2: 0.9, 5: 0.9, 10: 0.8}
 SHORT_SECONDS = {2: 8, 5: 15, 10: 10}
@@ -96,6 +98,8 @@ class Load:
     async def peak(self, seconds):
         """The most calls that are completed in a second, whatever rate is offered: between the last rate at which hardly any is refused and
         the first at which more are, and beyond it, where more may be completed because more come at once."""
+        # What a flood before has left behind is over.
+        await asyncio.sleep(CALM)
         good, rate = 0.0, 100.0
         while (await self.offered(rate, 5))[1] <= MAY_BE_REFUSED:
             good, rate = rate, rate * 1.25
