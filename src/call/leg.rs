@@ -1,5 +1,6 @@
 //! One leg of a call: its dialog, its media, and what still waits for an answer on it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -167,6 +168,11 @@ impl Leg {
         self.taken.hear(message);
         self.flow = flow;
         self.hop = Hop::of(&self.dialog, &self.trunk, flow);
+    }
+
+    /// Where the peer's last message came from.
+    pub const fn heard_from(&self) -> SocketAddr {
+        self.flow.remote
     }
 
     /// What a checkpoint keeps. `None` while something of the leg waits: an answer, an ACK, a digit, its end.

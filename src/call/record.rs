@@ -12,6 +12,7 @@ use crate::base::ids::CallId;
 use crate::base::{Instant, WallTime};
 use crate::route::directory::AccountName;
 use crate::route::number::E164;
+use crate::sip::NameAddr;
 
 /// Which of the two legs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -90,6 +91,20 @@ pub struct TransferRecord {
     pub cause: Cause,
     /// Media of the leg that left, once counted.
     pub media: LegMediaCounts,
+    /// The new party's leg, where the transfer succeeded.
+    #[serde(default)]
+    pub entered: Option<Box<Entered>>,
+}
+
+/// The leg of a party that came into a call by a transfer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entered {
+    /// Where its messages come from.
+    pub address: SocketAddr,
+    /// The rules it is written to by.
+    pub policy: Arc<str>,
+    /// The numbers of its INVITE: From and To.
+    pub written: Written,
 }
 
 /// Media of one leg, as the relay counted it.
@@ -219,6 +234,39 @@ pub struct CallRecord {
     /// 3xx followed.
     pub redirects: u32,
     pub transfers: Vec<TransferRecord>,
+    /// Of whoever was last on each side.
     pub caller_media: LegMediaCounts,
     pub callee_media: LegMediaCounts,
+}
+
+impl CallRecord {
+    /// Those that took the place of a party of this side, in their order.
+    pub fn entered(&self, side: Side) -> impl Iterator<Item = &TransferRecord> {
+        self.transfers.iter().filter(move |transfer| transfer.side == side && transfer.entered.is_some())
+    }
+
+    /// Media of the legs of one side, in the order they had its place: first the one that the call began with. A leg that
+    /// leaves is counted with the transfer that it left in.
+    pub fn media(&self, side: Side) -> impl Iterator<Item = &LegMediaCounts> {
+        self.entered(side).map(|transfer| &transfer.media).chain([self.last_media(side)])
+    }
+
+    /// Of the leg that the call began with.
+    pub fn first_media(&self, side: Side) -> &LegMediaCounts {
+        self.entered(side).next().map_or(self.last_media(side), |transfer| &transfer.media)
+    }
+
+    const fn last_media(&self, side: Side) -> &LegMediaCounts {
+        match side {
+            Side::Caller => &self.caller_media,
+            Side::Callee => &self.callee_media,
+        }
+    }
+}
+
+/// The user part of a name-addr, escapes removed; empty where it has none.
+pub fn user_of(name_addr: &Bytes) -> String {
+    let address = NameAddr::parse(name_addr).ok();
+    let user = address.as_ref().and_then(|address| address.uri.user_decoded());
+    user.map(|user| String::from_utf8_lossy(&user).into_owned()).unwrap_or_default()
 }

@@ -222,7 +222,12 @@ fn insert(change: &Connection, line: &[u8]) -> Result<u64, Fault> {
             ])?,
         Some("leg") => {
             let mos = value.pointer("/media/mos").and_then(Value::as_i64);
-            let leg = params![text("id"), text("side"), text("trunk"), text("call_id"), mos, line];
+            // Who came by a transfer shares the side with who left.
+            let side = text("side").map(|side| match whole("party") {
+                None => side.to_owned(),
+                Some(party) => format!("{side} {party}"),
+            });
+            let leg = params![text("id"), side, text("trunk"), text("call_id"), mos, line];
             change.prepare_cached("INSERT OR IGNORE INTO legs VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(leg)?
         }
         Some(_) | None => 0,
@@ -258,5 +263,24 @@ mod tests {
             insert(&connection, CALL).unwrap();
             assert_eq!(accounts(&connection), [None, Some("acme".to_owned())]);
         }
+    }
+
+    #[test]
+    fn a_party_that_came_by_a_transfer_stands_beside_the_one_that_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = opened(&folder.path().join("calls.sqlite")).unwrap();
+        let leg = |party: &str, call_id: &str| {
+            format!(r#"{{"type":"leg","id":"n-1-1","seq":1,"side":"caller",{party}"trunk":"t","call_id":"{call_id}"}}"#)
+        };
+        let legs = [leg("", "a"), leg(r#""party":2,"#, "b"), leg(r#""party":3,"#, "c")];
+        // Read twice, as after a crash.
+        for line in legs.iter().chain(&legs) {
+            insert(&connection, line.as_bytes()).unwrap();
+        }
+        let mut asked = connection.prepare("SELECT side, call_id FROM legs ORDER BY side").unwrap();
+        let rows = asked.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let rows: Vec<(String, String)> = rows.map(Result::unwrap).collect();
+        let wanted = [("caller", "a"), ("caller 2", "b"), ("caller 3", "c")];
+        assert_eq!(rows, wanted.map(|(side, id)| (side.to_owned(), id.to_owned())));
     }
 }

@@ -4,7 +4,6 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde::Serialize;
 
 use super::SCHEMA;
@@ -12,11 +11,10 @@ use super::object::Object;
 use crate::base::WallTime;
 use crate::base::text::push_number;
 use crate::call::Cause;
-use crate::call::record::{CallRecord, LegMediaCounts, Said, Sent, Side, TransferKind, TransferRecord};
+use crate::call::record::{CallRecord, LegMediaCounts, Said, Sent, Side, TransferKind, TransferRecord, user_of};
 use crate::call::subcode;
 use crate::route::directory::AccountName;
 use crate::route::number::E164;
-use crate::sip::NameAddr;
 use crate::store::wall;
 
 /// Characters of one text from outside.
@@ -80,6 +78,14 @@ pub fn write(origin: &Origin, seq: u64, record: &CallRecord, out: &mut Vec<u8>) 
     if let (Some(trunk), Some(sent)) = (&record.to, &record.sent) {
         callee(record, trunk, sent, head.line("leg", out));
         legs += 1;
+    }
+    for side in [Side::Caller, Side::Callee] {
+        let media = record.media(side).skip(1);
+        let parties = record.entered(side).zip(media).zip(2u64..).take(TRANSFERS);
+        for ((transfer, media), place) in parties {
+            party(transfer, media, place, head.line("leg", out));
+            legs += 1;
+        }
     }
     call(origin, record, head.line("call", out), legs);
 }
@@ -176,7 +182,7 @@ fn caller(record: &CallRecord, mut line: Object<'_>) {
     };
     line.text("policy", &record.caller_policy);
     line.text("calling", shown(calling)).text("called", shown(called));
-    media(&record.caller_media, &mut line);
+    media(record.first_media(Side::Caller), &mut line);
     line.end();
 }
 
@@ -193,7 +199,18 @@ fn callee(record: &CallRecord, trunk: &str, sent: &Sent, mut line: Object<'_>) {
     }
     line.text("policy", &sent.policy);
     line.text("calling", shown(&user_of(&sent.from))).text("called", shown(&String::from_utf8_lossy(&sent.called)));
-    media(&record.callee_media, &mut line);
+    media(record.first_media(Side::Callee), &mut line);
+    line.end();
+}
+
+/// A party that came by a transfer: numbers as its INVITE has them.
+fn party(transfer: &TransferRecord, heard: &LegMediaCounts, place: u64, mut line: Object<'_>) {
+    let (Some(trunk), Some(entered)) = (&transfer.to, &transfer.entered) else { return line.end() };
+    line.text("side", transfer.side.name()).number("party", place).text("trunk", trunk);
+    line.text("call_id", shown(transfer.call_id.as_deref().unwrap_or_default()));
+    line.address("address", entered.address).text("policy", &entered.policy);
+    line.text("calling", shown(&entered.written.calling)).text("called", shown(&entered.written.called));
+    media(heard, &mut line);
     line.end();
 }
 
@@ -203,12 +220,6 @@ fn media(counts: &LegMediaCounts, line: &mut Object<'_>) {
     } else {
         line.value("media", counts)
     };
-}
-
-fn user_of(name_addr: &Bytes) -> String {
-    let address = NameAddr::parse(name_addr).ok();
-    let user = address.as_ref().and_then(|address| address.uri.user_decoded());
-    user.map(|user| String::from_utf8_lossy(&user).into_owned()).unwrap_or_default()
 }
 
 /// At most so much of a text from outside.

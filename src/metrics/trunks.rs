@@ -16,6 +16,7 @@ use super::outcomes::Outcomes;
 use super::rows::{Labels, counters, gauges, histograms};
 use crate::base::limits::METRIC_ACCOUNTS;
 use crate::call::CallRecord;
+use crate::call::record::{Side, TransferKind};
 use crate::engine::io::Census;
 use crate::route::standing::Standing;
 
@@ -91,9 +92,19 @@ struct Counts {
 impl TrunkCounts {
     /// Counts a call that has ended.
     pub fn ended(&mut self, record: &CallRecord) {
-        self.counts(&record.from, Way::Incoming).add(record, |quality| quality.add(&record.caller_media));
+        self.counts(&record.from, Way::Incoming).add(record, |quality| quality.add(record.first_media(Side::Caller)));
         if let Some(to) = &record.to {
-            self.counts(to, Way::Outgoing).add(record, |quality| quality.add(&record.callee_media));
+            self.counts(to, Way::Outgoing).add(record, |quality| quality.add(record.first_media(Side::Callee)));
+        }
+        for side in [Side::Caller, Side::Callee] {
+            for (transfer, media) in record.entered(side).zip(record.media(side).skip(1)) {
+                let way = match transfer.kind {
+                    TransferKind::Blind | TransferKind::Consultative => Way::Outgoing,
+                    TransferKind::Replaces => Way::Incoming,
+                };
+                let counts = transfer.to.as_ref().map(|to| self.counts(to, way));
+                counts.into_iter().for_each(|counts| counts.quality.add(media));
+            }
         }
     }
 

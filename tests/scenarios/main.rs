@@ -139,6 +139,7 @@ mod the_answer_waits_for_a_prack;
 mod the_fraud_guard_stops_calls;
 mod the_new_party_is_invited_as_any_other;
 mod the_record_tells_the_call;
+mod the_record_tells_what_was_on_the_wire;
 mod unknown_peer_gets_nothing;
 mod unreachable_carrier_is_503;
 mod what_a_caller_hears_before_the_answer;

@@ -30,11 +30,11 @@ use super::event::CallEvent;
 use super::exchange::Exchange;
 use super::leg::Leg;
 use super::proof::is_challenge;
-use super::record::{LegMediaCounts, Side, TransferKind, TransferRecord};
+use super::record::{Entered, LegMediaCounts, Side, TransferKind, TransferRecord, Written, user_of};
 use crate::base::ids::TransactionId;
 use crate::base::{Instant, WallTime};
-use crate::dialog::DialogKey;
 use crate::dialog::refer::{self, Refer};
+use crate::dialog::{DialogKey, Role};
 use crate::sip::flow::Flow;
 use crate::sip::{Method, Request, Status};
 
@@ -360,7 +360,19 @@ fn note_end(
         ended: work.now.wall,
         cause,
         media: LegMediaCounts::default(),
+        entered: to.map(|leg| Box::new(entered(leg))),
     };
     common.ledger.transfer(record.clone());
     work.out.push(Effect::Event(CallEvent::TransferEnded { call: common.ledger.id(), transfer: Box::new(record) }));
+}
+
+/// What the record says of a new party's leg. Whoever began its dialog is the calling one.
+fn entered(leg: &Leg) -> Entered {
+    let (local, remote) = (user_of(leg.dialog.local()), user_of(leg.dialog.remote()));
+    let (calling, called) = match leg.dialog.role() {
+        Role::Uac => (local, remote),
+        Role::Uas => (remote, local),
+    };
+    let written = Written { calling, called };
+    Entered { address: leg.heard_from(), policy: Arc::clone(&leg.trunk.policy), written }
 }
