@@ -14,7 +14,7 @@ use crate::route::emergency::is_sos;
 use crate::route::provisional::Reliability;
 use crate::route::trunk::Trunk;
 use crate::sip::bodies::{BadBody, Bodies};
-use crate::sip::header::max_breadth;
+use crate::sip::header::{ContentType, max_breadth};
 use crate::sip::{Message, Method, Name, NameAddr, Request, Status, Uri};
 
 /// Why a request out of a dialog is refused. The variant's name is the metric label.
@@ -366,15 +366,22 @@ fn body(request: &Request) -> Result<(), Refusal> {
         Err(BadBody::Malformed) => return Err(Refusal::BrokenBody),
     }
     let accepts = request.message.list(Name::Accept);
-    let sdp_accepted = |entry: &Bytes| {
-        let kind = entry.split(|&octet| octet == b';').next().unwrap_or_default().trim_ascii().to_ascii_lowercase();
-        matches!(kind.as_slice(), b"application/sdp" | b"application/*" | b"*/*")
-    };
     // No Accept in an INVITE means application/sdp (RFC 3261 20.1).
-    if !accepts.is_empty() && !accepts.iter().any(sdp_accepted) {
-        return Err(Refusal::NotAcceptable);
-    }
-    Ok(())
+    if accepts.is_empty() || accepts_description(&accepts) { Ok(()) } else { Err(Refusal::NotAcceptable) }
+}
+
+/// The most specific range that covers a description decides, and `q=0` takes it out (RFC 3261 20.1, RFC 2616 14.1).
+fn accepts_description(ranges: &[Bytes]) -> bool {
+    let ranges = ranges.iter().filter_map(media_range).filter(|range| range.covers(compose::SDP));
+    let closest = ranges.max_by_key(|range| (range.is(compose::SDP), range.kind.as_ref() != b"*"));
+    let is_zero = |q: &[u8]| q.iter().all(|octet| b"0.".contains(octet));
+    closest.is_some_and(|range| !range.param("q").flatten().is_some_and(is_zero))
+}
+
+/// Parameters that cannot be read say nothing.
+fn media_range(entry: &Bytes) -> Option<ContentType> {
+    let plain = || entry.split(|&octet| octet == b';').next().map(Bytes::copy_from_slice);
+    ContentType::parse(entry).ok().or_else(|| ContentType::parse(&plain()?).ok())
 }
 
 /// The session description of a message, alone or among other parts; empty when it has none.

@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 
-use super::grammar::{is_token, trim};
+use super::grammar::{cut, is_token, trim};
 use super::header::ContentType;
 use super::multipart::{self, Part};
 use super::{Message, Name};
@@ -61,7 +61,7 @@ impl Bodies {
         }
         let kind = kind.ok_or(BadBody::MediaType)?;
         // Parameters that cannot be read say nothing of a description.
-        if essence(&kind).eq_ignore_ascii_case(SDP.as_bytes()) {
+        if is_description(&kind) {
             return Bodies::alone(body, message.header(Name::ContentDisposition).as_deref());
         }
         let kind = ContentType::parse(&Bytes::from(kind.into_owned())).map_err(|_| BadBody::MediaType)?;
@@ -144,9 +144,16 @@ fn is_session(disposition: &[u8]) -> bool {
 
 /// Value of `handling` of a Content-Disposition.
 fn handling(disposition: &[u8]) -> Option<&[u8]> {
-    let params = disposition.split(|&octet| octet == b';').skip(1).map(|param| super::grammar::cut(param, b'='));
+    let params = disposition.split(|&octet| octet == b';').skip(1).map(|param| cut(param, b'='));
     let mut named = params.filter(|(name, _)| trim(name).eq_ignore_ascii_case(b"handling"));
     named.find_map(|(_, value)| value.map(trim).filter(|word| is_token(word)))
+}
+
+/// Whatever its parameters say, and with blanks around its slash (RFC 3261 25.1).
+fn is_description(kind: &[u8]) -> bool {
+    let (kind, subtype) = cut(essence(kind), b'/');
+    trim(kind).eq_ignore_ascii_case(b"application")
+        && subtype.is_some_and(|text| trim(text).eq_ignore_ascii_case(b"sdp"))
 }
 
 /// What stands before the parameters.

@@ -24,7 +24,7 @@ pub struct Part {
 /// Why a body is not the multipart it says it is. The name is the metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadMultipart {
-    /// No boundary parameter, or one that RFC 2046 does not allow.
+    /// No boundary parameter, several, or one that RFC 2046 does not allow.
     Boundary,
     /// The closing delimiter does not come.
     Unclosed,
@@ -39,6 +39,10 @@ pub enum BadMultipart {
 /// # Errors
 /// A body that does not keep to its boundary.
 pub fn parts(content_type: &ContentType, body: &Bytes) -> Result<Vec<Part>, BadMultipart> {
+    // Of two of them two readers could pick two.
+    if content_type.params.iter().filter(|(name, _)| name.eq_ignore_ascii_case(b"boundary")).nth(1).is_some() {
+        return Err(BadMultipart::Boundary);
+    }
     let boundary = content_type.param("boundary").flatten().ok_or(BadMultipart::Boundary)?;
     let boundary = unquoted(boundary);
     if !is_boundary(&boundary) {
