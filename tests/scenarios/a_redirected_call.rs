@@ -42,6 +42,21 @@ fn is_offered_to_another_user_of_the_same_trunk() {
     assert_eq!((records[0].redirects, records[0].attempts, records[0].cause), (1, 2, Cause::NormalClearing));
 }
 
+/// Several choices say nothing of why the party is elsewhere.
+#[test]
+fn its_diversion_names_no_reason_where_the_redirection_had_none() {
+    let mut world = World::moving(|_| {});
+    let (offered, _) = world.dial(Platform, CarrierA);
+    world.send(CarrierA, moved(&offered, "<sip:+4930777@198.51.100.7>").replace("SIP/2.0 302", "SIP/2.0 300"));
+    world.expect(CarrierA, "ACK");
+    let again = world.expect(CarrierA, "INVITE");
+    assert!(again.header("Diversion").contains(";reason=unknown;counter=1"), "{}", again.header("Diversion"));
+    world.send(CarrierA, again.respond(486, CarrierA, ""));
+    world.expect(CarrierA, "ACK");
+    world.refusal(Platform);
+    world.finish();
+}
+
 /// The best first, by q; each as the routes of the redirecting trunk lead there.
 #[test]
 fn goes_by_the_routes_and_by_preference() {
