@@ -22,6 +22,9 @@ pub fn append_number(out: &mut Vec<u8>, number: u64) {
 
 /// As [`append_number`], at a text's end.
 pub fn push_number(out: &mut String, number: u64) {
+    if let Ok(digit @ 0..=9) = u8::try_from(number) {
+        return out.push(char::from(b'0' + digit));
+    }
     let mut digits = [b'0'; DIGITS];
     out.push_str(str::from_utf8(decimal(number, &mut digits)).unwrap_or_default());
 }

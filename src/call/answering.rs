@@ -69,13 +69,8 @@ impl Hunting {
     }
 
     /// The caller may hear of the answer.
-    pub(super) fn complete(
-        self: Box<Self>,
-        common: &mut Common,
-        answered: Box<Answered>,
-        work: &mut Work<'_>,
-    ) -> State {
-        let Answered { callee, reading, passed } = *answered;
+    pub(super) fn complete(self: Box<Self>, common: &mut Common, answered: Answered, work: &mut Work<'_>) -> State {
+        let Answered { callee, reading, passed } = answered;
         let read = match reading {
             Reading::Read(read) => read,
             Reading::InAck => Ok(None),

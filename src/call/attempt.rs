@@ -292,7 +292,8 @@ pub(super) struct Inviting {
     /// Digits for the called side, where its trunk takes them as INFO.
     pub digits: DigitLine,
     /// Early dialogs by To tag (MD-110).
-    pub forks: BTreeMap<Bytes, Fork>,
+    /// Boxed: a node of the map has room for eleven, and mostly there is one.
+    pub forks: BTreeMap<Bytes, Box<Fork>>,
     /// To tags of those that have described themselves, the latest last: whose media the caller hears.
     pub described: Vec<Bytes>,
     /// The media as the INVITE offered it, once UPDATE has changed that of a fork: what other forks answer.
@@ -340,7 +341,7 @@ impl Inviting {
         }
         if let Some(fork) = Fork::of(&self.invite, response, flow) {
             work.out.push(Effect::DialogOpened { key: fork.dialog.key(), side: self.side });
-            self.forks.insert(tag.clone(), fork);
+            self.forks.insert(tag.clone(), Box::new(fork));
         }
     }
 

@@ -269,8 +269,12 @@ impl Call {
         work.out.push(Effect::DialogOpened { key: caller.key(), side: Side::Caller });
         let timers = Timers::default();
         let (losers, departing) = (Vec::new(), Departing::default());
-        let mut common = Common { snapshot, directory, whose, caller, numbers, ledger, timers, losers, departing };
-        expect_news(&mut common, &pending, &request, work);
+        let mut call = Box::new(Call {
+            common: Common { snapshot, directory, whose, caller, numbers, ledger, timers, losers, departing },
+            state: State::Ended,
+        });
+        let common = &mut call.common;
+        expect_news(common, &pending, &request, work);
         let hunting = Box::new(Hunting::new(
             pending,
             offer,
@@ -279,8 +283,7 @@ impl Call {
             candidates,
             (early_end(&request), hears_of_early_media(&request, &common.caller.trunk)),
         ));
-        let mut call = Box::new(Call { common, state: State::Ended });
-        call.state = hunting.next(&mut call.common, work);
+        call.state = hunting.next(common, work);
         call.settle(work);
         Ok(call)
     }
@@ -416,7 +419,7 @@ impl Call {
         matches!(self.state, State::Established(_))
     }
 
-    pub const fn id(&self) -> CallId {
+    pub fn id(&self) -> CallId {
         self.common.ledger.id()
     }
 
@@ -551,7 +554,7 @@ impl Refused {
         work.out.push(Effect::Respond { transaction: self.pending.transaction, status, bytes });
         self.ledger.ended(work.now, self.cause, EndedBy::Node);
         let record = self.ledger.close(Default::default(), Default::default());
-        work.out.push(Effect::Event(CallEvent::Ended(Box::new(record))));
+        work.out.push(Effect::Event(CallEvent::Ended(record)));
     }
 }
 

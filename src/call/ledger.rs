@@ -18,14 +18,15 @@ use crate::sip::{Message, Name, Request, Uri};
 /// Collects what the record will say.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    record: CallRecord,
+    /// Boxed: a ledger is handed on from state to state.
+    record: Box<CallRecord>,
 }
 
 impl Ledger {
     /// A call begins.
     pub fn open(id: CallId, from: &Trunk, numbers: &Numbers, (request, flow): (&Request, Flow), now: Now) -> Ledger {
         Ledger {
-            record: CallRecord {
+            record: Box::new(CallRecord {
                 id,
                 from: Arc::clone(&from.name),
                 to: None,
@@ -56,21 +57,21 @@ impl Ledger {
                 transfers: Vec::new(),
                 caller_media: LegMediaCounts::default(),
                 callee_media: LegMediaCounts::default(),
-            },
+            }),
         }
     }
 
     /// The record so far.
-    pub const fn so_far(&self) -> &CallRecord {
+    pub fn so_far(&self) -> &CallRecord {
         &self.record
     }
 
     /// Goes on with a record that was kept.
-    pub const fn restored(record: CallRecord) -> Ledger {
-        Ledger { record }
+    pub fn restored(record: CallRecord) -> Ledger {
+        Ledger { record: Box::new(record) }
     }
 
-    pub const fn id(&self) -> CallId {
+    pub fn id(&self) -> CallId {
         self.record.id
     }
 
@@ -169,8 +170,10 @@ impl Ledger {
     }
 
     /// Media of both legs, and the record is whole.
-    pub fn close(&self, caller: LegMediaCounts, callee: LegMediaCounts) -> CallRecord {
-        CallRecord { caller_media: caller, callee_media: callee, ..self.record.clone() }
+    pub fn close(&self, caller: LegMediaCounts, callee: LegMediaCounts) -> Box<CallRecord> {
+        let mut record = self.record.clone();
+        (record.caller_media, record.callee_media) = (caller, callee);
+        record
     }
 }
 

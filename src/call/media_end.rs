@@ -97,8 +97,8 @@ impl MediaEnd {
         Arc::clone(self.plan.insert(Arc::new(plan)))
     }
 
-    fn obey(&mut self, plan: EndpointPlan, work: &mut Work<'_>) -> Applied {
-        let plan = EndpointPlan { flowing: plan.flowing.within(self.allowed), ..plan };
+    fn obey(&mut self, mut plan: EndpointPlan, work: &mut Work<'_>) -> Applied {
+        plan.flowing = plan.flowing.within(self.allowed);
         if self.plan.as_deref() == Some(&plan) {
             return Applied::Kept;
         }

@@ -101,7 +101,7 @@ impl Hunting {
         }
         match self.attempt(common, candidate, address, addresses, work) {
             Ok(inviting) => {
-                self.attempt = Attempt::Inviting(Box::new(inviting));
+                self.attempt = Attempt::Inviting(inviting);
                 State::Hunting(self)
             }
             Err(cause) => {
@@ -130,7 +130,7 @@ impl Hunting {
         address: SocketAddr,
         addresses: VecDeque<SocketAddr>,
         work: &mut Work<'_>,
-    ) -> Result<Inviting, Cause> {
+    ) -> Result<Box<Inviting>, Cause> {
         let own = OwnAddress::of_call(&candidate.trunk, &common.whose);
         let worker = common.caller.media.media.lease().worker;
         let mut media = leg_media(&common.snapshot, &candidate.trunk, Some(worker), work)?;
@@ -140,7 +140,7 @@ impl Hunting {
         };
         media.listen(work);
         let invite = self.send_invite(common, &candidate, own, address, offer, work);
-        Ok(Inviting {
+        Ok(Box::new(Inviting {
             invite,
             candidate,
             media,
@@ -152,7 +152,7 @@ impl Hunting {
             forks: BTreeMap::new(),
             described: Vec::new(),
             unmoved: None,
-        })
+        }))
     }
 
     fn send_invite(

@@ -114,7 +114,7 @@ impl Hunting {
                     && self.updating.is_none()
                     && !matches!(answered.reading, attempt::Reading::InAck) =>
             {
-                self.complete(common, answered, work)
+                self.complete(common, *answered, work)
             }
             attempt => {
                 self.attempt = attempt;

@@ -55,7 +55,7 @@ impl Releasing {
         }
         let callee = self.callee.as_ref().map(|leg| leg.media.counts()).unwrap_or_default();
         let record = common.ledger.close(common.caller.media.counts(), callee);
-        work.out.push(Effect::Event(CallEvent::Ended(Box::new(record))));
+        work.out.push(Effect::Event(CallEvent::Ended(record)));
     }
 
     fn leg<'a>(&'a mut self, common: &'a mut Common, side: Side) -> Option<&'a mut Leg> {

@@ -10,27 +10,25 @@ const DAY_S: u64 = 86_400;
 pub fn text(time: WallTime) -> String {
     let mut out = String::with_capacity("2026-11-21T06:10:45.120Z".len());
     append_second(&mut out, time.0 / 1000);
-    append(&mut out, time.0 % 1000, 3);
-    out.push('Z');
+    let milli = time.0 % 1000;
+    push_all(&mut out, [b'.', digit(milli / 100), digit(milli / 10), digit(milli), b'Z']);
     out
 }
 
 /// Appends `2026-11-21T06:10:45.120345Z`.
 pub fn append_micros(out: &mut String, since_1970: Duration) {
     append_second(out, since_1970.as_secs());
-    append(out, u64::from(since_1970.subsec_micros()), 6);
-    out.push('Z');
+    let micro = u64::from(since_1970.subsec_micros());
+    let [hundreds, tens, ones] = [100_000, 10_000, 1000].map(|power| digit(micro / power));
+    push_all(out, [b'.', hundreds, tens, ones, digit(micro / 100), digit(micro / 10), digit(micro), b'Z']);
 }
 
-/// `2026-11-21T06:10:45.`
+/// `2026-11-21T06:10:45`
 fn append_second(out: &mut String, seconds: u64) {
     let (days, rest) = (seconds / DAY_S, seconds % DAY_S);
     append_date(out, days);
-    for (before, number) in [('T', rest / 3600), (':', rest / 60 % 60), (':', rest % 60)] {
-        out.push(before);
-        append(out, number, 2);
-    }
-    out.push('.');
+    let [hour, minute, second] = [rest / 3600, rest / 60 % 60, rest % 60].map(|two| (digit(two / 10), digit(two)));
+    push_all(out, [b'T', hour.0, hour.1, b':', minute.0, minute.1, b':', second.0, second.1]);
 }
 
 /// `2026-11-21`.
@@ -54,28 +52,24 @@ fn append_date(out: &mut String, days: u64) {
     let day = of_year - (153 * march + 2) / 5 + 1;
     let month = if march < 10 { march + 3 } else { march - 9 };
     let year = year + era * 400 + u64::from(month <= 2);
-    append(out, year, 4);
-    out.push('-');
-    append(out, month, 2);
-    out.push('-');
-    append(out, day, 2);
+    if year > 9999 {
+        // No calendar of ours goes there; what a broken clock says is written all the same.
+        out.push_str(&year.to_string());
+    } else {
+        push_all(out, [1000, 100, 10, 1].map(|power| digit(year / power)));
+    }
+    push_all(out, [b'-', digit(month / 10), digit(month), b'-', digit(day / 10), digit(day)]);
 }
 
-/// A number in at least `width` digits. A record has four times in it, and the formatter of the standard library costs a
-/// hundred instructions for each number.
-fn append(out: &mut String, number: u64, width: usize) {
-    let mut digits = [b'0'; 20];
-    let (mut rest, mut written) = (number, 0);
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        written += 1;
-        if rest == 0 && written >= width {
-            break;
-        }
-    }
-    let shown = digits.len().checked_sub(written).and_then(|first| digits.get(first..)).unwrap_or_default();
-    out.push_str(str::from_utf8(shown).unwrap_or_default());
+/// The last digit of a number. A record has four times in it, and the formatter of the standard library costs a hundred
+/// instructions for each number.
+fn digit(number: u64) -> u8 {
+    b'0' + u8::try_from(number % 10).unwrap_or_default()
+}
+
+/// ASCII, all at once.
+fn push_all<const N: usize>(out: &mut String, octets: [u8; N]) {
+    out.push_str(str::from_utf8(&octets).unwrap_or_default());
 }
 
 /// Reads RFC 3339 with `Z` or an offset, from 1970 on. `None`: not that.
