@@ -6,7 +6,7 @@ use std::time::Duration;
 use trunkline::base::entropy::SeededEntropy;
 use trunkline::base::limits::{AUTH_NONCE_LIFE, AUTH_NONCES};
 use trunkline::base::{Instant, Secret};
-use trunkline::sip::auth::{Credentials, Demand, DigestClient, DigestServer, Freshness, Verdict};
+use trunkline::sip::auth::{Algorithm, Credentials, Demand, DigestClient, DigestServer, Freshness, Question, Verdict};
 use trunkline::sip::{Method, Name, Request};
 
 use crate::{credentials, invite, param, response};
@@ -96,6 +96,46 @@ fn a_replayed_answer_is_stale() {
     let request = both.request(&mut client, URI);
     assert_eq!(both.verify(&request), Verdict::Granted);
     assert_eq!(both.verify(&request), Verdict::Stale);
+}
+
+/// RFC 7616 3.3: whoever had the right password is told so, and asks nobody for it again.
+#[test]
+fn a_challenge_after_a_stale_nonce_says_that_it_was_stale() {
+    let mut both = Both::new();
+    for (freshness, is_said) in [(Freshness::First, false), (Freshness::Stale, true)] {
+        let values = both.server.challenge(both.now, &credentials(), both.demand, freshness, HERE, &mut both.entropy);
+        let said = |value: &Vec<u8>| String::from_utf8_lossy(value).contains("stale=true");
+        assert!(values.iter().all(|value| said(value) == is_said), "{freshness:?}");
+    }
+}
+
+/// We offer `auth` alone: an answer that claims to cover the body is not one to our challenge, nor one without protection.
+#[test]
+fn an_answer_of_a_quality_that_was_not_offered_is_wrong() {
+    let mut both = Both::new();
+    let mut client = both.client(credentials());
+    let request = both.request(&mut client, URI);
+    let answer = request.message.header(Name::Authorization).expect("it answers").into_owned();
+    let nonce = param(&answer, "nonce").expect("a nonce");
+    let answer = String::from_utf8(answer).expect("text");
+    let whole = invite(URI, &format!("Authorization: {}\r\n", answer.replace("qop=auth", "qop=auth-int")));
+    assert_eq!(both.verify(&whole), Verdict::Wrong);
+    // The sum without a count, as RFC 2069 made it, under a quality that we never offered.
+    let question = Question {
+        algorithm: Algorithm::Md5,
+        nonce: nonce.as_bytes(),
+        method: &Method::Invite,
+        uri: URI.as_bytes(),
+        counted: None,
+    };
+    let sum = String::from_utf8(credentials().response(&question)).expect("hexadecimal");
+    let legacy = format!(
+        "Authorization: Digest username=\"{}\", realm=\"{}\", nonce=\"{nonce}\", uri=\"{URI}\", response=\"{sum}\", \
+         algorithm=MD5, qop=auth-int, nc=00000001, cnonce=\"x\"\r\n",
+        credentials().user(),
+        credentials().realm(),
+    );
+    assert_eq!(both.verify(&invite(URI, &legacy)), Verdict::Wrong);
 }
 
 #[test]
