@@ -26,6 +26,9 @@ const RETRY: Duration = Duration::from_secs(1);
 const IDLE: Duration = Duration::from_secs(5);
 /// Tries at the process's end while the disk takes nothing.
 const LAST_TRIES: u32 = 3;
+/// What the log says while the disk takes nothing.
+const UNWRITTEN: &str =
+    "call records cannot be written; they wait in memory until the daemon's user may write to the folder";
 
 /// `[cdr]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +83,7 @@ pub fn start(
         (Err(error), AtStart::MustOpen) => return Err(error),
         (Err(error), AtStart::MayFail) => {
             let folder = settings.folder.display();
-            tracing::error!(%folder, %error, "call records cannot be written; they wait in memory");
+            tracing::error!(%folder, %error, "{UNWRITTEN}");
             None
         }
     };
@@ -229,7 +232,7 @@ impl Writer {
         self.records.unwritten();
         if !self.records.counters().disk_refuses.swap(true, Ordering::Relaxed) {
             let folder = self.settings.folder.display();
-            tracing::error!(%folder, %error, "call records cannot be written; they wait in memory");
+            tracing::error!(%folder, %error, "{UNWRITTEN}");
         }
     }
 

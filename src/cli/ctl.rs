@@ -239,7 +239,9 @@ fn unanswered(error: &io::Error) -> String {
         io::ErrorKind::NotFound => {
             "none runs with this configuration; start it, or name its file by --config or its socket by --socket"
         }
-        io::ErrorKind::ConnectionRefused => "it ended and left its socket; start it",
+        io::ErrorKind::ConnectionRefused => {
+            "nobody listens there: it ended and left its socket, or this is no socket; start it, or name its socket by --socket"
+        }
         io::ErrorKind::PermissionDenied => {
             "the socket is its user's alone; ask as root, or as that user: sudo -u trunkline"
         }

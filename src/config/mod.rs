@@ -155,7 +155,7 @@ fn read_file(path: &Path, option: &str) -> Result<String, String> {
     let file = File::open(path).map_err(|error| format!("cannot be read: {error}; name another with {option} FILE"))?;
     let mut octets = Vec::new();
     let read = file.take(CONFIG_OCTETS.saturating_add(1)).read_to_end(&mut octets);
-    let length = read.map_err(|error| format!("cannot be read: {error}"))?;
+    let length = read.map_err(|error| format!("cannot be read: {error}; name another with {option} FILE"))?;
     if u64::try_from(length).map_or(true, |length| length > CONFIG_OCTETS) {
         return Err(format!("is larger than {CONFIG_OCTETS} octets; is this the configuration file?"));
     }

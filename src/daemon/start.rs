@@ -216,7 +216,7 @@ impl Daemon {
 fn attend(beat: Instant, path: &Path, hands: Arc<Hands>, inbox: &Arc<Inbox>) {
     memory::watch(beat, hands.gauges.clone(), hands.snapshot.clone(), inbox.clone());
     if let Err(error) = control::listen(path, hands) {
-        tracing::error!(path = %path.display(), %error, "no control socket: `trunkline ctl` and `trace` do not work");
+        tracing::error!(path = %path.display(), %error, "no control socket: `trunkline ctl` and `trace` do not work; let the daemon's user write to its folder (node.state_dir), and start anew");
     }
 }
 
