@@ -332,7 +332,7 @@ impl Probe<'_> {
     /// PF-165: the address that a peer sees must be the one that we tell it.
     fn seen(&self, response: &Response) -> Option<Finding> {
         let received = response.via.params.iter().find(|(name, _)| name.eq_ignore_ascii_case(b"received"))?;
-        let seen: IpAddr = std::str::from_utf8(received.1.as_deref()?).ok()?.trim_matches(['[', ']']).parse().ok()?;
+        let seen: IpAddr = std::str::from_utf8(received.1?).ok()?.trim_matches(['[', ']']).parse().ok()?;
         if seen == self.network.advertise || seen == self.network.bind {
             return Some(Finding::good("advertise", self.subject(), format!("sees us at {seen}")));
         }

@@ -26,7 +26,7 @@ impl RetryAfter {
         let seconds = number_as::<u32>(part(text, 0, digits)).ok_or(BadHeader)?;
         let rest = after_comment(trim(part(text, digits, text.len()))).ok_or(BadHeader)?;
         let params = Params::parse(value, rest)?;
-        let duration = params.find("duration").flatten().and_then(|text| number_as::<u32>(text));
+        let duration = params.find("duration").flatten().and_then(number_as::<u32>);
         Ok(RetryAfter { seconds, duration })
     }
 }
