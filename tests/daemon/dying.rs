@@ -27,7 +27,9 @@ enum Mood {
 /// What one target heard and does.
 struct Heard {
     mood: Mood,
+    /// A call that was given up is repeated until its timer B (RFC 3261 17.1.1.2): that is no other call.
     invites: usize,
+    seen: HashSet<String>,
     /// OPTIONS that it answered with 200.
     probes: HashSet<String>,
 }
@@ -43,7 +45,8 @@ impl Target {
     fn at(own: SocketAddr) -> Target {
         let socket = UdpSocket::bind(own).unwrap();
         socket.set_read_timeout(Some(EVERY)).unwrap();
-        let heard = Arc::new(Mutex::new(Heard { mood: Mood::Well, invites: 0, probes: HashSet::new() }));
+        let heard =
+            Arc::new(Mutex::new(Heard { mood: Mood::Well, invites: 0, seen: HashSet::new(), probes: HashSet::new() }));
         let ends = Arc::new(AtomicBool::new(false));
         let thread = std::thread::spawn({
             let (heard, ends) = (heard.clone(), ends.clone());
@@ -62,7 +65,9 @@ impl Target {
     }
 
     fn becomes(&self, mood: Mood) {
-        *self.heard.lock().unwrap() = Heard { mood, invites: 0, probes: HashSet::new() };
+        let mut heard = self.heard.lock().unwrap();
+        (heard.mood, heard.invites) = (mood, 0);
+        heard.probes.clear();
     }
 
     /// INVITEs, and OPTIONS answered with 200, since its mood changed.
@@ -81,7 +86,7 @@ impl Drop for Target {
 
 fn answer(message: &Message, own: SocketAddr, heard: &mut Heard) -> Option<String> {
     let method = message.start_line().split(' ').next().unwrap_or_default();
-    heard.invites += usize::from(method == "INVITE");
+    heard.invites += usize::from(method == "INVITE" && heard.seen.insert(message.header("Via").to_owned()));
     match (heard.mood, method) {
         (_, "ACK" | "SIP/2.0") | (Mood::Silent, _) => None,
         (Mood::Refuses, _) => Some(message.respond("503 Service Unavailable", own, "")),
