@@ -434,7 +434,7 @@ impl Call {
         if let State::Releasing(releasing) = &self.state
             && releasing.is_done(&self.common)
         {
-            releasing.end(&self.common, work);
+            releasing.end(&mut self.common, work);
             self.state = State::Ended;
         }
     }

@@ -1,5 +1,6 @@
 //! A call's record in the making.
 
+use std::mem::take;
 use std::sync::Arc;
 
 use super::cause::Cause;
@@ -169,11 +170,23 @@ impl Ledger {
         }
     }
 
-    /// Media of both legs, and the record is whole.
-    pub fn close(&self, caller: LegMediaCounts, callee: LegMediaCounts) -> Box<CallRecord> {
-        let mut record = self.record.clone();
-        (record.caller_media, record.callee_media) = (caller, callee);
-        record
+    /// Media of both legs, and the record is whole. The texts of the call go with it.
+    pub fn close(&mut self, caller_media: LegMediaCounts, callee_media: LegMediaCounts) -> Box<CallRecord> {
+        let held = &mut *self.record;
+        Box::new(CallRecord {
+            calling: take(&mut held.calling),
+            called: take(&mut held.called),
+            received: held.received.take(),
+            sent: held.sent.take(),
+            said: take(&mut held.said),
+            caller_call_id: take(&mut held.caller_call_id),
+            callee_call_id: held.callee_call_id.take(),
+            earlier: take(&mut held.earlier),
+            transfers: take(&mut held.transfers),
+            caller_media,
+            callee_media,
+            ..held.clone()
+        })
     }
 }
 

@@ -48,7 +48,7 @@ impl Releasing {
     }
 
     /// Writes the record and lets the dialogs go.
-    pub fn end(&self, common: &Common, work: &mut Work<'_>) {
+    pub fn end(&self, common: &mut Common, work: &mut Work<'_>) {
         work.out.push(Effect::DialogClosed { key: common.caller.key() });
         if let Some(callee) = &self.callee {
             work.out.push(Effect::DialogClosed { key: callee.key() });
