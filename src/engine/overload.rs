@@ -22,8 +22,10 @@ use crate::base::ids::TrunkId;
 
 /// How long requests must have been late before the first call is shed. When none comes for that long, none waited.
 const PATIENCE: Duration = Duration::from_millis(100);
-/// The same when the latest has waited longer than the first by [`GROWTH`]: more comes than is borne.
+/// The same when the latest has waited longer than the first by [`GROWTH`], and [`RUSH`] were late: more comes than is borne.
 const PATIENCE_WITH_GROWTH: Duration = Duration::from_millis(25);
+/// Fewer say nothing of a rush: what they wait for may be anything else that is read.
+const RUSH: u32 = 10;
 const GROWTH: Duration = Duration::from_millis(10);
 /// Requests that are judged within so short a time are of one moment.
 const MOMENT: Duration = Duration::from_millis(5);
@@ -155,8 +157,8 @@ struct Strain {
     late_for: Duration,
     /// When it began.
     latest: Option<(Instant, Timing)>,
-    /// What the first that was late had waited, and the longest wait since.
-    waits: Option<(Duration, Duration)>,
+    /// What the first that was late had waited, the longest wait since, and how many were late.
+    waits: Option<(Duration, Duration, u32)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,8 +176,8 @@ impl Default for State {
 impl Strain {
     fn with(self, now: Instant, (timing, waited): (Timing, Duration)) -> Strain {
         let waits = match (self.waits, timing) {
-            (Some((first, longest)), Timing::Late) => Some((first, longest.max(waited))),
-            (None, Timing::Late) => Some((waited, waited)),
+            (Some((first, longest, late)), Timing::Late) => Some((first, longest.max(waited), late.saturating_add(1))),
+            (None, Timing::Late) => Some((waited, waited, 1)),
             (waits, Timing::OnTime) => waits,
         };
         let late_for = match self.latest.map(|(then, timing)| (now.since(then), timing)) {
@@ -190,12 +192,12 @@ impl Strain {
         };
         // A lateness of its own.
         let begins = late_for.is_zero();
-        let waits = if begins { (timing == Timing::Late).then_some((waited, waited)) } else { waits };
+        let waits = if begins { (timing == Timing::Late).then_some((waited, waited, 1)) } else { waits };
         Strain { late_for, latest: Some((now, timing)), waits }
     }
 
     fn is_too_much(self) -> bool {
-        let grows = self.waits.is_some_and(|(first, longest)| longest >= first + GROWTH);
+        let grows = self.waits.is_some_and(|(first, longest, late)| longest >= first + GROWTH && late >= RUSH);
         self.late_for >= if grows { PATIENCE_WITH_GROWTH } else { PATIENCE }
     }
 }
@@ -538,6 +540,18 @@ mod tests {
         };
         assert!(shed_at(1).is_some_and(|n| n <= 40), "{:?}", shed_at(1));
         assert!(shed_at(0).is_some_and(|n| n >= 100), "{:?}", shed_at(0));
+    }
+
+    /// A flood of what is no call is read before them: they wait ever longer for a moment, and come through.
+    #[test]
+    fn a_few_calls_that_wait_for_something_else_are_no_rush() {
+        let mut overload = Overload::default();
+        for n in 0..20 {
+            for (place, millis) in [60, 80, 10, 10].into_iter().enumerate() {
+                let now = at(99 * (4 * n + place as u64));
+                assert_eq!(overload.judge(now, TrunkId(0), wait(millis), MOST), Fate::Taken, "{n} {place}");
+            }
+        }
     }
 
     #[test]

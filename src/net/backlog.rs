@@ -75,24 +75,23 @@ fn since_then(emptied: Option<Instant>, rested: Option<Instant>) -> Option<Insta
     emptied.zip(rested).map(|(emptied, rested)| emptied.max(rested))
 }
 
-/// Of one socket of datagrams, which is read until it is empty: while reading it never came to an end, it has been behind.
+/// Of one socket of datagrams, which is read until it is empty: while reading it never came to an end, it has been behind. That a
+/// thread was busy with others since it was last found empty says nothing: whoever sends one datagram in a tenth of a second would
+/// seem to wait as long.
 #[derive(Debug, Default)]
 pub struct Unbroken {
     since: Option<Instant>,
-    emptied: Option<Instant>,
 }
 
 impl Unbroken {
     /// A batch begins.
     pub fn begin(&mut self) {
-        let (emptied, rested) = (self.emptied, rested());
-        self.since.get_or_insert_with(|| since_then(emptied, rested).unwrap_or_else(Instant::now));
+        self.since.get_or_insert_with(Instant::now);
     }
 
     /// Nothing waits any more.
-    pub fn emptied(&mut self) {
+    pub const fn emptied(&mut self) {
         self.since = None;
-        self.emptied = Some(Instant::now());
     }
 
     /// Since when what is read now can have waited.
@@ -158,5 +157,8 @@ mod tests {
         assert!(first.is_some() && unbroken.since() == first);
         unbroken.emptied();
         assert_eq!(unbroken.since(), None);
+        let before = Instant::now();
+        unbroken.begin();
+        assert!(unbroken.since() >= Some(before), "what comes after it was found empty has not waited since then");
     }
 }

@@ -1,5 +1,6 @@
 """A flood of malformed messages on 50 connections of a trunk that is known (a stranger would be gone after the first ones):
 nothing crashes, memory stands, and another trunk does not feel it (R-C1)."""
+import contextlib
 import glob
 import os
 import socket
@@ -90,7 +91,8 @@ def flood(seconds):
     took = time.monotonic() - began
     for attacker in attackers:
         if attacker.connection:
-            attacker.connection.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # It may be closed on us at this moment.
+                attacker.connection.shutdown(socket.SHUT_RDWR)
             attacker.connection.close()
     return took, sum(attacker.closed for attacker in attackers)
 
