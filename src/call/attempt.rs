@@ -291,8 +291,7 @@ pub(super) struct Inviting {
     pub word: Word,
     /// Digits for the called side, where its trunk takes them as INFO.
     pub digits: DigitLine,
-    /// Early dialogs by To tag (MD-110).
-    /// Boxed: a node of the map has room for eleven, and mostly there is one.
+    /// Early dialogs by To tag (MD-110). Boxed: a node of the map has room for eleven, and mostly there is one.
     pub forks: BTreeMap<Bytes, Box<Fork>>,
     /// To tags of those that have described themselves, the latest last: whose media the caller hears.
     pub described: Vec<Bytes>,

@@ -255,6 +255,9 @@ impl Names {
     }
 }
 
+// One bit each.
+const _: () = assert!(Name::ALL.len() <= 64);
+
 impl Name {
     const fn bit(self) -> u64 {
         1 << self as u8
