@@ -10,11 +10,15 @@ ENV RUSTFLAGS="-C target-feature=+crt-static"
 ARG TARGET=x86_64-unknown-linux-gnu
 # Dependencies first, in a layer that only Cargo.toml and Cargo.lock can spoil.
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
+COPY benches/profile/rustc benches/profile/
 RUN mkdir src && echo 'fn main() {}' > src/main.rs && touch src/lib.rs \
  && cargo build --release --locked --no-default-features --target "$TARGET" \
  && rm -rf src
 COPY src src
 COPY config config
+# By what the daemon is laid out: benches/profile/README.md.
+COPY benches/profile/calls.profdata benches/profile/
 # The lab (emulated peers for `trunkline demo` and `trunkline lab`) stays out of a production image: `--build-arg FEATURES=lab` brings it in.
 ARG FEATURES=""
 RUN touch src/lib.rs src/main.rs \
