@@ -295,6 +295,34 @@ fn no_function_is_called_get_something() {
     assert_none(&findings, "Name it after what it gives: `len`, not `get_len`.");
 }
 
+/// A bound has its row in docs/limits.md, its reason and its counter: not in a corner of the file that needs it.
+#[test]
+fn what_bounds_a_table_stands_among_the_limits() {
+    let said = ["At the limit", "Above: ", "the rest is not ", "; more wait", "More are ", "more are counted"];
+    let mut findings = Vec::new();
+    for source in product() {
+        let outside = ["lab", "doctor", "cli", "config", "explain", "nsg", "trace"];
+        if source.path.ends_with("base/limits.rs")
+            || source.module().is_some_and(|module| outside.contains(&module.as_str()))
+        {
+            continue;
+        }
+        let mut comment = String::new();
+        for line in source.text.lines().map(str::trim) {
+            if let Some(words) = line.strip_prefix("///") {
+                comment.push_str(words);
+                continue;
+            }
+            let is_constant = line.trim_start_matches("pub ").starts_with("const ");
+            if is_constant && said.iter().any(|words| comment.contains(words)) {
+                findings.push(format!("{}: {line}", source.path));
+            }
+            comment.clear();
+        }
+    }
+    assert_none(&findings, "Move it to src/base/limits.rs, count what it costs, and give it a row in docs/limits.md.");
+}
+
 #[test]
 fn files_stay_small() {
     let mut findings = Vec::new();

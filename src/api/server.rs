@@ -21,6 +21,8 @@ use tokio_rustls::server::TlsStream;
 use super::answer::{Site, answer};
 use super::message::{Body, Request, Response};
 use super::{BASE, BODY_OCTETS, portal};
+use crate::base::bounds::Bound;
+use crate::base::limits::API_HANDSHAKES;
 use crate::base::{Entropy, WallTime};
 use crate::store::refusal::{Code, Refusal};
 use crate::store::thread::StoreHandle;
@@ -31,8 +33,6 @@ const BODY_TIME: Duration = Duration::from_secs(30);
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 /// How long a handshake may take.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
-/// Handshakes at once. At the limit accepting stops.
-const HANDSHAKES: usize = 64;
 
 /// What the server serves.
 pub struct Served {
@@ -185,7 +185,7 @@ struct TlsListener {
 impl TlsListener {
     fn start(socket: TcpListener, config: Arc<ServerConfig>) -> io::Result<TlsListener> {
         let local = socket.local_addr()?;
-        let (finished, done) = mpsc::channel(HANDSHAKES);
+        let (finished, done) = mpsc::channel(API_HANDSHAKES);
         tokio::spawn(accept_all(socket, TlsAcceptor::from(config), finished));
         Ok(TlsListener { done, local })
     }
@@ -196,8 +196,12 @@ async fn accept_all(
     acceptor: TlsAcceptor,
     finished: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
 ) {
-    let room = Arc::new(Semaphore::new(HANDSHAKES));
-    while let Ok(seat) = room.clone().acquire_owned().await {
+    let room = Arc::new(Semaphore::new(API_HANDSHAKES));
+    loop {
+        if room.available_permits() == 0 {
+            Bound::ApiHandshakes.reached();
+        }
+        let Ok(seat) = room.clone().acquire_owned().await else { return };
         // axum's own accept waits out a lack of descriptors.
         let (stream, peer) = Listener::accept(&mut socket).await;
         let (acceptor, finished) = (acceptor.clone(), finished.clone());

@@ -96,12 +96,46 @@ bounds! {
     RelayPairs => "relay_pairs",
     /// A refused call that was forgotten before its last repetition.
     Refusals => "refusals",
+    /// A refused call that has no record.
+    RefusedRecords => "refused_records",
     /// Strangers that were forgotten.
     RememberedSources => "remembered_sources",
     /// Trusted sources that were forgotten.
     TrustedSources => "trusted_sources",
     /// Sources of peers that were forgotten.
     PeerSources => "peer_sources",
+    /// A name whose last good answer was forgotten.
+    ResolvedNames => "resolved_names",
+    /// Records of an answer that were not read.
+    DnsRecords => "dns_records",
+    /// NAPTR replacements that were not followed.
+    DnsPointers => "dns_pointers",
+    /// SRV records that were not followed.
+    DnsServices => "dns_services",
+    /// Addresses of a name that were not given out.
+    DnsAddresses => "dns_addresses",
+    /// A written request of a connection that was forgotten.
+    WrittenRequests => "written_requests",
+    /// A failed way that was forgotten before its time.
+    PenalisedWays => "penalised_ways",
+    /// An operator's order that was not given.
+    OrdersWaiting => "orders_waiting",
+    /// A request to the control socket that is too long.
+    ControlOctets => "control_octets",
+    /// A client of the control socket that had to wait.
+    ControlClients => "control_clients",
+    /// Names of a certificate that were not read.
+    CertificateNames => "certificate_names",
+    /// A client or a source of wrong tokens that the API forgot.
+    ApiRemembered => "api_remembered",
+    /// A source that was locked out of the API.
+    ApiFailures => "api_failures",
+    /// A connection to the API that waited for others' handshakes.
+    ApiHandshakes => "api_handshakes",
+    /// A request that found the store's queue full.
+    StoreWaiting => "store_waiting",
+    /// Transfers that a record counts and does not tell.
+    RecordedTransfers => "recorded_transfers",
     /// Sources whose share of the log was forgotten.
     LogSources => "log_sources",
 }

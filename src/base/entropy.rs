@@ -2,6 +2,8 @@
 
 use zeroize::Zeroize;
 
+use super::text::hexadecimal;
+
 /// A source of random octets. What a peer must not guess (tags, branches, keys) comes from here.
 pub trait Entropy {
     /// Fills `out` completely.
@@ -32,9 +34,7 @@ pub trait Entropy {
         while left > 0 {
             let mut chunk = [0u8; 16];
             self.fill(&mut chunk);
-            for octet in chunk.iter().take(left) {
-                out.extend([octet >> 4, octet & 15].map(hex_digit));
-            }
+            out.extend_from_slice(hexadecimal(chunk).get(..left.min(chunk.len())).unwrap_or_default().as_flattened());
             left = left.saturating_sub(chunk.len());
         }
     }
@@ -45,11 +45,6 @@ pub trait Entropy {
         self.push_token(octets, &mut out);
         out.into_iter().map(char::from).collect()
     }
-}
-
-/// The character of a value below 16.
-fn hex_digit(value: u8) -> u8 {
-    if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 
 /// Octets a [`Pooled`] draws at once.

@@ -5,7 +5,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use serde::{Deserialize, Serialize};
 
-/// A map of ids, looked up by each message: no secret is spent on keys that nobody outside can choose.
+/// A map of ids, or of what stands in the configuration, looked up by each message: no secret is spent on keys that nobody
+/// outside can choose.
 pub type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<OwnCount>>;
 
 /// Spreads a count of our own over a hash map.

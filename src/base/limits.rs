@@ -164,6 +164,9 @@ pub const AUTH_NONCES: usize = 8192;
 /// Calls refused under load on one socket of datagrams that are known when they are repeated, in each of two generations of 32 s. At
 /// the limit the older ones are forgotten early: a repetition is judged like a new call.
 pub const REFUSALS: usize = 65_536;
+/// Records in a second of one trunk's calls that are refused before they are calls (limits, orders, what they say). At the limit
+/// a refused call is counted only: a dialler gone wild must not fill the disk.
+pub const REFUSED_RECORDS: u32 = 100;
 /// Octets of a password.
 pub const PASSWORD_OCTETS: usize = 1024;
 /// Contacts of a registrar's answer that are looked at for ours.
@@ -187,6 +190,54 @@ pub const ACTIVE_CALLS_SHOWN: usize = 500;
 
 /// Accounts that a metric names: those with most calls. The others are counted together.
 pub const METRIC_ACCOUNTS: usize = 100;
+/// Answers of the name service kept while they last. At the limit the least recently asked for is asked again.
+pub const DNS_ANSWERS: u64 = 4096;
+/// Names whose last good answer stands in while the name service fails (R-K), for a day. At the limit the oldest
+/// goes.
+pub const RESOLVED_NAMES: usize = 1024;
+/// Records looked at of one answer of the name service; the rest is not read.
+pub const DNS_RECORDS: usize = 256;
+/// NAPTR replacements followed of one answer.
+pub const DNS_POINTERS: usize = 4;
+/// SRV records followed of one answer, after they were put in order.
+pub const DNS_SERVICES: usize = 16;
+/// Addresses given out for one name: more than a call ever tries.
+pub const DNS_ADDRESSES: usize = 32;
+/// Written requests that a connection remembers, to tell of them when it breaks: those of the last second of a busy
+/// one. At the limit the oldest is forgotten; its transaction waits for timer B or F.
+pub const WRITTEN_REQUESTS: usize = 1024;
+/// Ways to targets that failed lately and are tried last. At the limit the one whose penalty ends first is forgotten.
+pub const PENALISED_WAYS: usize = 4096;
+/// Answers of one INVITE that are acknowledged (RFC 3261 13.2.2.4). Those of further forks are stray responses.
+pub const ACKNOWLEDGED_FORKS: usize = 16;
+/// Pairs of ports kept ready on one network, however fast calls take them; `limits.ready_ports` where that is more.
+pub const READY_PORTS_MOST: usize = 2048;
+/// Orders of operators and of the API that wait for the engine at once. At the limit a further one is not given: 503,
+/// or an error of `ctl`.
+pub const ORDERS_WAITING: usize = 64;
+/// Clients of the control socket at once; more wait.
+pub const CONTROL_CLIENTS: usize = 8;
+/// Octets of a request to the control socket. More is no request.
+pub const CONTROL_OCTETS: u64 = 64 * 1024;
+/// Keep-alives answered in a second on one connection (RFC 5626 asks for one in 95 s). Above: it is closed.
+pub const PINGS_PER_S: u32 = 10;
+/// Datagrams that wait while a socket takes no more. Above: they fail, and their transactions send again.
+pub const WAITING_DATAGRAMS: usize = 256;
+/// Names read of one certificate; the rest is not looked at.
+pub const CERTIFICATE_NAMES: usize = 256;
+/// Clients of the API, and sources of wrong tokens, that are remembered. At the limit those without a say left go,
+/// then the oldest.
+pub const API_REMEMBERED: usize = 10_000;
+/// Wrong tokens of one source (of IPv6 one /64) within `API_LOCKED_OUT` that lock it out.
+pub const API_FAILURES: u32 = 10;
+/// How long such a source is locked out after its last wrong token.
+pub const API_LOCKED_OUT: Duration = Duration::from_secs(600);
+/// TLS handshakes of the API at once. At the limit accepting stops.
+pub const API_HANDSHAKES: usize = 64;
+/// Requests to the store that wait for its thread. At the limit a further one is answered 503.
+pub const STORE_WAITING: usize = 256;
+/// Transfers told in one record, and legs of each side; more are counted in `transfer_count`.
+pub const RECORDED_TRANSFERS: usize = 8;
 /// Lines of the log that wait for standard error. More are lost, and counted (S-L2).
 pub const LOG_LINES: usize = 8192;
 /// Sources, by kind of line, whose share of the log is remembered; whoever wrote none for longest is forgotten first.

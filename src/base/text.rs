@@ -32,37 +32,48 @@ pub fn push_number(out: &mut String, number: u64) {
 /// Digits of the greatest number.
 const DIGITS: usize = 20;
 
+/// Two digits at a time, without the zero that stands before an odd number of them.
 fn decimal(number: u64, digits: &mut [u8; DIGITS]) -> &[u8] {
     let (mut rest, mut first) = (number, digits.len());
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        first -= 1;
+    for pair in digits.rchunks_exact_mut(2) {
+        let two = u8::try_from(rest % 100).unwrap_or_default();
+        pair.copy_from_slice(&[b'0' + two / 10, b'0' + two % 10]);
+        rest /= 100;
+        first -= 2;
         if rest == 0 {
             break;
         }
     }
-    digits.get(first..).unwrap_or_default()
+    let text = digits.get(first..).unwrap_or_default();
+    text.strip_prefix(b"0").unwrap_or(text)
 }
 
 /// Appends an address, IPv6 without brackets.
 pub fn append_address(out: &mut Vec<u8>, address: IpAddr) {
     let IpAddr::V4(address) = address else { return append(out, format_args!("{address}")) };
-    let mut text = [b'.'; 16];
-    let mut length = 0;
-    for octet in address.octets() {
-        let digits = [octet / 100, octet / 10 % 10, octet % 10];
-        let leading = usize::from(octet < 10) + usize::from(octet < 100);
-        for digit in digits.into_iter().skip(leading) {
-            if let Some(place) = text.get_mut(length) {
-                *place = b'0' + digit;
-            }
-            length += 1;
-        }
-        // The dot is there already.
-        length += 1;
+    let [first, others @ ..] = address.octets();
+    out.reserve("255.255.255.255".len());
+    append_octet(out, first);
+    for octet in others {
+        out.push(b'.');
+        append_octet(out, octet);
     }
-    out.extend_from_slice(text.get(..length - 1).unwrap_or_default());
+}
+
+fn append_octet(out: &mut Vec<u8>, octet: u8) {
+    if octet >= 100 {
+        out.push(b'0' + octet / 100);
+    }
+    if octet >= 10 {
+        out.push(b'0' + octet / 10 % 10);
+    }
+    out.push(b'0' + octet % 10);
+}
+
+/// Octets as lower-case hexadecimal, two digits each.
+pub(crate) fn hexadecimal<const N: usize>(octets: [u8; N]) -> [[u8; 2]; N] {
+    let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
+    octets.map(|octet| [digit(octet >> 4), digit(octet & 15)])
 }
 
 /// Where the first control octet is. The tab is none. Eight octets are looked at together: a message is text, and this
@@ -71,8 +82,7 @@ pub(crate) fn first_control(octets: &[u8]) -> Option<usize> {
     let mut rest = octets;
     while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
-        // The high bit stays where the octet is below a space, or stands behind one that is.
-        let low = word.wrapping_sub(SPACES) & !word & HIGH_BITS;
+        let low = below_space(word);
         if low != 0 {
             let first = chunk.get(usize::try_from(low.trailing_zeros() / 8).unwrap_or_default());
             if first.is_some_and(|&octet| octet != b'\t') || chunk.iter().any(|&octet| is_control(octet)) {
@@ -81,8 +91,17 @@ pub(crate) fn first_control(octets: &[u8]) -> Option<usize> {
         }
         rest = after;
     }
+    // The last eight, some of them for the second time, instead of the rest one by one.
+    if rest.len() < 8 && octets.last_chunk::<8>().is_some_and(|end| below_space(u64::from_le_bytes(*end)) == 0) {
+        return None;
+    }
     let passed = octets.len().saturating_sub(rest.len());
     rest.iter().position(|&octet| is_control(octet)).map(|at| passed.saturating_add(at))
+}
+
+/// The high bit stays where the octet is below a space, or stands behind one that is.
+const fn below_space(word: u64) -> u64 {
+    word.wrapping_sub(SPACES) & !word & HIGH_BITS
 }
 
 const SPACES: u64 = u64::from_ne_bytes([b' '; 8]);

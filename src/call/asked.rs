@@ -9,13 +9,14 @@ use super::anonymity::Anonymity;
 use super::record::Side;
 use super::screening::{Numbers, Refusal};
 use super::step::Step;
+use super::transfer::Diverted as Redirection;
 use crate::route::caller::{Caller, Identity};
 use crate::route::diverting::{
     self, DiversionReason, Diversions, Diverted, DivertingPrivacy, read_diversions, read_history, write_diversions,
     write_history,
 };
 use crate::route::emergency::EmergencyCaller;
-use crate::route::number::{Conversion, E164, Field, Party};
+use crate::route::number::{Conversion, E164, Field, NumberPlan, Party};
 use crate::route::policy::{Facts, HeaderPolicy, Line, NamePattern, RoutePairs};
 use crate::route::presentation::{DivertingHeaders, Presentation, RouteKey, Unroutable};
 use crate::route::trunk::Trunk;
@@ -217,11 +218,12 @@ impl Asked {
         Anonymity::of_caller(&self.caller)
     }
 
-    /// What the peer of `to` is told. `redirected`: who sent the call on after it came to us, oldest first; `us`: our host
-    /// towards it.
-    pub fn tell(&self, to: &Trunk, redirected: &[Diverted], us: &SipUri, facts: &Facts<'_>) -> Told {
+    /// What the peer of `to` is told. `redirection`: where the call goes since it came to us, and who sent it there; `us`: our
+    /// host towards it.
+    pub fn tell(&self, to: &Trunk, redirection: Option<&Redirection>, us: &SipUri, facts: &Facts<'_>) -> Told {
         let presentation = &to.presentation;
-        let list = self.diverted(presentation, redirected);
+        let list = self.diverted(presentation, redirection);
+        let goes_to = redirection.map(Redirection::target);
         let showing = match self.elin_towards(to) {
             Some(_) => &presentation.showing.of_place(),
             None => &presentation.showing,
@@ -229,7 +231,7 @@ impl Asked {
         let shown = self.caller_towards(to).write(showing, &list, &presentation.numbers, us);
         let shows = shown.headers.into_iter().map(|(name, value)| Line::core(name.as_str(), value));
         let mut core: Vec<Line> = self.lines.iter().cloned().chain(shows).collect();
-        core.extend(self.diverting_lines(presentation, &list, us));
+        core.extend(self.diverting_lines(presentation, (&list, goes_to.as_ref().unwrap_or(&self.called)), us));
         let mut lines = presentation.headers.outgoing(core, self.message.as_ref(), facts);
         let (route, received) = (self.route_pairs.as_deref().unwrap_or_default(), self.message.as_ref());
         let left_out = presentation.headers.write_context(&mut lines, route, received, facts);
@@ -263,9 +265,9 @@ impl Asked {
         self.diversions.original().map_or(&self.called, |diverted| &diverted.by)
     }
 
-    fn diverted(&self, presentation: &Presentation, redirected: &[Diverted]) -> Diversions {
+    fn diverted(&self, presentation: &Presentation, redirection: Option<&Redirection>) -> Diversions {
         let mut list = self.diversions.clone();
-        redirected.iter().for_each(|diverted| list.push(diverted.clone()));
+        redirection.into_iter().flat_map(Redirection::entries).for_each(|diverted| list.push(diverted));
         if list.is_empty() && presentation.diverting.always {
             list.push(Diverted::once(self.called.clone(), DiversionReason::Unconditional));
         }
@@ -280,7 +282,12 @@ impl Asked {
         Diversions::new(list.oldest_first().iter().map(hidden).collect())
     }
 
-    fn diverting_lines(&self, presentation: &Presentation, list: &Diversions, us: &SipUri) -> Vec<Line> {
+    fn diverting_lines(
+        &self,
+        presentation: &Presentation,
+        (list, goes_to): (&Diversions, &Party),
+        us: &SipUri,
+    ) -> Vec<Line> {
         let plan = &presentation.numbers;
         let send = match presentation.diverting.send {
             DivertingHeaders::AsReceived => self.came_in,
@@ -291,7 +298,7 @@ impl Asked {
         };
         let diversion = || lines(Name::Diversion, write_diversions(list, plan, us));
         let style = presentation.diverting.style;
-        let history = || lines(Name::HistoryInfo, write_history(list, &self.called, plan, us, style));
+        let history = || lines(Name::HistoryInfo, write_history(list, goes_to, plan, us, style));
         match send {
             DivertingHeaders::Drop => Vec::new(),
             DivertingHeaders::Diversion | DivertingHeaders::AsReceived => diversion(),
@@ -342,6 +349,20 @@ pub(super) fn named(uri: &Uri, presentation: &Presentation) -> Result<(String, O
         Ok(party @ (Party::Number { .. } | Party::Short(_))) => Ok((party.as_str().to_owned(), user(&party))),
         Ok(Party::Name(_) | Party::Anonymous) | Err(_) => super::screening::called(uri),
     }
+}
+
+/// The same for a record; empty where the URI names nobody.
+pub(super) fn sought_number(uri: &Uri, presentation: &Presentation) -> String {
+    named(uri, presentation).map_or_else(|_| as_written(uri), |(number, _)| number)
+}
+
+/// Who a From names, for a record: the number as its trunk reads it, or what stands there.
+pub(super) fn identified(uri: &Uri, plan: &NumberPlan) -> String {
+    plan.read(Field::From, uri).map_or_else(|_| as_written(uri), |party| party.as_str().to_owned())
+}
+
+fn as_written(uri: &Uri) -> String {
+    uri.user_decoded().map(|user| String::from_utf8_lossy(&user).into_owned()).unwrap_or_default()
 }
 
 fn key(request: &Request, key: &RouteKey) -> Option<Uri> {

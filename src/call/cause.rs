@@ -78,6 +78,11 @@ pub enum Cause {
     Pending,
     /// The account or its number may not make or take this call (PV-37).
     Denied(Denied),
+    /// No number of the caller's trunk, or too long for one: 404 or 484, before it became a call.
+    Unroutable(Status),
+    /// The INVITE asks for something that is not taken here, or contradicts itself, and was refused with this status before it
+    /// became a call; the record names what it was.
+    NotTaken(Status),
     /// Something that cannot happen did; an error is logged.
     Unexpected,
 }
@@ -146,6 +151,12 @@ impl Cause {
             Cause::NotAllowed => line(403, 21, Final, "not_allowed", "Not allowed on this trunk"),
             Cause::Pending => line(491, 42, Final, "pending", "Another exchange is not over"),
             Cause::Denied(denied) => line(denied.status, denied.q850, Final, denied.why.label(), denied.why.text()),
+            Cause::Unroutable(status) => {
+                line(status.code(), 1, Final, "unroutable_number", "Not a number of this trunk")
+            }
+            Cause::NotTaken(status) => {
+                line(status.code(), 127, Final, "invite_not_taken", "INVITE asks for what is not taken")
+            }
             Cause::Unexpected => line(500, 41, Final, "unexpected", "Internal error"),
         }
     }
@@ -388,6 +399,8 @@ mod tests {
             (Cause::NoSuchDialog, 481, 31, Final),
             (Cause::NotAllowed, 403, 21, Final),
             (Cause::Pending, 491, 42, Final),
+            (Cause::Unroutable(Status::NOT_FOUND), 404, 1, Final),
+            (Cause::NotTaken(Status::NOT_ACCEPTABLE), 406, 127, Final),
             (Cause::Unexpected, 500, 41, Final),
         ];
         for (cause, status, q850, retry) in table {

@@ -50,6 +50,7 @@ pub mod subcode;
 mod taken;
 mod transfer;
 mod treatment;
+pub mod unbegun;
 mod updating;
 
 pub use asked::Asked;

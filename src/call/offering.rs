@@ -22,7 +22,6 @@ use super::own_address::OwnAddress;
 use super::record::{EndedBy, Sent, Side};
 use super::step::{Step, Writing};
 use crate::base::limits::MAX_FORWARDS;
-use crate::route::diverting::Diverted;
 use crate::route::emergency::PriorityHeader;
 use crate::route::mark::Marked;
 use crate::route::number::Field;
@@ -220,7 +219,6 @@ impl Hunting {
     /// What the candidate's peer is told of the caller's side.
     fn told(&self, common: &Common, candidate: &Candidate, us: &SipUri) -> Told {
         let trunk = &candidate.trunk;
-        let redirected: Vec<Diverted> = candidate.diverted.iter().flat_map(|by| by.entries()).collect();
         let call_id = common.ledger.id().0.to_string();
         let facts = Facts {
             calling: &common.numbers.calling,
@@ -234,7 +232,7 @@ impl Hunting {
             route: common.ledger.so_far().route.as_deref().unwrap_or_default(),
             contents: common.whose.contents(),
         };
-        self.asked.tell(trunk, &redirected, us, &facts)
+        self.asked.tell(trunk, candidate.diverted.as_deref(), us, &facts)
     }
 }
 

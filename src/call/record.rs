@@ -82,6 +82,10 @@ pub struct TransferRecord {
     pub side: Side,
     /// Trunk of the party that left, or stayed when the transfer failed.
     pub by: Arc<str>,
+    /// Who was to take it: the number that Refer-To names, as the transferor's trunk reads it; of an INVITE with Replaces the
+    /// number of who sent it. Known whether or not it came to that.
+    #[serde(default)]
+    pub asked: String,
     /// Trunk and Call-ID of the new party's leg, where there was one.
     pub to: Option<Arc<str>>,
     pub call_id: Option<String>,

@@ -14,6 +14,7 @@ use crate::route::emergency::is_sos;
 use crate::route::provisional::Reliability;
 use crate::route::trunk::Trunk;
 use crate::sip::bodies::{BadBody, Bodies};
+use crate::sip::grammar::is_token;
 use crate::sip::header::{ContentType, max_breadth};
 use crate::sip::{Message, Method, Name, NameAddr, Request, Status, Uri};
 
@@ -32,6 +33,8 @@ pub enum Refusal {
     NoBreadth,
     /// 400: several Max-Breadth, or one that is no number.
     BadBreadth,
+    /// 400: something in Require or Proxy-Require that no option tag can be.
+    BadRequire,
     /// 420, with the tags that we do not know.
     BadExtension(Vec<String>),
     /// 421: an INVITE without an extension that its trunk demands (RFC 3261 21.4.16).
@@ -84,6 +87,7 @@ impl Refusal {
             Refusal::TooManyHops => 483,
             Refusal::NoBreadth => 440,
             Refusal::BadBreadth => 400,
+            Refusal::BadRequire => 400,
             Refusal::BadExtension(_) => 420,
             Refusal::ExtensionRequired(_) => 421,
             Refusal::IntervalTooSmall(_) => 422,
@@ -113,6 +117,7 @@ impl Refusal {
             Refusal::TooManyHops => "too_many_hops",
             Refusal::NoBreadth => "no_breadth",
             Refusal::BadBreadth => "bad_breadth",
+            Refusal::BadRequire => "bad_require",
             Refusal::BadExtension(_) => "bad_extension",
             Refusal::ExtensionRequired(_) => "extension_required",
             Refusal::IntervalTooSmall(_) => "interval_too_small",
@@ -151,6 +156,7 @@ impl Refusal {
             | Refusal::TooManyHops
             | Refusal::NoBreadth
             | Refusal::BadBreadth
+            | Refusal::BadRequire
             | Refusal::NotAcceptable
             | Refusal::EmptyDescription
             | Refusal::BrokenBody
@@ -283,15 +289,11 @@ fn diversion_count(entry: &NameAddr) -> usize {
 fn method(method: &Method) -> Result<(), Refusal> {
     match method {
         Method::Invite | Method::Ack | Method::Cancel | Method::Bye | Method::Options => Ok(()),
-        Method::Register
-        | Method::Prack
-        | Method::Update
-        | Method::Info
-        | Method::Refer
-        | Method::Notify
-        | Method::Subscribe
-        | Method::Message
-        | Method::Publish => Err(Refusal::MethodNotAllowed),
+        Method::Register | Method::Refer | Method::Subscribe | Method::Message | Method::Publish => {
+            Err(Refusal::MethodNotAllowed)
+        }
+        // They are taken in a dialog alone (RFC 3262 3, RFC 3311 5.2, RFC 6086 4.2.2, RFC 6665 4.1.3).
+        Method::Prack | Method::Update | Method::Info | Method::Notify => Err(Refusal::NoDialog),
         Method::Other(_) => Err(Refusal::UnknownMethod),
     }
 }
@@ -306,7 +308,11 @@ pub(super) fn extensions(request: &Request, trunk: &Trunk) -> Result<(), Refusal
     if request.method != Method::Invite && request.message.header(Name::Replaces).is_some() {
         return Err(Refusal::BadReplaces);
     }
-    let tags: Vec<String> = [Name::Require, Name::ProxyRequire]
+    let demands = [Name::Require, Name::ProxyRequire];
+    if demands.into_iter().any(|name| request.message.list(name).iter().any(|tag| !is_token(tag))) {
+        return Err(Refusal::BadRequire);
+    }
+    let tags: Vec<String> = demands
         .into_iter()
         .flat_map(|name| request.message.tokens(name))
         .filter(|tag| !is_supported(tag, &request.method, trunk))
@@ -365,9 +371,13 @@ fn body(request: &Request) -> Result<(), Refusal> {
         Err(BadBody::MediaType) => return Err(Refusal::MediaType),
         Err(BadBody::Malformed) => return Err(Refusal::BrokenBody),
     }
-    let accepts = request.message.list(Name::Accept);
-    // No Accept in an INVITE means application/sdp (RFC 3261 20.1).
-    if accepts.is_empty() || accepts_description(&accepts) { Ok(()) } else { Err(Refusal::NotAcceptable) }
+    // No Accept in an INVITE means application/sdp, one without a type means none (RFC 3261 20.1).
+    let says_nothing = request.message.header(Name::Accept).is_none();
+    if says_nothing || accepts_description(&request.message.list(Name::Accept)) {
+        Ok(())
+    } else {
+        Err(Refusal::NotAcceptable)
+    }
 }
 
 /// The most specific range that covers a description decides, and `q=0` takes it out (RFC 3261 20.1, RFC 2616 14.1).

@@ -9,18 +9,17 @@ use serde::Serialize;
 use super::SCHEMA;
 use super::object::Object;
 use crate::base::WallTime;
+use crate::base::bounds::Bound;
+use crate::base::limits::RECORDED_TRANSFERS;
 use crate::base::text::push_number;
 use crate::call::Cause;
 use crate::call::record::{CallRecord, LegMediaCounts, Said, Sent, Side, TransferKind, TransferRecord, user_of};
 use crate::call::subcode;
 use crate::route::directory::AccountName;
 use crate::route::number::E164;
-use crate::store::wall;
 
 /// Characters of one text from outside.
 const TEXT: usize = 256;
-/// Transfers told of one call; more are counted.
-const TRANSFERS: usize = 8;
 
 /// Which process of which node writes: with the call's number a name that is never given twice.
 #[derive(Clone, Debug)]
@@ -47,6 +46,7 @@ struct TransferLine<'a> {
     kind: TransferKind,
     side: Side,
     by: &'a str,
+    asked: &'a str,
     to: Option<&'a str>,
     call_id: Option<&'a str>,
     began_ms: u64,
@@ -81,7 +81,7 @@ pub fn write(origin: &Origin, seq: u64, record: &CallRecord, out: &mut Vec<u8>) 
     }
     for side in [Side::Caller, Side::Callee] {
         let media = record.media(side).skip(1);
-        let parties = record.entered(side).zip(media).zip(2u64..).take(TRANSFERS);
+        let parties = record.entered(side).zip(media).zip(2u64..).take(RECORDED_TRANSFERS);
         for ((transfer, media), place) in parties {
             party(transfer, media, place, head.line("leg", out));
             legs += 1;
@@ -97,9 +97,9 @@ struct Head {
 }
 
 impl Head {
-    fn line<'o>(&self, kind: &str, out: &'o mut Vec<u8>) -> Object<'o> {
+    fn line<'o>(&self, kind: &'static str, out: &'o mut Vec<u8>) -> Object<'o> {
         let mut line = Object::begin(out);
-        line.text("schema", SCHEMA).text("type", kind).text("id", &self.id).number("seq", self.seq);
+        line.label("schema", SCHEMA).label("type", kind).text("id", &self.id).number("seq", self.seq);
         line
     }
 }
@@ -111,26 +111,24 @@ fn call(origin: &Origin, record: &CallRecord, mut line: Object<'_>, legs: u64) {
     line.text_if_any("account", record.account.as_ref().map(AccountName::as_str));
     line.text("calling", shown(&record.calling)).text("called", shown(&record.called));
     times(record, &mut line);
-    line.text("cause", record.cause.label()).text("cause_text", record.cause.text());
+    line.label("cause", record.cause.label()).label("cause_text", record.cause.text());
     line.number("status", record.cause.status().code().into()).number("q850", record.cause.q850().into());
     line.number_if_any("peer_status", peer_status(record.cause).map(u64::from))
-        .text("ended_by", record.ended_by.name());
+        .label("ended_by", record.ended_by.name());
     line.text_if_any("detail", record.detail.as_deref().map(shown));
     line.text_if_any("emergency", record.emergency.as_deref());
     line.text_if_any("elin", record.elin.as_ref().map(E164::as_str));
     line.number("attempts", record.attempts.into()).number("redirects", record.redirects.into());
     line.number("transfer_count", u64::try_from(record.transfers.len()).unwrap_or(u64::MAX));
-    line.list("transfers", record.transfers.iter().take(TRANSFERS).map(transfer));
+    line.list("transfers", Bound::RecordedTransfers.first(RECORDED_TRANSFERS, record.transfers.iter()).map(transfer));
     line.list("reasons", record.said.iter().map(reason)).number("legs", legs);
     line.end();
 }
 
 fn times(record: &CallRecord, line: &mut Object<'_>) {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    line.text("started", &wall::text(record.started));
-    line.text_if_any("rang", record.rang.map(wall::text).as_deref());
-    line.text_if_any("answered", record.answered.map(wall::text).as_deref());
-    line.text("ended", &wall::text(record.ended));
+    line.time("started", record.started).time_if_any("rang", record.rang);
+    line.time_if_any("answered", record.answered).time("ended", record.ended);
     line.number("started_ms", record.started.0).number("ended_ms", record.ended.0);
     line.number_if_any("post_dial_delay_ms", record.after.post_dial_delay().map(millis));
     line.number("duration_ms", millis(record.after.talked()));
@@ -161,6 +159,7 @@ fn transfer(transfer: &TransferRecord) -> TransferLine<'_> {
         kind: transfer.kind,
         side: transfer.side,
         by: &transfer.by,
+        asked: shown(&transfer.asked),
         to: transfer.to.as_deref(),
         call_id: transfer.call_id.as_deref().map(shown),
         began_ms: transfer.began.0,
@@ -175,7 +174,7 @@ fn caller(record: &CallRecord, mut line: Object<'_>) {
         Some(written) => (&written.calling, &written.called),
         None => (&record.calling, &record.called),
     };
-    line.text("side", Side::Caller.name()).text("trunk", &record.from).text("call_id", shown(&record.caller_call_id));
+    line.label("side", Side::Caller.name()).text("trunk", &record.from).text("call_id", shown(&record.caller_call_id));
     match record.caller_address {
         Some(address) => line.address("address", address),
         None => line.null("address"),
@@ -189,7 +188,7 @@ fn caller(record: &CallRecord, mut line: Object<'_>) {
 /// Numbers as they were sent.
 fn callee(record: &CallRecord, trunk: &str, sent: &Sent, mut line: Object<'_>) {
     let call_id = shown(record.callee_call_id.as_deref().unwrap_or_default());
-    line.text("side", Side::Callee.name())
+    line.label("side", Side::Callee.name())
         .text("trunk", trunk)
         .text("call_id", call_id)
         .address("address", sent.address);
@@ -206,7 +205,7 @@ fn callee(record: &CallRecord, trunk: &str, sent: &Sent, mut line: Object<'_>) {
 /// A party that came by a transfer: numbers as its INVITE has them.
 fn party(transfer: &TransferRecord, heard: &LegMediaCounts, place: u64, mut line: Object<'_>) {
     let (Some(trunk), Some(entered)) = (&transfer.to, &transfer.entered) else { return line.end() };
-    line.text("side", transfer.side.name()).number("party", place).text("trunk", trunk);
+    line.label("side", transfer.side.name()).number("party", place).text("trunk", trunk);
     line.text("call_id", shown(transfer.call_id.as_deref().unwrap_or_default()));
     line.address("address", entered.address).text("policy", &entered.policy);
     line.text("calling", shown(&entered.written.calling)).text("called", shown(&entered.written.called));

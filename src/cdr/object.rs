@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::Serialize;
 
+use crate::base::WallTime;
 use crate::base::text::{append_address, append_number};
+use crate::store::wall;
 
 /// An object whose fields come one after the other. [`Object::end`] closes it and its line.
 #[derive(Debug)]
@@ -26,12 +28,25 @@ impl<'o> Object<'o> {
         self.out.extend_from_slice(b"}\n");
     }
 
+    /// A text from outside this file.
     pub fn text(&mut self, name: &'static str, text: &str) -> &mut Self {
         // No early end: so the compiler looks at sixteen octets at a time.
         if text.bytes().fold(false, |any, octet| any | must_be_escaped(octet)) {
             return self.value(name, text);
         }
-        self.put([name.as_bytes(), b"\":\"", text.as_bytes(), b"\""]);
+        self.plain(name, text)
+    }
+
+    /// A label of ours: like names, nothing in it is escaped.
+    pub fn label(&mut self, name: &'static str, label: &'static str) -> &mut Self {
+        debug_assert!(!label.bytes().any(must_be_escaped), "{label} is no label");
+        self.plain(name, label)
+    }
+
+    fn plain(&mut self, name: &'static str, text: &str) -> &mut Self {
+        self.name(name, b"\":\"", text.len());
+        self.out.extend_from_slice(text.as_bytes());
+        self.out.push(b'"');
         self
     }
 
@@ -44,7 +59,7 @@ impl<'o> Object<'o> {
     }
 
     pub fn number(&mut self, name: &'static str, number: u64) -> &mut Self {
-        self.name(name);
+        self.name(name, b"\":", 0);
         append_number(self.out, number);
         self
     }
@@ -60,7 +75,7 @@ impl<'o> Object<'o> {
     /// Anything else.
     pub fn value(&mut self, name: &'static str, value: &(impl Serialize + ?Sized)) -> &mut Self {
         let before = self.out.len();
-        self.name(name);
+        self.name(name, b"\":", 0);
         // Plain structures of texts and numbers always serialise; half a value must not stay if one ever does not.
         if serde_json::to_writer(&mut *self.out, value).is_err() {
             self.out.truncate(before);
@@ -75,14 +90,14 @@ impl<'o> Object<'o> {
         if items.peek().is_some() {
             return self.value(name, &items.collect::<Vec<_>>());
         }
-        self.put([name.as_bytes(), b"\":[]", b"", b""]);
+        self.name(name, b"\":[]", 0);
         self
     }
 
     /// An address and its port.
     pub fn address(&mut self, name: &'static str, address: SocketAddr) -> &mut Self {
         let SocketAddr::V4(address) = address else { return self.value(name, &address) };
-        self.put([name.as_bytes(), b"\":\"", b"", b""]);
+        self.name(name, b"\":\"", 0);
         append_address(self.out, IpAddr::V4(*address.ip()));
         self.out.push(b':');
         append_number(self.out, address.port().into());
@@ -91,19 +106,34 @@ impl<'o> Object<'o> {
     }
 
     pub fn null(&mut self, name: &'static str) -> &mut Self {
-        self.put([name.as_bytes(), b"\":null", b"", b""]);
+        self.name(name, b"\":null", 0);
         self
     }
 
-    fn name(&mut self, name: &'static str) {
-        self.put([name.as_bytes(), b"\":", b"", b""]);
+    /// A moment of the calendar.
+    pub fn time(&mut self, name: &'static str, time: WallTime) -> &mut Self {
+        self.name(name, b"\":\"", 0);
+        wall::append(self.out, time);
+        self.out.push(b'"');
+        self
     }
 
-    /// What begins a name, and what follows. Names are identifiers of ours: nothing in them is escaped.
-    fn put(&mut self, pieces: [&[u8]; 4]) {
-        self.out.reserve(2 + pieces.iter().map(|piece| piece.len()).sum::<usize>());
-        self.out.extend_from_slice(&[self.before, b'"']);
-        pieces.iter().for_each(|piece| self.out.extend_from_slice(piece));
+    /// `None`: `null`.
+    pub fn time_if_any(&mut self, name: &'static str, time: Option<WallTime>) -> &mut Self {
+        match time {
+            Some(time) => self.time(name, time),
+            None => self.null(name),
+        }
+    }
+
+    /// A name, which is an identifier of ours: nothing in it is escaped. Then what closes it, and room for `more`. One
+    /// copy of a text: what has a length that the compiler knows is stored without a call.
+    fn name<const N: usize>(&mut self, name: &'static str, close: &[u8; N], more: usize) {
+        self.out.reserve(name.len() + N + more + 3);
+        self.out.push(self.before);
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(close);
         self.before = b',';
     }
 }
@@ -122,17 +152,24 @@ mod tests {
         let hostile = "a\"b\\c\r\nd\u{1b}[2J\u{85}\u{7f}\t\u{0}é😀";
         let mut out = b"before\n".to_vec();
         let mut object = Object::begin(&mut out);
-        object.text("plain", "x").text("hostile", hostile).text_if_any("none", None).text_if_any("some", Some(""));
+        object
+            .text("plain", "x")
+            .label("ours", "y z")
+            .text("hostile", hostile)
+            .text_if_any("none", None)
+            .text_if_any("some", Some(""));
         object.number("count", 0).number_if_any("most", Some(u64::MAX)).number_if_any("no", None);
         object.value("list", &[1, 2]);
         object.list("items", [3].into_iter()).list("nothing", std::iter::empty::<u8>());
         object.address("v4", "192.0.2.10:5061".parse().unwrap()).address("v6", "[2001:db8::1]:80".parse().unwrap());
+        object.time("time", WallTime(1)).time_if_any("never", None);
         object.end();
         let line = out.strip_prefix(b"before\n").and_then(|line| line.strip_suffix(b"\n")).unwrap();
         assert!(!line.contains(&b'\n'));
         let wanted = serde_json::json!({
-            "plain": "x", "hostile": hostile, "none": null, "some": "", "count": 0, "most": u64::MAX, "no": null, "list": [1, 2],
-            "items": [3], "nothing": [], "v4": "192.0.2.10:5061", "v6": "[2001:db8::1]:80"
+            "plain": "x", "ours": "y z", "hostile": hostile, "none": null, "some": "", "count": 0, "most": u64::MAX, "no": null, "list": [1, 2],
+            "items": [3], "nothing": [], "v4": "192.0.2.10:5061", "v6": "[2001:db8::1]:80",
+            "time": "1970-01-01T00:00:00.001Z", "never": null
         });
         assert_eq!(serde_json::from_slice::<serde_json::Value>(line).unwrap(), wanted);
     }

@@ -181,18 +181,14 @@ impl Records {
         &self.counters
     }
 
-    /// Waits for records that are not in the file, at most `patience`; then `gather` for those that follow.
-    pub(super) fn next(&self, patience: Duration, gather: Duration) -> Work {
-        let mut held = self.lock();
+    /// Rests for `rest`, in which records gather and nobody is woken for them; then waits for one that is not in the file, at most
+    /// `patience`.
+    pub(super) fn next(&self, rest: Duration, patience: Duration) -> Work {
+        let held = self.lock();
+        let mut held =
+            self.ending.wait_timeout_while(held, rest, |held| !held.ended).unwrap_or_else(PoisonError::into_inner).0;
         if held.is_written() && !held.ended {
             held = self.wake.wait_timeout(held, patience).unwrap_or_else(PoisonError::into_inner).0;
-        }
-        if !held.is_written() {
-            held = self
-                .ending
-                .wait_timeout_while(held, gather, |held| !held.ended)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
         }
         let fresh: Vec<_> = held.records.iter().skip(held.written).take(BATCH).cloned().collect();
         match (fresh.is_empty(), held.ended) {
@@ -257,11 +253,6 @@ fn octets_of(record: &CallRecord) -> usize {
     let sent = record.sent.as_ref().map_or(0, |sent| sent.from.len() + sent.called.len());
     let said: usize = record.said.iter().map(|said| size_of::<Said>() + said.reason.len()).sum();
     let callee = record.callee_call_id.as_ref().map_or(0, String::len);
-    size_of::<CallRecord>()
-        + texts
-        + written
-        + sent
-        + said
-        + callee
-        + record.transfers.len() * size_of::<TransferRecord>()
+    let transfers = record.transfers.iter().map(|transfer| size_of::<TransferRecord>() + transfer.asked.len());
+    size_of::<CallRecord>() + texts + written + sent + said + callee + transfers.sum::<usize>()
 }

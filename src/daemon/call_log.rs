@@ -110,6 +110,7 @@ fn call(event: &CallEvent) {
             call = call.0,
             kind = ?transfer.kind,
             by = %transfer.by,
+            asked = %Pii::new(&transfer.asked),
             to = transfer.to.as_deref().unwrap_or("-"),
             cause = transfer.cause.label(),
             "transfer ended"

@@ -30,9 +30,10 @@ where
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         // One text to the end: what `writer` leads to is called once.
-        let mut line = String::with_capacity(USUAL);
-        line.push_str("{\"timestamp\":\"");
+        let mut line = Vec::with_capacity(USUAL);
+        line.extend_from_slice(b"{\"timestamp\":\"");
         wall::append_micros(&mut line, clock::since_1970());
+        let mut line = String::from_utf8(line).unwrap_or_default();
         line.push_str("\",\"level\":\"");
         line.push_str(event.metadata().level().as_str());
         line.push('"');

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use super::inbox::Inbox;
 use crate::api::{ActiveCalls, HungUp};
+use crate::base::bounds::Bound;
 use crate::base::ids::{CallId, CommandId};
+use crate::base::limits::ORDERS_WAITING;
 use crate::call::active::ActiveCall;
 use crate::engine::io::{Census, Command, Input, Reply};
 
@@ -16,8 +18,6 @@ use crate::engine::io::{Census, Command, Input, Reply};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The first number: those before it are the process's own orders, which nobody waits for.
 const FIRST: u64 = 100;
-/// Orders that wait at once. At the limit a further one is not given.
-const WAITING: usize = 64;
 
 /// Gives orders, and brings answers back to those who wait.
 #[derive(Debug)]
@@ -44,7 +44,8 @@ impl Orders {
 
     fn wait_for(&self, id: u64) -> Option<Receiver<Reply>> {
         let mut waiting = self.lock();
-        if waiting.len() >= WAITING {
+        if waiting.len() >= ORDERS_WAITING {
+            Bound::OrdersWaiting.reached();
             return None;
         }
         let (tell, answer) = sync_channel(1);

@@ -22,7 +22,9 @@ impl DialogKey {
         let mut octets = Vec::with_capacity(room);
         for tag in [local_tag, remote_tag] {
             octets.extend_from_slice(&u32::try_from(tag.len()).unwrap_or(u32::MAX).to_be_bytes());
-            octets.extend(tag.iter().map(u8::to_ascii_lowercase));
+            let start = octets.len();
+            octets.extend_from_slice(tag);
+            octets.get_mut(start..).unwrap_or_default().make_ascii_lowercase();
         }
         octets.extend_from_slice(call_id);
         DialogKey { octets: octets.into_boxed_slice() }

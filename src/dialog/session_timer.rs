@@ -155,7 +155,7 @@ impl SessionTimer {
             (None, WantedRefresher::Us) => Some(Refresher::Uac),
             (None, WantedRefresher::Peer) => Some(Refresher::Uas),
         };
-        let mut fields = vec![(Name::SessionExpires, SessionExpires { interval, refresher }.to_string().into_bytes())];
+        let mut fields = vec![(Name::SessionExpires, SessionExpires { interval, refresher }.to_octets())];
         if self.floor_s > LEAST_S {
             fields.push((Name::MinSe, MinSe(self.floor_s).to_string().into_bytes()));
         }
@@ -223,11 +223,8 @@ impl SessionTimer {
         let refresher = self.chosen_refresher(before, said);
         self.running = Some(Running::start(now, interval, refresher));
         let value = SessionExpires { interval, refresher: Some(refresher.as_answerer()) };
-        let mut fields = vec![(Name::SessionExpires, value.to_string().into_bytes())];
-        if said.is_supported {
-            fields.push((Name::Require, TIMER.as_bytes().to_vec()));
-        }
-        fields
+        let require = said.is_supported.then(|| (Name::Require, TIMER.as_bytes().to_vec()));
+        std::iter::once((Name::SessionExpires, value.to_octets())).chain(require).collect()
     }
 
     /// Never above what was asked for, never below what either side takes (RFC 4028 9).
@@ -457,7 +454,7 @@ mod tests {
 
     #[test]
     fn a_peer_that_refreshes_goes_on_to_when_its_refresh_names_nobody() {
-        let mut timer = timer(|_| {});
+        let mut timer = timer(|settings| settings.refresher = WantedRefresher::Us);
         timer.answered(START, &said(300, Some(Refresher::Uas), None));
         assert_eq!(
             value(&timer.accept(after(10), &said(300, None, None)), Name::SessionExpires).unwrap(),

@@ -8,7 +8,7 @@ use crate::base::Instant;
 use crate::base::bounds::Bound;
 use crate::base::bucket::{Bucket, Rate};
 use crate::base::ids::{CallId, TrunkId};
-use crate::base::limits::COUNTED_ACCOUNTS;
+use crate::base::limits::{COUNTED_ACCOUNTS, REFUSED_RECORDS};
 use crate::route::directory::{Account, AccountName};
 use crate::route::trunk::Trunk;
 
@@ -39,6 +39,8 @@ struct Count {
     calls: usize,
     /// `None`: no call has come under a rate so far.
     bucket: Option<Bucket>,
+    /// The same of records of calls that were refused before they were calls.
+    recorded: Option<Bucket>,
 }
 
 impl Admission {
@@ -82,6 +84,13 @@ impl Admission {
     /// Calls on a trunk now.
     pub fn load(&self, trunk: TrunkId) -> usize {
         self.trunks.get(&trunk).map_or(0, |count| count.calls)
+    }
+
+    /// Whether one more INVITE of `trunk` that becomes no call may have a record.
+    pub fn records(&mut self, now: Instant, trunk: TrunkId) -> bool {
+        let rate = Rate::even(REFUSED_RECORDS);
+        let count = self.trunks.entry(trunk).or_default();
+        count.recorded.get_or_insert(Bucket::full(now, rate)).take(now, rate)
     }
 
     /// A call is no longer tried on `trunk`.

@@ -7,7 +7,7 @@ use crate::base::{Entropy, Now};
 use crate::call::screening::Numbers;
 use crate::call::step::{Step, Urgency};
 use crate::call::{Asked, Cause};
-use crate::route::directory::{Decision, Denial, Direction};
+use crate::route::directory::{Account, Decision, Denial, Direction};
 use crate::route::group::Choice;
 use crate::route::number::Party;
 use crate::route::role::PeerRole;
@@ -110,6 +110,19 @@ impl Engine {
             Ok(_) | Err(Stopped::Denied(_)) => {}
         }
         ruling
+    }
+
+    /// Whose a call would have been that is refused before anybody asks where it goes.
+    pub(super) fn owner(
+        &mut self,
+        now: Now,
+        (request, flow, trunk): (&Request, Flow, &Arc<Trunk>),
+        said: (&Numbers, &Asked),
+    ) -> Option<Arc<Account>> {
+        let server_name = self.server_name(flow, trunk);
+        let inquiry = inquiry(now, (request, trunk, server_name.as_deref()), said);
+        let mut lots = Lots { admission: &self.supply.admission, entropy: &mut *self.entropy };
+        self.snapshot.rule(&self.directory, &inquiry, &mut lots).account
     }
 
     /// Whose a call is, and what becomes of it.

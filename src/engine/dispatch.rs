@@ -28,6 +28,7 @@ use super::asking::{Fate, with_reserve};
 use super::io::{Dropped, Event, Hold, Outbox, Output};
 use super::overload::{self, Shed, Wait};
 use super::transactions::{Matched, User, reply_to};
+use super::turning_away::Barred;
 
 impl Engine {
     /// A message came in, and has `waited` for the engine.
@@ -140,7 +141,7 @@ impl Engine {
             return;
         }
         if let Err(refusal) = self.screen(&request, &trunk) {
-            return self.refuse(now, &request, flow, &refusal, out);
+            return self.screened_out(now, (&request, flow, &trunk), (refusal, urgent.as_deref()), out);
         }
         match &request.method {
             Method::Invite => {
@@ -230,6 +231,20 @@ impl Engine {
         Ok(())
     }
 
+    /// An INVITE is an attempt of somebody, and has a record.
+    fn screened_out(
+        &mut self,
+        now: Now,
+        came: (&Request, Flow, &Arc<Trunk>),
+        (refusal, urgent): (Refusal, Option<&str>),
+        out: &mut Outbox,
+    ) {
+        match came.0.method {
+            Method::Invite => self.turn_away(now, came, (&Barred::Refused(refusal), urgent), out),
+            _ => self.refuse(now, came.0, came.1, &refusal, out),
+        }
+    }
+
     /// Why the peer's OPTIONS get no 200: that is how it learns to send its calls elsewhere.
     fn refuses_probes(&self, trunk: &Trunk) -> Option<Refusal> {
         let is_told = trunk.options.draining == WhileDraining::Refuse;
@@ -270,9 +285,12 @@ impl Engine {
         let id = CallId(self.next_call);
         let trunk = self.as_named(&request, flow, trunk);
         self.tell_asked(&request, flow, &trunk, out);
-        let (mut numbers, mut asked) = match self.admit(now, (&request, &trunk), id, urgent.as_deref(), out) {
+        let (mut numbers, mut asked) = match self.admit(now, (&request, &trunk), id, urgent.as_deref()) {
             Ok(asked) => asked,
-            Err(refusal) => return self.refuse(now, &request, flow, &refusal, out),
+            Err(barred) => {
+                let why = (&barred, urgent.as_deref());
+                return self.turn_away(now, (&request, flow, &trunk), why, out);
+            }
         };
         let came = (&*request, flow, &trunk);
         let behind = if urgent.is_some() { None } else { self.behind_elin(now, &trunk, &asked) };
@@ -345,18 +363,13 @@ impl Engine {
         (request, trunk): (&Request, &Trunk),
         id: CallId,
         urgent: Option<&str>,
-        out: &mut Outbox,
-    ) -> Result<(screening::Numbers, Box<Asked>), Refusal> {
-        let scarce = |shed: Shed, out: &mut Outbox| {
-            out.push(Output::Event(Event::Shed(shed)));
-            Refusal::Overload
-        };
+    ) -> Result<(screening::Numbers, Box<Asked>), Barred> {
         if let Some(shed) = self.stands_against(urgent) {
-            return Err(scarce(shed, out));
+            return Err(Barred::Scarce(shed));
         }
         let urgency = if urgent.is_some() { Urgency::Emergency } else { Urgency::Normal };
         if !self.supply.standings.of(trunk.id).takes(urgency) {
-            return Err(Refusal::TrunkOutOfService);
+            return Err(Barred::Refused(Refusal::TrunkOutOfService));
         }
         if let Some(code) = urgent {
             self.supply.admission.begin_urgent(trunk, id);
@@ -371,10 +384,10 @@ impl Engine {
             Ok(()) if self.keeps_pace(now.instant) => Ok((numbers, asked)),
             Ok(()) => {
                 self.supply.admission.ended(id);
-                Err(scarce(Shed::MaxCallsPerS, out))
+                Err(Barred::Scarce(Shed::MaxCallsPerS))
             }
-            Err(Over::Calls) => Err(scarce(Shed::TrunkMaxCalls, out)),
-            Err(Over::Rate) => Err(scarce(Shed::TrunkMaxCallsPerS, out)),
+            Err(Over::Calls) => Err(Barred::Scarce(Shed::TrunkMaxCalls)),
+            Err(Over::Rate) => Err(Barred::Scarce(Shed::TrunkMaxCallsPerS)),
         }
     }
 

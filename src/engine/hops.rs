@@ -259,6 +259,6 @@ impl Engine {
                 self.transactions.acknowledge(&invite, tag, hop.to, bytes);
             }
         }
-        out.extend(self.transactions.transmits().map(Output::Transmit));
+        self.transactions.hand_over(out);
     }
 }

@@ -23,9 +23,11 @@ mod replacing;
 mod standings;
 pub mod targets;
 mod transactions;
+mod turning_away;
 mod ways;
 mod window;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::mem;
 use std::sync::Arc;
@@ -471,21 +473,25 @@ impl Engine {
                 }
                 Effect::DialogClosed { key } => {
                     // A party that moved to another call took its dialog along.
-                    if self.dialogs.get(&key).is_some_and(|(owner, _)| *owner == call) {
-                        self.dialogs.remove(&key);
+                    if let Entry::Occupied(held) = self.dialogs.entry(key)
+                        && held.get().0 == call
+                    {
+                        held.remove();
                     }
                 }
                 Effect::Join { key, side, trunk } => self.join(now, call, (key, side, trunk), out),
                 Effect::Event(event) => self.call_event(now, event, out),
             }
             // Messages leave in the order the call gave them.
-            out.extend(self.transactions.transmits().map(Output::Transmit));
+            self.transactions.hand_over(out);
         }
         self.effects = effects;
-        out.extend(self.supply.refills.drain(..).map(Output::Media));
+        if !self.supply.refills.is_empty() {
+            out.extend(self.supply.refills.drain(..).map(Output::Media));
+        }
     }
 
-    fn call_event(&mut self, now: Now, event: CallEvent, out: &mut Outbox) {
+    pub(in crate::engine) fn call_event(&mut self, now: Now, event: CallEvent, out: &mut Outbox) {
         if let CallEvent::Answered { call } = &event {
             self.supply.fraud.answered(now.instant, *call);
         }
@@ -530,7 +536,7 @@ impl Engine {
     /// Hands out what the transactions want sent, and brings their news to their users, until nothing is left.
     fn flush(&mut self, now: Now, out: &mut Outbox) {
         loop {
-            out.extend(self.transactions.transmits().map(Output::Transmit));
+            self.transactions.hand_over(out);
             self.tell_changes(now, out);
             let Some(news) = self.transactions.news() else { break };
             self.news(now, news, out);

@@ -18,6 +18,7 @@ use crate::sip::{Name, Request, ResponseHead, Status};
 use super::Engine;
 use super::io::Outbox;
 use super::transactions::User;
+use super::turning_away::Barred;
 
 impl Engine {
     /// Takes the party that talks to the peer of `key` out of its call and gives it to `call`.
@@ -86,7 +87,7 @@ impl Engine {
                 let input = CallInput::Replacing(Box::new(replacement));
                 self.with_call(now, call, out, |call, work| call.handle(input, work));
             }
-            Err(refusal) => self.refuse(now, &request, flow, &refusal, out),
+            Err(refusal) => self.turn_away(now, (&request, flow, trunk), (&Barred::Refused(refusal), None), out),
         }
         None
     }
@@ -99,7 +100,8 @@ impl Engine {
             return Err(if both { Refusal::BadReplaces } else { Refusal::BadExtension(vec!["join".to_owned()]) });
         }
         let value = match named.as_slice() {
-            [] => return Ok(None),
+            [] if request.message.header(Name::Replaces).is_none() => return Ok(None),
+            [] => return Err(Refusal::BadReplaces),
             [value] => value,
             [_, _, ..] => return Err(Refusal::BadReplaces),
         };

@@ -3,7 +3,8 @@
 //!
 //! A short stall of the machine refuses nobody: calls are shed once requests have waited longer than `limits.max_wait_ms`
 //! for [`PATIENCE`] more than they have not, or for [`PATIENCE_WITH_GROWTH`] and ever longer: behind a stall they wait less and
-//! less. From then on half of that is late: what is steered towards the longest wait is beyond it half of the time. Late calls are
+//! less. From then on a quarter of that is late: what is steered towards a wait is beyond it much of the time, and refusals, which wait in
+//! the same queue, are to be told within 100 ms (R-A2). Late calls are
 //! shed at once, and the others are taken at a pace: what a call costs comes after its INVITE, most of it as long as it talks, and
 //! whoever takes all that are on time is late again in a moment. The pace begins with what is known to be borne, makes up for what
 //! was taken beyond it, falls by steps that are given time to show, and rises soon to where it was and slowly beyond. It ends
@@ -41,6 +42,11 @@ const STEP: Duration = Duration::from_millis(500);
 const PROBATION: Duration = Duration::from_secs(3);
 /// What was taken too much is made up for by taking none, for no longer than this.
 const MAKE_UP: Duration = Duration::from_millis(200);
+/// While calls are shed, this part of what is borne otherwise is late.
+const LATE_WHILE_SHEDDING: u32 = 4;
+/// One late request of so many, and not just one, is too much for the pace; one of so many is little enough for more.
+const TOO_MANY: u64 = 4;
+const FEW: u64 = 20;
 
 /// Why a new call was answered 503. The name is the metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -237,7 +243,7 @@ impl Count {
 impl Overload {
     /// A new call of `trunk` that has waited so long, where `most` is borne.
     pub fn judge(&mut self, now: Instant, trunk: TrunkId, waited: Duration, most: Duration) -> Fate {
-        let borne = if self.is_shedding() { most / 2 } else { most };
+        let borne = if self.is_shedding() { most / LATE_WHILE_SHEDDING } else { most };
         let timing = if waited > borne { Timing::Late } else { Timing::OnTime };
         self.observe(now, (timing, waited));
         self.shares.asked(now, trunk);
@@ -297,9 +303,9 @@ impl Pace {
         }
     }
 
-    /// At once no more than in a twentieth of a second.
+    /// At once no more than in a fiftieth of a second.
     const fn rate(per_s: u32) -> Rate {
-        Rate::new(per_s, per_s / 20)
+        Rate::new(per_s, per_s / 50)
     }
 
     fn takes(&mut self, now: Instant) -> bool {
@@ -316,14 +322,14 @@ impl Pace {
             return;
         }
         let (late, seen) = (u64::from(self.late), u64::from(self.seen));
-        if 2 * late > seen && now >= self.next_step {
+        if late > 1 && TOO_MANY * late > seen && now >= self.next_step {
             self.borne = self.per_s.min(self.borne).saturating_sub(self.per_s / 64).max(self.began / 2);
             self.per_s = self.per_s.saturating_sub((self.per_s / 10).max(1)).max((self.began / 4).max(1));
             self.next_step = now + STEP;
         } else if past >= STEP {
             // Hardly anybody calls: what made it fall is over.
             self.per_s = self.per_s.max(self.borne);
-        } else if 20 * late < seen && self.held > 0 && (self.per_s < self.borne || now >= self.beyond) {
+        } else if FEW * late < seen && self.held > 0 && (self.per_s < self.borne || now >= self.beyond) {
             self.rise();
         }
         (self.set, self.late, self.held, self.seen) = (now, 0, 0, 0);
@@ -430,8 +436,8 @@ mod tests {
             overload.judge(at(10 * n), TrunkId(0), wait(60), MOST);
         }
         assert_eq!(overload.judge(at(110), TrunkId(0), wait(51), MOST), Fate::Shed);
-        assert_eq!(overload.judge(at(111), TrunkId(0), wait(24), MOST), Fate::Taken);
-        assert_eq!(overload.judge(at(112), TrunkId(0), wait(26), MOST), Fate::Shed, "half of it, while it lasts");
+        assert_eq!(overload.judge(at(111), TrunkId(0), wait(12), MOST), Fate::Taken);
+        assert_eq!(overload.judge(at(112), TrunkId(0), wait(13), MOST), Fate::Shed, "a quarter of it, while it lasts");
         assert_eq!(overload.judge(at(5200), TrunkId(0), wait(1), MOST), Fate::Taken);
         assert_eq!(overload.judge(at(5201), TrunkId(0), wait(51), MOST), Fate::Taken, "it was calm for five seconds");
     }
@@ -479,7 +485,7 @@ mod tests {
                 assert_eq!(overload.judge(at(n), quiet, wait(60), MOST), Fate::Taken, "{n}");
             }
             // What is on time is taken from anybody.
-            let waited = if n % 5 == 0 { wait(20) } else { wait(60) };
+            let waited = if n % 5 == 0 { wait(8) } else { wait(60) };
             let expected = if n % 5 == 0 { Fate::Taken } else { Fate::Shed };
             assert_eq!(overload.judge(at(n), flood, waited, MOST), expected, "{n}");
         }
@@ -560,7 +566,7 @@ mod tests {
         let mut taken = [0u64, 0];
         for n in 0..3000u64 {
             for trunk in [0, 1u32] {
-                let waited = if n % 10 == 0 { wait(20) } else { wait(60) };
+                let waited = if n % 10 == 0 { wait(8) } else { wait(60) };
                 if overload.judge(at(n), TrunkId(trunk.try_into().unwrap()), waited, MOST) == Fate::Taken {
                     taken[trunk as usize] += 1;
                 }

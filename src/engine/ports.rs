@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::base::ids::{NetworkId, WorkerId};
+use crate::base::limits::READY_PORTS_MOST;
 use crate::media::plan::{MediaCommand, PortLease};
-
-/// The most pairs kept ready on one network, however fast they go.
-const MOST_READY: usize = 2048;
 
 /// The pairs ready on each network and worker.
 #[derive(Debug)]
@@ -77,7 +75,7 @@ impl Ports {
         let ready: usize = self.of(network).map(|(_, ready)| ready.len()).sum();
         let asked = self.asked.entry(network).or_default();
         if *asked > 0 && ready <= self.wanted / 4 {
-            self.wanted = self.wanted.saturating_mul(2).min(MOST_READY.max(self.least));
+            self.wanted = self.wanted.saturating_mul(2).min(READY_PORTS_MOST.max(self.least));
         }
         if ready + *asked > self.wanted / 2 {
             return None;

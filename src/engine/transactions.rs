@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::base::Instant;
 use crate::base::ids::{CallId, TransactionId, TransmitId};
+use crate::base::limits::ACKNOWLEDGED_FORKS;
 use crate::call::{Branch, Cause, ClientRequest, OutgoingInvite, Side, compose};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Flow, Target, Transmit, TransmitFailure, Transport};
@@ -21,6 +22,7 @@ use crate::transaction::{
 };
 
 use super::asking::with_reserve;
+use super::io::{Outbox, Output};
 use super::large::{self, Fallback};
 use super::probes::ProbeId;
 use super::registrations::RegistrationId;
@@ -80,9 +82,6 @@ struct Acknowledged {
     to: Destination,
     bytes: Bytes,
 }
-
-/// Answers of one INVITE that are acknowledged (RFC 3261 13.2.2.4). Those of further forks are stray responses.
-const FORKS: usize = 16;
 
 /// What a transaction tells its user.
 #[derive(Debug)]
@@ -144,9 +143,11 @@ impl Transactions {
         self.table.resize(limit.saturating_mul(2));
     }
 
-    /// Messages to send, oldest first.
-    pub fn transmits(&mut self) -> std::vec::Drain<'_, Transmit> {
-        self.transmits.drain(..)
+    /// Hands over the messages to send, oldest first. It is asked after every step, and most steps send nothing.
+    pub fn hand_over(&mut self, out: &mut Outbox) {
+        if !self.transmits.is_empty() {
+            out.extend(self.transmits.drain(..).map(Output::Transmit));
+        }
     }
 
     /// The next piece of news for a user.
@@ -252,7 +253,7 @@ impl Transactions {
         self.transmits.push(Transmit { id: TransmitId(0), to: to.clone(), bytes: bytes.clone() });
         let key = Key::from(ClientKey::new(invite.as_bytes(), &Method::Invite));
         if let Some((_, Entry { machine: Machine::ClientInvite { acks, .. }, .. })) = self.table.by_key(&key)
-            && acks.len() < FORKS
+            && acks.len() < ACKNOWLEDGED_FORKS
         {
             // Forks that all answer are rare.
             acks.reserve_exact(1);
@@ -271,7 +272,7 @@ impl Transactions {
                     self.transmits.push(Transmit { id: TransmitId(0), to: ack.to.clone(), bytes: ack.bytes.clone() });
                     return Matched::Yes;
                 }
-                if response.status.is_success() && acks.len() >= FORKS {
+                if response.status.is_success() && acks.len() >= ACKNOWLEDGED_FORKS {
                     // DESIGN rule 8: whoever forks without end gets no BYE for each answer, and each repetition of it.
                     return Matched::No(response);
                 }

@@ -293,7 +293,9 @@ fn written(request: &Request, writing: &Writing) -> Invite {
 
 fn refusal(question: &Question, played: &Played, guard: &[String]) -> Refused {
     let cause = played.record.as_ref().map(|record| record.cause);
-    let label = cause.map(|cause| cause.label()).or(played.refused_as).unwrap_or("not_answered");
+    // Refused before it was a call: that says more than its record.
+    let cause = cause.filter(|_| played.refused_as.is_none());
+    let label = played.refused_as.or(cause.map(|cause| cause.label())).unwrap_or("not_answered");
     let status = played.refusal.as_ref().map_or(0, |response| response.status.code());
     let mut text = match cause {
         Some(cause) => cause.text().to_owned(),

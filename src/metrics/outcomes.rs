@@ -80,6 +80,8 @@ const fn is_failure(cause: Cause) -> bool {
         | Cause::NotAllowed
         | Cause::Pending
         | Cause::Denied(_)
+        | Cause::Unroutable(_)
+        | Cause::NotTaken(_)
         | Cause::Unexpected => true,
     }
 }

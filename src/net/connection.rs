@@ -13,14 +13,13 @@ use tokio::sync::Notify;
 use tokio_rustls::rustls::Connection as TlsSession;
 
 use super::counters::ConnectionOutcome;
+use crate::base::bounds::Bound;
 use crate::base::ids::TransmitId;
+use crate::base::limits::WRITTEN_REQUESTS;
 use crate::sip::flow::{Flow, TransmitFailure};
 
 /// Pieces handed to the kernel (or to TLS) in one call.
 const PIECES: usize = 16;
-/// Written requests that a connection remembers, to tell of them when it breaks: those of the last second of a busy
-/// connection. The oldest is forgotten first; its transaction then waits for timer B or F.
-const REMEMBERED: usize = 1024;
 
 /// One connection that is up.
 #[derive(Debug)]
@@ -312,7 +311,8 @@ impl Channel {
 
     fn remember(&mut self, whole: &Waiting) {
         if let (Some(id), Says::Asks) = (whole.id, whole.says) {
-            if self.written.len() == REMEMBERED {
+            if self.written.len() == WRITTEN_REQUESTS {
+                Bound::WrittenRequests.reached();
                 self.written.pop_front();
             }
             self.written.push_back(id);

@@ -10,6 +10,7 @@ use hickory_resolver::config::{
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 
+use crate::base::limits::DNS_ANSWERS;
 use crate::sip::flow::ResolveFailure;
 
 /// One question to one server.
@@ -20,8 +21,6 @@ const ATTEMPTS: usize = 2;
 const LONGEST_TTL: Duration = Duration::from_secs(86_400);
 /// How long "no such name" is believed, whatever its zone says: a name that was added works soon.
 const LONGEST_ABSENCE: Duration = Duration::from_secs(60);
-/// Answers kept while their TTL lasts.
-const CACHE: u64 = 4096;
 
 /// A client of `servers`, or of the system's when there are none.
 ///
@@ -43,7 +42,7 @@ fn set_options(options: &mut ResolverOpts) {
     options.attempts = ATTEMPTS;
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     options.use_hosts_file = ResolveHosts::Always;
-    options.cache_size = CACHE;
+    options.cache_size = DNS_ANSWERS;
     options.positive_max_ttl = Some(LONGEST_TTL);
     options.negative_max_ttl = Some(LONGEST_ABSENCE);
 }

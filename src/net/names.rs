@@ -6,8 +6,8 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// Names read of one certificate; the rest is not looked at (bounded work).
-const NAMES_OF_A_CERTIFICATE: usize = 256;
+use crate::base::bounds::Bound;
+use crate::base::limits::CERTIFICATE_NAMES;
 
 /// DNS names (SAN) of a certificate, lower case, wildcards as written. `None`: the certificate cannot be read.
 /// The common name is not a name (RFC 6125 6.4.4).
@@ -15,7 +15,7 @@ pub fn certificate_names(certificate: &CertificateDer<'_>) -> Option<Vec<String>
     let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
     let alternative = parsed.subject_alternative_name().ok()?;
     let names = alternative.iter().flat_map(|extension| &extension.value.general_names);
-    Some(names.filter_map(dns_name).take(NAMES_OF_A_CERTIFICATE).collect())
+    Some(Bound::CertificateNames.first(CERTIFICATE_NAMES, names.filter_map(dns_name)).collect())
 }
 
 /// From when until when a certificate holds, seconds since 1970.

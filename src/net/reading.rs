@@ -27,14 +27,13 @@ use super::guard::{Verdict, Visitor};
 use super::own_pings::{self, Due, OwnPings, PING};
 use super::seats::Seat;
 use super::shared::Shared;
+use crate::base::limits::PINGS_PER_S;
 use crate::sip::flow::{KeepAlive, Received, TransmitFailure};
 use crate::sip::frame::{Framed, StreamFramer};
 use crate::sip::{Rejection, SipMessage};
 
 /// Octets of one read.
 const READ_OCTETS: usize = 16 * 1024;
-/// Keep-alives answered per second on one connection (RFC 5626 asks for one in 95 s). Above: the connection is closed.
-const PINGS_PER_SECOND: u32 = 10;
 /// RFC 5626 4.4.1: the answer to a keep-alive.
 const PONG: Bytes = Bytes::from_static(b"\r\n");
 /// After the end of a stream we read on this long, so that a last answer is not lost to a reset.
@@ -398,7 +397,7 @@ impl Reader {
             self.pings = Pings { since: now, count: 0 };
         }
         self.pings.count += 1;
-        if self.pings.count > PINGS_PER_SECOND {
+        if self.pings.count > PINGS_PER_S {
             return Err(ConnectionOutcome::PingFlood);
         }
         self.answer(PONG);

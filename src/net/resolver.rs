@@ -23,6 +23,8 @@ use super::naptr::{self, Pointer};
 use super::settings::DnsSettings;
 use super::shared::Shared;
 use super::srv::{self, Service};
+use crate::base::bounds::Bound;
+use crate::base::limits::{DNS_ADDRESSES, DNS_POINTERS, DNS_RECORDS, DNS_SERVICES, RESOLVED_NAMES};
 use crate::sip::flow::{Discovery, Resolution, Resolve, ResolveFailure, Resolved, Transport};
 
 /// One name, with all that it leads to.
@@ -35,16 +37,6 @@ const OLD_ANSWER_TTL: Duration = Duration::from_secs(30);
 const STAND_IN: Duration = Duration::from_millis(1500);
 /// TTL of a static host.
 const STATIC_TTL: Duration = Duration::from_secs(3600);
-/// Names kept. More are resolved, but not kept.
-const KEPT_NAMES: usize = 1024;
-/// Records looked at of one answer; the rest is not read.
-const RECORDS: usize = 256;
-/// NAPTR replacements followed of one answer.
-const POINTERS: usize = 4;
-/// SRV records followed of one answer, after they were put in order.
-const SERVICES: usize = 16;
-/// Addresses given out for one name: more than a call ever tries.
-const ADDRESSES: usize = 32;
 
 /// Answers [`Resolve`] questions in tasks of the runtime.
 pub struct Resolver {
@@ -201,9 +193,8 @@ impl Resolver {
             }),
             _ => None,
         });
-        let mut names = naptr::order(records.take(RECORDS).collect(), key.transport);
-        names.truncate(POINTERS);
-        Ok(names)
+        let names = naptr::order(Bound::DnsRecords.first(DNS_RECORDS, records).collect(), key.transport);
+        Ok(Bound::DnsPointers.first(DNS_POINTERS, names).collect())
     }
 
     /// The hosts of SRV records in their order. `None`: there are no such records.
@@ -215,9 +206,11 @@ impl Resolver {
     ) -> Result<Option<Resolved>, ResolveFailure> {
         let Some(answer) = self.records(name, RecordType::SRV, deadline).await? else { return Ok(None) };
         let mut found = Resolved { addresses: Vec::new(), ttl: remaining(answer.valid_until()) };
-        let records = answer.answers().iter().filter_map(service).take(RECORDS).collect();
+        let records = answer.answers().iter().filter_map(service);
+        let records = Bound::DnsRecords.first(DNS_RECORDS, records).collect();
         let mut failure = ResolveFailure::NoSuchName;
-        for service in srv::order(records, draw).into_iter().filter(is_offered).take(SERVICES) {
+        let offered = srv::order(records, draw).into_iter().filter(is_offered);
+        for service in Bound::DnsServices.first(DNS_SERVICES, offered) {
             match self.host(&service, deadline).await {
                 Ok(resolved) => {
                     found.ttl = found.ttl.min(resolved.ttl);
@@ -226,7 +219,7 @@ impl Resolver {
                 Err(why) => failure = why,
             }
         }
-        found.addresses.truncate(ADDRESSES);
+        limited(&mut found.addresses);
         if found.addresses.is_empty() { Err(failure) } else { Ok(Some(found)) }
     }
 
@@ -241,10 +234,11 @@ impl Resolver {
         let dns = self.dns.as_ref().ok_or(ResolveFailure::ServerFailed)?;
         // The dot keeps the system's search list out: the name is complete.
         let answer = within(deadline, dns.lookup_ip(format!("{host}.")), dns::failure_of_host).await?;
-        let usable = answer.iter().filter(|address| dns::is_usable(*address)).take(RECORDS);
-        let mut addresses: Vec<_> = usable.map(|address| SocketAddr::new(address, port)).collect();
+        let usable = answer.iter().filter(|address| dns::is_usable(*address));
+        let mut addresses: Vec<_> =
+            Bound::DnsRecords.first(DNS_RECORDS, usable).map(|address| SocketAddr::new(address, port)).collect();
         addresses.sort_by_key(SocketAddr::is_ipv6);
-        addresses.truncate(ADDRESSES);
+        limited(&mut addresses);
         if addresses.is_empty() {
             return Err(ResolveFailure::NoSuchName);
         }
@@ -269,9 +263,12 @@ impl Resolver {
 
     fn keep(&self, key: Key, resolved: &Resolved) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < KEPT_NAMES || kept.contains_key(&key) {
-            kept.insert(key, Kept { resolved: resolved.clone(), at: Instant::now(), failed: None });
+        if kept.len() >= RESOLVED_NAMES && !kept.contains_key(&key) {
+            Bound::ResolvedNames.reached();
+            let oldest = kept.iter().min_by_key(|(_, kept)| kept.at).map(|(key, _)| key.clone());
+            oldest.into_iter().for_each(|key| drop(kept.remove(&key)));
         }
+        kept.insert(key, Kept { resolved: resolved.clone(), at: Instant::now(), failed: None });
     }
 
     /// The last good answer, unless it is too old to be one.
@@ -366,6 +363,12 @@ async fn within<T>(
 
 fn remaining(valid_until: std::time::Instant) -> Duration {
     valid_until.saturating_duration_since(Instant::now().into_std())
+}
+
+/// As many addresses as are given out.
+fn limited(addresses: &mut Vec<SocketAddr>) {
+    Bound::DnsAddresses.reached_by(addresses.len().saturating_sub(DNS_ADDRESSES));
+    addresses.truncate(DNS_ADDRESSES);
 }
 
 #[cfg(test)]

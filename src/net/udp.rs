@@ -23,6 +23,7 @@ use super::guard::{Verdict, Visitor};
 use super::refusals::Refusals;
 use super::shared::Shared;
 use crate::base::ids::ListenerId;
+use crate::base::limits::WAITING_DATAGRAMS;
 use crate::sip::flow::{Flow, PeerIdentity, Received, Transport};
 use crate::sip::frame::datagram;
 use crate::sip::glance::Glancer;
@@ -33,8 +34,6 @@ const BATCH: usize = 64;
 const DATAGRAM_OCTETS: usize = 65_535;
 /// Receive buffer asked of the system: a second of a call storm. The system may give less (`net.core.rmem_max`).
 const RECEIVE_BUFFER: usize = 4 * 1024 * 1024;
-/// Datagrams that wait while the socket takes no more. Above: they fail.
-const RETRIES: usize = 256;
 
 /// The socket of one datagram listener.
 #[derive(Debug)]
@@ -85,7 +84,7 @@ impl UdpPort {
                 sent => return sent,
             }
         }
-        if waiting.len() >= RETRIES {
+        if waiting.len() >= WAITING_DATAGRAMS {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         waiting.push_back((to, bytes));

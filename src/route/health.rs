@@ -7,7 +7,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::base::Instant;
+use crate::base::bounds::Bound;
 use crate::base::ids::TrunkId;
+use crate::base::limits::PENALISED_WAYS;
 
 /// The first penalty; each failure after it doubles it.
 const SHORTEST: Duration = Duration::from_secs(30);
@@ -15,8 +17,6 @@ const SHORTEST: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(600);
 /// A way that has not failed for this long starts over with the shortest penalty.
 const FORGOTTEN: Duration = Duration::from_secs(3600);
-/// Ways remembered. At the limit the one whose penalty ends first is forgotten.
-const WAYS: usize = 4096;
 
 /// One address of one trunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,9 +118,10 @@ impl Health {
     }
 
     fn make_room(&mut self, way: Way) {
-        if self.penalties.len() < WAYS || self.penalties.contains_key(&way.key()) {
+        if self.penalties.len() < PENALISED_WAYS || self.penalties.contains_key(&way.key()) {
             return;
         }
+        Bound::PenalisedWays.reached();
         let first = self.penalties.iter().min_by_key(|(_, penalty)| penalty.until).map(|(way, _)| *way);
         if let Some(first) = first {
             self.penalties.remove(&first);
@@ -199,7 +200,7 @@ mod tests {
                 Evidence::Call,
             );
         }
-        assert_eq!(health.penalties.len(), WAYS);
+        assert_eq!(health.penalties.len(), PENALISED_WAYS);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::numbering::Numbering;
 use super::settings::{ListenerSettings, RoutingSettings, TrunkSettings};
 use super::snapshot::Unidentified;
 use super::trunk::{ClientCertificate, Listener, PeerShows, Trunk};
-use crate::base::ids::{ListenerId, TrunkId};
+use crate::base::ids::{IdMap, ListenerId, TrunkId};
 use crate::sip::flow::{PeerIdentity, Transport};
 
 /// Two trunks of one listener that no sender can be told apart by.
@@ -74,7 +74,7 @@ struct ListenerSenders {
     trusts: Arc<[String]>,
     /// Prefix lengths in use, longest first: one look-up each. Both families share them; a miss costs one look-up.
     lengths: Vec<u8>,
-    by_source: HashMap<IpNet, Vec<Sender>>,
+    by_source: IdMap<IpNet, Vec<Sender>>,
     /// Trunks without sources: their certificate names them.
     by_name: Vec<Sender>,
 }
@@ -171,7 +171,7 @@ impl ListenerSenders {
             posture,
             trusts: numbering.trusts(listener.id, trusts)?,
             lengths: Vec::new(),
-            by_source: HashMap::new(),
+            by_source: IdMap::default(),
             by_name: Vec::new(),
         };
         trunks.iter().for_each(|trunk| senders.add(trunk));

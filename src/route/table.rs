@@ -1,13 +1,12 @@
 //! The routes of a snapshot: first match wins (DESIGN 7).
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
 use crate::base::WallTime;
-use crate::base::ids::TrunkId;
+use crate::base::ids::{IdMap, TrunkId};
 use crate::base::limits::{PATTERN_OCTETS, SHOWN_NUMBER};
 use crate::base::text::Escaped;
 
@@ -313,12 +312,12 @@ fn readable(number: &str) -> Cow<'_, str> {
 pub(super) struct RouteTable {
     routes: Vec<Route>,
     /// Of each trunk: indices of `routes`, in order.
-    by_trunk: HashMap<TrunkId, Vec<usize>>,
+    by_trunk: IdMap<TrunkId, Vec<usize>>,
 }
 
 impl RouteTable {
     pub(super) fn new(routes: Vec<Route>) -> RouteTable {
-        let mut by_trunk: HashMap<TrunkId, Vec<usize>> = HashMap::new();
+        let mut by_trunk: IdMap<TrunkId, Vec<usize>> = IdMap::default();
         for (index, route) in routes.iter().enumerate() {
             for from in &route.from {
                 by_trunk.entry(*from).or_default().push(index);

@@ -60,6 +60,9 @@ impl<'a> SessionDescription<'a> {
     }
 }
 
+/// Room for the attributes of nearly every audio line, so that the list is not moved while it grows.
+const USUAL_ATTRIBUTES: usize = 12;
+
 /// Yields `(kind, value)` for each line.
 struct Lines<'a> {
     rest: &'a [u8],
@@ -218,7 +221,7 @@ fn media(value: &[u8]) -> Result<MediaDescription<'_>, SdpFault> {
         about: Vec::new(),
         connection: None,
         others: Vec::new(),
-        attributes: Vec::new(),
+        attributes: Vec::with_capacity(USUAL_ATTRIBUTES),
     })
 }
 

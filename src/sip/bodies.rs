@@ -69,16 +69,19 @@ impl Bodies {
             true => Bodies::of_parts(&kind, &body, DEPTH),
             // An empty body of another type promises nothing.
             false if body.is_empty() => Ok(Bodies::default()),
-            false => Err(BadBody::MediaType),
+            false => match message.header(Name::ContentDisposition) {
+                Some(value) if is_optional(&value) => Ok(Bodies::default()),
+                Some(_) | None => Err(BadBody::MediaType),
+            },
         }
     }
 
     /// RFC 3261 20.11: what is no session's description is left out where it may be, which must be written out.
     fn alone(body: Bytes, disposition: Option<&[u8]>) -> Result<Bodies, BadBody> {
         match disposition {
-            Some(value) if !is_session(value) => match handling(value) {
-                Some(word) if word.eq_ignore_ascii_case(b"optional") => Ok(Bodies::default()),
-                Some(_) | None => Err(BadBody::MediaType),
+            Some(value) if !is_session(value) => match is_optional(value) {
+                true => Ok(Bodies::default()),
+                false => Err(BadBody::MediaType),
             },
             Some(_) | None => Ok(Bodies { description: Some(body), others: Vec::new() }),
         }
@@ -140,6 +143,10 @@ impl Part {
 
 fn is_session(disposition: &[u8]) -> bool {
     essence(disposition).eq_ignore_ascii_case(b"session")
+}
+
+fn is_optional(disposition: &[u8]) -> bool {
+    handling(disposition).is_some_and(|word| word.eq_ignore_ascii_case(b"optional"))
 }
 
 /// Value of `handling` of a Content-Disposition.

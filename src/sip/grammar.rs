@@ -234,6 +234,8 @@ impl<'a> Iterator for ListItems<'a> {
 
 /// The first comma outside quotes and angle brackets. What is opened and never closed reaches to the end.
 fn comma(octets: &[u8]) -> Option<usize> {
+    // Most lists have one member, and nothing else in them needs to be found then.
+    memchr(b',', octets)?;
     let mut at = 0;
     loop {
         let found = memchr3(b',', b'"', b'<', octets.get(at..)?)?;

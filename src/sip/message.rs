@@ -87,6 +87,13 @@ impl Message {
         self.fields.iter().map(move |field| (head.name(field), head.raw(field)))
     }
 
+    /// The same without fields of these names.
+    pub(crate) fn raw_headers_besides(&self, names: Names) -> impl Iterator<Item = (&[u8], &[u8])> + '_ {
+        let head = self.head();
+        let others = self.fields.iter().filter(move |field| field.known.is_none_or(|name| !names.contains(name)));
+        others.map(move |field| (head.name(field), head.raw(field)))
+    }
+
     /// How many fields there are.
     pub fn header_count(&self) -> usize {
         self.fields.len()

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr_iter, memrchr};
 
 use super::grammar::{ListItems, cut, is_wsp, number_as, part, share, share_cow};
 use super::header::name::Names;
@@ -13,7 +13,7 @@ use super::method::Method;
 use super::rejection::RejectionKind;
 use super::scan::{Field, Head, Scanner, names_sip};
 use super::status::Status;
-use super::uri::Uri;
+use super::uri::{Host, Uri};
 use crate::base::limits;
 
 /// Reads start line and mandatory fields.
@@ -48,7 +48,8 @@ fn request(message: Message, scanner: &Scanner) -> Result<SipMessage, RejectionK
 }
 
 /// Fields besides the mandatory ones that decide what a request means, and are no lists: two readers could pick two.
-const SINGLE: Names = Names::of([Name::ContentType, Name::SessionExpires, Name::MinSe, Name::RAck]);
+const SINGLE: Names =
+    Names::of([Name::ContentType, Name::ContentDisposition, Name::SessionExpires, Name::MinSe, Name::RAck]);
 
 /// RFC 3261 7.1: `Method SP Request-URI SP SIP-Version`, one space each and none elsewhere.
 fn request_line(owner: &Bytes, line: &[u8]) -> Result<(Method, Uri), RejectionKind> {
@@ -66,12 +67,46 @@ fn request_line(owner: &Bytes, line: &[u8]) -> Result<(Method, Uri), RejectionKi
     if uri.len() > limits::URI_OCTETS {
         return Err(RejectionKind::UriTooLong);
     }
-    let uri = Uri::parse_within(owner, uri).map_err(|_| RejectionKind::BadRequestUri)?;
+    let written = uri;
+    let uri = Uri::parse_within(owner, written).map_err(|_| RejectionKind::BadRequestUri)?;
+    if !is_sound(&uri, written) {
+        return Err(RejectionKind::BadRequestUri);
+    }
     // RFC 3261 19.1.1; RFC 4475 3.1.2.11: a Route must never come out of a URI.
     if uri.as_sip().is_some_and(|sip| sip.headers().is_some()) {
         return Err(RejectionKind::RequestUriHeaders);
     }
     Ok((method, uri))
+}
+
+/// What is borne in the addresses of others is not where a request goes by it: escapes are whole, a password has no colon
+/// and a host no empty label (RFC 3261 25.1), and of two values of one parameter two readers could pick two (19.1.1).
+fn is_sound(uri: &Uri, written: &[u8]) -> bool {
+    let is_escape = |at: usize| {
+        part(written, at.saturating_add(1), at.saturating_add(3))
+            .iter()
+            .filter(|octet| octet.is_ascii_hexdigit())
+            .count()
+            == 2
+    };
+    match uri {
+        Uri::Other { .. } => true,
+        Uri::Tel(_) => memchr_iter(b'%', written).all(is_escape),
+        Uri::Sip(sip) => {
+            memchr_iter(b'%', written).all(is_escape)
+                && !sip.password().is_some_and(|password| password.contains(&b':'))
+                && !matches!(&sip.host, Host::Name(name) if has_empty_label(name))
+                && sip.params.iter().all(|(name, _)| !name.is_empty())
+                && DECISIVE.iter().all(|name| sip.params.has_one_value(name))
+        }
+    }
+}
+
+/// Parameters that say where a request goes or whom it is for.
+const DECISIVE: [&str; 6] = ["transport", "maddr", "user", "method", "ttl", "phone-context"];
+
+fn has_empty_label(name: &[u8]) -> bool {
+    name.starts_with(b".") || name.windows(2).any(|pair| pair == b"..")
 }
 
 const VERSION: &[u8] = b"SIP/2.0";

@@ -17,7 +17,7 @@ use super::rejection::lacks_tag;
 use super::scan::{Field, Head};
 use super::status::Status;
 use super::uri::Uri;
-use crate::base::text::{append_address, append_number};
+use crate::base::text::{append_address, append_number, first_control};
 
 /// Room for a request without body and for what a response adds to its request's head: one allocation is mostly enough,
 /// and little is left over in a message that is kept for its repetition.
@@ -153,7 +153,8 @@ impl Writer {
 }
 
 fn is_clean(octets: &[u8]) -> bool {
-    memchr3(b'\r', b'\n', 0, octets).is_none()
+    // What has no control octet at all, as nearly everything, is looked at once and without a call.
+    first_control(octets).is_none() || memchr3(b'\r', b'\n', 0, octets).is_none()
 }
 
 /// Legal folds are undone and the NUL of a quoted pair replaced; a value without them is not copied.

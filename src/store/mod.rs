@@ -29,5 +29,3 @@ pub const OBJECT_OCTETS: usize = 64 * 1024;
 pub const BATCH: usize = 100;
 /// Removals remembered for those who follow; who is further behind reads everything anew.
 pub const REMOVALS: u64 = 100_000;
-/// Requests that wait for the store's thread. At the limit: refused, `StoreUnavailable`, counted.
-pub const WAITING: usize = 256;

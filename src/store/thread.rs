@@ -9,7 +9,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use super::WAITING;
 use super::audit::{Actor, Retention, forget};
 use super::follow::Followed;
 use super::jobs::{Step, step};
@@ -18,6 +17,8 @@ use super::refusal::{Code, Refusal};
 use super::rows::{Purpose, Store, Verdict};
 use super::writing::reading;
 use crate::base::WallTime;
+use crate::base::bounds::Bound;
+use crate::base::limits::STORE_WAITING;
 
 /// How often the thread looks by itself: half of what PV-65 allows until calls see a change, and some.
 const LOOK: Duration = Duration::from_millis(500);
@@ -67,7 +68,10 @@ impl StoreHandle {
         self.work.try_send(Wanted::Work(work)).map_err(|error| {
             self.refused.fetch_add(1, Ordering::Relaxed);
             let text = match error {
-                TrySendError::Full(_) => "Too many requests wait for the store; try again later.",
+                TrySendError::Full(_) => {
+                    Bound::StoreWaiting.reached();
+                    "Too many requests wait for the store; try again later."
+                }
                 TrySendError::Disconnected(_) => "The store has ended.",
             };
             Refusal::new(Code::StoreUnavailable, text)
@@ -94,7 +98,7 @@ impl StoreThread {
     pub fn spawn(mut self) -> Result<(StoreHandle, JoinHandle<()>), Refusal> {
         let followed = reading(&mut *self.store, |rows| Followed::load(rows))?;
         (self.sink)(&followed);
-        let (work, wanted) = sync_channel(WAITING);
+        let (work, wanted) = sync_channel(STORE_WAITING);
         let handle = StoreHandle { work, refused: Arc::default() };
         let mut serving = Serving {
             thread: self,

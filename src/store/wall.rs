@@ -3,32 +3,39 @@
 use std::time::Duration;
 
 use crate::base::WallTime;
+use crate::base::text::append_number;
 
 const DAY_S: u64 = 86_400;
 
 /// `2026-11-21T06:10:45.120Z`.
 pub fn text(time: WallTime) -> String {
-    let mut out = String::with_capacity("2026-11-21T06:10:45.120Z".len());
-    append_second(&mut out, time.0 / 1000);
+    let mut out = Vec::with_capacity("2026-11-21T06:10:45.120Z".len());
+    append(&mut out, time);
+    ascii(out)
+}
+
+/// Appends `2026-11-21T06:10:45.120Z`.
+pub fn append(out: &mut Vec<u8>, time: WallTime) {
+    append_second(out, time.0 / 1000);
     let milli = time.0 % 1000;
-    push_all(&mut out, [b'.', digit(milli / 100), digit(milli / 10), digit(milli), b'Z']);
-    out
+    let [tens, ones] = two(milli);
+    out.extend_from_slice(&[b'.', digit(milli / 100), tens, ones, b'Z']);
 }
 
 /// Appends `2026-11-21T06:10:45.120345Z`.
-pub fn append_micros(out: &mut String, since_1970: Duration) {
+pub fn append_micros(out: &mut Vec<u8>, since_1970: Duration) {
     append_second(out, since_1970.as_secs());
     let micro = u64::from(since_1970.subsec_micros());
-    let [hundreds, tens, ones] = [100_000, 10_000, 1000].map(|power| digit(micro / power));
-    push_all(out, [b'.', hundreds, tens, ones, digit(micro / 100), digit(micro / 10), digit(micro), b'Z']);
+    let [[a, b], [c, d], [e, f]] = [micro / 10_000, micro / 100, micro].map(two);
+    out.extend_from_slice(&[b'.', a, b, c, d, e, f, b'Z']);
 }
 
 /// `2026-11-21T06:10:45`
-fn append_second(out: &mut String, seconds: u64) {
+fn append_second(out: &mut Vec<u8>, seconds: u64) {
     let (days, rest) = (seconds / DAY_S, seconds % DAY_S);
     append_date(out, days);
-    let [hour, minute, second] = [rest / 3600, rest / 60 % 60, rest % 60].map(|two| (digit(two / 10), digit(two)));
-    push_all(out, [b'T', hour.0, hour.1, b':', minute.0, minute.1, b':', second.0, second.1]);
+    let [[a, b], [c, d], [e, f]] = [rest / 3600, rest / 60 % 60, rest % 60].map(two);
+    out.extend_from_slice(&[b'T', a, b, b':', c, d, b':', e, f]);
 }
 
 /// `2026-11-21`.
@@ -37,13 +44,13 @@ pub fn day(time: WallTime) -> String {
 }
 
 fn date(days: u64) -> String {
-    let mut out = String::with_capacity("2026-11-21".len());
+    let mut out = Vec::with_capacity("2026-11-21".len());
     append_date(&mut out, days);
-    out
+    ascii(out)
 }
 
 /// The proleptic Gregorian date of a day since 1970-01-01: whole 400-year eras of 146,097 days, years that begin in March.
-fn append_date(out: &mut String, days: u64) {
+fn append_date(out: &mut Vec<u8>, days: u64) {
     let days = days.saturating_add(719_468);
     let (era, of_era) = (days / 146_097, days % 146_097);
     let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
@@ -54,22 +61,27 @@ fn append_date(out: &mut String, days: u64) {
     let year = year + era * 400 + u64::from(month <= 2);
     if year > 9999 {
         // No calendar of ours goes there; what a broken clock says is written all the same.
-        out.push_str(&year.to_string());
+        append_number(out, year / 100);
     } else {
-        push_all(out, [1000, 100, 10, 1].map(|power| digit(year / power)));
+        out.extend_from_slice(&two(year / 100));
     }
-    push_all(out, [b'-', digit(month / 10), digit(month), b'-', digit(day / 10), digit(day)]);
+    let [[a, b], [c, d], [e, f]] = [year, month, day].map(two);
+    out.extend_from_slice(&[a, b, b'-', c, d, b'-', e, f]);
 }
 
-/// The last digit of a number. A record has four times in it, and the formatter of the standard library costs a hundred
+/// The last two digits of a number. A record has four times in it, and the formatter of the standard library costs a hundred
 /// instructions for each number.
+fn two(number: u64) -> [u8; 2] {
+    [digit(number / 10), digit(number)]
+}
+
 fn digit(number: u64) -> u8 {
     b'0' + u8::try_from(number % 10).unwrap_or_default()
 }
 
-/// ASCII, all at once.
-fn push_all<const N: usize>(out: &mut String, octets: [u8; N]) {
-    out.push_str(str::from_utf8(&octets).unwrap_or_default());
+/// Digits and marks are always text.
+fn ascii(octets: Vec<u8>) -> String {
+    String::from_utf8(octets).unwrap_or_default()
 }
 
 /// Reads RFC 3339 with `Z` or an offset, from 1970 on. `None`: not that.
@@ -138,13 +150,19 @@ mod tests {
             (951_782_399_999, "2000-02-28T23:59:59.999Z"),
             (951_868_800_000, "2000-03-01T00:00:00.000Z"),
             (4_102_444_800_123, "2100-01-01T00:00:00.123Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
         ] {
             assert_eq!(text(WallTime(millis)), shown);
-            let mut micros = String::new();
+            let mut micros = Vec::new();
             append_micros(&mut micros, Duration::from_micros(millis * 1000 + 7));
-            assert_eq!(micros, format!("{}007Z", shown.trim_end_matches('Z')));
+            assert_eq!(ascii(micros), format!("{}007Z", shown.trim_end_matches('Z')));
             assert_eq!(parse(shown), Some(WallTime(millis)));
         }
+    }
+
+    #[test]
+    fn a_clock_beyond_all_calendars_is_written_too() {
+        assert_eq!(text(WallTime(253_402_300_800_000)), "10000-01-01T00:00:00.000Z");
     }
 
     #[test]

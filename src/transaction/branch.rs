@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::base::Entropy;
+use crate::base::text::hexadecimal;
 
 /// Names the client transaction of a request of ours, together with its method (RFC 3261 17.1.3): the magic cookie and
 /// 96 random bits (8.1.1.7). A clone costs no allocation.
@@ -24,10 +25,9 @@ impl Branch {
     /// The one with these random octets.
     pub fn of(random: [u8; RANDOM]) -> Branch {
         let mut octets = [0; OCTETS];
-        let digits = random.iter().flat_map(|octet| [octet >> 4, octet & 15].map(hexadecimal));
-        for (place, octet) in octets.iter_mut().zip(COOKIE.iter().copied().chain(digits)) {
-            *place = octet;
-        }
+        let (cookie, digits) = octets.split_at_mut(COOKIE.len());
+        cookie.copy_from_slice(COOKIE);
+        digits.copy_from_slice(hexadecimal(random).as_flattened());
         Branch(octets)
     }
 
@@ -35,11 +35,6 @@ impl Branch {
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
     }
-}
-
-/// The digit of a value below 16.
-const fn hexadecimal(value: u8) -> u8 {
-    if value < 10 { b'0' + value } else { b'a' + value - 10 }
 }
 
 impl fmt::Debug for Branch {

@@ -15,7 +15,7 @@ FROM_PLATFORM = "".join(f'[[routes]]\nfrom = "platform"\ncalled = {{ prefix = "{
                         for prefix, trunk in (("+15551", "carrier"), ("+15552", "called")))
 # Who calls, by its place among the parties, and what: each pair in both directions.
 WAYS = ((0, "+15551"), (1, "+15551"), (0, "+15552"), (2, "+15551"))
-# A record is in the file some 10 ms after its call's end; what ended later than this before the kill may be missing.
+# A record is in the file within some 50 ms of its call's end; what ended later than this before the kill may be missing.
 WRITTEN = 0.1
 
 

@@ -6,12 +6,12 @@ use trunkline::call::CallEvent;
 use trunkline::call::Cause;
 use trunkline::engine::io::Event;
 use trunkline::route::number::{FieldForms, IncomingForm, NumberPlan, country};
-use trunkline::route::presentation::Presentation;
+use trunkline::route::presentation::{DivertingHeaders, Presentation};
 use trunkline::route::transfer::RedirectPolicy;
 
 use crate::world::Name::{CarrierA, CarrierB, Platform};
 use crate::world::World;
-use crate::world::text::Text;
+use crate::world::text::{Text, invite, sdp, with_header};
 
 /// A 302 of carrier A with these contacts.
 fn moved(offered: &Text, contacts: &str) -> String {
@@ -190,4 +190,40 @@ fn of_a_transfer() {
     world.leaves(CarrierB, &mut new);
     world.hears_bye(CarrierA);
     assert_eq!(world.finish()[0].redirects, 1);
+}
+
+/// RFC 7044 9.3, 10.4: the history goes on from where it stood; its last entry is where the call goes now, with the cause of
+/// RFC 4458 and the entry it came from. Who hid stays hidden.
+#[test]
+fn its_history_goes_on_to_the_new_target() {
+    for (privacy, shows) in [("", true), ("?Privacy=history", false)] {
+        let mut world = World::moving(|settings| {
+            for trunk in settings.trunks.iter_mut().filter(|trunk| trunk.name == "carrier-a") {
+                let mut presentation = Presentation::clone(&trunk.behaviour.presentation);
+                presentation.diverting.send = DivertingHeaders::HistoryInfo;
+                presentation.showing.trusted = false;
+                trunk.behaviour.presentation = Arc::new(presentation);
+            }
+        });
+        let came = format!(
+            "History-Info: <sip:+4930999@a.example{privacy}>;index=1, <sip:+49301234567@a.example;cause=486>;index=1.1;mp=1"
+        );
+        world.send(Platform, with_header(&invite(Platform, "+49301234567", &sdp(Platform, "sendrecv")), &came));
+        let offered = world.expect(CarrierA, "INVITE");
+        assert_eq!(offered.headers("History-Info").len(), 2, "{}", offered.as_str());
+        world.send(CarrierA, moved(&offered, "<sip:+4930777@198.51.100.7>"));
+        world.expect(CarrierA, "ACK");
+        let again = world.expect(CarrierA, "INVITE sip:+4930777@");
+        let entries = again.headers("History-Info");
+        assert_eq!(entries.len(), 3, "{entries:?}");
+        assert_eq!(entries[0].starts_with("<sip:+4930999@"), shows, "{entries:?}");
+        assert!(entries[0].ends_with(">;index=1"), "{entries:?}");
+        assert!(entries[1].starts_with("<sip:+49301234567@") && entries[1].contains(";cause=486>;index=1.1;mp=1"));
+        assert!(entries[2].starts_with("<sip:+4930777@"), "{entries:?}");
+        assert!(entries[2].contains(";cause=302>;index=1.1.1;mp=1.1"), "{entries:?}");
+        world.send(CarrierA, again.respond(486, CarrierA, ""));
+        world.expect(CarrierA, "ACK");
+        world.refusal(Platform);
+        world.finish();
+    }
 }

@@ -26,6 +26,7 @@ fn when_the_new_party_is_busy() {
     let records = world.finish();
     let transfer = &records[0].transfers[0];
     assert_eq!((transfer.side, transfer.cause.status().code(), &transfer.to), (Side::Caller, 486, &None));
+    assert_eq!(transfer.asked, "+4931555", "who was asked for");
     assert_eq!(records[0].cause, Cause::NormalClearing);
 }
 
@@ -36,7 +37,8 @@ fn when_no_route_leads_to_it() {
     world.refers(Platform, &mut talk.caller, "<sip:+1900@sbc.example.com>");
     world.is_told(Platform, "SIP/2.0 404 Not Found");
     world.caller_hangs_up(&mut talk);
-    assert_eq!(world.finish()[0].transfers[0].cause, Cause::NoRoute);
+    let transfer = &world.finish()[0].transfers[0];
+    assert_eq!((transfer.cause, transfer.asked.as_str()), (Cause::NoRoute, "+1900"));
 }
 
 #[test]

@@ -50,7 +50,8 @@ fn a_call_that_is_there_goes_on_and_new_ones_of_its_peer_get_503_with_retry_afte
         world.send(CarrierA, options);
         world.expect(CarrierA, "SIP/2.0 200");
         world.caller_hangs_up(&mut talk);
-        assert_eq!(world.finish().len(), 1);
+        let causes: Vec<_> = world.finish().iter().map(|record| record.cause).collect();
+        assert_eq!(causes, [Cause::TrunkOutOfService, Cause::NormalClearing]);
     }
 }
 

@@ -14,6 +14,15 @@ fn are_refused() {
         (with_header(&invite(Platform, number_of(CarrierA), &good), "Accept: text/plain"), 406),
         (with_header(&invite(Platform, number_of(CarrierA), &good), "Accept: application/sdp;q=0, */*"), 406),
         (with_header(&invite(Platform, number_of(CarrierA), &good), "Accept: application/*;q=0.000"), 406),
+        (with_header(&invite(Platform, number_of(CarrierA), &good), "Accept: "), 406),
+        (with_header(&invite(Platform, number_of(CarrierA), &good), "Accept: ,"), 406),
+        (
+            with_header(
+                &invite(Platform, number_of(CarrierA), &good),
+                "Content-Disposition: session\r\nContent-Disposition: render;handling=optional",
+            ),
+            400,
+        ),
         (with_header(&invite(Platform, number_of(CarrierA), &good), "Content-Encoding: gzip"), 415),
         (
             invite(Platform, number_of(CarrierA), &good)
@@ -49,4 +58,18 @@ fn what_is_an_offer_all_the_same_is_taken() {
         world.refusal(Platform);
         world.finish();
     }
+}
+
+/// RFC 3261 8.2.3, 20.11: what may be left out is left out; then there is no offer, and ours goes to the caller.
+#[test]
+fn what_may_be_left_out_is_no_offer_and_no_fault() {
+    let call = invite(Platform, number_of(CarrierA), "an unheard-of body").replace("application/sdp", "x-a/x-b");
+    let mut world = World::new();
+    world.send(Platform, with_header(&call, "Content-Disposition: render;handling=optional"));
+    let offered = world.expect(CarrierA, "INVITE");
+    assert!(!offered.as_str().contains("unheard-of"), "{}", offered.as_str());
+    world.send(CarrierA, offered.respond(486, CarrierA, ""));
+    world.expect(CarrierA, "ACK");
+    world.refusal(Platform);
+    world.finish();
 }

@@ -24,7 +24,8 @@ fn calls_go_on() {
     world.send(CarrierA, options);
     world.expect(CarrierA, "SIP/2.0 200");
     world.caller_hangs_up(&mut talk);
-    assert_eq!(world.finish().len(), 1);
+    let causes: Vec<_> = world.finish().iter().map(|record| record.cause.label()).collect();
+    assert_eq!(causes, ["shutdown", "normal_clearing"]);
 }
 
 #[test]

@@ -14,7 +14,19 @@ fn out_of_a_dialog() {
         assert_eq!(refused.status(), Some(420));
         assert!(refused.header("Unsupported").contains("x-unheard"), "{}", refused.as_str());
     }
-    assert!(world.finish().is_empty());
+    assert!(world.finish().iter().all(|record| record.attempts == 0 && record.cause.status().code() == 420));
+}
+
+/// RFC 3261 20.32: what is no option tag is no demand that could be kept, and must not be passed over.
+#[test]
+fn what_no_tag_can_be_is_400() {
+    let mut world = World::new();
+    for line in ["Require: timer;x=1", "Require: timer, \"100rel\"", "Proxy-Require: a b"] {
+        world.send(Platform, with_header(&invite(Platform, number_of(CarrierA), &sdp(Platform, "sendrecv")), line));
+        assert_eq!(world.refusal(Platform).status(), Some(400), "{line}");
+    }
+    let records = world.finish();
+    assert!(records.len() == 3 && records.iter().all(|record| record.cause.status().code() == 400));
 }
 
 #[test]

@@ -44,6 +44,7 @@ fn an_agent_of_the_platform_takes_the_call() {
     assert_eq!(records.len(), 1);
     let transfer = &records[0].transfers[0];
     assert_eq!((transfer.kind, transfer.cause), (TransferKind::Replaces, Cause::Replaced));
+    assert_eq!(transfer.asked, records[0].calling, "who sent the INVITE; here the agent has the caller's number");
 }
 
 #[test]
@@ -83,6 +84,7 @@ fn those_that_may_not() {
         (format!("Replaces: {}", value.replace(talk.caller.call_id().as_str(), "unknown")), 481),
         (format!("Replaces: {value};early-only"), 486),
         ("Replaces: nonsense".to_owned(), 400),
+        ("Replaces: ".to_owned(), 400),
         (format!("Replaces: {value}\r\nReplaces: {value}"), 400),
         (format!("Replaces: {value}\r\nJoin: {value}"), 400),
         (format!("Join: {value}"), 420),

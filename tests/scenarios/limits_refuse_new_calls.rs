@@ -19,7 +19,7 @@ fn of_the_node() {
     world.pass(Duration::from_secs(1));
     let mut talk = world.talk(CarrierA, Platform);
     world.caller_hangs_up(&mut talk);
-    assert_eq!(world.finish().len(), 2);
+    assert_eq!(world.finish().len(), 3);
 }
 
 #[test]

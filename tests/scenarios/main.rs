@@ -30,6 +30,7 @@ mod a_redirected_call;
 mod a_ringing_call_is_picked_up;
 mod a_refer_that_crosses;
 mod a_refer_waits_its_turn;
+mod a_refused_attempt_has_its_record;
 mod a_request_that_takes_long_hears_100;
 mod a_response_with_two_vias_went_astray;
 mod a_stable_call_is_written_and_read_back;

@@ -1,4 +1,5 @@
-//! RFC 3261 8.2.1: out of a dialog an unknown method gets 501, a known one 405 with Allow; in a dialog the same, and the call goes on.
+//! RFC 3261 8.2.1: out of a dialog an unknown method gets 501, a known one 405 with Allow, one that needs a dialog 481; in a
+//! dialog the unknown and the refused get the same, and the call goes on.
 
 use trunkline::call::Cause;
 use trunkline::route::methods::Rule;
@@ -16,11 +17,12 @@ fn out_of_a_dialog() {
         ("SUBSCRIBE", 405),
         ("MESSAGE", 405),
         ("PUBLISH", 405),
-        ("NOTIFY", 405),
         ("REFER", 405),
-        ("INFO", 405),
-        ("UPDATE", 405),
-        ("PRACK", 405),
+        // Taken in a dialog alone, and there is none (RFC 6665 4.1.3, RFC 6086 4.2.2, RFC 3311 5.2, RFC 3262 3).
+        ("NOTIFY", 481),
+        ("INFO", 481),
+        ("UPDATE", 481),
+        ("PRACK", 481),
     ] {
         world.send(CarrierA, request(CarrierA, method, "sip:sbc.example.com", ""));
         let answer = world.refusal(CarrierA);

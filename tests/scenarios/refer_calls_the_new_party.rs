@@ -68,7 +68,7 @@ fn a_number_in_the_transferors_own_form_is_routed_in_ours() {
     world.send(CarrierA, talk.callee.request("BYE", ""));
     world.expect(CarrierA, "SIP/2.0 200");
     world.hears_bye(CarrierB);
-    world.finish();
+    assert_eq!(world.finish()[0].transfers[0].asked, "+4931555");
 }
 
 /// MD-147: a transferor that does not end its leg is ended after the guard, not before.

@@ -190,6 +190,55 @@ fn fields_that_must_stand_once_are_refused_when_missing_or_repeated() {
     }
 }
 
+/// RFC 3261 25.1 and 19.1.1: where a request goes by an address, it is read in one way or not at all.
+#[test]
+fn a_request_uri_that_could_be_read_in_two_ways_is_refused() {
+    let with = |uri: &str| {
+        let text = invite_with("");
+        let written = text.split(' ').nth(1).expect("a Request-URI").to_owned();
+        text.replacen(&written, uri, 1)
+    };
+    let bad = [
+        "sip:+4930%1@h",
+        "sip:+4930%@h",
+        "sip:+4930%zz@h",
+        "sip:a@h;x=%g1",
+        "tel:+4930%4",
+        "sip:a@h..example",
+        "sip:a@.example",
+        "sip:a:b:c@h",
+        "sip:a@h;=x",
+        "sip:a@h;;lr",
+        "sip:a@h;user=phone;USER=ip",
+        "sip:a@h;maddr=192.0.2.1;maddr=192.0.2.2",
+    ];
+    for uri in bad {
+        assert_eq!(refusal(with(uri).as_bytes()).answer.map(|answer| status_of(&answer)), Some(400), "{uri}");
+    }
+    for uri in [
+        "sip:+49%330:%40@h.example.;user=phone;x=%5B;x",
+        "tel:+4930%2d4",
+        "urn:x:%",
+        "sip:a@h;transport=tls;transport=TLS",
+    ] {
+        assert_eq!(request(with(uri).as_bytes()).uri.to_bytes(), uri, "{uri}");
+    }
+}
+
+/// RFC 3261 25.1: a tag is a token; with its quotes or without, two readers know two dialogs.
+#[test]
+fn a_quoted_tag_is_refused() {
+    for (name, tag) in [("From", "\"a\""), ("To", "\"\"")] {
+        let text = invite_with("");
+        let line = text.lines().find(|line| line.starts_with(&format!("{name}:"))).expect("it stands there");
+        let quoted = format!("{name}: <sip:a@h>;tag={tag}");
+        assert_eq!(
+            refusal(text.replacen(line, &quoted, 1).as_bytes()).answer.map(|answer| status_of(&answer)),
+            Some(400)
+        );
+    }
+}
+
 #[test]
 fn a_refused_message_without_a_usable_via_is_dropped() {
     for line in ["Via: x", "Via:", "Via: SIP/2.0/UDP a b"] {

@@ -106,6 +106,8 @@ struct Transfer {
     /// Whose place is to be taken.
     by: Side,
     refer: Refer,
+    /// The number that Refer-To names, as the transferor's trunk reads it.
+    asked: String,
     began: WallTime,
     /// The last the new party let us hear of its ringing.
     rings: Option<Status>,
@@ -327,16 +329,16 @@ impl Established {
 }
 
 /// One exchange as the record knows it.
-#[derive(Clone, Copy)]
 struct Exchanged {
     kind: TransferKind,
     side: Side,
+    asked: String,
     began: WallTime,
 }
 
 impl Transfer {
-    const fn exchanged(&self) -> Exchanged {
-        Exchanged { kind: self.kind, side: self.by, began: self.began }
+    fn exchanged(&self) -> Exchanged {
+        Exchanged { kind: self.kind, side: self.by, asked: self.asked.clone(), began: self.began }
     }
 }
 
@@ -354,6 +356,7 @@ fn note_end(
         kind: exchanged.kind,
         side: exchanged.side,
         by,
+        asked: exchanged.asked,
         to: to.map(|leg| Arc::clone(&leg.trunk.name)),
         call_id: to.map(|leg| String::from_utf8_lossy(leg.dialog.call_id()).into_owned()),
         began: exchanged.began,

@@ -21,7 +21,7 @@ use crate::call::releasing::Releasing;
 use crate::call::screening;
 use crate::call::transfer::referral::led_to as passed_to;
 use crate::route::diverting::{self, DiversionReason};
-use crate::route::number::Field;
+use crate::route::number::{Field, Party};
 use crate::route::presentation::Presentation;
 use crate::route::transfer::RedirectPolicy;
 use crate::route::trunk::Trunk;
@@ -38,6 +38,11 @@ pub struct Diverted {
 }
 
 impl Diverted {
+    /// Whom the call is for now.
+    pub fn target(&self) -> Party {
+        Presentation::party(self.user.as_ref())
+    }
+
     /// The redirections, oldest first, as entries of the call's list of diversions.
     pub fn entries(&self) -> impl Iterator<Item = diverting::Diverted> + '_ {
         self.from.iter().rev().map(|(user, status)| {

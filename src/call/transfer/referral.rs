@@ -111,9 +111,10 @@ impl Established {
             self.moves.referred.push(side);
         }
         let stage = Stage::Joining { tries: 0 };
+        let asked = asked::sought_number(&refer.target, &self.leg(common, side).trunk.presentation);
         let wants_a_dialog = refer.replaces.is_some();
         self.moves.transfer =
-            Some(Box::new(Transfer { kind, by: side, refer, began: work.now.wall, rings: None, stage }));
+            Some(Box::new(Transfer { kind, by: side, refer, asked, began: work.now.wall, rings: None, stage }));
         self.report(common, side, Status::TRYING, work);
         if wants_a_dialog { self.ask_for_party(common, work) } else { self.seek(common, work) }
     }

@@ -10,6 +10,7 @@ use crate::base::bounds::Bound;
 use crate::base::ids::{TransactionId, TrunkId, WorkerId};
 use crate::base::limits::CALL_TRANSFERS;
 use crate::call::anonymity::Anonymity;
+use crate::call::asked;
 use crate::call::call::{Common, State, leg_media, media_refusal};
 use crate::call::cause::Cause;
 use crate::call::compose;
@@ -58,7 +59,9 @@ impl Replacement {
 
     /// What the record will say of it.
     pub(super) fn exchanged(&self, work: &Work<'_>) -> Exchanged {
-        Exchanged { kind: TransferKind::Replaces, side: self.side, began: work.now.wall }
+        let plan = &self.trunk.presentation.numbers;
+        let asked = asked::identified(&self.request.from.uri, plan);
+        Exchanged { kind: TransferKind::Replaces, side: self.side, asked, began: work.now.wall }
     }
 
     /// It is answered with a failure. `by`: trunk of the party that it was to replace.

@@ -28,7 +28,6 @@ use crate::call::screening;
 use crate::call::transfer::redirect::followed;
 use crate::dialog::DialogKey;
 use crate::route::directory::Decision;
-use crate::route::diverting::Diverted;
 use crate::route::number::Field;
 use crate::route::policy::{Facts, Line};
 use crate::route::transfer::{RedirectPolicy, ReplacesPolicy};
@@ -240,7 +239,6 @@ impl Seeking {
 
     /// What the candidate's peer is told of the transferee: as of any caller, so that who hides is hidden.
     fn told(&self, common: &Common, candidate: &Candidate, us: &SipUri) -> Told {
-        let redirected: Vec<Diverted> = candidate.diverted.iter().flat_map(|by| by.entries()).collect();
         let call_id = common.ledger.id().0.to_string();
         let facts = Facts {
             calling: &self.party.calling,
@@ -254,7 +252,7 @@ impl Seeking {
             route: &self.party.route,
             contents: self.party.whose.contents(),
         };
-        self.party.asked.tell(&candidate.trunk, &redirected, us, &facts)
+        self.party.asked.tell(&candidate.trunk, candidate.diverted.as_deref(), us, &facts)
     }
 
     /// Whom the INVITE to this candidate names.

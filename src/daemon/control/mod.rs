@@ -10,4 +10,4 @@ mod socket;
 
 pub use answers::Hands;
 pub use request::{Order, Question, Request};
-pub use socket::{OCTETS, listen};
+pub use socket::listen;

@@ -16,11 +16,9 @@ use tokio::time::timeout;
 
 use super::answers::Hands;
 use super::request::Request;
+use crate::base::bounds::Bound;
+use crate::base::limits::{CONTROL_CLIENTS, CONTROL_OCTETS};
 
-/// Octets of a request.
-pub const OCTETS: u64 = 64 * 1024;
-/// Clients at once; more wait.
-const CLIENTS: usize = 8;
 /// How long a client may take to ask, and to take its answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -52,8 +50,12 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 async fn serve(listener: UnixListener, hands: Arc<Hands>) {
-    let room = Arc::new(Semaphore::new(CLIENTS));
-    while let Ok(seat) = room.clone().acquire_owned().await {
+    let room = Arc::new(Semaphore::new(CONTROL_CLIENTS));
+    loop {
+        if room.available_permits() == 0 {
+            Bound::ControlClients.reached();
+        }
+        let Ok(seat) = room.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) if may_ask(&stream) => {
                 let hands = hands.clone();
@@ -81,9 +83,12 @@ async fn converse(stream: UnixStream, hands: Arc<Hands>) -> io::Result<()> {
     let mut read = BufReader::new(read);
     loop {
         let mut line = Vec::new();
-        let asked = timeout(PATIENCE, (&mut read).take(OCTETS).read_until(b'\n', &mut line)).await;
+        let asked = timeout(PATIENCE, (&mut read).take(CONTROL_OCTETS).read_until(b'\n', &mut line)).await;
         if asked?? == 0 {
             return Ok(());
+        }
+        if u64::try_from(line.len()).unwrap_or(u64::MAX) >= CONTROL_OCTETS {
+            Bound::ControlOctets.reached();
         }
         let answer = answered(&line, &hands).await;
         let mut text = answer.to_string();

@@ -135,7 +135,7 @@ impl HeaderPolicy {
 
     /// What of the other side's message the allow-list passes.
     pub fn passed<'m>(&'m self, message: &'m Message) -> impl Iterator<Item = Line> + 'm {
-        let wanted = message.raw_headers().filter(|(name, _)| self.passes(name));
+        let wanted = message.raw_headers_besides(names::KNOWN_OURS).filter(|(name, _)| self.passes(name));
         Bound::PassedHeaders.first(self.most_passed.0, wanted).map(|(name, value)| Line {
             name: Bytes::copy_from_slice(name),
             // A fold is no part of the value (RFC 3261 7.3.1).

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::base::limits::HEADER_NAME_OCTETS;
+use crate::sip::Name;
+use crate::sip::header::name::Names;
 
 /// Headers that only the core writes: they make, route, authenticate or describe the message itself, or would lead to
 /// the other side. Full and compact forms.
@@ -87,9 +89,30 @@ const OURS: &[&str] = &[
 
 /// True for a header that a policy can neither pass nor edit. Identity and diversion headers are the trunk's `identity`
 /// and `diversion` tables' matter.
-pub fn is_ours(name: &[u8]) -> bool {
-    OURS.iter().any(|ours| ours.as_bytes().eq_ignore_ascii_case(name))
+pub const fn is_ours(name: &[u8]) -> bool {
+    let mut rest = OURS;
+    while let [ours, others @ ..] = rest {
+        if ours.as_bytes().eq_ignore_ascii_case(name) {
+            return true;
+        }
+        rest = others;
+    }
+    false
 }
+
+/// Those of them that the reader knows. Nearly all fields of a message have one of these names, and are passed over without
+/// a look at the policy.
+pub(super) const KNOWN_OURS: Names = {
+    let mut ours = Names::of([]);
+    let mut rest: &[Name] = &Name::ALL;
+    while let [name, others @ ..] = rest {
+        if is_ours(name.as_str().as_bytes()) {
+            ours.insert(*name);
+        }
+        rest = others;
+    }
+    ours
+};
 
 /// The name of a header that a policy may write: a token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

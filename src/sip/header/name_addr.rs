@@ -94,7 +94,7 @@ impl NameAddr {
 
     /// False for a tag that stands more than once (two readers could differ) or has no value (RFC 3261 25.1 `tag-param`).
     pub(crate) fn has_sound_tag(&self) -> bool {
-        self.params.is_sound("tag", |tag| !tag.is_empty())
+        self.params.is_sound("tag", |tag| !tag.is_empty() && !tag.starts_with(b"\""))
     }
 
     /// Always with angle brackets.

@@ -62,13 +62,23 @@ impl Params {
 
     /// Value of the first parameter of that name (no case); `Some(None)` for a flag.
     pub fn find(&self, name: &str) -> Option<Option<&[u8]>> {
-        self.iter().find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
+        behind(&self.text, name.as_bytes()).map(|after| value_in(after).0)
+    }
+
+    /// False when the parameter of that name (no case) stands there with two values. Twice with the same one it can be read in one way
+    /// only, and baresip writes `transport` so.
+    pub(crate) fn has_one_value(&self, name: &str) -> bool {
+        let of_name = self.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
+        let mut values = of_name.map(|(_, value)| value.map(<[u8]>::to_ascii_lowercase));
+        let first = values.next();
+        values.all(|value| first.as_ref() == Some(&value))
     }
 
     /// False for a parameter given twice (RFC 3261 7.3.1 allows once) or whose value `is_sound` refuses; a flag has none.
     pub(crate) fn is_sound(&self, name: &str, is_sound: impl Fn(&[u8]) -> bool) -> bool {
-        let mut named = self.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
-        named.next().is_none_or(|(_, value)| value.is_some_and(is_sound)) && named.next().is_none()
+        let Some(after) = behind(&self.text, name.as_bytes()) else { return true };
+        let (value, rest) = value_in(after);
+        value.is_some_and(is_sound) && behind(rest, name.as_bytes()).is_none()
     }
 
     /// Replaces the first parameter of that name, or appends it. The caller answers for name and value.
@@ -148,20 +158,39 @@ impl<'a> Iterator for Iter<'a> {
     fn next(&mut self) -> Option<Param<'a>> {
         let text = self.rest.strip_prefix(b";")?;
         let (name, after) = split_at_mark(text, |octet| matches!(octet, b';' | b'='));
-        let (value, rest) = match after {
-            [b'=', quoted @ ..] if quoted.first() == Some(&b'"') => {
-                let (value, rest) = split(quoted, quoted_end(quoted).unwrap_or(quoted.len()));
-                (Some(value), rest)
-            }
-            [b'=', value @ ..] => {
-                let (value, rest) = split_at_mark(value, |octet| octet == b';');
-                (Some(value), rest)
-            }
-            _ => (None, after),
-        };
+        let (value, rest) = value_in(after);
         self.rest = rest;
         Some((name, value))
     }
+}
+
+/// What stands behind the first name like this one (no case) in a list: nothing, a value, or the next parameter. Other
+/// names are not read: nearly every question is for a parameter that stands first, or not at all.
+fn behind<'a>(text: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    let mut rest = text;
+    loop {
+        rest = rest.strip_prefix(b";")?;
+        if let Some((found, after)) = rest.split_at_checked(name.len())
+            && matches!(after, [] | [b';' | b'=', ..])
+            && found.eq_ignore_ascii_case(name)
+        {
+            return Some(after);
+        }
+        let (_, after) = split_at_mark(rest, |octet| matches!(octet, b';' | b'='));
+        (_, rest) = value_in(after);
+    }
+}
+
+/// The value, if one follows the name here, and the parameters behind it.
+fn value_in(after: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let (value, rest) = match after {
+        [b'=', quoted @ ..] if quoted.first() == Some(&b'"') => {
+            split(quoted, quoted_end(quoted).unwrap_or(quoted.len()))
+        }
+        [b'=', value @ ..] => split_at_mark(value, |octet| octet == b';'),
+        _ => return (None, after),
+    };
+    (Some(value), rest)
 }
 
 fn split_at_mark(text: &[u8], is_mark: impl Fn(u8) -> bool) -> (&[u8], &[u8]) {
@@ -243,6 +272,14 @@ mod tests {
         {
             assert!(!is_plain(text.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_no_part_of_another_name_or_value() {
+        let params = read(";tagged=1;x=tag;y=\";tag=2\";Tag=3;tag=4").unwrap();
+        assert_eq!(params.find("tag"), Some(Some(b"3".as_slice())));
+        assert_eq!(params.find("ta"), None);
+        assert_eq!(read(";tag").unwrap().find("tag"), Some(None));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::BadHeader;
 use super::params::Params;
+use crate::base::text::append_number;
 use crate::sip::grammar::{number_as, split_params, trim};
 
 /// Who sends the refresh.
@@ -45,14 +46,22 @@ impl SessionExpires {
             .find(|side| named.is_some_and(|text| text.eq_ignore_ascii_case(side.as_str().as_bytes())));
         Ok(SessionExpires { interval: number_as::<u32>(trim(seconds)).ok_or(BadHeader)?, refresher })
     }
+
+    /// The value as it is written.
+    pub fn to_octets(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(24);
+        append_number(&mut out, self.interval.into());
+        if let Some(refresher) = self.refresher {
+            out.extend_from_slice(b";refresher=");
+            out.extend_from_slice(refresher.as_str().as_bytes());
+        }
+        out
+    }
 }
 
 impl std::fmt::Display for SessionExpires {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.refresher {
-            Some(refresher) => write!(f, "{};refresher={}", self.interval, refresher.as_str()),
-            None => write!(f, "{}", self.interval),
-        }
+        f.write_str(&String::from_utf8_lossy(&self.to_octets()))
     }
 }
 

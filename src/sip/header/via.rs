@@ -40,25 +40,17 @@ impl Via {
 
     /// Reads `SIP / 2.0 / TLS host [: port]`, white space around the separators allowed.
     fn parse_head(owner: &Bytes, head: &[u8]) -> Result<Via, BadHeader> {
-        let (protocol, rest) = cut(head, b'/');
-        let (version, rest) = cut(rest.ok_or(BadHeader)?, b'/');
-        let rest = trim(rest.ok_or(BadHeader)?);
-        if !trim(protocol).eq_ignore_ascii_case(b"SIP") || !is_token(trim(version)) {
-            return Err(BadHeader);
-        }
-        let end = rest.iter().position(|&octet| is_wsp(octet)).ok_or(BadHeader)?;
-        let (token, sent_by) = split(rest, end);
-        if !is_token(token) {
-            return Err(BadHeader);
-        }
+        let ((transport, transport_token), sent_by) = match usual_protocol(head) {
+            Some((transport, sent_by)) => {
+                ((Some(transport), Bytes::from_static(transport.via_token().as_bytes())), sent_by)
+            }
+            None => {
+                let (token, sent_by) = protocol(head)?;
+                ((transport_of(token), share_word(owner, token)), sent_by)
+            }
+        };
         let (host, port) = host_port_of(owner, trim(sent_by)).ok_or(BadHeader)?;
-        Ok(Via {
-            transport: transport_of(token),
-            transport_token: share_word(owner, token),
-            host,
-            port,
-            params: Params::new(),
-        })
+        Ok(Via { transport, transport_token, host, port, params: Params::new() })
     }
 
     /// The branch, when it has a value.
@@ -99,14 +91,36 @@ pub(crate) fn parse_without_params(value: &Bytes) -> Result<Via, BadHeader> {
     Via::parse_head(value, head)
 }
 
+/// The transport of a value that begins as nearly all do, and what follows the protocol.
+fn usual_protocol(head: &[u8]) -> Option<(Transport, &[u8])> {
+    let rest = head.strip_prefix(b"SIP/2.0/")?;
+    TRANSPORTS.into_iter().find_map(|transport| {
+        let rest = rest.strip_prefix(transport.via_token().as_bytes())?;
+        Some((transport, rest.strip_prefix(b" ")?))
+    })
+}
+
+/// The transport's token of any other, and what follows the protocol.
+fn protocol(head: &[u8]) -> Result<(&[u8], &[u8]), BadHeader> {
+    let (protocol, rest) = cut(head, b'/');
+    let (version, rest) = cut(rest.ok_or(BadHeader)?, b'/');
+    let rest = trim(rest.ok_or(BadHeader)?);
+    if !trim(protocol).eq_ignore_ascii_case(b"SIP") || !is_token(trim(version)) {
+        return Err(BadHeader);
+    }
+    let end = rest.iter().position(|&octet| is_wsp(octet)).ok_or(BadHeader)?;
+    let (token, sent_by) = split(rest, end);
+    if is_token(token) { Ok((token, sent_by)) } else { Err(BadHeader) }
+}
+
 fn is_hollow(branch: &[u8]) -> bool {
     branch.is_empty() || branch == MAGIC_COOKIE
 }
 
+const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::Tls];
+
 fn transport_of(token: &[u8]) -> Option<Transport> {
-    [Transport::Udp, Transport::Tcp, Transport::Tls]
-        .into_iter()
-        .find(|transport| token.eq_ignore_ascii_case(transport.via_token().as_bytes()))
+    TRANSPORTS.into_iter().find(|transport| token.eq_ignore_ascii_case(transport.via_token().as_bytes()))
 }
 
 #[cfg(test)]
