@@ -113,7 +113,10 @@ fn admit(shared: &Arc<Shared>, listener: ListenerId, stream: TcpStream, remote: 
     };
     prepare_stream(&stream);
     let arrival = Arrival { shared: shared.clone(), flow, seat };
-    tokio::spawn(arrival.proceed(stream, handshake));
+    match handshake {
+        Some((tls, handshake)) => tokio::spawn(arrival.greet(stream, tls, handshake)),
+        None => tokio::spawn(arrival.begin(stream, None, PeerIdentity::default())),
+    };
 }
 
 /// A connection that was let in.
@@ -125,24 +128,27 @@ struct Arrival {
 }
 
 impl Arrival {
-    async fn proceed(self, stream: TcpStream, handshake: Option<(TlsServer, Handshake)>) {
-        let Some((tls, held)) = handshake else { return self.begin(stream, None, PeerIdentity::default()).await };
+    /// The handshake, and the connection in a task of its own when it is done: until then it needs no room (R-B3).
+    async fn greet(self, stream: TcpStream, tls: TlsServer, handshake: Handshake) {
         let secured = self.secure(&tls, stream).await;
-        drop(held);
+        drop(handshake);
         if let Some((stream, session, peer)) = secured {
-            self.begin(stream, Some(session), peer).await;
+            tokio::spawn(self.begin(stream, Some(session), peer));
         }
     }
 
     async fn secure(&self, tls: &TlsServer, stream: TcpStream) -> Option<(TcpStream, Box<TlsSession>, PeerIdentity)> {
         let limits = &self.shared.limits;
         // Who opens and says nothing, or half a ClientHello, costs the least time, and each stage the memory of its own
-        // (R-B3): futures that are handed on by value would lie in this one more than once.
-        let greeted = Box::pin(timeout(Duration::from_secs(limits.hello_s), async {
+        // (R-B3): a future that is not in a box lies in this one before it begins.
+        let greeted = timeout(Duration::from_secs(limits.hello_s), async {
             stream.readable().await?;
-            LazyConfigAcceptor::new(Acceptor::default(), stream).await
-        }));
-        let accepted = async { Box::pin(greeted.await??.into_stream(tls.config.clone())).await };
+            Box::pin(LazyConfigAcceptor::new(Acceptor::default(), stream)).await.map(Box::new)
+        });
+        let accepted = async {
+            let greeted = greeted.await??;
+            Box::pin(greeted.into_stream(tls.config.clone())).await
+        };
         let error = match timeout(Duration::from_secs(limits.handshake_s), accepted).await {
             Ok(Ok(secured)) => {
                 let (stream, session) = secured.into_inner();

@@ -187,7 +187,8 @@ def play(short):
     # The short form keeps to deadlines that are shorter too.
     deadline = 3 if short else DEADLINE
     hello = deadline // 2
-    limits = f"hello_s = {hello}\nhandshake_s = {deadline}\nmessage_s = {deadline}\nwrite_s = {deadline}"
+    # Strangers get half of them. As many as are allowed at all: where the system gives pages of 2 MiB, few would be judged by one page.
+    limits = f"max_handshakes = {2 * HANDSHAKES}\nhello_s = {hello}\nhandshake_s = {deadline}\nmessage_s = {deadline}\nwrite_s = {deadline}"
     daemon = Daemon(settings(trunks__known=TRUNK, limits=limits))
     daemon.start()
 
