@@ -424,3 +424,35 @@ mod scanner {
         assert!(Path::new(&source.path).starts_with("src"));
     }
 }
+
+/// What the wrapper before rustc (`benches/profile/rustc`) makes of a compilation, as `profile` is asked for.
+fn wrapped(profile: &str, arguments: &str) -> String {
+    let wrapper = std::process::Command::new(root().join("benches/profile/rustc"))
+        .current_dir(root())
+        .env("CALLS_PROFILE", profile)
+        .arg("echo")
+        .args(arguments.split(' '))
+        .output()
+        .expect("benches/profile/rustc runs");
+    assert!(wrapper.status.success(), "{wrapper:?}");
+    String::from_utf8(wrapper.stdout).unwrap().trim_end().to_owned()
+}
+
+#[test]
+fn only_the_optimised_build_of_this_crate_is_laid_out_by_the_profile_of_calls() {
+    const OURS: &str =
+        "--crate-name trunkline src/lib.rs --crate-type lib -C opt-level=3 -C codegen-units=1 -C metadata=0f3a";
+    let used = wrapped("use", OURS);
+    assert!(used.contains("-Cprofile-use=") && used.contains("calls.profdata"), "{used}");
+    assert!(used.contains("metadata=trunkline-library") && !used.contains("0f3a"), "one name for all places: {used}");
+    let daemon = wrapped("use", &OURS.replace("--crate-type lib", "--crate-type bin"));
+    assert!(daemon.contains("metadata=trunkline-daemon"), "{daemon}");
+    assert!(wrapped("count", OURS).contains("-Cprofile-generate"));
+    assert_eq!(wrapped("none", OURS), OURS);
+    for other in ["--crate-name tokio", "--crate-name trunkline_lab"] {
+        let foreign = OURS.replace("--crate-name trunkline", other);
+        assert_eq!(wrapped("use", &foreign), foreign, "what is not ours goes on untouched");
+    }
+    let plain = OURS.replace("opt-level=3", "opt-level=0");
+    assert_eq!(wrapped("use", &plain), plain, "what is not optimised goes on untouched");
+}

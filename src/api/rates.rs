@@ -172,6 +172,7 @@ mod tests {
         assert_eq!(rates.locked_out("192.0.2.2", WallTime(0)), None);
         assert_eq!(rates.locked_out("192.0.2.1", WallTime(locked_out_ms())), None);
     }
+
     /// R-B7: who has a whole /64 has no new guesses with each of its addresses.
     #[test]
     fn an_ipv6_network_is_one_source() {

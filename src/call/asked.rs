@@ -353,16 +353,12 @@ pub(super) fn named(uri: &Uri, presentation: &Presentation) -> Result<(String, O
 
 /// The same for a record; empty where the URI names nobody.
 pub(super) fn sought_number(uri: &Uri, presentation: &Presentation) -> String {
-    named(uri, presentation).map_or_else(|_| as_written(uri), |(number, _)| number)
+    named(uri, presentation).map_or_else(|_| uri.user_text().unwrap_or_default(), |(number, _)| number)
 }
 
 /// Who a From names, for a record: the number as its trunk reads it, or what stands there.
 pub(super) fn identified(uri: &Uri, plan: &NumberPlan) -> String {
-    plan.read(Field::From, uri).map_or_else(|_| as_written(uri), |party| party.as_str().to_owned())
-}
-
-fn as_written(uri: &Uri) -> String {
-    uri.user_decoded().map(|user| String::from_utf8_lossy(&user).into_owned()).unwrap_or_default()
+    plan.read(Field::From, uri).map_or_else(|_| uri.user_text().unwrap_or_default(), |party| party.as_str().to_owned())
 }
 
 fn key(request: &Request, key: &RouteKey) -> Option<Uri> {

@@ -192,8 +192,7 @@ impl Ledger {
 
 /// The numbers as they came, unless they are kept so.
 fn received(request: &Request, numbers: &Numbers) -> Option<Written> {
-    let text =
-        |uri: &Uri| uri.user_decoded().map(|user| String::from_utf8_lossy(&user).into_owned()).unwrap_or_default();
+    let text = |uri: &Uri| uri.user_text().unwrap_or_default();
     let is_same = |uri: &Uri, kept: &str| uri.user_decoded().unwrap_or_default().as_ref() == kept.as_bytes();
     let same = is_same(&request.from.uri, &numbers.calling) && is_same(&request.uri, &numbers.called);
     (!same).then(|| Written { calling: text(&request.from.uri), called: text(&request.uri) })

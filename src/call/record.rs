@@ -270,7 +270,5 @@ impl CallRecord {
 
 /// The user part of a name-addr, escapes removed; empty where it has none.
 pub fn user_of(name_addr: &Bytes) -> String {
-    let address = NameAddr::parse(name_addr).ok();
-    let user = address.as_ref().and_then(|address| address.uri.user_decoded());
-    user.map(|user| String::from_utf8_lossy(&user).into_owned()).unwrap_or_default()
+    NameAddr::parse(name_addr).ok().and_then(|address| address.uri.user_text()).unwrap_or_default()
 }

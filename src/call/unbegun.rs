@@ -45,8 +45,7 @@ impl Unbegun<'_> {
 
 /// User parts of From and Request-URI.
 fn as_written(request: &Request) -> Numbers {
-    let text =
-        |uri: &Uri| uri.user_decoded().map(|user| String::from_utf8_lossy(&user).into_owned()).unwrap_or_default();
+    let text = |uri: &Uri| uri.user_text().unwrap_or_default();
     Numbers {
         calling: text(&request.from.uri),
         called: text(&request.uri),

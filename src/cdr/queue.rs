@@ -181,14 +181,15 @@ impl Records {
         &self.counters
     }
 
-    /// Rests for `rest`, in which records gather and nobody is woken for them; then waits for one that is not in the file, at most
-    /// `patience`.
+    /// Rests for `rest`, in which records gather and nobody is woken for them; then waits for one that is not in the file. At most
+    /// `patience` in all.
     pub(super) fn next(&self, rest: Duration, patience: Duration) -> Work {
+        let rest = rest.min(patience);
         let held = self.lock();
         let mut held =
             self.ending.wait_timeout_while(held, rest, |held| !held.ended).unwrap_or_else(PoisonError::into_inner).0;
         if held.is_written() && !held.ended {
-            held = self.wake.wait_timeout(held, patience).unwrap_or_else(PoisonError::into_inner).0;
+            held = self.wake.wait_timeout(held, patience - rest).unwrap_or_else(PoisonError::into_inner).0;
         }
         let fresh: Vec<_> = held.records.iter().skip(held.written).take(BATCH).cloned().collect();
         match (fresh.is_empty(), held.ended) {

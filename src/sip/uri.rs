@@ -171,6 +171,11 @@ impl Uri {
         }
     }
 
+    /// The same as text, for records and for people: octets that are no UTF-8 become U+FFFD.
+    pub fn user_text(&self) -> Option<String> {
+        self.user_decoded().map(|user| String::from_utf8_lossy(&user).into_owned())
+    }
+
     /// The SIP or SIPS URI, if it is one.
     pub const fn as_sip(&self) -> Option<&SipUri> {
         match self {

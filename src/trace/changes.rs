@@ -14,7 +14,7 @@ use crate::route::snapshot::Snapshot;
 use crate::route::trunk::Trunk;
 use crate::sip::frame::datagram;
 use crate::sip::grammar::unfold;
-use crate::sip::{Method, Name, Request, SipMessage, Uri};
+use crate::sip::{Method, Name, Request, SipMessage};
 
 /// Headers written by a table of the trunk, by the table's key.
 const TABLES: [(&str, &str); 6] = [
@@ -78,8 +78,8 @@ fn numbers(came: &Request, went: &Request, trunk: &Trunk) -> Vec<Change> {
         ("To", &came.to.uri, &went.to.uri, "numbers.outgoing"),
         ("From", &came.from.uri, &went.from.uri, "identity.from, numbers.outgoing"),
     ];
-    let user = |uri: &Uri| uri.user_decoded().map(|user| String::from_utf8_lossy(&user).into_owned());
-    let changed = fields.into_iter().map(|(header, came, went, rule)| (header, user(came), user(went), rule));
+    let changed =
+        fields.into_iter().map(|(header, came, went, rule)| (header, came.user_text(), went.user_text(), rule));
     changed
         .filter(|(_, came, went, _)| came != went)
         .map(|(header, came, went, rule)| Change {

@@ -69,9 +69,12 @@ impl Params {
     /// only, and baresip writes `transport` so.
     pub(crate) fn has_one_value(&self, name: &str) -> bool {
         let of_name = self.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
-        let mut values = of_name.map(|(_, value)| value.map(<[u8]>::to_ascii_lowercase));
-        let first = values.next();
-        values.all(|value| first.as_ref() == Some(&value))
+        let mut values = of_name.map(|(_, value)| value);
+        let Some(first) = values.next() else { return true };
+        values.all(|value| match (first, value) {
+            (Some(first), Some(value)) => first.eq_ignore_ascii_case(value),
+            (first, value) => first.is_none() && value.is_none(),
+        })
     }
 
     /// False for a parameter given twice (RFC 3261 7.3.1 allows once) or whose value `is_sound` refuses; a flag has none.
