@@ -173,23 +173,46 @@ fn follow(connection: &mut Connection, folder: &Path) -> Result<(u64, Place, Pro
     Ok((rows, next, Progress::More))
 }
 
-/// Whole lines from `place` on, and the place after them. `None`: nothing new.
+/// Whole records from `place` on, and the place after them. `None`: nothing new.
 fn share(folder: &Path, place: Place) -> io::Result<Option<(Vec<u8>, Place)>> {
-    for (number, path) in spool::files(folder)?.into_iter().filter(|(number, _)| *number >= place.file) {
+    let files = spool::files(folder)?;
+    // A spool whose files somebody took away has begun anew, with smaller numbers.
+    let is_new = files.last().is_some_and(|(last, _)| *last < place.file);
+    let place = if is_new { Place::default() } else { place };
+    for (number, path) in files.into_iter().filter(|(number, _)| *number >= place.file) {
         let mut file = File::open(path)?;
-        // A file that lost its unsynced end is read anew: what stands in the tables already is not inserted twice.
-        let length = file.metadata()?.len();
-        let offset = if number == place.file && place.offset <= length { place.offset } else { 0 };
+        let offset = if number == place.file { begin(&mut file, place.offset)? } else { 0 };
         let mut octets = Vec::new();
         file.seek(SeekFrom::Start(offset))?;
         file.take(SHARE).read_to_end(&mut octets)?;
-        octets.truncate(octets.iter().rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1));
+        octets.truncate(whole(&octets));
         if !octets.is_empty() {
             let offset = offset.saturating_add(u64::try_from(octets.len()).unwrap_or(u64::MAX));
             return Ok(Some((octets, Place { file: number, offset })));
         }
     }
     Ok(None)
+}
+
+/// Where to read on: at `offset`, where a line begins there. A file that lost its unsynced end, or that is another one under the same
+/// name, is read anew: what stands in the tables already is not inserted twice.
+fn begin(file: &mut File, offset: u64) -> io::Result<u64> {
+    let Some(before) = offset.checked_sub(1) else { return Ok(0) };
+    file.seek(SeekFrom::Start(before))?;
+    let mut last = [0];
+    let is_line = file.read(&mut last)? == 1 && last == *b"\n";
+    Ok(if is_line { offset } else { 0 })
+}
+
+/// How many of these octets to bring over. Legs whose call's line is not there yet may be cut off again by the next process: they
+/// wait for it. A whole share without any call is none of ours, and passed over by lines.
+fn whole(octets: &[u8]) -> usize {
+    let lines = || octets.iter().rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1);
+    match spool::last_record(octets) {
+        Some((end, _)) => end,
+        None if octets.len() as u64 == SHARE => lines(),
+        None => 0,
+    }
 }
 
 /// One line. What is none of ours is passed over: it will not become readable by waiting.
@@ -263,6 +286,62 @@ mod tests {
             insert(&connection, CALL).unwrap();
             assert_eq!(accounts(&connection), [None, Some("acme".to_owned())]);
         }
+    }
+
+    const LEG: &[u8] = br#"{"type":"leg","id":"n-1-1","seq":1,"side":"caller","trunk":"t","call_id":"c"}"#;
+
+    /// The spool of a test, and how many calls and legs have been brought over from it.
+    fn brought(connection: &mut Connection, folder: &Path) -> (i64, i64) {
+        while follow(connection, folder).unwrap().2 == Progress::More {}
+        let count = |table: &str| {
+            connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+        };
+        (count("calls"), count("legs"))
+    }
+
+    fn record(id: u64) -> Vec<u8> {
+        let id = format!("n-1-{id}");
+        let line = |line: &[u8]| String::from_utf8_lossy(line).replace("n-1-1", &id).replace('\n', "") + "\n";
+        (line(LEG) + &line(CALL)).into_bytes()
+    }
+
+    #[test]
+    fn legs_wait_for_the_line_of_their_call() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("calls-000000000001.jsonl");
+        let mut connection = opened(&folder.path().join("calls.sqlite")).unwrap();
+        let both = [record(1), record(2)].concat();
+        let leg = record(1).len() + LEG.len() + 1;
+        std::fs::write(&spool, &both[..leg]).unwrap();
+        assert_eq!(brought(&mut connection, folder.path()), (1, 1));
+        // The process died here, and the next one cut the leg off and wrote another call.
+        std::fs::write(&spool, [record(1), record(3), record(4)].concat()).unwrap();
+        assert_eq!(brought(&mut connection, folder.path()), (3, 3));
+    }
+
+    #[test]
+    fn a_spool_that_was_emptied_is_read_from_its_new_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = opened(&folder.path().join("calls.sqlite")).unwrap();
+        let file = |number: u64| folder.path().join(format!("calls-{number:012}.jsonl"));
+        std::fs::write(file(900), record(1)).unwrap();
+        assert_eq!(brought(&mut connection, folder.path()), (1, 1));
+        std::fs::remove_file(file(900)).unwrap();
+        assert_eq!(brought(&mut connection, folder.path()), (1, 1));
+        std::fs::write(file(1), record(2)).unwrap();
+        assert_eq!(brought(&mut connection, folder.path()), (2, 2));
+        // Another file under the same name, and a longer one: no line begins where the other ended.
+        std::fs::write(file(1), [record(30_000), record(40_000)].concat()).unwrap();
+        assert_eq!(brought(&mut connection, folder.path()), (4, 4));
+    }
+
+    #[test]
+    fn a_share_without_any_call_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut connection = opened(&folder.path().join("calls.sqlite")).unwrap();
+        let foreign = [b"none of ours\n".repeat(100_000), record(1)].concat();
+        std::fs::write(folder.path().join("calls-000000000001.jsonl"), foreign).unwrap();
+        assert_eq!(brought(&mut connection, folder.path()), (1, 1));
     }
 
     #[test]

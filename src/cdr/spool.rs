@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -30,9 +30,8 @@ pub struct Spool {
     folder: PathBuf,
     rotation: Rotation,
     /// Held as long as the spool is: another process would write between our lines.
-    _lock: File,
+    lock: File,
     file: File,
-    path: PathBuf,
     began: WallTime,
     /// Octets that are on the disk, and octets that are in the file.
     synced: u64,
@@ -57,15 +56,7 @@ impl Spool {
     /// # Errors
     /// The folder cannot be made or written; `AddrInUse`: another process has it.
     pub fn open(folder: &Path, rotation: Rotation, now: WallTime) -> io::Result<Spool> {
-        fs::create_dir_all(folder)?;
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process has it"));
-            }
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
+        let lock = locked(folder)?;
         let (first, path) = match files(folder)?.pop() {
             Some(last) => last,
             None => (1, path_of(folder, 1)),
@@ -78,9 +69,8 @@ impl Spool {
         Ok(Spool {
             folder: folder.to_owned(),
             rotation,
-            _lock: lock,
+            lock,
             file,
-            path,
             began: now,
             synced: length,
             length,
@@ -100,12 +90,30 @@ impl Spool {
     /// # Errors
     /// The disk does not take them.
     pub fn append(&mut self, lines: &[u8], records: u64) -> io::Result<()> {
+        if self.is_gone()? {
+            self.begin_anew()?;
+        }
         self.clear()?;
         self.has_debris = true;
         self.file.write_all_at(lines, self.length)?;
         self.has_debris = false;
         self.length += u64::try_from(lines.len()).unwrap_or(u64::MAX);
         self.next += records;
+        Ok(())
+    }
+
+    /// True when somebody removed the file: what is written to it nobody will see.
+    fn is_gone(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.nlink() == 0)
+    }
+
+    /// A file under the next number in the place of one that was removed, and the folder with it, where that went too.
+    fn begin_anew(&mut self) -> io::Result<()> {
+        if self.lock.metadata()?.nlink() == 0 {
+            self.lock = locked(&self.folder)?;
+        }
+        self.file = fresh(&self.folder, self.next)?;
+        (self.length, self.synced, self.has_debris) = (0, 0, false);
         Ok(())
     }
 
@@ -123,12 +131,17 @@ impl Spool {
     /// # Errors
     /// It is not durable: everything appended since the last success has been taken back.
     pub fn sync(&mut self) -> io::Result<()> {
-        if let Err(error) = self.file.sync_data() {
+        if let Err(error) = self.durable() {
             self.take_back();
             return Err(error);
         }
         (self.synced, self.next_synced) = (self.length, self.next);
         Ok(())
+    }
+
+    fn durable(&self) -> io::Result<()> {
+        self.file.sync_data()?;
+        if self.is_gone()? { Err(io::Error::new(io::ErrorKind::NotFound, "the file was removed")) } else { Ok(()) }
     }
 
     /// Takes back everything appended since the last [`Spool::sync`]: it will be written again.
@@ -156,10 +169,8 @@ impl Spool {
     }
 
     fn rotate(&mut self, now: WallTime, taken: u64) -> io::Result<()> {
-        let path = path_of(&self.folder, self.next);
-        self.file = OpenOptions::new().create_new(true).read(true).write(true).open(&path)?;
-        sync_folder(&self.folder)?;
-        (self.path, self.began, self.length, self.synced) = (path, now, 0, 0);
+        self.file = fresh(&self.folder, self.next)?;
+        (self.began, self.length, self.synced) = (now, 0, 0);
         if self.rotation.keep > 0 {
             let closed = files(&self.folder)?;
             let surplus = closed.len().saturating_sub(self.rotation.keep + 1);
@@ -169,6 +180,28 @@ impl Spool {
         }
         Ok(())
     }
+}
+
+/// The folder, made where it is missing, and ours alone.
+fn locked(folder: &Path) -> io::Result<File> {
+    fs::create_dir_all(folder)?;
+    let lock = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(LOCK))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(io::Error::new(io::ErrorKind::AddrInUse, "another process has it")),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// A new file, durable in its folder. One that is there and empty is left from a try that came no further.
+fn fresh(folder: &Path, first: u64) -> io::Result<File> {
+    let path = path_of(folder, first);
+    let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
+    if file.metadata()?.len() > 0 {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} is not empty", path.display())));
+    }
+    sync_folder(folder)?;
+    Ok(file)
 }
 
 /// The spool's files with the number of their first record, oldest first.
@@ -201,28 +234,32 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 fn whole(file: &mut File, first: u64) -> io::Result<(u64, u64)> {
     let length = file.metadata()?.len();
     for from in [length.saturating_sub(TAIL), 0] {
-        if let Some(found) = last_record(file, from)? {
+        if let Some(found) = last_record_from(file, from)? {
             return Ok(found);
         }
     }
     Ok((0, first))
 }
 
-fn last_record(file: &mut File, from: u64) -> io::Result<Option<(u64, u64)>> {
+fn last_record_from(file: &mut File, from: u64) -> io::Result<Option<(u64, u64)>> {
     let mut octets = Vec::new();
     file.seek(SeekFrom::Start(from))?;
     file.read_to_end(&mut octets)?;
+    let found = last_record(&octets);
+    Ok(found.map(|(end, seq)| (from.saturating_add(u64::try_from(end).unwrap_or(u64::MAX)), seq.saturating_add(1))))
+}
+
+/// Where the last whole record of these octets ends, and its number.
+pub(super) fn last_record(octets: &[u8]) -> Option<(usize, u64)> {
     let mut end = octets.len();
-    while let Some(line) = octets.get(..end).and_then(last_line) {
-        let (start, stop) = line;
+    while let Some((start, stop)) = octets.get(..end).and_then(last_line) {
         let mark = octets.get(start..stop).and_then(|line| serde_json::from_slice::<Mark>(line).ok());
         if let Some(mark) = mark.filter(|mark| mark.r#type == "call") {
-            let kept = from.saturating_add(u64::try_from(stop).unwrap_or(u64::MAX)).saturating_add(1);
-            return Ok(Some((kept, mark.seq.saturating_add(1))));
+            return Some((stop.saturating_add(1), mark.seq));
         }
         end = start;
     }
-    Ok(None)
+    None
 }
 
 /// The last line that has its end, without that.

@@ -95,8 +95,15 @@ pub fn start(
         let database = Database { file, folder: settings.folder.clone(), records: records.clone() };
         threads.push(Builder::new().name("records-db".to_owned()).spawn(move || database.run())?);
     }
-    let mut writer =
-        Writer { settings, surroundings, records: records.clone(), spool, unsynced_since: None, lines: Vec::new() };
+    let mut writer = Writer {
+        settings,
+        surroundings,
+        records: records.clone(),
+        spool,
+        unsynced_since: None,
+        keeps_old_file: false,
+        lines: Vec::new(),
+    };
     threads.insert(0, Builder::new().name("records".to_owned()).spawn(move || writer.run())?);
     Ok(Started { records, threads })
 }
@@ -121,6 +128,8 @@ struct Writer {
     records: Arc<Records>,
     spool: Option<Spool>,
     unsynced_since: Option<Instant>,
+    /// A new file is due and could not be made, or an old one not removed: told once.
+    keeps_old_file: bool,
     /// Empty between batches; kept for its room.
     lines: Vec<u8>,
 }
@@ -211,8 +220,11 @@ impl Writer {
     /// A new file that cannot be made is no reason to lose a record: the old one is gone on with.
     fn rotate(&mut self) -> io::Result<()> {
         let now = (self.surroundings.clock)();
-        if let Some(spool) = &mut self.spool
-            && let Err(error) = spool.rotate_if_due(now, self.records.counters().taken.load(Ordering::Relaxed))
+        let Some(spool) = &mut self.spool else { return Ok(()) };
+        let exchanged = spool.rotate_if_due(now, self.records.counters().taken.load(Ordering::Relaxed));
+        let complained = std::mem::replace(&mut self.keeps_old_file, exchanged.is_err());
+        if let Err(error) = exchanged
+            && !complained
         {
             tracing::warn!(%error, "the call records' file could not be exchanged for a new one");
         }

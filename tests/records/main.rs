@@ -127,3 +127,36 @@ fn only_so_many_closed_files_are_kept_and_none_goes_that_somebody_still_reads() 
     fill(ALL);
     assert_eq!(names(folder.path()), [5, 6, 7]);
 }
+
+#[test]
+fn a_file_that_somebody_removes_loses_nothing_that_was_not_in_it() {
+    let folder = folder();
+    let cdr = folder.path().join("cdr");
+    let mut spool = open(&cdr, NEVER);
+    put(&mut spool);
+    spool.append(record(2).as_bytes(), 1).unwrap();
+    fs::remove_dir_all(&cdr).unwrap();
+    assert_eq!(spool.sync().unwrap_err().kind(), ErrorKind::NotFound);
+    // What was taken back is written anew, to a file of its own, in a folder that is ours.
+    assert_eq!(spool.next(), 2);
+    put(&mut spool);
+    put(&mut spool);
+    assert_eq!((names(&cdr), text(&cdr)), (vec![2], record(2) + &record(3)));
+    assert_eq!(Spool::open(&cdr, NEVER, WallTime(0)).unwrap_err().kind(), ErrorKind::AddrInUse);
+}
+
+#[test]
+fn a_new_file_that_cannot_be_made_leaves_the_old_one_as_it_was() {
+    let folder = folder();
+    let mut spool = open(folder.path(), Rotation { octets: 1, age_ms: u64::MAX, keep: 0 });
+    put(&mut spool);
+    let next = folder.path().join("calls-000000000002.jsonl");
+    fs::write(&next, "another's").unwrap();
+    assert_eq!(spool.rotate_if_due(WallTime(0), ALL).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    // An empty one is what a try leaves that came no further.
+    fs::write(&next, "").unwrap();
+    spool.rotate_if_due(WallTime(0), ALL).unwrap();
+    put(&mut spool);
+    assert_eq!(names(folder.path()), [1, 2]);
+    assert_eq!(text(folder.path()), record(1) + &record(2));
+}

@@ -1,6 +1,7 @@
 //! The lines of a call's record against its messages, for calls that did not go straight: numbers, Call-IDs and addresses of
 //! every leg, who ended it, why, and what media each party sent.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -227,4 +228,65 @@ fn of_a_call_that_was_given_up_and_of_one_that_nobody_answered() {
     let status = u64::from(refusal.status().unwrap());
     assert_eq!(end(&unanswered), ("no_answer", status, 19, "callee"));
     assert!(refusal.header("Reason").contains("cause=19"), "{}", refusal.as_str());
+}
+
+/// Field -> what stands beside it, of one table of docs/call-records.md: `## heading` to the next.
+fn documented(page: &str, heading: &str) -> BTreeMap<String, String> {
+    let part = page.split("\n## ").find(|part| part.starts_with(heading)).unwrap();
+    let rows = part.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(" | "));
+    let names = |cell: &str| -> Vec<String> { format!("`{cell}").split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    rows.flat_map(|(cell, text)| names(cell).into_iter().map(|name| (name, text.to_owned()))).collect()
+}
+
+/// Names of fields, those of objects within as `parent.field`.
+fn fields(line: &Value, out: &mut BTreeSet<String>) {
+    for (name, value) in line.as_object().unwrap() {
+        out.insert(name.clone());
+        let within = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+        let within = within.iter().filter_map(Value::as_object).flat_map(|object| object.keys());
+        out.extend(within.map(|key| format!("{name}.{key}")));
+    }
+}
+
+/// Every kind of call the record has words for: each field that is written is documented, and the other way round.
+#[test]
+fn the_page_on_call_records_has_every_field_and_no_other() {
+    let mut world = counted();
+    let mut talk = world.talk(Platform, CarrierA);
+    world.refers(Platform, &mut talk.caller, NEW_PARTY);
+    let offered = world.expect(CarrierB, "INVITE");
+    let mut new = world.answers(CarrierB, &offered);
+    world.is_told(Platform, "SIP/2.0 200 OK");
+    world.leaves(Platform, &mut talk.caller);
+    let why = "Reason: Q.850;cause=31;text=\"5e19725b-7fad-4e89-bae3-dfc5df88bb96;\
+               [10000] No callee endpoints were found.\"\r\nMax-Forwards:";
+    let bye = new.request("BYE", "").replacen("Max-Forwards:", why, 1);
+    world.send(CarrierB, bye);
+    world.expect(CarrierB, "SIP/2.0 200");
+    world.hears_bye(CarrierA);
+    let mut records = world.finish();
+    let mut world = World::new();
+    let (offered, _) = world.dial(Platform, CarrierA);
+    world.send(CarrierA, offered.respond(486, CarrierA, ""));
+    world.expect(CarrierA, "ACK");
+    world.refusal(Platform);
+    records.extend(world.finish());
+
+    let page = include_str!("../../docs/call-records.md");
+    let every = documented(page, "Every line");
+    for kind in ["call", "leg"] {
+        let mut written = BTreeSet::new();
+        let all = records.iter().flat_map(lines).filter(|line| line["type"] == kind);
+        all.for_each(|line| fields(&line, &mut written));
+        let mut told = documented(page, &format!("`{kind}`"));
+        told.extend(every.clone());
+        let has = |field: &String| match field.split_once('.') {
+            Some((parent, field)) => told.get(parent).is_some_and(|text| text.contains(&format!("`{field}`"))),
+            None => told.contains_key(field),
+        };
+        let missing: Vec<_> = written.iter().filter(|field| !has(field)).collect();
+        assert!(missing.is_empty(), "not in docs/call-records.md: {missing:?}");
+        let stale: Vec<_> = told.keys().filter(|field| !written.contains(*field)).collect();
+        assert!(stale.is_empty(), "in docs/call-records.md and in no record: {stale:?}");
+    }
 }
