@@ -113,6 +113,20 @@ macro_rules! warned {
     };
 }
 
+/// What the system would refuse when the daemon listens there, and nobody could ask it anything.
+#[test]
+fn a_control_socket_has_a_path_that_the_system_takes() {
+    let long = "d".repeat(95);
+    let named = |key: &str, value: &str| changed("name = \"t\"", &format!("name = \"t\"\n{key} = \"{value}\" #!"));
+    assert_error(&named("state_dir", &format!("/{long}")), "node.state_dir", "write node.control");
+    assert_error(
+        &named("control", &format!("/{long}/a-socket-with-a-long-name")),
+        "node.control",
+        "more than 107 octets",
+    );
+    accepted(&named("control", &format!("/{long}/ctl")));
+}
+
 mod emergency {
     use trunkline::route::emergency::{EmergencyCaller, EmergencyForm, PriorityHeader};
 
@@ -357,7 +371,7 @@ mod provisioned {
     #[test]
     fn number_rules_of_accounts_are_checked_as_those_of_trunks_are() {
         let unclosed = account("incoming_rules = [{ match = \"(\", replace = \"\" }] #!");
-        assert_error(&unclosed, "accounts.acme.incoming_rules[0].match", "no regular expression: unclosed group");
+        assert_error(&unclosed, "accounts.acme.incoming_rules[0].match", "is no regular expression: unclosed group");
         let unknown = account("outgoing_rules = [{ match = \"a\", replace = \"b\", field = \"via\" }] #!");
         assert_error(&unknown, "accounts.acme.outgoing_rules[0].field", "request_uri");
         let contents = account("custom_header = \"a b\" #!");
@@ -659,7 +673,7 @@ mod numbers_and_headers {
         a_country_without_a_plan: SOUTH => &with("numbers = { country = \"XX\" }"),
             "trunks.south.numbers.country", "is no country whose numbering plan is known";
         a_rule_that_is_no_expression: SOUTH => &with("numbers = { incoming_rules = [{ match = \"(\", replace = \"\" }] }"),
-            "trunks.south.numbers.incoming_rules[0].match", "no regular expression";
+            "trunks.south.numbers.incoming_rules[0].match", "is no regular expression";
         a_rule_that_names_a_group_it_lacks: SOUTH => &with("numbers = { outgoing_rules = [{ match = \"^0\", replace = \"$1\" }] }"),
             "trunks.south.numbers.outgoing_rules[0].match", "refers to group $1";
         a_form_that_is_none: SOUTH => &with("numbers = { country = \"DE\", incoming = { to = \"local\" } }"),
@@ -857,7 +871,7 @@ mod types_and_values {
         a_host_entry_without_address_is_refused: "[limits]" => "[dns.hosts]\n\"a.example\" = [] #!\n[limits]",
             "dns.hosts.\"a.example\"", "has no address; write \"a.example\" = [\"192.0.2.1\"]";
         a_broken_expression_says_why: "from = \"pstn\"" => "from = \"pstn\"\ncalled = { regex = \"^(\" } #!",
-            "routes[0].called.regex", "no regular expression: unclosed group";
+            "routes[0].called.regex", "is no regular expression: unclosed group";
         a_pattern_of_two_kinds_is_refused: "from = \"pstn\"" => "from = \"pstn\"\ncalled = { prefix = \"1\", regex = \"^1\" } #!",
             "routes[0].called", "has both prefix and regex; keep one of the two";
         an_empty_pattern_is_refused: "from = \"pstn\"" => "from = \"pstn\"\ncalled = {} #!",
@@ -1031,6 +1045,8 @@ mod warnings {
             "trunks.south.media.security", "SRTP keys travel readable over udp";
         a_counter_reset_where_a_new_ssrc_does_it: "[limits]" => "[trunks.teams.media.srtp]\nreset_on_rekey = true #!\n[limits]",
             "trunks.teams.media.srtp.reset_on_rekey", "it acts with ssrc_on_rekey = \"keep\"";
+        an_api_without_a_store: "[limits]" => "[api]\nbind = \"127.0.0.1:8443\" #!\n[limits]",
+            "api.bind", "the API is not served: it needs a store; write provisioning.source = \"store\"";
         a_trunk_that_lets_everybody_in: "targets = [\"10.2.0.2\"]" => "targets = [\"10.2.0.2\"]\nsources = [\"0.0.0.0/0\"] #!",
             "trunks.south.sources", "anybody may send as this trunk";
         a_route_back_to_its_trunk: "to = [\"teams\"]" => "to = [\"teams\", \"north\"] #!",
@@ -1307,6 +1323,7 @@ media = { codecs = ["PCMU"] }
 #[cfg(feature = "lab")]
 mod files {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt;
     use std::path::PathBuf;
 
     use rcgen::{
@@ -1357,6 +1374,8 @@ mod files {
         fn write(&self, name: &str, text: &str) -> PathBuf {
             let path = self.dir.path().join(name);
             fs::write(&path, text).unwrap();
+            // As an operator keeps a password.
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
             path
         }
 

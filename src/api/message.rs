@@ -134,11 +134,13 @@ pub struct Response {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Body,
+    /// Why it is none of those that were hoped for.
+    pub refusal: Option<Code>,
 }
 
 impl Response {
     pub fn new(status: u16, body: Body) -> Response {
-        Response { status, headers: Vec::new(), body }
+        Response { status, headers: Vec::new(), body, refusal: None }
     }
 
     pub fn json(status: u16, body: Value) -> Response {
@@ -168,7 +170,8 @@ impl Response {
         if let (Some(error), Some(target)) = (error.as_object_mut(), &refusal.target) {
             error.insert("target".to_owned(), json!(target));
         }
-        let response = Response::json(refusal.code.status(), json!({ "error": error }));
+        let mut response = Response::json(refusal.code.status(), json!({ "error": error }));
+        response.refusal = Some(refusal.code);
         let response = response.with("X-Error-Code", refusal.code.name());
         match refusal.code {
             Code::TokenMissing | Code::TokenInvalid | Code::TokenExpired => response.with("WWW-Authenticate", "Bearer"),

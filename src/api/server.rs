@@ -13,7 +13,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::serve::{IncomingStream, Listener};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
@@ -24,6 +24,7 @@ use super::{BASE, BODY_OCTETS, portal};
 use crate::base::bounds::Bound;
 use crate::base::limits::API_HANDSHAKES;
 use crate::base::{Entropy, WallTime};
+use crate::metrics::api::ApiCounters;
 use crate::store::refusal::{Code, Refusal};
 use crate::store::thread::StoreHandle;
 
@@ -38,6 +39,7 @@ const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
 pub struct Served {
     pub site: Arc<Site>,
     pub store: StoreHandle,
+    pub counters: Arc<ApiCounters>,
     pub clock: fn() -> WallTime,
     pub entropy: fn() -> Box<dyn Entropy>,
 }
@@ -87,13 +89,22 @@ async fn handle(
     {
         return page(file);
     }
-    let request = match read(&served, peer, request).await {
-        Ok(request) => request,
-        Err((refusal, id)) => return written(Response::refused(&refusal, &id).with("X-Request-Id", id)),
+    let method = request.method().clone();
+    let (began, response) = match read(&served, peer, request).await {
+        Ok(request) => (Instant::now(), respond(&served, request).await),
+        Err((refusal, id)) => (Instant::now(), Response::refused(&refusal, &id).with("X-Request-Id", id)),
     };
+    served.counters.answered(method.as_str(), response.status, began.elapsed());
+    if let Some(code) = response.refusal {
+        served.counters.refused(code.name());
+    }
+    written(response)
+}
+
+async fn respond(served: &Served, request: Request) -> Response {
     let id = request.id.clone();
-    let answered = ask(&served, request).await;
-    written(answered.unwrap_or_else(|refusal| Response::refused(&refusal, &id).with("X-Request-Id", id)))
+    let answered = ask(served, request).await;
+    answered.unwrap_or_else(|refusal| Response::refused(&refusal, &id).with("X-Request-Id", id))
 }
 
 /// A file of the provisioning page.

@@ -30,6 +30,7 @@ use crate::media::plan::Flowing;
 use crate::route::directory::Account;
 use crate::route::emergency::Code;
 use crate::route::health::{TargetId, Way};
+use crate::route::liveness::Turn;
 use crate::route::media::TrunkDtmf;
 use crate::route::number::Field;
 use crate::route::presence::UriForm;
@@ -118,7 +119,7 @@ impl Candidate {
         snapshot: &Snapshot,
         plan: &RoutePlan,
         account: Option<&Account>,
-        work: &Work<'_>,
+        work: &mut Work<'_>,
     ) -> VecDeque<Candidate> {
         let mut candidates: Vec<Candidate> = plan
             .trunks
@@ -130,7 +131,7 @@ impl Candidate {
         if account.is_some_and(|account| account.rules.is_some()) {
             candidates.iter_mut().for_each(|candidate| candidate.trunk = candidate.trunk.of_account(account));
         }
-        candidates.sort_by_key(|candidate| candidate.rank(work));
+        candidates.sort_by_cached_key(|candidate| candidate.turn(work));
         candidates.into()
     }
 
@@ -149,10 +150,12 @@ impl Candidate {
         Place { trunk: Arc::clone(&self.trunk.name), host: Arc::clone(&self.target.host), port: self.target.port }
     }
 
-    /// Zero: tried first. What calls have found lately counts as much as what the target's state says (MD-53).
-    fn rank(&self, work: &Work<'_>) -> u8 {
-        let is_penalised = self.address().is_some_and(|at| work.is_penalised(&self.trunk, at));
-        work.supply.target_state(&self.trunk, self.target_id()).rank().max(u8::from(is_penalised))
+    /// What calls have found lately counts as much as what the target's state says (MD-53).
+    fn turn(&self, work: &mut Work<'_>) -> Turn {
+        if self.address().is_some_and(|at| work.is_penalised(&self.trunk, at)) {
+            return work.supply.target_state(&self.trunk, self.target_id()).turn().max(Turn::Doubtful);
+        }
+        work.supply.turn_of(work.now.instant, &self.trunk, self.target_id())
     }
 
     /// True unless an operator has taken its trunk out of service.

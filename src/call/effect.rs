@@ -17,7 +17,7 @@ use crate::dialog::DialogKey;
 use crate::media::plan::{MediaCommand, PortLease};
 use crate::route::group::Choice;
 use crate::route::health::{TargetId, Way};
-use crate::route::liveness::TargetState;
+use crate::route::liveness::{TargetState, Turn};
 use crate::route::standing::Standing;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{LargeRequests, Resolve};
@@ -118,6 +118,8 @@ pub trait Supply {
     fn is_penalised(&self, now: Instant, way: Way) -> bool;
     /// What is known of a target.
     fn target_state(&self, trunk: &Trunk, target: Option<TargetId>) -> TargetState;
+    /// When this call, which has several targets, goes to this one.
+    fn turn_of(&mut self, now: Instant, trunk: &Trunk, target: Option<TargetId>) -> Turn;
     /// Route of an INVITE that opens a leg on this trunk (RFC 3608); empty unless its registrar gave one.
     fn service_route(&self, trunk: &Trunk) -> Vec<Bytes>;
     /// Whether steps are told ([`super::step::Step`]).

@@ -293,9 +293,8 @@ mod tests {
     /// The spool of a test, and how many calls and legs have been brought over from it.
     fn brought(connection: &mut Connection, folder: &Path) -> (i64, i64) {
         while follow(connection, folder).unwrap().2 == Progress::More {}
-        let count = |table: &str| {
-            connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
-        };
+        let count =
+            |table: &str| connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
         (count("calls"), count("legs"))
     }
 

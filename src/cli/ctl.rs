@@ -25,10 +25,10 @@ pub struct CtlArguments {
 #[derive(Debug, Args)]
 struct Daemon {
     /// The configuration file of the daemon: it names the control socket by node.control.
-    #[arg(long, value_name = "FILE", default_value = super::CONFIG)]
+    #[arg(long, value_name = "FILE", default_value = super::CONFIG, global = true)]
     config: PathBuf,
     /// The control socket itself.
-    #[arg(long, value_name = "SOCKET", conflicts_with = "config")]
+    #[arg(long, value_name = "SOCKET", conflicts_with = "config", global = true)]
     socket: Option<PathBuf>,
 }
 

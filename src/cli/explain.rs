@@ -67,6 +67,8 @@ fn show(explanation: &Explanation, form: Form, out: &mut dyn Write) -> io::Resul
 }
 
 fn unasked(bad: &BadQuestion) -> Exit {
-    eprintln!("trunkline: --{bad}");
+    // `the call` as a whole has no option.
+    let dashes = if bad.place.starts_with("the ") { "" } else { "--" };
+    eprintln!("trunkline: {dashes}{bad}");
     Exit::Usage
 }

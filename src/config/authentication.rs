@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,8 @@ use crate::sip::{SipUri, Uri};
 
 /// Asked of a registrar unless `expires_s` says otherwise.
 const EXPIRES: Duration = Duration::from_secs(600);
+/// Of a file's mode, what neither its owner nor its group is (`chmod(2)`).
+const OTHERS: u32 = 0o007;
 
 /// `auth = { user, realm, password_file, require, allow_md5 }`; `None` when it is not written or not whole.
 pub(super) fn auth(trunk: &Table<'_>, base: &Path, files: Files) -> Option<TrunkAuth> {
@@ -72,6 +75,11 @@ fn password_in(field: &Field<'_>, path: &Path) -> Option<Secret<Vec<u8>>> {
         return None;
     }
     field.read_file(&octets);
+    if path.metadata().is_ok_and(|file| file.permissions().mode() & OTHERS != 0) {
+        let text =
+            format!("every user of this machine can read {0}; chmod 640 {0}, chgrp trunkline {0}", path.display());
+        field.warn(Some("password.open"), text);
+    }
     let line = octets.strip_suffix(b"\n").unwrap_or(&octets);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let sound = (1..=PASSWORD_OCTETS).contains(&line.len()) && !line.iter().any(u8::is_ascii_control);

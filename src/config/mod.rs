@@ -214,6 +214,7 @@ fn read_settings<'d>(root: Table<'d>, declared: Declared<'d>, base: &'d Path, fi
     let routing = routing(&root, &node.name, listeners, &reader, &provisioning);
     let directory = accounts::directory(&root, &reader.declared, provisioning.source, &routing.trunks);
     let (trust, revoked) = sections::trust(&root, base);
+    let api = sections::api(&root, &reader.declared, provisioning.source);
     let settings = Settings {
         dns: sections::dns(&root),
         certificates: sections::certificates(&root, base),
@@ -221,7 +222,7 @@ fn read_settings<'d>(root: Table<'d>, declared: Declared<'d>, base: &'d Path, fi
         revoked,
         media: sections::media(&root),
         metrics: sections::metrics(&root),
-        api: sections::api(&root, &reader.declared),
+        api,
         provisioning,
         cdr: sections::cdr(&root, base, &node),
         trace_octets: sections::trace(&root, routing.limits.memory_mb),

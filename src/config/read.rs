@@ -186,6 +186,14 @@ impl<'d> Field<'d> {
         &self.path
     }
 
+    /// Tells of what works, and somebody should look at. `name`: what `doctor` calls it.
+    pub(super) fn warn(&self, name: Option<&'static str>, text: impl Into<String>) {
+        match name {
+            Some(name) => self.doc.warn_named(name, &self.path, text),
+            None => self.doc.warn(&self.path, text),
+        }
+    }
+
     /// Notes what the file held that this names.
     pub(super) fn read_file(&self, octets: &[u8]) {
         self.doc.read_file(&self.path, octets);

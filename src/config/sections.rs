@@ -21,6 +21,8 @@ use crate::sip::Name;
 use crate::store::audit::Retention;
 
 const MIB: u64 = 1024 * 1024;
+/// Octets of a socket's path (`unix(7)`: 108 with the zero behind it).
+const SOCKET_PATH: usize = 107;
 
 pub(super) fn node(root: &Table<'_>, base: &Path) -> NodeSettings {
     let table = root.table("node", "{ name = \"sbc1\" }");
@@ -28,11 +30,18 @@ pub(super) fn node(root: &Table<'_>, base: &Path) -> NodeSettings {
     let state_dir = table.text("state_dir", "\"/var/lib/trunkline\"");
     let drain = table.seconds("drain_s", "60", 0..=86_400);
     let control = table.text("control", "\"/run/trunkline/control.sock\"");
-    table.close();
     let state_dir = base.join(state_dir.as_deref().unwrap_or("/var/lib/trunkline"));
+    let control = control.map_or_else(|| state_dir.join("control.sock"), |path| base.join(path));
+    if control.as_os_str().len() > SOCKET_PATH {
+        let key = if table.has("control") { "control" } else { "state_dir" };
+        let told =
+            format!("the control socket's path has more than {SOCKET_PATH} octets, which the system does not take");
+        table.doc().error(&table.path_of(key), format!("{told}; write node.control = \"/run/trunkline/control.sock\""));
+    }
+    table.close();
     NodeSettings {
         name: name.unwrap_or_else(|| "trunkline".to_owned()),
-        control: control.map_or_else(|| state_dir.join("control.sock"), |path| base.join(path)),
+        control,
         state_dir,
         drain: drain.unwrap_or(Duration::from_secs(60)),
     }
@@ -189,7 +198,7 @@ pub(super) fn metrics(root: &Table<'_>) -> Option<SocketAddr> {
 }
 
 /// `[api]`.
-pub(super) fn api(root: &Table<'_>, declared: &Declared<'_>) -> Option<ApiSettings> {
+pub(super) fn api(root: &Table<'_>, declared: &Declared<'_>, source: ProvisioningSource) -> Option<ApiSettings> {
     const EXAMPLE: &str = "\"127.0.0.1:8443\"";
     let table = root.table("api", "{ bind = \"127.0.0.1:8443\" }");
     let field = table.field("bind", EXAMPLE);
@@ -203,6 +212,10 @@ pub(super) fn api(root: &Table<'_>, declared: &Declared<'_>) -> Option<ApiSettin
         && !table.has("certificate")
     {
         field.refuse_key("is not on loopback and has no TLS; name a [certificates.NAME] in api.certificate");
+    }
+    if let Some(field) = field.as_ref().filter(|_| source == ProvisioningSource::File) {
+        let text = "the API is not served: it needs a store; write provisioning.source = \"store\", or take [api] out";
+        field.warn(None, text);
     }
     table.close();
     let (requests_per_minute, node_requests_per_minute) = (client.unwrap_or(100), node.unwrap_or(600));

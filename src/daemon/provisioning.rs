@@ -15,6 +15,7 @@ use crate::api::{ActiveCalls, Operation, Rates, Site, TokenAuthenticator, Traces
 use crate::config::Settings;
 use crate::config::settings::ProvisioningSource;
 use crate::engine::io::Input;
+use crate::metrics::api::ApiCounters;
 use crate::route::directory::Directory;
 use crate::route::snapshot::Snapshot;
 use crate::store::audit::Actor;
@@ -105,7 +106,7 @@ impl Provisioned {
     pub fn served(
         &self,
         settings: &Settings,
-        snapshot: &Arc<ArcSwap<Snapshot>>,
+        (snapshot, counters): (&Arc<ArcSwap<Snapshot>>, Arc<ApiCounters>),
         (orders, operation): (&Arc<Orders>, Arc<dyn Operation>),
         traces: Arc<dyn Traces>,
     ) -> Option<Served> {
@@ -121,7 +122,7 @@ impl Provisioned {
             custom_header: settings.provisioning.custom_header.as_ref().map(|header| header.name.as_str().to_owned()),
         };
         let entropy = || -> Box<dyn crate::base::Entropy> { Box::new(OsEntropy::new()) };
-        Some(Served { site: Arc::new(site), store: store.clone(), clock: wall, entropy })
+        Some(Served { site: Arc::new(site), store: store.clone(), counters, clock: wall, entropy })
     }
 
     /// Ends the store's thread; what was written is on disk.

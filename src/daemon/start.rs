@@ -43,6 +43,7 @@ use crate::config::{Loaded, Settings};
 use crate::engine::Engine;
 use crate::engine::io::{Command, Hold, Input, NewCalls};
 use crate::media::plan::MediaEvent;
+use crate::metrics::api::ApiCounters;
 use crate::metrics::calls::CallCounters;
 use crate::metrics::gauges::GaugeBoard;
 use crate::metrics::limits::Bounds;
@@ -99,7 +100,8 @@ impl Daemon {
         let reloader = Reloader::new(&loaded, shares.reloaded(&signalling, &provisioned, watched, &runtime));
         let operating = Arc::new(Operating { reloader, orders: shares.orders.clone(), audit: provisioned.audited() });
         let hands = shares.hands(&signalling, &records, operating.clone());
-        let served = provisioned.served(settings, &shares.current, (&shares.orders, operating.clone()), hands.clone());
+        let seen = (&shares.current, shares.api.clone());
+        let served = provisioned.served(settings, seen, (&shares.orders, operating.clone()), hands.clone());
         api(settings, served, &shares.inherited, &runtime)?;
         tell_unwanted(&shares.inherited);
         let (load, load_seen) = watch::channel(Load::Idle);
@@ -241,6 +243,7 @@ struct Shares {
     gauges: Arc<GaugeBoard>,
     calls: Arc<CallCounters>,
     reloads: Arc<ReloadCounters>,
+    api: Arc<ApiCounters>,
     trace: Arc<Trace>,
 }
 
@@ -258,6 +261,7 @@ impl Shares {
             gauges: Arc::default(),
             calls: Arc::default(),
             reloads: Arc::default(),
+            api: Arc::default(),
             trace: Arc::new(Trace::new(loaded.settings.trace_octets, wall)),
         }
     }
@@ -274,6 +278,7 @@ impl Shares {
             relay: relay.clone(),
             records: records.records.clone(),
             reloads: self.reloads.clone(),
+            api: self.api.clone(),
             bounds: Box::new(move || bounds(&current.load())),
             expiries: Box::new(move || renewal.expiries()),
             census: Box::new(move || orders.census()),

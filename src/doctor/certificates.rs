@@ -12,14 +12,16 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
+use x509_parser::x509::X509Name;
 
 use super::finding::Finding;
 use super::host::{HostFacts, now};
-use crate::config::Loaded;
+use crate::config::{Loaded, TrustRoots};
 use crate::net::names::certificate_names;
 use crate::net::pem;
 use crate::net::tls::provider;
 use crate::route::role::PeerRole;
+use crate::route::settings::TrunkSettings;
 
 /// Days before the end at which somebody is told (PF-194).
 const SOON_DAYS: i64 = 30;
@@ -35,14 +37,18 @@ pub struct Expectation<'a> {
     pub now: i64,
     /// Roots that the world knows.
     pub public_roots: &'a [CertificateDer<'static>],
-    /// Whether a platform sees it, which trusts public roots alone.
+    /// Roots of our own trust stores: whoever shares them with us knows our authority too.
+    pub own_roots: &'a [CertificateDer<'static>],
+    /// Who sees it: clouds trust public roots alone.
     pub shown_to: Audience,
 }
 
 /// Who is shown a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// A cloud platform.
+    /// A platform that the profile names: it trusts public roots alone.
+    Cloud,
+    /// Some other platform.
     Platform,
     /// Others, who may have been given our root.
     Others,
@@ -53,12 +59,14 @@ pub fn examine(loaded: &Loaded, facts: &HostFacts) -> Vec<Finding> {
     let now = facts.now.unwrap_or_else(now);
     let now = now.duration_since(UNIX_EPOCH).ok().and_then(|since| i64::try_from(since.as_secs()).ok());
     let mut findings = Vec::new();
+    let own_roots = own_roots(loaded);
     for (name, files) in &loaded.settings.certificates {
         let chain = std::fs::read(&files.chain).ok().and_then(|octets| pem::certificates(&octets).ok());
         let Some(chain) = chain else { continue };
         let expectation = Expectation {
             now: now.unwrap_or_default(),
             public_roots: &facts.public_roots,
+            own_roots: &own_roots,
             shown_to: audience(loaded, name),
         };
         findings.extend(chain_findings(&format!("certificates.{name}"), &chain, &expectation));
@@ -80,14 +88,28 @@ fn open_key(name: &str, file: &Path) -> Option<Finding> {
     })
 }
 
+/// The files of our trust stores.
+fn own_roots(loaded: &Loaded) -> Vec<CertificateDer<'static>> {
+    let files = loaded.settings.trust.values().filter_map(|roots| match roots {
+        TrustRoots::File(path) => Some(path),
+        TrustRoots::System => None,
+    });
+    let read = files.filter_map(|path| pem::certificates(&std::fs::read(path).ok()?).ok());
+    read.flatten().collect()
+}
+
 fn audience(loaded: &Loaded, certificate: &str) -> Audience {
     let routing = &loaded.settings.routing;
-    let shown = routing.trunks.iter().filter(|trunk| trunk.behaviour.role == PeerRole::Platform).any(|trunk| {
+    let shows_it = |trunk: &&TrunkSettings| {
         let listener = routing.listeners.iter().find(|listener| listener.name == trunk.listener);
         let first = listener.and_then(|listener| listener.certificates.first());
         trunk.certificate.as_deref().or(first.map(String::as_str)) == Some(certificate)
-    });
-    if shown { Audience::Platform } else { Audience::Others }
+    };
+    let platforms = routing.trunks.iter().filter(|trunk| trunk.behaviour.role == PeerRole::Platform).filter(shows_it);
+    platforms.fold(Audience::Others, |seen, trunk| match (seen, trunk.behaviour.service) {
+        (Audience::Cloud, _) | (_, Some(_)) => Audience::Cloud,
+        (Audience::Platform | Audience::Others, None) => Audience::Platform,
+    })
 }
 
 /// Everything about one chain, leaf first.
@@ -179,6 +201,9 @@ fn verified(subject: &str, chain: &[CertificateDer<'_>], expectation: &Expectati
     let (leaf, rest) = chain.split_first()?;
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(expectation.public_roots.iter().cloned());
+    if expectation.shown_to != Audience::Cloud {
+        roots.add_parsable_certificates(expectation.own_roots.iter().cloned());
+    }
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build().ok()?;
     // A wildcard stands for any label.
     let name = certificate_names(leaf)?.first()?.replacen('*', "x", 1);
@@ -210,17 +235,22 @@ fn order(subject: &str, chain: &[X509Certificate<'_>]) -> Option<Finding> {
 /// The chain must reach a root that the peer has.
 fn issuer(subject: &str, chain: &[X509Certificate<'_>], expectation: &Expectation<'_>) -> Option<Finding> {
     let (leaf, last) = (chain.first()?, chain.last()?);
-    let is_known = |name: &x509_parser::x509::X509Name<'_>| {
-        expectation
-            .public_roots
-            .iter()
-            .any(|root| X509Certificate::from_der(root).is_ok_and(|(_, root)| root.subject().as_raw() == name.as_raw()))
-    };
-    if is_known(last.issuer()) {
+    if is_root(expectation.public_roots, last.issuer()) {
         return Some(Finding::good("certificate.chain", subject, format!("reaches {}", last.issuer())));
     }
     let self_signed = last.issuer() == last.subject();
-    let (code, told, advice) = if chain.len() == 1 && self_signed && leaf.issuer() == leaf.subject() {
+    let is_own = !(self_signed && chain.len() == 1) && is_root(expectation.own_roots, last.issuer());
+    if is_own && expectation.shown_to != Audience::Cloud {
+        let told = format!("reaches {}, an authority of our own trust stores", last.issuer());
+        return Some(Finding::good("certificate.chain", subject, told));
+    }
+    let (code, told, advice) = if is_own {
+        (
+            "certificate.private_authority",
+            format!("ends at {}, an authority of our own trust stores and no public root", last.issuer()),
+            "a platform trusts public authorities alone; peers of your own must be given that root",
+        )
+    } else if chain.len() == 1 && self_signed && leaf.issuer() == leaf.subject() {
         (
             "certificate.self_signed",
             "signed by itself".to_owned(),
@@ -240,16 +270,23 @@ fn issuer(subject: &str, chain: &[X509Certificate<'_>], expectation: &Expectatio
         )
     };
     Some(match expectation.shown_to {
-        Audience::Platform => Finding::fault(code, subject, told, advice),
+        Audience::Cloud | Audience::Platform => Finding::fault(code, subject, told, advice),
         Audience::Others => Finding::warning(code, subject, told, advice),
     })
+}
+
+fn is_root(roots: &[CertificateDer<'_>], name: &X509Name<'_>) -> bool {
+    let named = |root: &CertificateDer<'_>| {
+        X509Certificate::from_der(root).is_ok_and(|(_, root)| root.subject().as_raw() == name.as_raw())
+    };
+    roots.iter().any(named)
 }
 
 /// PF-187..189: what the certificate may be used for.
 fn purpose(subject: &str, leaf: &X509Certificate<'_>, shown_to: Audience) -> Option<Finding> {
     let Some(usage) = leaf.extended_key_usage().ok().flatten().map(|extension| extension.value) else {
         // MD-27: the platform wants serverAuth said.
-        return (shown_to == Audience::Platform).then(|| {
+        return (shown_to != Audience::Others).then(|| {
             Finding::fault(
                 "certificate.no_server_auth",
                 subject,

@@ -31,7 +31,8 @@ impl Room {
     pub fn of(folder: &Path) -> Option<Room> {
         let found = statvfs(folder).ok()?;
         let octets = |blocks: u64| blocks.saturating_mul(found.f_frsize);
-        Some(Room { free: octets(found.f_bavail), all: octets(found.f_blocks) })
+        // What holds no files of ours (/proc, /sys) has no size.
+        (found.f_blocks > 0).then(|| Room { free: octets(found.f_bavail), all: octets(found.f_blocks) })
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::clock::{self, Keeping};
-use super::finding::Finding;
+use super::finding::{Finding, Verdict};
 use super::folders::Room;
 use crate::base::limits::Limits;
 use crate::config::Settings;
@@ -184,7 +184,12 @@ pub fn bind(settings: &Settings, daemon: Daemon) -> Vec<Finding> {
     if daemon == Daemon::Absent {
         let served = [("metrics.bind", settings.metrics), ("api.bind", settings.api.as_ref().map(|api| api.bind))];
         let served = served.into_iter().filter_map(|(key, bind)| Some((key, bind?)));
-        findings.extend(served.map(|(key, bind)| listening_port(key.to_owned(), Transport::Tcp, bind)));
+        let networks = &settings.routing.networks;
+        findings.extend(served.map(|(key, bind)| {
+            let found = listening_port(key.to_owned(), Transport::Tcp, bind);
+            let is_told = networks.iter().any(|network| network.bind == bind.ip());
+            if found.verdict == Verdict::Skipped && !is_told { absent(key, bind.ip()) } else { found }
+        }));
         findings.extend(settings.routing.listeners.iter().filter_map(|listener| {
             let network = settings.routing.networks.iter().find(|network| network.name == listener.network)?;
             let subject = format!("listeners.{}", listener.name);
@@ -218,6 +223,16 @@ fn media_ports(network: &NetworkSettings, daemon: Daemon) -> Finding {
             format!("write an address of this machine (`ip addr`); the public one behind a NAT is {subject}.advertise"),
         ),
     }
+}
+
+/// An address of metrics or API, which no network's finding tells of.
+fn absent(key: &str, address: IpAddr) -> Finding {
+    Finding::fault(
+        "bind.absent",
+        key,
+        format!("{address} is no address of this machine: the daemon does not start"),
+        "write one of this machine (`ip addr`); 127.0.0.1 for what runs beside it",
+    )
 }
 
 fn listening_port(subject: String, transport: Transport, address: SocketAddr) -> Finding {

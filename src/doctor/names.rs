@@ -7,11 +7,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::finding::Finding;
+use super::host::is_public;
 use crate::base::ids::ResolveId;
 use crate::config::Loaded;
 use crate::net::resolver::Resolver;
 use crate::net::settings::NetSettings;
-use crate::route::trunk::{TargetSpec, Trunk};
+use crate::route::trunk::{Network, TargetSpec, Trunk};
 use crate::sip::flow::{Discovery, Resolve, ResolveFailure, Transport};
 
 /// An answer that takes longer is felt in every call that waits for it.
@@ -51,7 +52,7 @@ pub async fn examine(loaded: &Loaded, resolver: &Resolver) -> Vec<Finding> {
         let network = loaded.snapshot.networks.iter().find(|network| network.id == trunk.network);
         let Some(network) = network else { continue };
         for target in trunk.targets.iter().filter(|target| target.address.is_none()) {
-            findings.push(target_name(trunk, target, network.bind, resolver).await);
+            findings.push(target_name(trunk, target, network, resolver).await);
         }
     }
     let mut seen = BTreeSet::new();
@@ -65,8 +66,9 @@ pub async fn examine(loaded: &Loaded, resolver: &Resolver) -> Vec<Finding> {
     findings
 }
 
-/// `own`: the address that calls to it would leave from.
-async fn target_name(trunk: &Trunk, target: &TargetSpec, own: IpAddr, resolver: &Resolver) -> Finding {
+/// `network`: the one that calls to it would leave from.
+async fn target_name(trunk: &Trunk, target: &TargetSpec, network: &Network, resolver: &Resolver) -> Finding {
+    let own = network.bind;
     let subject = format!("trunks.{} target {}", trunk.name, target.host);
     let asked = Instant::now();
     let found = match addresses(trunk, target, resolver).await {
@@ -84,6 +86,9 @@ async fn target_name(trunk: &Trunk, target: &TargetSpec, own: IpAddr, resolver: 
             format!("the name needs an address of {family}, or the trunk a listener of the other family"),
         );
     }
+    if let Some(finding) = misled(trunk, network, &subject, &found) {
+        return finding;
+    }
     if taken >= SLOW {
         return Finding::warning(
             "dns.target.slow",
@@ -93,6 +98,28 @@ async fn target_name(trunk: &Trunk, target: &TargetSpec, own: IpAddr, resolver: 
         );
     }
     Finding::good("dns.target", subject, text)
+}
+
+/// Addresses that a resolver makes up.
+fn misled(trunk: &Trunk, network: &Network, subject: &str, found: &[SocketAddr]) -> Option<Finding> {
+    if found.iter().all(|address| address.ip().is_unspecified()) {
+        return Some(Finding::fault(
+            "dns.target.nowhere",
+            subject,
+            format!("is {}, which is nobody's address", found.first()?.ip()),
+            "a DNS server that blocks names answers so: ask another one (dns.servers)",
+        ));
+    }
+    let hidden = found.iter().find(|address| !is_public(address.ip()) && !address.ip().is_loopback());
+    if let (Some(hidden), Some(_), true) = (hidden, trunk.service, is_public(network.advertise)) {
+        return Some(Finding::warning(
+            "dns.target.private",
+            subject,
+            format!("is {}, an address of a private network, and the service is on the internet", hidden.ip()),
+            "ask a public DNS server (dns.servers): the one in use has an answer of its own",
+        ));
+    }
+    None
 }
 
 fn unresolved(code: &str, subject: String, failure: ResolveFailure) -> Finding {

@@ -422,7 +422,7 @@ fn handshake_advice(failure: HandshakeFailure) -> (&'static str, &'static str) {
         HandshakeFailure::BadCertificate => ("bad_certificate", "the peer's certificate is damaged or of an odd kind"),
         HandshakeFailure::NoCertificate | HandshakeFailure::OurCertificateRefused => (
             "our_certificate_refused",
-            "the peer refuses what we show: its authority, its name or its dates; see certificates above",
+            "the peer refuses what we show: its authority, its name, its dates, or its purpose, where it asks for clientAuth; see certificates above",
         ),
         HandshakeFailure::NoCommonVersion => ("no_common_version", "the peer speaks neither TLS 1.2 nor 1.3"),
         HandshakeFailure::NoCommonSuite => {

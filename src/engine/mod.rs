@@ -49,7 +49,7 @@ use crate::media::presence::Change;
 use crate::registration;
 use crate::route::directory::Directory;
 use crate::route::health::{Evidence, Health, TargetId, Way};
-use crate::route::liveness::{Sign, TargetState};
+use crate::route::liveness::{Sign, TargetState, Turn};
 use crate::route::snapshot::Snapshot;
 use crate::route::standing::Standing;
 use crate::route::trunk::Trunk;
@@ -205,6 +205,10 @@ impl Supply for ProcessSupply {
 
     fn target_state(&self, trunk: &Trunk, target: Option<TargetId>) -> TargetState {
         self.targets.state(trunk.id, target)
+    }
+
+    fn turn_of(&mut self, now: Instant, trunk: &Trunk, target: Option<TargetId>) -> Turn {
+        self.targets.turn_of(now, self.call, trunk.id, target)
     }
 
     fn is_penalised(&self, now: Instant, way: Way) -> bool {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::Instant;
-use crate::base::ids::TrunkId;
+use crate::base::ids::{CallId, TrunkId};
 use crate::base::timers::WakeUps;
 use crate::route::health::{TargetId, Way};
-use crate::route::liveness::{Change, Liveness, Sign, TargetState, Watched};
+use crate::route::liveness::{Change, Liveness, Sign, TargetState, Turn, Watched};
 use crate::route::snapshot::Snapshot;
 use crate::route::trunk::{Trunk, target_name};
 
@@ -75,10 +75,16 @@ impl Targets {
         }
     }
 
-    /// What calls go by; a way that is no target's is unknown.
+    /// What is known; a way that is no target's is unknown.
     pub fn state(&self, trunk: TrunkId, target: Option<TargetId>) -> TargetState {
         let entry = target.and_then(|target| self.entries.get(&(trunk, target)));
         entry.map(|entry| entry.liveness.state()).unwrap_or_default()
+    }
+
+    /// When a call that has several targets goes to this one.
+    pub fn turn_of(&mut self, now: Instant, call: CallId, trunk: TrunkId, target: Option<TargetId>) -> Turn {
+        let entry = target.and_then(|target| self.entries.get_mut(&(trunk, target)));
+        entry.map_or(Turn::First, |entry| entry.liveness.turn_of(now, call))
     }
 
     /// Until when the peer wants to be left alone.

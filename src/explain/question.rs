@@ -80,6 +80,9 @@ impl Question {
         for (at, (name, value)) in self.headers.iter().enumerate() {
             header(&format!("header {}", at.saturating_add(1)), name, value)?;
         }
+        if self.called.is_empty() {
+            return Err(BadQuestion::new("called", "is empty: write a number or a URI"));
+        }
         Ok(())
     }
 
@@ -217,6 +220,7 @@ mod tests {
         assert!(bad(header("X B", "a")).starts_with("header 2 does not begin"));
         assert!(bad(header("From", "a")).contains("follows from the other parts"));
         assert!(bad(Question { called: "1 2".to_owned(), ..Question::default() }).contains("at place 2"));
+        assert!(bad(Question::default()).starts_with("called is empty"));
         assert!(bad(Question { calling: "1".repeat(600), ..Question::default() }).contains("longer than 512"));
     }
 

@@ -2,6 +2,7 @@
 //! plain counters, and a scrape reads them.
 
 pub mod accounts;
+pub mod api;
 pub mod calls;
 mod delays;
 mod finals;

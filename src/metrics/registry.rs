@@ -10,6 +10,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::registry::Registry;
 
+use super::api::ApiCounters;
 use super::calls::{CallCounters, Counts, RegistrationState};
 use super::gauges::GaugeBoard;
 use super::limits::{self, Bounds, Expiries};
@@ -36,6 +37,7 @@ pub struct Sources {
     pub relay: Arc<Relay>,
     pub records: Arc<Records>,
     pub reloads: Arc<ReloadCounters>,
+    pub api: Arc<ApiCounters>,
     /// Reads what changes with the configuration.
     pub bounds: Box<dyn Fn() -> Bounds + Send + Sync>,
     /// Calls that are not over, by trunk and by account. Asks the engine.
@@ -84,6 +86,7 @@ impl Collector for Sources {
         limits::bounds(&mut encoder, &(self.bounds)())?;
         limits::reached(&mut encoder)?;
         self.reloads.encode(&mut encoder)?;
+        self.api.rows(&mut encoder)?;
         limits::certificates(&mut encoder, (self.expiries)())?;
         limits::process(&mut encoder)?;
         limits::disks(&mut encoder, &self.folders)?;

@@ -8,13 +8,16 @@
 //! | Down | Up after `up_after` in a row | Down | Down, for longer | Down |
 //!
 //! Media in doubt is cleared by a call that is heard, or by time. Calls go to targets that are Up or Unknown first, then
-//! to suspects, to those that are down last: nothing is ever left out. A target that is not probed leaves Suspect and Down
+//! to suspects, to those that are down last: nothing is ever left out. One that is Up or Unknown again takes the first call of each
+//! fifteen for five seconds, and the others where nobody better is left (R-L): what has just come back is not met by everybody at
+//! once. A target that is not probed leaves Suspect and Down
 //! by time alone, as nobody would call it otherwise: 30 s after the first failure, twice as long after each other one, ten
 //! minutes at most.
 
 use std::time::Duration;
 
 use crate::base::Instant;
+use crate::base::ids::CallId;
 use crate::sip::Status;
 
 /// What answers show that the peer is there.
@@ -88,13 +91,53 @@ impl TargetState {
         }
     }
 
-    /// Calls go to the lowest first.
-    pub const fn rank(self) -> u8 {
+    /// When a call goes there, as far as the state says.
+    pub const fn turn(self) -> Turn {
         match self {
-            TargetState::Unknown | TargetState::Up => 0,
-            TargetState::Suspect => 1,
-            TargetState::Down => 2,
+            TargetState::Unknown | TargetState::Up => Turn::First,
+            TargetState::Suspect => Turn::Doubtful,
+            TargetState::Down => Turn::Last,
         }
+    }
+}
+
+/// When a call goes to a target: the lowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turn {
+    First,
+    /// It is back, and this is not one of the few calls that it is to take yet.
+    Back,
+    Doubtful,
+    Last,
+}
+
+/// How long a target is spared that has come back (R-L).
+const SPARED: Duration = Duration::from_secs(5);
+/// Of so many calls it takes the first meanwhile: of twenty or more that is a tenth at most, and the only one shows whether it is well.
+const OF_CALLS: u32 = 15;
+
+/// A target that has just come back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Return {
+    until: Instant,
+    calls: u32,
+    /// The last call, and its turn: a call may ask more than once.
+    last: Option<(CallId, Turn)>,
+}
+
+impl Return {
+    /// `None`: it is spared no longer.
+    fn turn(&mut self, now: Instant, call: CallId) -> Option<Turn> {
+        if now >= self.until {
+            return None;
+        }
+        if let Some((_, turn)) = self.last.filter(|(last, _)| *last == call) {
+            return Some(turn);
+        }
+        let turn = if self.calls.is_multiple_of(OF_CALLS) { Turn::First } else { Turn::Back };
+        self.calls = self.calls.wrapping_add(1);
+        self.last = Some((call, turn));
+        Some(turn)
     }
 }
 
@@ -169,9 +212,19 @@ pub struct Liveness {
     pause: Option<Duration>,
     /// When what is known is too old to go by.
     until: Option<Instant>,
+    returning: Option<Return>,
 }
 
 impl Liveness {
+    /// When this call goes there.
+    pub fn turn_of(&mut self, now: Instant, call: CallId) -> Turn {
+        let turn = self.returning.as_mut().and_then(|back| back.turn(now, call));
+        if turn.is_none() {
+            self.returning = None;
+        }
+        self.state.turn().max(turn.unwrap_or(Turn::First))
+    }
+
     pub fn state(&self) -> TargetState {
         self.state
     }
@@ -184,19 +237,19 @@ impl Liveness {
     /// Takes what was seen.
     pub fn see(&mut self, now: Instant, rules: &LivenessRules, watched: Watched, sign: Sign) -> Option<Change> {
         match sign {
-            Sign::Answered => self.answered(rules),
+            Sign::Answered => self.answered(now, rules),
             Sign::Failed => self.failed(now, rules, watched),
             Sign::AskedToWait(pause) => {
                 self.until = Some(now + pause.min(LONGEST));
                 self.answers = 0;
-                self.turn(TargetState::Down, Why::AskedToWait)
+                self.turn(now, TargetState::Down, Why::AskedToWait)
             }
-            Sign::Heard => self.heard(rules),
+            Sign::Heard => self.heard(now, rules),
             Sign::Unheard => self.not_heard(now, rules),
         }
     }
 
-    fn answered(&mut self, rules: &LivenessRules) -> Option<Change> {
+    fn answered(&mut self, now: Instant, rules: &LivenessRules) -> Option<Change> {
         self.failures = 0;
         self.answers = self.answers.saturating_add(1);
         let is_enough = self.state != TargetState::Down || self.answers >= rules.up_after;
@@ -204,7 +257,7 @@ impl Liveness {
             return None;
         }
         (self.pause, self.until) = (None, None);
-        self.turn(TargetState::Up, Why::Answers)
+        self.turn(now, TargetState::Up, Why::Answers)
     }
 
     fn failed(&mut self, now: Instant, rules: &LivenessRules, watched: Watched) -> Option<Change> {
@@ -214,12 +267,12 @@ impl Liveness {
             self.leave_alone(now);
         }
         let is_down = self.state == TargetState::Down || self.failures >= rules.down_after;
-        self.turn(if is_down { TargetState::Down } else { TargetState::Suspect }, Why::Silent)
+        self.turn(now, if is_down { TargetState::Down } else { TargetState::Suspect }, Why::Silent)
     }
 
-    fn heard(&mut self, rules: &LivenessRules) -> Option<Change> {
+    fn heard(&mut self, now: Instant, rules: &LivenessRules) -> Option<Change> {
         (self.unheard, self.doubted) = (0, false);
-        if self.state == TargetState::Suspect && self.failures == 0 { self.answered(rules) } else { None }
+        if self.state == TargetState::Suspect && self.failures == 0 { self.answered(now, rules) } else { None }
     }
 
     fn not_heard(&mut self, now: Instant, rules: &LivenessRules) -> Option<Change> {
@@ -230,7 +283,7 @@ impl Liveness {
         (self.unheard, self.doubted) = (0, true);
         self.leave_alone(now);
         let to = self.state.max(TargetState::Suspect);
-        self.turn(to, Why::NoMedia)
+        self.turn(now, to, Why::NoMedia)
     }
 
     /// For a while, twice as long as the last time.
@@ -249,11 +302,16 @@ impl Liveness {
         }
         (self.until, self.doubted) = (None, false);
         (self.failures, self.answers) = (0, 0);
-        self.turn(TargetState::Unknown, Why::TimePassed)
+        self.turn(now, TargetState::Unknown, Why::TimePassed)
     }
 
-    fn turn(&mut self, to: TargetState, why: Why) -> Option<Change> {
+    fn turn(&mut self, now: Instant, to: TargetState, why: Why) -> Option<Change> {
         let from = std::mem::replace(&mut self.state, to);
+        if to.turn() != Turn::First {
+            self.returning = None;
+        } else if from.turn() != Turn::First {
+            self.returning = Some(Return { until: now + SPARED, calls: 0, last: None });
+        }
         (from != to).then_some(Change { from, to, why })
     }
 }
@@ -311,6 +369,35 @@ mod tests {
         target.see(at(32), &rules, Watched::ByCalls, Answered);
         target.see(at(33), &rules, Watched::ByCalls, Failed);
         assert_eq!(target.until(), Some(at(63)), "an answer clears the past");
+    }
+
+    /// R-L: of the calls that would go there, the first of fifteen; a call that asks twice hears the same.
+    #[test]
+    fn what_is_back_takes_a_tenth_at_most_for_five_seconds() {
+        let (mut target, rules) = (Liveness::default(), LivenessRules::default());
+        let turns = |target: &mut Liveness, from: u64, millis: u64| -> Vec<Turn> {
+            let calls = (0..millis / 50)
+                .map(|place| (at(from) + Duration::from_millis(place * 50), CallId(from * 1000 + place)));
+            let asked_twice = |(now, call)| {
+                let turn = target.turn_of(now, call);
+                assert_eq!(target.turn_of(now, call), turn);
+                turn
+            };
+            calls.map(asked_twice).collect()
+        };
+        target.see(at(0), &rules, Watched::ByProbes, Answered);
+        assert!(turns(&mut target, 0, 1000).iter().all(|turn| *turn == Turn::First), "it was never away");
+        target.see(at(10), &rules, Watched::ByProbes, Failed);
+        assert!(turns(&mut target, 10, 1000).iter().all(|turn| *turn == Turn::Doubtful));
+        target.see(at(20), &rules, Watched::ByProbes, Answered);
+        let back = turns(&mut target, 20, 5000);
+        assert_eq!((back.len(), back.iter().filter(|turn| **turn == Turn::First).count()), (100, 7));
+        assert_eq!((back[0], back[1]), (Turn::First, Turn::Back));
+        assert!(turns(&mut target, 25, 1000).iter().all(|turn| *turn == Turn::First));
+        target.see(at(40), &rules, Watched::ByProbes, Failed);
+        target.see(at(50), &rules, Watched::ByProbes, Answered);
+        target.see(at(50), &rules, Watched::ByProbes, Failed);
+        assert_eq!(target.turn_of(at(51), CallId(1)), Turn::Doubtful, "away again");
     }
 
     #[test]

@@ -73,11 +73,11 @@ impl Pattern {
 /// The reason alone: the crate's own text draws the pattern over several lines.
 fn regex_fault(error: &regex::Error) -> String {
     match error {
-        regex::Error::CompiledTooBig(_) => "the expression is too large".to_owned(),
+        regex::Error::CompiledTooBig(_) => "is too large an expression".to_owned(),
         other => {
             let text = other.to_string();
             let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            format!("no regular expression: {reason}")
+            format!("is no regular expression: {reason}")
         }
     }
 }
@@ -439,12 +439,12 @@ mod tests {
 
     #[test]
     fn a_huge_expression_is_refused() {
-        assert_eq!(Pattern::regex("(a{1000}){1000}").unwrap_err(), "the expression is too large");
+        assert_eq!(Pattern::regex("(a{1000}){1000}").unwrap_err(), "is too large an expression");
     }
 
     #[test]
     fn a_broken_expression_says_why_in_one_line() {
-        assert_eq!(Pattern::regex("(").unwrap_err(), "no regular expression: unclosed group");
+        assert_eq!(Pattern::regex("(").unwrap_err(), "is no regular expression: unclosed group");
     }
 
     #[test]

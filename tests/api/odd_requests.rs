@@ -142,9 +142,9 @@ fn number_rules_of_an_account_are_checked_where_they_stand() {
     assert_eq!((first.status, &first.json()["numberRules"]), (201, &good["numberRules"]));
     let bomb = "(a{1,50}){1,50}".repeat(10);
     for (incoming, says) in [
-        (json!([{ "match": "(", "replace": "" }]), "incoming[0] no regular expression: unclosed group"),
+        (json!([{ "match": "(", "replace": "" }]), "incoming[0] is no regular expression: unclosed group"),
         (json!([{ "match": "a", "replace": "${1}" }]), "incoming[0] refers to group $1"),
-        (json!([{ "match": bomb, "replace": "" }]), "incoming[0] the expression is too large"),
+        (json!([{ "match": bomb, "replace": "" }]), "incoming[0] is too large an expression"),
         (json!([{ "match": "a".repeat(300), "replace": "" }]), "incoming[0] is longer than 256 octets"),
         (
             json!([{ "match": "a", "replace": "b" }, { "field": "via", "match": "a", "replace": "" }]),

@@ -201,7 +201,8 @@ impl World {
             operation: node.clone(),
             custom_header: Some("X-Operator-Content".to_owned()),
         };
-        let served = Served { site: Arc::new(site), store: handle.clone(), clock: wall, entropy };
+        let counters = Arc::default();
+        let served = Served { site: Arc::new(site), store: handle.clone(), counters, clock: wall, entropy };
         let runtime = Runtime::new().unwrap();
         let socket = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = socket.local_addr().unwrap();

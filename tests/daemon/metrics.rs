@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
 use crate::calls::{hang_up, set_up};
@@ -62,6 +63,36 @@ fn every_metric_is_on_its_page_and_nothing_else() {
     let words = asked.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with("sbc_"));
     let unknown: Vec<_> = words.filter(|word| !names.contains(word.trim_end_matches("_bucket"))).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
+}
+
+/// A client with a token that nobody gave, and one that asks for what is free to all.
+#[test]
+fn requests_of_the_api_are_counted_by_what_became_of_them() {
+    let api = "[provisioning]\nsource = \"store\"\n[api]\nbind = \"CALLEE:15080\"\n[metrics]";
+    let ground = Ground::new(Rules { changes: vec![("[metrics]".to_owned(), api.to_owned())], ..Rules::default() });
+    let _running = ground.start();
+    let ask = |request: &str| {
+        let mut stream = TcpStream::connect((ground.callee(), 15_080)).unwrap();
+        stream.write_all(request.replace("\n", "\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    let rest = "HTTP/1.1\nHost: api\nConnection: close\n";
+    assert_eq!(ask(&format!("GET /api/v1/openapi.json {rest}\n")), "200");
+    for _ in 0..2 {
+        assert_eq!(ask(&format!("DELETE /api/v1/accounts/a {rest}Authorization: Bearer nobodys\n\n")), "401");
+    }
+    let page = ground.get("/metrics");
+    for row in [
+        "sbc_api_requests_total{method=\"GET\",class=\"2xx\"} 1",
+        "sbc_api_requests_total{method=\"DELETE\",class=\"4xx\"} 2",
+        "sbc_api_refusals_total{code=\"TokenInvalid\"} 2",
+        "sbc_api_request_seconds_count{kind=\"read\"} 1",
+        "sbc_api_request_seconds_count{kind=\"change\"} 2",
+    ] {
+        assert!(page.contains(row), "{row} is not in\n{page}");
+    }
 }
 
 /// PF-57, PF-197: each call and attempt once, under the trunk whose peer said it.

@@ -1,6 +1,7 @@
 //! One fault each: what is put in, and what the doctor calls it.
 
 use std::net::{TcpListener, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -110,7 +111,22 @@ fn the_port_of_the_metrics_of_another_process() {
     only(&Deployment::healthy().spoil("[[routes]]", &text), "listener.taken");
 }
 
+#[test]
+fn metrics_at_an_address_of_another_machine() {
+    only(
+        &Deployment::healthy().spoil("[[routes]]", "[metrics]\nbind = \"10.77.77.77:9464\"\n[[routes]]"),
+        "bind.absent",
+    );
+}
+
 // ---- its folders
+
+/// `/proc` takes no file and has no size: it is not full.
+#[test]
+fn what_has_no_size_is_no_full_disk() {
+    assert_eq!(Room::of("/proc".as_ref()), None);
+    assert!(Room::of("/tmp".as_ref()).is_some());
+}
 
 /// A file stands where the folder should be: nobody may make it, not even root.
 #[test]
@@ -176,7 +192,10 @@ fn metrics_for_everybody() {
 
 #[test]
 fn an_api_that_no_packet_filter_lets_anybody_reach() {
-    let text = format!("[api]\nbind = \"0.0.0.0:{}\"\ncertificate = \"main\"\n[[routes]]", crate::free_port());
+    let text = format!(
+        "[provisioning]\nsource = \"store\"\n[api]\nbind = \"0.0.0.0:{}\"\ncertificate = \"main\"\n[[routes]]",
+        crate::free_port()
+    );
     only(&Deployment::healthy().spoil("[[routes]]", &text), "nsg.gap");
 }
 
@@ -276,6 +295,35 @@ fn a_certificate_that_is_not_for_servers() {
     only(&deployment, "certificate.no_server_auth");
 }
 
+/// A private authority that we share with a peer of our own.
+#[test]
+fn an_authority_of_our_own_trust_store_is_known_to_its_peers_and_to_no_cloud() {
+    let mut deployment = Deployment::healthy();
+    deployment.facts.public_roots = Authority::new("public").certificates();
+    assert!(deployment.faults().is_empty());
+    let middle = deployment.authority.below("middle");
+    deployment.ours = middle.leaf("sbc.example.com");
+    only(&deployment, "certificate.intermediates_missing");
+    deployment.ours.chain.push_str(&middle.root);
+    assert!(deployment.faults().is_empty());
+    let cloud = "profile = \"generic-tls\"\nservice = \"zoom\"";
+    only(&deployment.spoil("profile = \"generic-tls\"", cloud), "certificate.private_authority");
+}
+
+#[test]
+fn every_user_may_read_the_password_of_a_trunk() {
+    let deployment = Deployment::healthy();
+    let file = deployment.folder.path().join("password");
+    std::fs::write(&file, "secret\n").unwrap();
+    let mode = |mode| std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).unwrap();
+    mode(0o644);
+    let auth = "numbers = { country = \"DE\" }\nauth = { user = \"u\", realm = \"r\", password_file = \"password\" }";
+    let deployment = deployment.spoil("numbers = { country = \"DE\" }", auth);
+    only(&deployment, "password.open");
+    mode(0o640);
+    assert!(deployment.faults().is_empty(), "the daemon's group");
+}
+
 #[test]
 fn every_user_may_read_the_key() {
     let mut deployment = Deployment::healthy();
@@ -359,6 +407,29 @@ fn a_dns_server_that_takes_its_time() {
 #[test]
 fn a_target_with_an_address_of_the_other_family_alone() {
     only(&asked_at(dns_of("2001:db8::7".parse().unwrap(), Duration::ZERO)), "dns.target.other_family");
+}
+
+/// What a filter answers for names it blocks.
+#[test]
+fn a_target_whose_name_is_nobodys_address() {
+    let faults = asked_at(dns_of("0.0.0.0".parse().unwrap(), Duration::ZERO)).faults();
+    assert!(faults.iter().any(|code| code.starts_with("dns.target.")), "{faults:?}");
+    let faults = Deployment::healthy().spoil("= [\"127.0.18.2\"]", "= [\"0.0.0.0\"]").faults();
+    assert!(faults.contains(&"dns.target.nowhere".to_owned()), "{faults:?}");
+}
+
+/// A DNS server with answers of its own: of a service on the internet they are wrong, of somebody's own platform they may be right.
+#[test]
+fn a_cloud_whose_name_is_a_private_address() {
+    let private = |deployment: Deployment| {
+        deployment
+            .spoil("= [\"127.0.18.2\"]", "= [\"10.20.30.40\"]")
+            .faults()
+            .contains(&"dns.target.private".to_owned())
+    };
+    assert!(!private(Deployment::healthy()));
+    let cloud = "profile = \"generic-tls\"\nservice = \"zoom\"";
+    assert!(private(Deployment::healthy().spoil("profile = \"generic-tls\"", cloud)));
 }
 
 #[test]

@@ -223,7 +223,9 @@ fn on_a_healthy_deployment_of_many_peers_no_fault_is_invented() {
         + &registrar
         + "[certificates.rsa]\nchain = \"rsa.pem\"\nkey = \"rsa.key\"\n[limits]";
     let names = ["acs", "genesys"].map(|name| format!("\"{name}.example.com\" = [\"203.0.113.10\"], ")).concat();
-    std::fs::write(deployment.folder.path().join("password"), "secret\n").unwrap();
+    let password = deployment.folder.path().join("password");
+    std::fs::write(&password, "secret\n").unwrap();
+    std::fs::set_permissions(password, std::fs::Permissions::from_mode(0o600)).unwrap();
     let rsa = deployment.authority.rsa_leaf(&["acs.example.com", "genesys.example.com"]);
     std::fs::write(deployment.folder.path().join("rsa.pem"), &rsa.chain).unwrap();
     let key = deployment.folder.path().join("rsa.key");

@@ -2,9 +2,12 @@
 feel it, it is back in service soon after it heals, and calls that are up there end by the media's silence with a cause of
 their own (R-L). The cuts are made by two small proxies, in front of the trunk's SIP over UDP and over TLS."""
 import asyncio
+import datetime
+import json
 import time
 
 from proof import CARRIER, Daemon, main, records, row, samples, settings
+from process import log_of
 from traffic import Callee, Caller, Tls, Udp, beside_good_calls, carrier, media_of
 
 # The first way leads through a proxy, for either transport; the second is always there.
@@ -19,6 +22,8 @@ media = {{ security = "{security}", codecs = ["PCMU"], silence_s = {silence}, on
 timers = {{ no_response_s = 3 }}
 options = {options}'''
 NEXT_WAY = 4.0
+# Calls a second while a trunk comes back, and the seconds in which it takes a tenth of them.
+RATE, SPARED = 20, 5
 
 
 class DatagramProxy:
@@ -192,12 +197,47 @@ async def one(scene, mode, trunk, number, interval, idle):
         row("R-L", f"until {trunk} is not up any more: {mode}", f"{down:.1f} s" if down is not None else "never", f"at most {3 * interval} s", down is not None and down <= 3 * interval)
     # Probes find it dead too.
     await asyncio.sleep(2.5 * interval)
+    if lossy:
+        # It never left for long enough to come back.
+        return scene.heal()
+    await returns(scene, trunk, number, interval)
+
+
+async def returns(scene, trunk, number, interval):
+    """A trunk that heals under calls takes few of them at first, then all."""
+    first, heard = (scene.first_udp, scene.first_tls)[trunk == "first-tls"], set()
+    was = first.offered
+
+    def offered(side, message, way):
+        heard.add(message.partition("sip:")[2].partition("@")[0])
+        was(side, message, way)
+
+    first.offered = offered
     scene.heal()
-    began, by = time.monotonic(), ""
-    while by != "first" and time.monotonic() - began < 3 * interval + 30:
-        await asyncio.sleep(0.25)
-        _, by = await call(scene, number)
-    row("R-L", f"until calls go to {trunk} again", f"{time.monotonic() - began:.1f} s" if by == "first" else "never", "at most 30 s", by == "first" and time.monotonic() - began <= 30)
+    began, placed, up = time.monotonic(), [], None
+    while time.monotonic() - began < 40 and (up is None or placed[-1][0] < up + SPARED + 2):
+        wall = time.time()
+        placed.append((wall, scene.caller.place(f"{number[:6]}{len(placed):06}")))
+        up = up or up_since(trunk, wall - 40)
+        await asyncio.sleep(max(0, 1 / RATE - (time.time() - wall)))
+    await scene.caller.over()
+    first.offered = was
+    took = [wall for wall, each in placed if each.number in heard]
+    row("R-L", f"until calls go to {trunk} again", f"{took[0] - placed[0][0]:.1f} s" if took else "never", "at most 30 s", took and took[0] - placed[0][0] <= 30)
+    spared = [wall for wall, _ in placed if up is not None and up <= wall < up + SPARED]
+    early, late = sum(wall in spared for wall in took), [wall for wall, _ in placed if up is not None and wall >= up + SPARED + 1]
+    row("R-L", f"calls that {trunk} takes in its first {SPARED} s, and then", f"{early} of {len(spared)}, {sum(wall in late for wall in took)} of {len(late)}", "at most 10 %, all",
+        len(spared) >= SPARED * RATE * 0.5 and 0 < early <= len(spared) / 10 and late and all(wall in took for wall in late))
+
+
+def up_since(trunk, after):
+    """When the daemon last said that the trunk's target is up; None: not since `after`."""
+    for line in reversed(log_of("trunkline").splitlines()):
+        if '"target changed"' in line and f'"trunk":"{trunk}"' in line:
+            told = json.loads(line)
+            stamp = datetime.datetime.fromisoformat(told["timestamp"].replace("Z", "+00:00")).timestamp()
+            return stamp if told["to"] == "up" and stamp >= after else None
+    return None
 
 
 async def dead_call(scene, silence):

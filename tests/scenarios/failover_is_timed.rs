@@ -111,7 +111,7 @@ fn never_after_a_4xx_or_6xx() {
 
 /// Twenty calls a second; the first target falls silent and comes back. Every call is offered to somebody who answers; only
 /// those that found the silence out waited, and no longer than their time; with the first probe it answers the target
-/// takes calls again.
+/// takes calls again, a few at first.
 #[test]
 fn a_silent_target_loses_no_call_at_twenty_a_second() {
     const EVERY: Duration = Duration::from_millis(50);
@@ -152,7 +152,14 @@ fn a_silent_target_loses_no_call_at_twenty_a_second() {
     // PF-155: while it does not answer it is asked every ten seconds.
     let back =
         began.iter().find(|(number, at)| **at >= heals && offers[*number].0 == CarrierA).map(|(_, at)| *at - heals);
-    assert!(back.is_some_and(|back| back <= Duration::from_secs(10)), "{back:?}");
+    let back = back.unwrap();
+    assert!(back <= Duration::from_secs(10), "{back:?}");
+    // R-L: in the first five seconds it takes a tenth of them at most, and then all.
+    let (first, spared) = (heals + back, Duration::from_secs(5));
+    let between = |from: Duration, to: Duration| began.iter().filter(move |(_, at)| (from..to).contains(*at));
+    let taken = between(first, first + spared).filter(|(number, _)| offers[*number].0 == CarrierA).count();
+    assert_eq!((taken, between(first, first + spared).count()), (7, 100));
+    assert!(between(first + spared + EVERY, end).all(|(number, _)| offers[number].0 == CarrierA));
     world.finish();
 }
 

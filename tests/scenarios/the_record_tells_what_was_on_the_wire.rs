@@ -234,7 +234,8 @@ fn of_a_call_that_was_given_up_and_of_one_that_nobody_answered() {
 fn documented(page: &str, heading: &str) -> BTreeMap<String, String> {
     let part = page.split("\n## ").find(|part| part.starts_with(heading)).unwrap();
     let rows = part.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(" | "));
-    let names = |cell: &str| -> Vec<String> { format!("`{cell}").split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let names =
+        |cell: &str| -> Vec<String> { format!("`{cell}").split('`').skip(1).step_by(2).map(str::to_owned).collect() };
     rows.flat_map(|(cell, text)| names(cell).into_iter().map(|name| (name, text.to_owned()))).collect()
 }
 

@@ -82,10 +82,13 @@ impl NumberRule {
 
 fn fault(error: &regex::Error) -> String {
     match error {
-        regex::Error::CompiledTooBig(_) => "the expression is too large".to_owned(),
+        regex::Error::CompiledTooBig(_) => "is too large an expression".to_owned(),
         other => {
             let text = other.to_string();
-            format!("no regular expression: {}", text.lines().last().unwrap_or_default().trim_start_matches("error: "))
+            format!(
+                "is no regular expression: {}",
+                text.lines().last().unwrap_or_default().trim_start_matches("error: ")
+            )
         }
     }
 }
@@ -182,7 +185,7 @@ mod tests {
     #[test]
     fn an_expression_of_too_great_a_size_is_refused() {
         assert!(NumberRule::new(None, &"(a{1,50}){1,50}".repeat(40), "").unwrap_err().contains("too large"));
-        assert!(NumberRule::new(None, "(", "").unwrap_err().starts_with("no regular expression"));
+        assert!(NumberRule::new(None, "(", "").unwrap_err().starts_with("is no regular expression"));
     }
 
     #[test]
