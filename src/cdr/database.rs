@@ -136,6 +136,10 @@ impl Database {
 }
 
 fn opened(file: &Path) -> Result<Connection, Fault> {
+    // Whoever took the spool's folder away took this one's too.
+    if let Some(folder) = file.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
     let connection = Connection::open(file)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -308,7 +312,7 @@ mod tests {
     fn legs_wait_for_the_line_of_their_call() {
         let folder = tempfile::tempdir().unwrap();
         let spool = folder.path().join("calls-000000000001.jsonl");
-        let mut connection = opened(&folder.path().join("calls.sqlite")).unwrap();
+        let mut connection = opened(&folder.path().join("made/calls.sqlite")).unwrap();
         let both = [record(1), record(2)].concat();
         let leg = record(1).len() + LEG.len() + 1;
         std::fs::write(&spool, &both[..leg]).unwrap();

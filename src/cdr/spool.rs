@@ -114,6 +114,8 @@ impl Spool {
         }
         self.file = fresh(&self.folder, self.next)?;
         (self.length, self.synced, self.has_debris) = (0, 0, false);
+        let (folder, first) = (self.folder.display(), self.next);
+        tracing::error!(%folder, first, "the call records' file was removed while it was written to; a new one is begun");
         Ok(())
     }
 
