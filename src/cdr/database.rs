@@ -122,7 +122,8 @@ impl Database {
     }
 
     fn step(&self, held: &mut Option<Connection>) -> Result<Progress, Fault> {
-        let mut connection = match held.take() {
+        // A file that somebody removed is made anew, from what the spool has.
+        let mut connection = match held.take().filter(|_| self.file.exists()) {
             Some(connection) => connection,
             None => opened(&self.file)?,
         };
