@@ -20,8 +20,9 @@ TABLES = {
     "api": 'bind = "127.0.0.1:27206"',
 }
 AUTH = 'auth = { user = "sbc", realm = "carrier.test", password_file = "carrier.password" }\n'
-CHALLENGE = 'WWW-Authenticate: Digest realm="carrier.test",nonce="n1",algorithm=MD5,qop="auth"\r\n'
-COMMANDS = [("trace", "1", "--messages"), ("trace", "1", "--json"), ("ctl", "status"), ("ctl", "calls"), ("ctl", "bans"), ("check",), ("nsg",),
+# Alone and together (RFC 8760: the first that is known is answered).
+CHALLENGES = [[name] for name in ("MD5", "SHA-256")] + [["SHA-256", "MD5"]]
+COMMANDS = [("trace", "1", "--messages", "--pcap", "shown.pcap"), ("trace", "1", "--json"), ("ctl", "status"), ("ctl", "calls"), ("ctl", "bans"), ("check",), ("nsg",),
             ("explain", "--from", "platform", "--called", "+15550000001"), ("doctor", "--json", "--wait", "0")]
 PAGES = ["/metrics", "/readyz", "/healthz", "/drainz"]
 ROUTES = ["/api/v1/openapi.json", "/api/v1/calls", "/api/v1/clients", "/api/v1/accounts", "/api/v1/audit", "/api/v1/trunks", "/api/v1/calls/1/trace"]
@@ -34,12 +35,14 @@ class Challenging(Callee):
 
     def __init__(self):
         super().__init__()
-        self.responses = []
+        self.responses, self.asked = [], 0
 
     def offered(self, side, message, way):
         proof = header(message, "Authorization")
         if not proof:
-            return side.answer(message, "401 Unauthorized\r\n" + CHALLENGE.rstrip(), way)
+            self.asked += 1
+            wanted = [f'WWW-Authenticate: Digest realm="carrier.test",nonce="n{self.asked}",algorithm={name},qop="auth"' for name in CHALLENGES[self.asked % 3]]
+            return side.answer(message, "\r\n".join(["401 Unauthorized", *wanted]), way)
         self.responses.append(re.search(r'response="([^"]+)"', proof)[1])
         if len(self.responses) % 3 == 0:
             return side.answer(message, "403 Forbidden", way)
@@ -93,6 +96,8 @@ async def calls(secrets):
         await asyncio.sleep(0.1)
     await caller.over()
     secrets.extend(response.encode() for response in callee.responses)
+    proofs = sorted({len(response) * 4 for response in callee.responses})
+    row("S-L1", "digest answers in the calls, bits", f"{proofs} in {len(callee.responses)}", "[128, 256]: MD5 and SHA-256", proofs == [128, 256])
     caller.side.close()
     callee.side.close()
     return caller.tally
@@ -161,6 +166,8 @@ def play(short):
         row("S-L1", "the first start's token is printed", f"{shown} times", "once, on the console", shown == 1)
     else:
         row("S-L1", "the first start's token is printed", "not found", "once, on the console", False)
+    captured = [name for name, octets in everything if name == "shown.pcap" and b"INVITE" in octets]
+    row("S-L1", "captures of a call among them", f"{len(captured)}", "1", len(captured) == 1)
     public = [name for name, octets in everything if b"platform" in octets]
     row("S-L1", "what is no secret is found: the search works", f"in {len(public)} files", "more than 5", len(public) > 5)
     lines = log_of("trunkline")
