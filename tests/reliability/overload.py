@@ -11,7 +11,7 @@ import signal
 import socket
 import time
 
-from proof import CALLED, CALLED_TRUNK, GAUGES, GOOD_CALLEE, GOOD_CALLER, PLATFORM, SHORT_GAUGES, Daemon, main, note, quantile, row, settings
+from proof import CALLED, CALLED_TRUNK, GAUGES, GOOD_CALLEE, GOOD_CALLER, PLATFORM, SHORT_GAUGES, Daemon, floor, main, note, quantile, row, settings
 from traffic import Callee, Caller, GoodTrunk, Tls, Udp, carrier, header, media_of, platform
 
 # What the daemon gets of its processor: an optimised build far less.
@@ -331,8 +331,10 @@ def play(short):
     routes = [("platform", "called"), ("carrier", "called"), ("good-caller", "good-callee")]
     emergency = f"numbers = [{', '.join(repr(code) for code in EMERGENCY)}]"
     daemon = Daemon(settings(routes, trunks__called=CALLED_TRUNK, limits="max_calls = 20000", emergency=emergency), share=share())
+    idle, busy = floor(share(), "idle"), floor(share(), "busy")
     daemon.start()
     note(f"the daemon has about {100 * share():.0f} % of a processor (SHARE changes that)")
+    note(f"floor: a bare echo with that share takes {idle:.1f} ms (p99), and {busy:.1f} ms beside a thread of its own that never rests")
     random.seed(1)
     asyncio.run(overload(short, daemon))
     daemon.settled("R-A7", "the overload", 40, SHORT_GAUGES if short else GAUGES)

@@ -6,6 +6,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -144,6 +145,56 @@ while os.getppid() == parent:
 """
 
 
+# Sends back every datagram, beside a thread that never rests if it is to be busy. It goes before that one, as audio goes before signalling.
+ECHO = """
+import hashlib, os, socket, sys, threading
+if sys.argv[1] == "busy":
+    threading.Thread(target=hashlib.pbkdf2_hmac, args=("sha256", b"password", b"salt", 1 << 30), daemon=True).start()
+try:
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -5)
+except OSError:
+    pass
+ours = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+ours.bind((sys.argv[2], int(sys.argv[3])))
+print("ready", flush=True)
+while True:
+    octets, peer = ours.recvfrom(2048)
+    ours.sendto(octets, peer)
+"""
+ECHO_AT = ("127.0.17.51", 27260)
+
+
+def governed(pid, share, mine):
+    """What holds a process to its share of these processors."""
+    return start("governor", [sys.executable, "-c", GOVERNOR, share, pid], preexec_fn=lambda: os.sched_setaffinity(0, mine))
+
+
+def floor(share, what, seconds=4):
+    """The p99 of an echo over UDP, in milliseconds, of a process that does nothing else (`idle`), or has a thread that never rests (`busy`),
+    held to the same share in the same way: what a figure of the daemon holds of that, and of this machine at this time. Before it starts."""
+    ours, (mine, others) = os.sched_getaffinity(0), halves()
+    echo = subprocess.Popen([sys.executable, "-c", ECHO, what, *map(str, ECHO_AT)], stdout=subprocess.PIPE, preexec_fn=lambda: os.sched_setaffinity(0, mine))
+    echo.stdout.readline()
+    governor, took = governed(echo.pid, share, mine), []
+    os.sched_setaffinity(0, others)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asks:
+            asks.settimeout(2)
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                began = time.monotonic()
+                asks.sendto(b"echo", ECHO_AT)
+                asks.recv(16)
+                took.append(time.monotonic() - began)
+                time.sleep(0.005)
+    finally:
+        os.sched_setaffinity(0, ours)
+        stop(governor, signal.SIGKILL)
+        echo.kill()
+        echo.wait()
+    return quantile(took, .99)
+
+
 class Daemon:
     """One daemon. `share`: of one processor, when it is to be slow; `files`: its limit of open
     files; `octets`: of a file's size, which is what a full disk is to a process."""
@@ -180,7 +231,7 @@ class Daemon:
         if not wait_until(lambda: ready() or self.process.poll() is not None, seconds, 0.01) or self.process.poll() is not None:
             raise RuntimeError("the daemon does not start: " + log_of("trunkline")[-2000:])
         if self.share:
-            self.governor = start("governor", [sys.executable, "-c", GOVERNOR, self.share, self.pid], preexec_fn=lambda: os.sched_setaffinity(0, mine))
+            self.governor = governed(self.pid, self.share, mine)
         return time.monotonic() - self.began
 
     def disk_is_empty_again(self):
