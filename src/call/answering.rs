@@ -18,6 +18,7 @@ use super::negotiate::{AudioPlan, LegMedia, MediaRefusal};
 use super::passed::Passed;
 use super::provisional::passed;
 use super::record::{EndedBy, Side};
+use super::reinvite::is_sent_in_vain;
 use super::releasing::Releasing;
 use crate::media::plan::Flowing;
 use crate::sip::flow::Flow;
@@ -48,17 +49,18 @@ impl Hunting {
         let passed = passed(common, &inviting, response);
         let Inviting { invite, mut media, candidate, digits, .. } = *inviting;
         media.allow(Flowing::BOTH);
-        let Some(Settled { dialog, read, standing }) = settled else {
+        let Some(Settled { dialog, read, standing, taken }) = settled else {
             invite.end_unwanted(response, flow, Cause::BadAnswer, work);
             return self.unusable(common, media, work);
         };
         let mut callee = Box::new(Leg::new(Side::Callee, candidate.trunk, invite.own.clone(), dialog, media, flow));
         callee.proof = invite.proof.clone();
+        callee.taken = taken;
         callee.begins(invite.session.clone(), response, work);
         work.out.push(Effect::DialogOpened { key: callee.key(), side: Side::Callee });
         callee.acknowledge(&invite.branch, invite.cseq(), work);
         callee.take_digits(digits, work);
-        common.timers.stop_all();
+        self.stop_timers(common);
         if standing == Standing::Left {
             callee.is_over_now();
             self.attempt = Attempt::Answered(Box::new(Answered { callee, reading: Reading::Read(read), passed }));
@@ -66,6 +68,13 @@ impl Hunting {
         }
         self.attempt = Attempt::Answered(Box::new(Answered { callee, reading: Reading::Read(read), passed }));
         self.answer_if_ready(common, work)
+    }
+
+    /// Nobody waits for an answer any more. A party whose UPDATE has crossed still waits for that one's (RFC 4320 4.2).
+    pub(super) fn stop_timers(&self, common: &mut Common) {
+        let exchange = common.timers.deadline(CallTimer::Exchange).filter(|_| self.updating.is_some());
+        common.timers.stop_all();
+        exchange.into_iter().for_each(|at| common.timers.set(CallTimer::Exchange, at));
     }
 
     /// The caller may hear of the answer.
@@ -121,6 +130,7 @@ impl Hunting {
         common.ledger.answered(work.now);
         work.out.push(Effect::Event(CallEvent::Answered { call: common.ledger.id() }));
         let longest = common.caller.trunk.timers.max_duration.min(callee.trunk.timers.max_duration);
+        common.timers.stop(CallTimer::Exchange);
         common.timers.set(CallTimer::MaxDuration, work.now.instant + longest);
         self.ringback.end(&common.caller.media, work);
         common.caller.media.media.answered();
@@ -133,10 +143,16 @@ impl Hunting {
         };
         common.caller.accept_with(&self.invite, passed, body.map(|body| &body[..]), work);
         common.caller.tell_kept_digits(work);
+        let untold = self.untold || is_sent_in_vain(&callee, &common.caller);
         let mut established = Established::new(callee, exchange);
-        if let Accepting::Agreed { untold: true } = accepting {
+        established.untold = match accepting {
             // PF-143: another fork answered than the caller agreed with, so it is asked again.
-            established.untold = Some(Side::Caller);
+            Accepting::Agreed { untold: true } => Some(Side::Caller),
+            // What the caller changed was answered here: the called side hears of it now.
+            Accepting::Agreed { untold: false } => untold.then_some(Side::Callee),
+            Accepting::Answer(_) | Accepting::Offer(_) => None,
+        };
+        if established.untold.is_some() {
             common.timers.set(CallTimer::Again, work.now.instant);
         }
         State::Established(Box::new(established))

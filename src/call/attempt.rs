@@ -21,6 +21,7 @@ use super::passed::Passed;
 use super::proof::is_challenge;
 use super::record::Side;
 use super::step::Place;
+use super::taken::Taken;
 use super::transfer::Diverted;
 use crate::base::ids::{ResolveId, TrunkId};
 use crate::base::limits::EARLY_DIALOGS;
@@ -251,6 +252,8 @@ pub(super) struct Settled {
     pub dialog: Dialog,
     pub read: Result<Option<AudioPlan>, MediaRefusal>,
     pub standing: Standing,
+    /// What its provisional responses said it takes.
+    pub taken: Taken,
 }
 
 /// What a provisional response other than 100 says.
@@ -484,7 +487,7 @@ impl Inviting {
         let Some(mut fork) = winner else {
             let dialog = self.invite.dialog(response)?;
             let read = description(response).map(|body| self.media.media.read_answer(&body)).transpose();
-            return Some(Settled { dialog, read, standing: Standing::Here });
+            return Some(Settled { dialog, read, standing: Standing::Here, taken: Taken::default() });
         };
         if fork.dialog.confirm(response).is_err() {
             work.out.push(Effect::DialogClosed { key: fork.dialog.key() });
@@ -497,7 +500,7 @@ impl Inviting {
             Moved::Yes => Ok(self.media.media.remote_plan()),
             Moved::No => said.map(|body| self.media.media.read_answer(&body)).transpose(),
         };
-        Some(Settled { dialog: fork.dialog, read, standing: fork.standing })
+        Some(Settled { dialog: fork.dialog, read, standing: fork.standing, taken: fork.taken })
     }
 
     /// An answer to a PRACK of ours. Refused, it changes nothing: whoever did not understand it refuses our INVITE too.

@@ -16,6 +16,8 @@ pub enum Cause {
     NormalClearing,
     /// The caller sent CANCEL.
     CallerCancelled,
+    /// The same because another one took the call there (RFC 3326 2).
+    AnsweredElsewhere,
     /// Nobody answered in the trunk's `no_answer_s`.
     NoAnswer,
     /// Not one response from the peer (timer B, or the trunk's `no_response_s`).
@@ -116,6 +118,7 @@ impl Cause {
         match self {
             Cause::NormalClearing => line(200, 16, Final, "normal_clearing", "Normal call clearing"),
             Cause::CallerCancelled => line(487, 16, Final, "caller_cancelled", "The caller gave up"),
+            Cause::AnsweredElsewhere => line(487, 26, Final, "answered_elsewhere", "Another party took the call"),
             Cause::NoAnswer => line(480, 19, Final, "no_answer", "No answer"),
             Cause::PeerSilent => line(408, 102, NextCandidate, "peer_silent", "No response from the next hop"),
             Cause::Unreachable => line(503, 38, NextCandidate, "unreachable", "Next hop unreachable"),
@@ -152,13 +155,18 @@ impl Cause {
             Cause::Pending => line(491, 42, Final, "pending", "Another exchange is not over"),
             Cause::Denied(denied) => line(denied.status, denied.q850, Final, denied.why.label(), denied.why.text()),
             Cause::Unroutable(status) => {
-                line(status.code(), 1, Final, "unroutable_number", "Not a number of this trunk")
+                line(status.code(), q850_of(status), Final, "unroutable_number", "Not a number of this trunk")
             }
             Cause::NotTaken(status) => {
-                line(status.code(), 127, Final, "invite_not_taken", "INVITE asks for what is not taken")
+                line(status.code(), q850_of(status), Final, "invite_not_taken", "INVITE asks for what is not taken")
             }
             Cause::Unexpected => line(500, 41, Final, "unexpected", "Internal error"),
         }
+    }
+
+    /// Whether the caller gave up, for whatever reason.
+    pub const fn is_callers(self) -> bool {
+        matches!(self, Cause::CallerCancelled | Cause::AnsweredElsewhere)
     }
 
     /// What the caller is told: 400 to 699 (200 for an answered call's end).
@@ -252,6 +260,21 @@ const fn refused(status: Status) -> Line {
     }
 }
 
+/// The cause beside a status with which we refuse an INVITE for what it says (RFC 3398 8.2.6.1). One that nobody can read
+/// is no temporary failure (41): it would come again.
+const fn q850_of(status: Status) -> u8 {
+    match status.code() {
+        403 => 21,
+        404 => 1,
+        406 | 415 => 79,
+        484 => 28,
+        481 => 31,
+        486 => 17,
+        603 => 21,
+        _ => 127,
+    }
+}
+
 impl From<TransmitFailure> for Cause {
     fn from(failure: TransmitFailure) -> Self {
         match failure {
@@ -289,13 +312,17 @@ mod tests {
     use super::*;
 
     fn told(code: u16) -> u16 {
-        Cause::Refused(Status::new(code).expect("a status")).status().code()
+        Cause::Refused(status(code)).status().code()
+    }
+
+    fn status(code: u16) -> Status {
+        Status::new(code).expect("a status")
     }
 
     #[test]
     fn every_refusal_becomes_a_status_a_caller_may_hear() {
         for code in 300..700 {
-            let cause = Cause::Refused(Status::new(code).expect("a status"));
+            let cause = Cause::Refused(status(code));
             assert!((400..700).contains(&cause.status().code()), "{code}");
             assert!((1..=127).contains(&cause.q850()), "{code}");
         }
@@ -331,7 +358,7 @@ mod tests {
             (606, 65),
         ];
         for (code, q850) in table {
-            let cause = Cause::Refused(Status::new(code).expect("a status"));
+            let cause = Cause::Refused(status(code));
             assert_eq!((cause.status().code(), cause.q850()), (code, q850));
         }
     }
@@ -355,10 +382,10 @@ mod tests {
             (605..=605, 603, 21),
             (609..=699, 603, 21),
         ];
-        for (codes, status, q850) in table {
+        for (codes, told, q850) in table {
             for code in codes {
-                let cause = Cause::Refused(Status::new(code).expect("a status"));
-                assert_eq!((cause.status().code(), cause.q850()), (status, q850), "{code}");
+                let cause = Cause::Refused(status(code));
+                assert_eq!((cause.status().code(), cause.q850()), (told, q850), "{code}");
             }
         }
     }
@@ -370,6 +397,7 @@ mod tests {
         let table = [
             (Cause::NormalClearing, 200, 16, Final),
             (Cause::CallerCancelled, 487, 16, Final),
+            (Cause::AnsweredElsewhere, 487, 26, Final),
             (Cause::NoAnswer, 480, 19, Final),
             (Cause::PeerSilent, 408, 102, NextCandidate),
             (Cause::Unreachable, 503, 38, NextCandidate),
@@ -400,11 +428,21 @@ mod tests {
             (Cause::NotAllowed, 403, 21, Final),
             (Cause::Pending, 491, 42, Final),
             (Cause::Unroutable(Status::NOT_FOUND), 404, 1, Final),
-            (Cause::NotTaken(Status::NOT_ACCEPTABLE), 406, 127, Final),
+            (Cause::Unroutable(status(484)), 484, 28, Final),
+            (Cause::NotTaken(status(400)), 400, 127, Final),
+            (Cause::NotTaken(status(403)), 403, 21, Final),
+            (Cause::NotTaken(Status::NOT_ACCEPTABLE), 406, 79, Final),
+            (Cause::NotTaken(status(415)), 415, 79, Final),
+            (Cause::NotTaken(status(416)), 416, 127, Final),
+            (Cause::NotTaken(status(420)), 420, 127, Final),
+            (Cause::NotTaken(status(440)), 440, 127, Final),
+            (Cause::NotTaken(status(481)), 481, 31, Final),
+            (Cause::NotTaken(status(486)), 486, 17, Final),
+            (Cause::NotTaken(status(603)), 603, 21, Final),
             (Cause::Unexpected, 500, 41, Final),
         ];
-        for (cause, status, q850, retry) in table {
-            assert_eq!((cause.status().code(), cause.q850(), cause.retry()), (status, q850, retry), "{cause:?}");
+        for (cause, code, q850, retry) in table {
+            assert_eq!((cause.status().code(), cause.q850(), cause.retry()), (code, q850, retry), "{cause:?}");
         }
     }
 
@@ -417,14 +455,14 @@ mod tests {
     fn busy_and_decline_reach_the_caller_and_are_never_retried() {
         for code in [486, 600, 603] {
             assert_eq!(told(code), code);
-            assert_eq!(Cause::Refused(Status::new(code).expect("a status")).retry(), Retry::Final);
+            assert_eq!(Cause::Refused(status(code)).retry(), Retry::Final);
         }
     }
 
     #[test]
     fn only_408_503_504_and_silence_try_the_next_candidate() {
         for code in 300..700 {
-            let retry = Cause::Refused(Status::new(code).expect("a status")).retry();
+            let retry = Cause::Refused(status(code)).retry();
             assert_eq!(retry == Retry::NextCandidate, matches!(code, 408 | 503 | 504), "PF-44: {code}");
         }
         assert_eq!(Cause::PeerSilent.retry(), Retry::NextCandidate);

@@ -93,7 +93,10 @@ impl NewRequest {
     /// CANCEL of that INVITE: same Via, same CSeq number (RFC 3261 9.1).
     pub fn cancel(&self, own: &OwnAddress, branch: &Branch, cause: Cause) -> Bytes {
         // RFC 3326 2: who stops ringing because another one took the call shows no missed call.
-        let reason = if cause == Cause::Replaced { ELSEWHERE.to_owned() } else { cause.reason() };
+        let reason = match cause {
+            Cause::Replaced | Cause::AnsweredElsewhere => ELSEWHERE.to_owned(),
+            cause => cause.reason(),
+        };
         self.start(&Method::Cancel, own, branch).header(Name::Reason, reason).finish()
     }
 
@@ -413,8 +416,14 @@ fn recorded(dialog: &Dialog) -> &[Bytes] {
     }
 }
 
-/// The refusal of a request that did not pass screening. `tag`: ours, for a request out of a dialog.
-pub fn screened(refusal: &Refusal, head: &ResponseHead, tag: Option<&[u8]>, own: Option<&OwnAddress>) -> Bytes {
+/// The refusal of a request that did not pass screening. `tag`: ours, for a request out of a dialog; `why`: for an INVITE
+/// that is not to become a call (RFC 6432).
+pub fn screened(
+    refusal: &Refusal,
+    head: &ResponseHead,
+    (tag, why): (Option<&[u8]>, Option<Cause>),
+    own: Option<&OwnAddress>,
+) -> Bytes {
     let mut writer = anybodys(refusal.status(), head, tag, own);
     if let Some((name, value)) = refusal.explanation() {
         writer = writer.header(name, value);
@@ -423,10 +432,10 @@ pub fn screened(refusal: &Refusal, head: &ResponseHead, tag: Option<&[u8]>, own:
         // R-A2: those refused together do not come back together. The same for each repetition.
         writer = writer.header(Name::RetryAfter, (1 + head.spread() % 10).to_string());
     }
-    if matches!(refusal, Refusal::BadNumber | Refusal::Unroutable { .. }) {
-        writer = writer.header(Name::Reason, Cause::NoRoute.reason());
+    match why {
+        Some(cause) => writer.header(Name::Reason, cause.reason()).finish(),
+        None => writer.finish(),
     }
-    writer.finish()
 }
 
 /// A refusal with its Q.850 cause.

@@ -9,7 +9,7 @@ use super::compose;
 use super::effect::{Branch, Effect, Work};
 use super::fork::Agreement;
 use super::hunting::{Hunting, Session};
-use super::leg::Pending;
+use super::leg::{Leg, Pending};
 use super::media_end::{self, MediaEnd};
 use super::negotiate::{AudioPlan, RemoteOffer};
 use super::own_address::OwnAddress;
@@ -192,6 +192,11 @@ impl Hunting {
             Side::Caller => self.callee_media().and_then(|end| end.media.remote_plan()),
             Side::Callee => common.caller.media.media.remote_plan(),
         };
+        self.untold = match (side, &other) {
+            // Its answer says what the caller said last.
+            (Side::Callee, _) | (Side::Caller, None) => false,
+            (Side::Caller, Some(plan)) => self.untold || !common.caller.media.media.changes_only_here(offer, plan),
+        };
         self.answer_with(common, side, asked, offer, &other.unwrap_or_else(|| offer.plan.clone()), work);
     }
 
@@ -293,6 +298,7 @@ impl Hunting {
         let Some(Ok(plan)) = end.map(|end| end.media.read_answer(body)) else {
             return self.not_updated(common, updating, Status::NOT_ACCEPTABLE_HERE, work);
         };
+        self.untold &= updating.to == Side::Caller;
         if updating.to == Side::Caller {
             // What it is to hear next is a new offer, not an answer to its first.
             self.offer = None;
@@ -314,7 +320,11 @@ impl Hunting {
     /// The called side took an offer whose caller had been told no: it is offered what that one says in truth.
     fn take_back(&mut self, common: &mut Common, work: &mut Work<'_>) {
         let Some(plan) = common.caller.media.media.remote_plan() else { return };
-        if let Some((branch, body)) = self.update_callee(&plan, work) {
+        let again = match &mut self.attempt {
+            Attempt::Answered(answered) => update_answerer(&mut answered.callee, &plan, work),
+            Attempt::Inviting(_) | Attempt::None | Attempt::Resolving { .. } => self.update_callee(&plan, work),
+        };
+        if let Some((branch, body)) = again {
             let fork = self.heard_fork();
             self.updating = Some(Updating { to: Side::Callee, branch, body, fork, behalf: Behalf::Us });
         }
@@ -407,4 +417,13 @@ impl Hunting {
         };
         work.out.push(Effect::Respond { transaction: asked.transaction, status, bytes });
     }
+}
+
+/// UPDATE with this plan to a called party that has answered; its branch and body. `None`: it takes none.
+fn update_answerer(callee: &mut Leg, plan: &AudioPlan, work: &mut Work<'_>) -> Option<(Branch, Bytes)> {
+    if !callee.takes_update() {
+        return None;
+    }
+    let body = callee.media.media.write_offer(plan).ok()?;
+    Some((callee.update(&body, work), body))
 }

@@ -149,7 +149,9 @@ impl Established {
     ) -> Result<Box<Self>, State> {
         let (leg, _) = self.legs(common, side);
         let (status, bytes) = match (screening::extensions(request, &leg.trunk), leg.session_of(asked)) {
-            (Err(refusal), _) => (refusal.status(), compose::screened(&refusal, &asked.head, None, Some(&leg.own))),
+            (Err(refusal), _) => {
+                (refusal.status(), compose::screened(&refusal, &asked.head, (None, None), Some(&leg.own)))
+            }
             (Ok(()), Err(min_se)) if matches!(request.method, Method::Invite | Method::Update) => {
                 let bytes = compose::interval_too_small(&asked.head, &leg.dialog.local_tag, &leg.own, min_se);
                 (Status::SESSION_INTERVAL_TOO_SMALL, bytes)

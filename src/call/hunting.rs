@@ -63,6 +63,8 @@ pub(super) struct Hunting {
     pub(super) early_media: TellsEarlyMedia,
     /// An UPDATE with an offer that is out.
     pub(super) updating: Option<Updating>,
+    /// The caller has changed its description, and the called side has not heard of it.
+    pub(super) untold: bool,
     pub(super) last_heard: Option<LastHeard>,
     /// A response of the called side has reached the caller.
     pub(super) shown_one: bool,
@@ -93,6 +95,7 @@ impl Hunting {
             early_end,
             early_media,
             updating: None,
+            untold: false,
             last_heard: None,
             shown_one: false,
             ringback: Ringback::Off,
@@ -112,7 +115,7 @@ impl Hunting {
             CallInput::Resolved(resolution) => self.resolved(common, resolution, work),
             CallInput::Cancelled { transaction, cancel, .. } if transaction == self.invite.transaction => {
                 common.ledger.heard(Side::Caller, &cancel.message);
-                self.cancelled(common, Cause::CallerCancelled, EndedBy::Caller, work)
+                self.cancelled(common, Parting::of_cancel(&cancel.message), EndedBy::Caller, work)
             }
             CallInput::Request { side, transaction, request, flow } => {
                 self.request(common, side, transaction, &request, flow, work)
@@ -148,7 +151,7 @@ impl Hunting {
             && let (own, trunk) = self.towards(common, side)
             && let Err(refusal) = screening::extensions(request, trunk)
         {
-            let bytes = compose::screened(&refusal, &asked.head, None, Some(own));
+            let bytes = compose::screened(&refusal, &asked.head, (None, None), Some(own));
             work.out.push(Effect::Respond { transaction, status: refusal.status(), bytes });
             return State::Hunting(self);
         }

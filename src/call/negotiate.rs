@@ -306,6 +306,13 @@ impl LegMedia {
             && sent.is_some_and(is_offered)
     }
 
+    /// True when the peer has agreed on what the other party, which last said `other`, sends: its first codec of speech.
+    pub fn takes_what_is_sent(&self, other: &AudioPlan) -> bool {
+        let sent = other.codecs.iter().find(|codec| codec.role() == CodecRole::Speech);
+        let agreed = self.settled.as_ref().map(|settled| &settled.said.formats);
+        agreed.zip(sent).is_none_or(|(agreed, sent)| agreed.iter().any(|format| format.codec.is_same_encoding(sent)))
+    }
+
     /// Our part of the agreement as an offer, octet for octet, to refresh the session (RFC 4028 7.4). Nothing while there
     /// is no agreement, or an offer waits for its answer.
     pub fn offer_again(&mut self) -> Option<Bytes> {

@@ -100,6 +100,7 @@ impl Hunting {
         }
         match self.attempt(common, candidate, address, addresses, work) {
             Ok(inviting) => {
+                self.untold = false;
                 self.attempt = Attempt::Inviting(inviting);
                 State::Hunting(self)
             }

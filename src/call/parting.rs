@@ -25,6 +25,14 @@ impl From<Cause> for Parting {
 }
 
 impl Parting {
+    /// A CANCEL of the caller. Whoever rings is told when another one took the call: it shows no missed call (RFC 3326 2).
+    pub fn of_cancel(message: &Message) -> Cause {
+        let values: Vec<Bytes> = message.list(Name::Reason);
+        let mut reasons = values.iter().filter_map(|value| Reason::parse(value).ok());
+        let is_elsewhere = reasons.any(|reason| reason.is("SIP") && reason.cause() == Some(200));
+        if is_elsewhere { Cause::AnsweredElsewhere } else { Cause::CallerCancelled }
+    }
+
     /// A BYE of the other party.
     pub fn of_bye(message: &Message, passed: Passed) -> Parting {
         Parting { cause: Cause::NormalClearing, q850: q850(message), passed }

@@ -90,7 +90,9 @@ impl Hunting {
         let offer = common.caller.media.media.read_offer(body)?;
         let said = self.callee_media().and_then(|callee| callee.media.remote_plan());
         let accepted: AudioPlan = said.unwrap_or_else(|| offer.plan.clone());
+        let is_heard_of = !common.caller.media.media.changes_only_here(&offer, &accepted);
         let answer = common.caller.media.media.write_answer(&offer, &accepted)?;
+        self.untold |= is_heard_of;
         self.offer = Some(offer);
         Ok(answer)
     }

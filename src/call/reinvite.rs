@@ -149,7 +149,11 @@ impl Established {
         media_end::connect(&mut leg.media, &mut other.media, work);
         // The first answer of a call was offered what the other party had said; a later one may hold or resume.
         let turned = before.is_some() && before != direction(leg);
-        if turned { self.tell(common, side.other(), work) } else { State::Established(self) }
+        if turned || is_sent_in_vain(other, leg) {
+            self.tell(common, side.other(), work)
+        } else {
+            State::Established(self)
+        }
     }
 
     // ---- crossing
@@ -363,6 +367,11 @@ impl Established {
 /// What the leg's peer last said about sending and receiving.
 pub(super) fn direction(leg: &Leg) -> Option<Direction> {
     leg.media.media.remote_plan().map(|plan| plan.direction)
+}
+
+/// True when the codec that `sender` sends is none of those that `hearer` has taken since: it must hear which are left.
+pub(super) fn is_sent_in_vain(sender: &Leg, hearer: &Leg) -> bool {
+    sender.media.media.remote_plan().is_some_and(|sends| !hearer.media.media.takes_what_is_sent(&sends))
 }
 
 /// True when a request inside the dialog ended so because the dialog is no more (RFC 3261 12.2.1.2, 14.1).

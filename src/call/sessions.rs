@@ -8,7 +8,7 @@ use super::established::{Established, by};
 use super::exchange::Exchange;
 use super::media_end;
 use super::record::{EndedBy, Side};
-use super::reinvite::{direction, is_gone};
+use super::reinvite::{direction, is_gone, is_sent_in_vain};
 use crate::base::Instant;
 use crate::dialog::session_timer::Due;
 use crate::sip::flow::Flow;
@@ -120,7 +120,7 @@ impl Established {
             return self.hang_up(common, Cause::BadAnswer, by(side), work);
         }
         media_end::connect(&mut leg.media, &mut other.media, work);
-        let turned = before != direction(leg);
+        let turned = before != direction(leg) || is_sent_in_vain(other, leg);
         if turned { self.tell(common, side.other(), work) } else { State::Established(self) }
     }
 }

@@ -143,7 +143,7 @@ fn ended(record: &CallRecord) {
             "a call ended in a way that cannot happen: please report it with its trace"
         );
     }
-    if record.emergency.is_some() && record.answered.is_none() && record.cause != Cause::CallerCancelled {
+    if record.emergency.is_some() && record.answered.is_none() && !record.cause.is_callers() {
         tracing::error!(call = record.id.0, from = %record.from, cause = record.cause.label(), "an emergency call failed");
     }
     let talked = record.answered.map(|answered| record.ended.0.saturating_sub(answered.0));

@@ -10,7 +10,7 @@ use crate::call::own_address::OwnAddress;
 use crate::call::scanner::Scanner;
 use crate::call::screening::{self, Refusal};
 use crate::call::step::Step;
-use crate::call::{Asked, Call, CallEvent, CallInput, Cause, Heed, Invitation, Side, Work, compose};
+use crate::call::{Asked, Call, CallEvent, CallInput, Cause, Heed, Invitation, Side, Work, compose, unbegun};
 use crate::dialog::DialogKey;
 use crate::route::emergency::Code;
 use crate::route::identify::{KnownBy, Meant};
@@ -491,7 +491,7 @@ impl Engine {
         if request.method != Method::Ack {
             let head = ResponseHead::new(request, flow.remote);
             let (tag, own) = (self.overload_tag.as_bytes(), self.own_on(flow));
-            let bytes = compose::screened(&Refusal::Overload, &head, Some(tag), own.as_ref());
+            let bytes = compose::screened(&Refusal::Overload, &head, (Some(tag), None), own.as_ref());
             out.push(Output::Transmit(Transmit { id: TransmitId(0), to, bytes }));
         }
     }
@@ -525,8 +525,9 @@ impl Engine {
         let Some(transaction) = self.open(now, request, flow, User::Nobody, out) else { return };
         let tag = self.tag();
         let status = refusal.status();
+        let why = unbegun::cause(refusal).filter(|_| request.method == Method::Invite).map(|(cause, _)| cause);
         let (head, own) = (ResponseHead::new(request, flow.remote), self.own_on(flow));
-        let bytes = compose::screened(refusal, &head, Some(&tag), own.as_ref());
+        let bytes = compose::screened(refusal, &head, (Some(&tag), why), own.as_ref());
         self.transactions.respond(now.instant, transaction, status, bytes);
         out.push(Output::Event(Event::Refused { remote: flow.remote, status, label: refusal.label() }));
     }

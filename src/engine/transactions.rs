@@ -276,7 +276,9 @@ impl Transactions {
                     // DESIGN rule 8: whoever forks without end gets no BYE for each answer, and each repetition of it.
                     return Matched::No(response);
                 }
-                if response.status.is_success() && !acks.is_empty() {
+                // RFC 3261 16.7 step 5: a proxy sends a 2xx on even where it has sent a failure before.
+                let is_over = !acks.is_empty() || matches!(machine.state(), ClientInviteState::Completed(_));
+                if response.status.is_success() && is_over {
                     let (user, invite) = (entry.user, opens.clone());
                     self.news.extend(invite.map(|invite| News::Forked { user, invite, response, flow }));
                     return Matched::Yes;

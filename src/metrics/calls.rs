@@ -11,7 +11,7 @@ use super::finals::FinalResponses;
 use super::trunks::TrunkCounts;
 use crate::call::record::LegMediaCounts;
 use crate::call::scanner::Scanner;
-use crate::call::{CallEvent, CallRecord, Cause};
+use crate::call::{CallEvent, CallRecord};
 use crate::engine::io::{Detour, Dropped, ElinNews, Event};
 use crate::engine::overload::Shed;
 use crate::engine::targets::Changed;
@@ -241,7 +241,7 @@ impl CallCounters {
     fn note_end(&self, record: &CallRecord) {
         if record.emergency.is_some() {
             one(&self.emergencies_ended);
-            if record.answered.is_none() && record.cause != Cause::CallerCancelled {
+            if record.answered.is_none() && !record.cause.is_callers() {
                 one(&self.emergencies_failed);
             }
         }

@@ -37,7 +37,7 @@ impl Outcomes {
 fn is_effective(record: &CallRecord) -> bool {
     match record.cause {
         Cause::NoAnswer => true,
-        Cause::CallerCancelled => record.after.rang.is_some(),
+        Cause::CallerCancelled | Cause::AnsweredElsewhere => record.after.rang.is_some(),
         Cause::Refused(status) => matches!(status.code(), 480 | 486 | 487 | 600 | 603 | 607 | 608),
         _ => false,
     }
@@ -49,6 +49,7 @@ const fn is_failure(cause: Cause) -> bool {
     match cause {
         Cause::NormalClearing
         | Cause::CallerCancelled
+        | Cause::AnsweredElsewhere
         | Cause::Transferred
         | Cause::Replaced
         | Cause::Shutdown

@@ -253,3 +253,60 @@ fn one_whose_answer_takes_too_long_is_504() {
     early.world.send(Platform, back.respond(200, Platform, &sdp_with(Platform, "sendrecv", "0 8 101", 3)));
     answered(early);
 }
+
+/// The same where the called party answers the call before the UPDATE: who asked still hears in time, and only then of the
+/// answer.
+#[test]
+fn one_that_is_not_answered_before_the_call_is_504_too() {
+    for late_yes in [true, false] {
+        let mut early = early(false, true);
+        let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
+        early.world.send(CarrierA, update);
+        let crossed = early.world.expect(Platform, "UPDATE");
+        early.world.send(Platform, with_header(&early.offered.respond(200, Platform, ""), TAKES));
+        early.world.expect(Platform, "ACK");
+        let asked = early.world.clock();
+        assert_eq!(early.world.refusal(CarrierA).status(), Some(504));
+        assert!(early.world.clock() - asked < Duration::from_secs(32), "its transaction is not over");
+        if late_yes {
+            early.world.send(Platform, crossed.respond(200, Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
+            let back = early.world.expect(Platform, "UPDATE");
+            assert!(back.body().contains("a=sendrecv"), "{}", back.body());
+            early.world.send(Platform, back.respond(200, Platform, &sdp_with(Platform, "sendrecv", "0 8 101", 3)));
+        } else {
+            early.world.send(Platform, crossed.respond(500, Platform, ""));
+        }
+        let Early { mut world, mut caller, .. } = early;
+        world.expect(CarrierA, "SIP/2.0 200");
+        world.send(CarrierA, caller.ack_of(1, ""));
+        world.send(CarrierA, caller.request("BYE", ""));
+        world.expect(CarrierA, "SIP/2.0 200");
+        world.hears_bye(Platform);
+        world.finish();
+    }
+}
+
+/// Its codec is settled by the caller, and the called party, which takes no UPDATE, sends another one: it is asked as soon as
+/// it has answered.
+#[test]
+fn what_was_answered_here_is_told_after_the_answer() {
+    let mut early = early(false, false);
+    let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendrecv", "8 101", 2));
+    early.world.send(CarrierA, update);
+    early.world.expect(CarrierA, "SIP/2.0 200");
+    let Early { mut world, offered, mut caller, .. } = early;
+    world.send(Platform, offered.respond(200, Platform, ""));
+    world.expect(Platform, "ACK");
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(CarrierA, caller.ack_of(1, ""));
+    let told = world.expect(Platform, "INVITE");
+    assert!(told.body().contains("RTP/SAVP 8 101\r\n"), "{}", told.body());
+    world.send(Platform, told.respond(200, Platform, &sdp_with(Platform, "sendrecv", "8 101", 2)));
+    world.expect(Platform, "ACK");
+    world.pass(Duration::from_secs(5));
+    assert!(world.is_quiet(CarrierA), "it is said by the caller itself");
+    world.send(CarrierA, caller.request("BYE", ""));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.hears_bye(Platform);
+    world.finish();
+}

@@ -26,6 +26,23 @@ fn talk(world: &mut World) -> Talk {
     world.talk_saying(Platform, CarrierA, &[TAKES_UPDATE], &[TAKES_UPDATE]).0
 }
 
+/// RFC 3261 20.5: what a ringing party said it takes holds where its 200 says nothing of it.
+#[test]
+fn as_update_where_the_ringing_alone_named_it() {
+    let mut world = World::new();
+    let (offered, _) = world.dial(Platform, CarrierA);
+    world.send(CarrierA, with_header(&offered.respond(180, CarrierA, ""), TAKES_UPDATE));
+    world.expect(Platform, "SIP/2.0 180");
+    let mut talk = world.answer(Platform, CarrierA, offered);
+    world.send(Platform, talk.caller.ack(""));
+    world.send(Platform, talk.caller.request("UPDATE", &sendonly(Platform)));
+    let crossed = world.expect(CarrierA, "UPDATE");
+    world.send(CarrierA, crossed.respond(200, CarrierA, &recvonly(CarrierA)));
+    world.expect(Platform, "SIP/2.0 200");
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
 fn hold_by_update(world: &mut World, talk: &mut Talk) {
     let hold = talk.caller.request("UPDATE", &sendonly(Platform));
     world.send(Platform, hold);

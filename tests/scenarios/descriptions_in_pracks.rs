@@ -97,3 +97,29 @@ fn another_fork_that_answers_is_offered_after_the_answer() {
     world.hears_bye(Platform);
     world.finish();
 }
+
+/// What the caller left out of its answer, or of a new offer, the called party still sends: it hears so when it has answered.
+#[test]
+fn what_is_no_longer_taken_is_told_after_the_answer() {
+    for (body, left) in [("", "sendrecv"), ("offer", "sendrecv"), ("offer", "sendonly")] {
+        let mut world = World::new();
+        let body = if body.is_empty() { String::new() } else { sdp(CarrierA, "sendrecv") };
+        let (offered, early) = early(&mut world, &body);
+        let mut dialog = Dialog::of_caller(CarrierA, &early);
+        world.pracks(CarrierA, &mut dialog, &early, &sdp_with(CarrierA, left, "8 101", 2));
+        world.send(Platform, offered.respond(200, Platform, &sdp(Platform, "sendrecv")));
+        world.expect(Platform, "ACK");
+        world.expect(CarrierA, "SIP/2.0 200");
+        world.send(CarrierA, dialog.ack_of(1, ""));
+        let told = world.expect(Platform, "INVITE");
+        assert!(told.body().contains("RTP/SAVP 8 101\r\n"), "{}", told.body());
+        assert!(told.body().contains(&format!("a={left}\r\n")), "{}", told.body());
+        let answer = if left == "sendonly" { "recvonly" } else { "sendrecv" };
+        world.send(Platform, told.respond(200, Platform, &sdp_with(Platform, answer, "8 101", 2)));
+        world.expect(Platform, "ACK");
+        world.send(CarrierA, dialog.request("BYE", ""));
+        world.expect(CarrierA, "SIP/2.0 200");
+        world.hears_bye(Platform);
+        world.finish();
+    }
+}

@@ -3,7 +3,8 @@
 
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
-use crate::world::text::with_header;
+use crate::world::steps::number_of;
+use crate::world::text::{invite, request, sdp, with_header};
 
 #[test]
 fn every_refusal_has_its_line() {
@@ -44,6 +45,38 @@ fn every_refusal_has_its_line() {
         assert!(heard.header("WWW-Authenticate").is_empty() && heard.header("Retry-After").is_empty());
         world.finish();
     }
+}
+
+/// RFC 3398 8.2.6.1: what we refuse ourselves before it is a call says why too, by the same table; other requests are no calls.
+#[test]
+fn what_an_invite_asks_for_in_vain_has_its_line() {
+    let diverted = "Diversion: <sip:+4930555@h>;counter=11";
+    let (number, body) = (number_of(CarrierA), sdp(Platform, "sendrecv"));
+    let cases = [
+        (invite(Platform, "+4930123456789012", &body), 484, 28),
+        (invite(Platform, "+4930%0d%0aX", &body), 404, 1),
+        (invite(Platform, "+0301234567", &body), 404, 1),
+        (with_header(&invite(Platform, number, &body), diverted), 483, 25),
+        (with_header(&invite(Platform, number, &body), "Require: teleport"), 420, 127),
+        (with_header(&invite(Platform, number, &body), "Max-Breadth: 0"), 440, 127),
+        (with_header(&invite(Platform, number, &body), "Accept: text/plain"), 406, 79),
+        (invite(Platform, number, &body).replace("application/sdp", "text/plain"), 415, 79),
+        (request(Platform, "INVITE", "gopher:x", &body), 416, 127),
+        (invite(Platform, number, &body).replace("Max-Forwards: 70", "Max-Forwards: 0"), 483, 25),
+    ];
+    for (sent, told, cause) in cases {
+        let mut world = World::new();
+        world.send(Platform, sent);
+        let heard = world.refusal(Platform);
+        assert_eq!(heard.status(), Some(told), "{}", heard.as_str());
+        assert!(heard.header("Reason").starts_with(&format!("Q.850;cause={cause};")), "{told}: {}", heard.as_str());
+        world.finish();
+    }
+    let mut world = World::new();
+    world.send(Platform, request(Platform, "OPTIONS", "sip:+4930123456789012@sbc.example.com", ""));
+    let heard = world.refusal(Platform);
+    assert_eq!((heard.status(), heard.header("Reason")), (Some(484), String::new()));
+    world.finish();
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl Hunting {
         work.supply.enter_urgent(&callee.trunk);
         self.forget_losers_update(common, callee.dialog.remote_tag.as_ref(), work);
         inviting.abandon(common, Cause::Replaced, work);
-        common.timers.stop_all();
+        self.stop_timers(common);
         note_end(common, replacement.exchanged(work), by, Some(callee), Cause::Replaced, work);
         if let Ok((number, user)) = screening::called(&replacement.request.from.uri) {
             common.numbers.renamed(Side::Callee, number, user);

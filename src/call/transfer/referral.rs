@@ -70,7 +70,8 @@ impl Established {
                 State::Established(self)
             }
             Err(Refused::Extension(refusal)) => {
-                let bytes = compose::screened(&refusal, &pending.head, None, Some(&self.leg(common, asked.side).own));
+                let bytes =
+                    compose::screened(&refusal, &pending.head, (None, None), Some(&self.leg(common, asked.side).own));
                 work.out.push(Effect::Respond { transaction: pending.transaction, status: refusal.status(), bytes });
                 State::Established(self)
             }

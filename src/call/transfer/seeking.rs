@@ -459,7 +459,7 @@ impl Seeking {
         common.timers.stop(CallTimer::NoAnswer);
         let settled = inviting.settle(response, work);
         let Inviting { invite, mut media, candidate, .. } = inviting;
-        let Some(Settled { dialog, read, .. }) = settled else {
+        let Some(Settled { dialog, read, standing: _, taken }) = settled else {
             invite.end_unwanted(response, flow, Cause::BadAnswer, work);
             media.close(work);
             work.supply.leave(&candidate.trunk);
@@ -467,6 +467,7 @@ impl Seeking {
         };
         let mut leg = Leg::new(self.side, candidate.trunk, invite.own.clone(), dialog, media, flow);
         leg.proof = invite.proof.clone();
+        leg.taken = taken;
         leg.begins(invite.session.clone(), response, work);
         leg.acknowledge(&invite.branch, invite.cseq(), work);
         work.out.push(Effect::DialogOpened { key: leg.key(), side: self.side });
