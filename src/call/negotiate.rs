@@ -306,11 +306,15 @@ impl LegMedia {
             && sent.is_some_and(is_offered)
     }
 
-    /// True when the peer has agreed on what the other party, which last said `other`, sends: its first codec of speech.
-    pub fn takes_what_is_sent(&self, other: &AudioPlan) -> bool {
-        let sent = other.codecs.iter().find(|codec| codec.role() == CodecRole::Speech);
-        let agreed = self.settled.as_ref().map(|settled| &settled.said.formats);
-        agreed.zip(sent).is_none_or(|(agreed, sent)| agreed.iter().any(|format| format.codec.is_same_encoding(sent)))
+    /// True when the peer has agreed on what the other party sends: the first codec of speech that is agreed on there.
+    pub fn takes_what_is_sent(&self, by: &LegMedia) -> bool {
+        let Some((here, there)) = self.settled.as_ref().zip(by.settled.as_ref()) else { return true };
+        let is_among =
+            |formats: &[Format], codec: &Codec| formats.iter().any(|format| format.codec.is_same_encoding(codec));
+        let is_agreed =
+            |codec: &&Codec| codec.role() == CodecRole::Speech && is_among(&there.sent.local.formats, codec);
+        let sent = there.said.formats.iter().map(|format| &format.codec).find(is_agreed);
+        sent.is_none_or(|sent| is_among(&here.said.formats, sent))
     }
 
     /// Our part of the agreement as an offer, octet for octet, to refresh the session (RFC 4028 7.4). Nothing while there

@@ -371,7 +371,7 @@ pub(super) fn direction(leg: &Leg) -> Option<Direction> {
 
 /// True when the codec that `sender` sends is none of those that `hearer` has taken since: it must hear which are left.
 pub(super) fn is_sent_in_vain(sender: &Leg, hearer: &Leg) -> bool {
-    sender.media.media.remote_plan().is_some_and(|sends| !hearer.media.media.takes_what_is_sent(&sends))
+    !hearer.media.media.takes_what_is_sent(&sender.media.media)
 }
 
 /// True when a request inside the dialog ended so because the dialog is no more (RFC 3261 12.2.1.2, 14.1).
