@@ -80,6 +80,7 @@ mod draining_refuses_new_calls;
 mod each_tenant_is_called_by_its_own_name;
 mod early_media_is_authorised;
 mod early_media_reaches_the_caller;
+mod every_flow_of_the_rfcs_is_played;
 mod extensions_that_are_required_are_420;
 mod failover_is_timed;
 mod forked_callee;
