@@ -19,6 +19,7 @@ use super::call_log;
 use super::clock::Clock;
 use super::inbox::{Held, Inbox, Stay, Watch};
 use super::orders::Orders;
+use super::precedence;
 use crate::base::Instant;
 use crate::call::CallEvent;
 use crate::cdr::Records;
@@ -103,6 +104,7 @@ impl Helm {
     }
 
     fn watch(&self) {
+        precedence::signalling();
         while self.inbox.watch() == Watch::Go {
             self.steer(usize::MAX, Stay::UntilNothingWaits, Unheard::Quiet);
         }

@@ -15,7 +15,7 @@ use crate::metrics::log::DROPS;
 const LAST_LINES: Duration = Duration::from_secs(1);
 /// The pause after lines were written: a line that comes alone is written at once, and of many a second all that came
 /// meanwhile are written together. To wake a thread for each costs a call more than its line.
-const GATHER: Duration = Duration::from_millis(100);
+const GATHER: Duration = Duration::from_millis(200);
 /// Octets of lines written with one call; a longer line is written alone.
 const AT_ONCE: usize = 16 * 1024;
 

@@ -22,6 +22,7 @@ mod operating;
 mod pages;
 pub mod panic;
 pub mod phase;
+mod precedence;
 pub mod provisioning;
 pub mod reloading;
 pub mod renewing;

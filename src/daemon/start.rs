@@ -29,6 +29,7 @@ use super::operating::{Operating, Way};
 use super::orders::Orders;
 use super::pages::{api, metrics};
 use super::phase::{Phase, PhaseBoard};
+use super::precedence;
 use super::provisioning::Provisioned;
 use super::reloading::{Reloader, Shells};
 use super::renewing::{self, Watched};
@@ -227,7 +228,12 @@ fn runtime() -> io::Result<Runtime> {
     let cores = available_parallelism().map_or(1, NonZero::get);
     let workers = if cores <= 2 { 1 } else { (cores / 2).min(8) };
     let mut builder = Builder::new_multi_thread();
-    builder.on_thread_park(backlog::lies_down).on_thread_unpark(backlog::rises);
+    // The workers park, and take their rank before they first do.
+    let lies_down = || {
+        precedence::signalling();
+        backlog::lies_down();
+    };
+    builder.on_thread_park(lies_down).on_thread_unpark(backlog::rises);
     builder.worker_threads(workers).thread_name("net").enable_all().build()
 }
 

@@ -37,7 +37,16 @@ impl Class {
     /// How many octets from the first on are of the class.
     #[inline(never)]
     pub fn run(self, octets: &[u8]) -> usize {
-        octets.iter().take_while(|&&octet| classes_of(octet) & self.0 != 0).count()
+        let mut rest = octets;
+        // Four are judged together: most names and values are longer.
+        while let Some((four, after)) = rest.split_first_chunk::<4>() {
+            if four.iter().fold(self.0, |held, &octet| held & classes_of(octet)) == 0 {
+                break;
+            }
+            rest = after;
+        }
+        let others = rest.iter().take_while(|&&octet| classes_of(octet) & self.0 != 0).count();
+        octets.len().saturating_sub(rest.len()).saturating_add(others)
     }
 
     /// The octets from the first on that are of the class, and what follows them.
