@@ -121,14 +121,18 @@ class Service:
         os.chmod(WORK, 0o755)
         os.chmod(self.path, 0o666)
         self.log = open(os.path.join(WORK, "service.log"), "ab")
-        line = re.search(r"^ExecStart=(.*)$", open(os.path.join(ROOT, "config/trunkline.service")).read(), re.M).group(1)
+        unit = open(os.path.join(ROOT, "config/trunkline.service")).read()
+        line, nice = (re.search(f"^{key}=(.*)$", unit, re.M).group(1) for key in ("ExecStart", "LimitNICE"))
+        self.rank = ["prlimit", f"--nice={20 - int(nice)}"]
+        if said(*self.rank, "true")[1] != 0:
+            self.rank = []
         environment = {"NOTIFY_SOCKET": self.path, "PATH": "/usr/bin:/bin", "WATCHDOG_USEC": str(int(watchdog_s * 1e6))}
         if sockets:
             environment["LISTEN_FDS"] = str(len(sockets))
         numbers = [one.fileno() for one in sockets]
         # LISTEN_PID is the daemon's own: a shell that becomes the daemon knows it, and puts the sockets at 3 and up.
         moved = " ".join(f"{3 + at}<&{number}" for at, number in enumerate(numbers))
-        shell = f"{'export LISTEN_PID=$$; ' if sockets else ''}exec setpriv --reuid trunkline --regid trunkline --clear-groups --no-new-privs {line} {moved}"
+        shell = f"{'export LISTEN_PID=$$; ' if sockets else ''}exec {' '.join(self.rank)} setpriv --reuid trunkline --regid trunkline --clear-groups --no-new-privs {line} {moved}"
         self.process = subprocess.Popen(["bash", "-c", shell], env=environment, stdout=self.log, stderr=self.log, pass_fds=numbers)
 
     def wait(self, word, seconds):
@@ -144,6 +148,14 @@ class Service:
                 if self.process.poll() is not None:
                     return False
         return False
+
+    def ranks(self):
+        """The nice value of each thread, by its name without a number."""
+        ranks = {}
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            name, rest = open(f"/proc/{self.process.pid}/task/{task}/stat").read().split("(", 1)[1].rsplit(")", 1)
+            ranks[name.split("-")[0]] = int(rest.split()[16])
+        return ranks
 
     def beats(self, seconds):
         """Signs of life within a time."""
@@ -192,6 +204,11 @@ def unit():
     REPORT.check("says that it is ready", f"{ready} after {(time.monotonic() - began) * 1000:.0f} ms", "READY=1 within 20 s", ready)
     REPORT.check("runs as", owner(f"/proc/{service.process.pid}").split(":")[0], "trunkline", owner(f"/proc/{service.process.pid}").startswith("trunkline"))
     REPORT.check("OPTIONS", asked(), "SIP/2.0 200 OK", asked() == "SIP/2.0 200 OK")
+    ranks = {name: rank for name, rank in service.ranks().items() if name in ("relay", "net", "records")}
+    if service.rank:
+        REPORT.check("ranks of its threads", ranks, "relay before net before records", ranks["relay"] < ranks["net"] < ranks["records"])
+    else:
+        REPORT.skip("ranks of its threads", "this machine lets nobody raise the limit")
     beats = service.beats(4)
     REPORT.check("signs of life in 4 s with a watchdog of 3 s", beats, ">= 3", beats >= 3)
     stopping, code = service.end()
