@@ -198,6 +198,17 @@ fn a_running_daemon_is_ready_and_shows_every_table() {
     assert!(page.trim_end().ends_with("# EOF"), "{page}");
 }
 
+/// A call is not to wait until a page of 2 MiB has been cleared.
+#[test]
+fn memory_of_the_daemon_grows_by_small_pages() {
+    let ground = Ground::new();
+    let running = ground.start();
+    let status = fs::read_to_string(format!("/proc/{}/status", running.child.id())).unwrap();
+    // A kernel before 5.0 does not say.
+    let said = status.lines().find_map(|line| line.strip_prefix("THP_enabled:"));
+    assert_eq!(said.map_or("0", str::trim), "0", "{status}");
+}
+
 #[test]
 fn a_port_in_use_by_a_first_daemon_does_not_disturb_it() {
     let ground = Ground::new();
