@@ -175,7 +175,7 @@ impl Inbox {
         let mut held = self.lock();
         let queues = &mut *held;
         let (queue, limit) = match class {
-            Class::New | Class::Late | Class::Admitted => (&mut queues.new, self.new),
+            Class::New | Class::Late(_) | Class::Admitted => (&mut queues.new, self.new),
             // What it follows may still wait among the new ones; there it has a place of its own.
             Class::Follows if !queues.new.is_empty() => (&mut queues.new, self.new.saturating_mul(2)),
             Class::Follows | Class::Established => (&mut queues.established, self.established),
@@ -188,8 +188,7 @@ impl Inbox {
         }
         queue.push_back(match class {
             Class::New => Input::Begins { received, since: self.clock.instant() },
-            // As long as anything can have waited.
-            Class::Late => Input::Begins { received, since: Instant::ZERO },
+            Class::Late(waited) => Input::Begins { received, since: self.clock.instant() - waited },
             Class::Admitted => Input::Admitted { received, since: self.clock.instant() },
             Class::Follows | Class::Established => Input::Message(received),
         });

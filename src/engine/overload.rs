@@ -3,12 +3,15 @@
 //!
 //! A short stall of the machine refuses nobody: calls are shed once requests have waited longer than `limits.max_wait_ms`
 //! for [`PATIENCE`] more than they have not, or for [`PATIENCE_WITH_GROWTH`] and ever longer: behind a stall they wait less and
-//! less. From then on a quarter of that is late: what is steered towards a wait is beyond it much of the time, and refusals, which wait in
-//! the same queue, are to be told within 100 ms (R-A2). Late calls are
-//! shed at once, and the others are taken at a pace: what a call costs comes after its INVITE, most of it as long as it talks, and
-//! whoever takes all that are on time is late again in a moment. The pace begins with what is known to be borne, makes up for what
-//! was taken beyond it, falls by steps that are given time to show, and rises soon to where it was and slowly beyond. It ends
-//! when none was late or shed for [`CALM`].
+//! less. Where it is known what is borne, and more than twice as many come ([`Rush`]), they are shed as soon as waits grow.
+//!
+//! From then on a third of that is late: what is steered towards a wait is beyond it much of the time, and refusals, which wait in
+//! the same queue, are to be told within 100 ms (R-A2); with less, a slow node, to which a few messages are a wait, is never used
+//! up. Late calls are shed at once, and the others are taken at a pace: what a call costs comes after its INVITE, most of it as long
+//! as it talks, and whoever takes all that are on time is late again in a moment. The pace begins with what is known to be borne,
+//! makes up for what was taken beyond it, falls by steps that are given time to show, and rises soon to where it was and slowly
+//! beyond. Its steps are small: what it was too much shows only when those calls talk, and it would have fallen far below by
+//! then. It ends when none was late or shed for [`CALM`].
 //!
 //! Trunks share what there is: one that asks for less than its share of the pace, or began less than its share of the latest
 //! calls, is served all the same (R-A8).
@@ -28,6 +31,9 @@ const PATIENCE_WITH_GROWTH: Duration = Duration::from_millis(25);
 /// Fewer say nothing of a rush: what they wait for may be anything else that is read.
 const RUSH: u32 = 10;
 const GROWTH: Duration = Duration::from_millis(10);
+/// In so long, that many calls are counted that twice what is borne brings in it: more are a rush, and so much later it is seen anew.
+const RUSH_LOOK: Duration = Duration::from_millis(50);
+const RUSHES_PER_S: u32 = 20;
 /// Requests that are judged within so short a time are of one moment.
 const MOMENT: Duration = Duration::from_millis(5);
 /// How long none may have been late or shed before lateness is borne again.
@@ -43,7 +49,7 @@ const PROBATION: Duration = Duration::from_secs(3);
 /// What was taken too much is made up for by taking none, for no longer than this.
 const MAKE_UP: Duration = Duration::from_millis(200);
 /// While calls are shed, this part of what is borne otherwise is late.
-const LATE_WHILE_SHEDDING: u32 = 4;
+const LATE_WHILE_SHEDDING: u32 = 3;
 /// One late request of so many, and not just one, is too much for the pace; one of so many is little enough for more.
 const TOO_MANY: u64 = 4;
 const FEW: u64 = 20;
@@ -123,6 +129,27 @@ pub struct Overload {
     shares: Shares,
     /// The pace that was borne when calls were last shed; 0: they never were.
     known: u32,
+    rush: Rush,
+}
+
+/// Whether more than twice as many calls come as are known to be borne.
+#[derive(Debug, Default)]
+struct Rush {
+    since: Instant,
+    asked: u32,
+    is_on: bool,
+}
+
+impl Rush {
+    fn asked(&mut self, now: Instant, known: u32) {
+        let many = known.saturating_mul(2) / RUSHES_PER_S;
+        if now.since(self.since) >= RUSH_LOOK {
+            self.is_on = self.asked > many && now.since(self.since) < 2 * RUSH_LOOK;
+            (self.since, self.asked) = (now, 0);
+        }
+        self.asked = self.asked.saturating_add(1);
+        self.is_on = known > 0 && (self.is_on || self.asked > many);
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -153,6 +180,14 @@ struct Pace {
     late: u32,
     held: u32,
     seen: u32,
+    bounds: Bounds,
+}
+
+/// Whether a pace has ever been too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bounds {
+    Unknown,
+    Known,
 }
 
 /// How long requests have been late. Those of one moment go together, and are late when one of them is: a connection that is
@@ -171,6 +206,12 @@ struct Strain {
 enum Timing {
     OnTime,
     Late,
+}
+
+impl Timing {
+    fn of(waited: Duration, borne: Duration) -> Timing {
+        if waited > borne { Timing::Late } else { Timing::OnTime }
+    }
 }
 
 impl Default for State {
@@ -202,9 +243,14 @@ impl Strain {
         Strain { late_for, latest: Some((now, timing)), waits }
     }
 
-    fn is_too_much(self) -> bool {
+    fn is_too_much(self, is_rush: bool) -> bool {
         let grows = self.waits.is_some_and(|(first, longest, late)| longest >= first + GROWTH && late >= RUSH);
-        self.late_for >= if grows { PATIENCE_WITH_GROWTH } else { PATIENCE }
+        let patience = match (grows, is_rush) {
+            (true, true) => Duration::ZERO,
+            (true, false) => PATIENCE_WITH_GROWTH,
+            (false, true | false) => PATIENCE,
+        };
+        self.late_for >= patience
     }
 }
 
@@ -243,8 +289,9 @@ impl Count {
 impl Overload {
     /// A new call of `trunk` that has waited so long, where `most` is borne.
     pub fn judge(&mut self, now: Instant, trunk: TrunkId, waited: Duration, most: Duration) -> Fate {
-        let borne = if self.is_shedding() { most / LATE_WHILE_SHEDDING } else { most };
-        let timing = if waited > borne { Timing::Late } else { Timing::OnTime };
+        self.rush.asked(now, self.known);
+        let borne = self.borne(most);
+        let timing = Timing::of(waited, borne);
         self.observe(now, (timing, waited));
         self.shares.asked(now, trunk);
         if let State::Shedding { last, pace } = &mut self.state {
@@ -258,6 +305,11 @@ impl Overload {
         Fate::Taken
     }
 
+    /// Late is what waits longer: sooner while calls are shed, and in a rush.
+    fn borne(&self, most: Duration) -> Duration {
+        if self.is_shedding() || self.rush.is_on { most / LATE_WHILE_SHEDDING } else { most }
+    }
+
     /// True while calls are shed.
     pub const fn is_shedding(&self) -> bool {
         matches!(self.state, State::Shedding { .. })
@@ -267,8 +319,10 @@ impl Overload {
         match (&mut self.state, timing) {
             (State::Bearing(strain), Timing::Late | Timing::OnTime) => {
                 *strain = strain.with(now, (timing, waited));
-                if timing == Timing::Late && strain.is_too_much() {
-                    self.state = State::Shedding { last: now, pace: Pace::new(now, self.shares.pace(now, self.known)) };
+                if timing == Timing::Late && strain.is_too_much(self.rush.is_on) {
+                    let bounds = if self.known > 0 { Bounds::Known } else { Bounds::Unknown };
+                    let pace = Pace::new(now, self.shares.pace(now, self.known), bounds);
+                    self.state = State::Shedding { last: now, pace };
                 }
             }
             (State::Shedding { last, pace }, Timing::OnTime) if now.since(*last) >= CALM => {
@@ -287,7 +341,7 @@ impl Overload {
 
 impl Pace {
     /// `ahead`: how long the calls that were taken would have lasted at this pace beyond the time they took.
-    fn new(now: Instant, (per_s, ahead): (u32, Duration)) -> Pace {
+    fn new(now: Instant, (per_s, ahead): (u32, Duration), bounds: Bounds) -> Pace {
         Pace {
             per_s,
             began: per_s,
@@ -300,6 +354,7 @@ impl Pace {
             late: 0,
             held: 0,
             seen: 0,
+            bounds,
         }
     }
 
@@ -323,9 +378,9 @@ impl Pace {
         }
         let (late, seen) = (u64::from(self.late), u64::from(self.seen));
         if late > 1 && TOO_MANY * late > seen && now >= self.next_step {
-            self.borne = self.per_s.min(self.borne).saturating_sub(self.per_s / 64).max(self.began / 2);
-            self.per_s = self.per_s.saturating_sub((self.per_s / 10).max(1)).max((self.began / 4).max(1));
-            self.next_step = now + STEP;
+            self.borne = self.per_s.min(self.borne).saturating_sub(self.per_s / 128).max(self.began / 2);
+            self.per_s = self.per_s.saturating_sub((self.per_s / 20).max(1)).max((self.began / 4).max(1));
+            (self.next_step, self.bounds) = (now + STEP, Bounds::Known);
         } else if past >= STEP {
             // Hardly anybody calls: what made it fall is over.
             self.per_s = self.per_s.max(self.borne);
@@ -336,7 +391,11 @@ impl Pace {
     }
 
     fn rise(&mut self) {
-        let step = if self.per_s < self.borne { self.per_s / 20 } else { self.per_s / 100 };
+        let step = match self.bounds {
+            _ if self.per_s < self.borne => self.per_s / 20,
+            Bounds::Unknown => self.per_s / 40,
+            Bounds::Known => self.per_s / 100,
+        };
         let per_s = self.per_s.saturating_add(step.max(1));
         self.per_s = if self.per_s < self.borne { per_s.min(self.borne) } else { per_s };
         self.borne = self.borne.max(self.per_s);
@@ -404,6 +463,9 @@ impl Shares {
         trunks > 0 && (asks_for_less || began_less)
     }
 }
+
+#[cfg(test)]
+mod trial;
 
 #[cfg(test)]
 mod tests {
@@ -535,6 +597,20 @@ mod tests {
         let taken =
             judged.filter(|millis| overload.judge(at(*millis), TrunkId(0), wait(1), MOST) == Fate::Taken).count();
         assert!((80..150).contains(&taken), "{taken} in a second of the 100 that were borne, in a rush of 1,000");
+    }
+
+    /// Twice a millisecond, ever later by a fiftieth of that.
+    #[test]
+    fn where_it_is_known_what_is_borne_a_rush_is_met_at_its_first_growth() {
+        let shed_at = |mut overload: Overload, per_milli: u64| {
+            let rush = (0..500).flat_map(|n| (0..per_milli).map(move |_| n));
+            let mut rush = rush.map(|n| (n, overload.judge(at(20_000 + n), TrunkId(0), wait(n / 2), MOST)));
+            rush.find(|(_, fate)| *fate == Fate::Shed).map(|(n, _)| n)
+        };
+        let known = shed_at(after_a_rush(), 2);
+        assert!(known.is_some_and(|n| n <= 60), "{known:?}");
+        let unknown = shed_at(Overload::default(), 2);
+        assert!(unknown.is_some_and(|n| n > 100), "{unknown:?}");
     }
 
     #[test]

@@ -16,8 +16,8 @@ use crate::sip::{Method, SipMessage};
 pub enum Class {
     /// Begins something: a request without a To tag. First to be refused.
     New,
-    /// The same, and it has waited in its socket for long already.
-    Late,
+    /// The same, and it has waited for so long in its socket.
+    Late(Duration),
     /// The same, and the engine has taken it at a glance ([`Sink::glance`]).
     Admitted,
     /// CANCEL: belongs to something, but must never overtake the request it cancels (RFC 3261 9.1).
@@ -27,10 +27,18 @@ pub enum Class {
 }
 
 impl Class {
+    /// The same without how long it has waited: what is counted.
+    pub const fn inbox(self) -> Class {
+        match self {
+            Class::Late(_) => Class::New,
+            Class::New | Class::Admitted | Class::Follows | Class::Established => self,
+        }
+    }
+
     /// True for a request without a To tag.
     pub const fn begins(self) -> bool {
         match self {
-            Class::New | Class::Late | Class::Admitted => true,
+            Class::New | Class::Late(_) | Class::Admitted => true,
             Class::Follows | Class::Established => false,
         }
     }
@@ -115,11 +123,12 @@ pub fn classify(message: &SipMessage) -> Class {
     }
 }
 
-/// The class of a message that has waited in its socket since then: `limits.max_wait_ms`.
+/// The class of a message that has waited in its socket since then. What is short beside `limits.max_wait_ms` is not told.
 pub fn classify_late(message: &SipMessage, since: Option<Instant>, limits: &Limits) -> Class {
-    let is_late = |since: Instant| since.elapsed() > Duration::from_millis(limits.max_wait_ms);
+    let waited = since.map_or(Duration::ZERO, |since| since.elapsed());
+    let is_long = waited > Duration::from_millis(limits.max_wait_ms) / 4;
     match classify(message) {
-        Class::New if since.is_some_and(is_late) => Class::Late,
-        class @ (Class::New | Class::Late | Class::Admitted | Class::Follows | Class::Established) => class,
+        Class::New if is_long => Class::Late(waited),
+        class @ (Class::New | Class::Late(_) | Class::Admitted | Class::Follows | Class::Established) => class,
     }
 }

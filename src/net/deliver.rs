@@ -45,7 +45,7 @@ pub async fn deliver(shared: &Shared, class: Class, received: Received) -> Resul
         return Err(received);
     }
     let Err(mut refused) = shared.sink.offer(class, received) else { return Ok(()) };
-    shared.counters.inbox_full.add(class);
+    shared.counters.inbox_full.add(class.inbox());
     if class.begins() {
         return Err(refused);
     }
@@ -67,7 +67,7 @@ pub async fn deliver(shared: &Shared, class: Class, received: Received) -> Resul
 pub fn deliver_or_drop(shared: &Shared, class: Class, received: Received) {
     accepted(shared, &received);
     if keeps_to_its_rate(shared, class, &received) && shared.sink.offer(class, received).is_err() {
-        shared.counters.inbox_full.add(class);
+        shared.counters.inbox_full.add(class.inbox());
     }
 }
 

@@ -1,0 +1,296 @@
+//! The law against a machine that is too slow, on invented time: eight connections bring calls, one brings what their called party
+//! says, one thread reads them in turn, and audio goes before it for three parts of four, as long as a call talks. So what a call
+//! costs comes late, and most of it where no new call waits.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use super::*;
+
+/// Microseconds.
+type Micros = u64;
+
+const CALLERS: usize = 8;
+/// The connection of the called party.
+const ANSWERS: usize = CALLERS;
+const TALK: Micros = 2_000_000;
+/// A read of 16 KiB, and what one connection may do in its turn.
+const READ: usize = 30;
+const TURN: usize = 128;
+/// From one party's message to the other's.
+const AWAY: Micros = 1000;
+const SECOND: Micros = 1_000_000;
+const MOST: Duration = Duration::from_millis(50);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Said {
+    Invite,
+    Ringing,
+    Answer,
+    Ack,
+    Bye,
+    Gone,
+}
+
+impl Said {
+    /// Of a hundred parts of a call, 58 of which are audio.
+    const fn cost(self, call: Micros) -> Micros {
+        let parts = match self {
+            Said::Invite => 16,
+            Said::Ringing => 4,
+            Said::Answer => 8,
+            Said::Ack => 4,
+            Said::Bye => 8,
+            Said::Gone => 2,
+        };
+        call * parts / 100
+    }
+}
+
+/// When it was sent, where to, and what.
+type Sent = (Micros, usize, Said);
+
+#[derive(Debug, Default)]
+struct Connection {
+    waits: VecDeque<Sent>,
+    /// When it was last read.
+    read: Option<Micros>,
+    /// So many waited then behind what was read, and were not read since.
+    mark: Option<(Micros, usize)>,
+}
+
+#[derive(Debug)]
+struct Machine {
+    now: Micros,
+    law: Overload,
+    connections: Vec<Connection>,
+    /// What is sent later.
+    coming: BinaryHeap<Reverse<Sent>>,
+    /// What one call needs of the processor, a refusal, and a packet of it.
+    call: Micros,
+    refusal: Micros,
+    talking: u64,
+    /// Audio that waits, in millionths of a microsecond's work, and how far it may still go before the others.
+    audio: u64,
+    first: i64,
+    rested: Micros,
+    placed: u64,
+    refused: Vec<Micros>,
+    ended: Vec<Micros>,
+}
+
+impl Machine {
+    /// One that takes so many calls in a second, and refuses one at a part of the cost of a call.
+    fn new(calls_per_s: u64, refusal: u64) -> Machine {
+        let call = SECOND / calls_per_s;
+        Machine {
+            now: 0,
+            law: Overload::default(),
+            connections: (0..=CALLERS).map(|_| Connection::default()).collect(),
+            coming: BinaryHeap::new(),
+            call,
+            refusal: call / refusal,
+            talking: 0,
+            audio: 0,
+            first: 3000,
+            rested: 0,
+            placed: 0,
+            refused: Vec::new(),
+            ended: Vec::new(),
+        }
+    }
+
+    /// Calls come at a rate for so long; what was refused and ended meanwhile.
+    fn plays(&mut self, calls_per_s: u64, seconds: u64) -> (Vec<Micros>, Vec<Micros>) {
+        let end = self.now + seconds * SECOND;
+        let mut next = self.now;
+        let mut turn = 0;
+        while self.now < end {
+            while calls_per_s > 0 && next <= self.now {
+                self.placed += 1;
+                let connection = usize::try_from(self.placed.wrapping_mul(0x9e37_79b9) >> 7).unwrap() % CALLERS;
+                self.connections[connection].waits.push_back((next, connection, Said::Invite));
+                next += SECOND / calls_per_s;
+            }
+            self.deliver();
+            match (0..=CALLERS).map(|n| (turn + n) % (CALLERS + 1)).find(|n| !self.connections[*n].waits.is_empty()) {
+                Some(connection) => {
+                    self.serves(connection);
+                    turn = connection + 1;
+                }
+                None => self.rests(if calls_per_s > 0 { next } else { end }),
+            }
+        }
+        (std::mem::take(&mut self.refused), std::mem::take(&mut self.ended))
+    }
+
+    fn deliver(&mut self) {
+        while let Some(Reverse(sent)) = self.coming.peek().copied().filter(|Reverse((at, _, _))| *at <= self.now) {
+            self.coming.pop();
+            self.connections[sent.1].waits.push_back(sent);
+        }
+    }
+
+    fn rests(&mut self, until: Micros) {
+        let next = self.coming.peek().map_or(until, |Reverse((at, _, _))| until.min(*at));
+        while self.now < next {
+            if self.audio < 1_000_000 {
+                self.rested = self.now + 1;
+            }
+            self.passes(1);
+        }
+    }
+
+    /// A moment goes by, and audio is relayed in it.
+    fn passes(&mut self, micros: Micros) {
+        self.now += micros;
+        self.first = (self.first + 3 * i64::try_from(micros).unwrap()).min(9000);
+        // 58 of a hundred parts of a call, in its two seconds.
+        self.audio += self.talking * self.call * 29 / 100 * micros;
+        let relayed = (self.audio / 1_000_000).min(micros);
+        self.audio -= relayed * 1_000_000;
+    }
+
+    /// The thread that reads works for so long, behind the audio.
+    fn works(&mut self, micros: Micros) {
+        for _ in 0..micros {
+            while self.audio >= 1_000_000 && self.first > 0 {
+                self.first -= 4;
+                self.passes(1);
+            }
+            self.now += 1;
+            self.first = (self.first + 3).min(9000);
+            self.audio += self.talking * self.call * 29 / 100;
+        }
+    }
+
+    fn serves(&mut self, connection: usize) {
+        let mut done = 0;
+        while done < TURN && !self.connections[connection].waits.is_empty() {
+            self.works(self.call / 100);
+            let read = &mut self.connections[connection];
+            let taken: Vec<Sent> = (0..READ).map_while(|_| read.waits.pop_front()).collect();
+            // Nobody knows more than when it was last read, or nothing was to do.
+            let since = read.mark.map(|(at, _)| at).or(read.read.map(|at| at.max(self.rested)));
+            let waiting = (!read.waits.is_empty()).then_some((self.now, read.waits.len()));
+            let behind = read.mark.filter(|(_, left)| *left > taken.len()).map(|(at, left)| (at, left - taken.len()));
+            read.mark = behind.or(waiting);
+            read.read = Some(self.now);
+            done += taken.len();
+            self.reads(taken, since.unwrap_or(self.now));
+            self.deliver();
+        }
+    }
+
+    fn reads(&mut self, messages: Vec<Sent>, since: Micros) {
+        let mut taken = Vec::new();
+        for message in messages {
+            if message.2 == Said::Invite && self.sheds(since) {
+                self.works(self.refusal);
+                self.refused.push(self.now - message.0);
+            } else {
+                taken.push(message);
+            }
+        }
+        for (_, connection, said) in taken {
+            self.works(said.cost(self.call));
+            self.follows(connection, said);
+        }
+    }
+
+    fn follows(&mut self, connection: usize, said: Said) {
+        let caller = if connection == ANSWERS { usize::try_from(self.placed).unwrap() % CALLERS } else { connection };
+        let mut later = |after: Micros, to: usize, said: Said| self.coming.push(Reverse((self.now + after, to, said)));
+        match said {
+            Said::Invite => {
+                later(AWAY, ANSWERS, Said::Ringing);
+                later(AWAY, ANSWERS, Said::Answer);
+            }
+            Said::Answer => later(AWAY, caller, Said::Ack),
+            Said::Ack => {
+                later(TALK, caller, Said::Bye);
+                self.talking += 1;
+            }
+            Said::Bye => {
+                later(AWAY, ANSWERS, Said::Gone);
+                self.talking -= 1;
+                self.ended.push(self.now);
+            }
+            Said::Ringing | Said::Gone => {}
+        }
+    }
+
+    fn at(&self) -> Instant {
+        Instant::from_nanos(self.now * 1000)
+    }
+
+    fn sheds(&mut self, since: Micros) -> bool {
+        self.law.judge(self.at(), TrunkId(0), Duration::from_micros(self.now - since), MOST) == Fate::Shed
+    }
+}
+
+/// The 99th of a hundred, in milliseconds.
+fn p99(mut waits: Vec<Micros>) -> u64 {
+    waits.sort_unstable();
+    waits.get(waits.len() * 99 / 100).copied().unwrap_or(0) / 1000
+}
+
+/// What a machine has seen before the flood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Before {
+    /// No more than it can take.
+    Calls,
+    /// More, so that it is known what is borne.
+    ARush,
+}
+
+/// Out of quiet, a flood: refusals' p99, and what was completed of what can be in each second from the third on.
+fn flooded(before: Before, calls_per_s: u64, times: u64) -> (u64, u64) {
+    let mut machine = Machine::new(calls_per_s, 80);
+    if before == Before::ARush {
+        machine.plays(calls_per_s * 8 / 5, 8);
+    }
+    machine.plays(calls_per_s * 4 / 5, 12);
+    machine.plays(0, 3);
+    let began = machine.now;
+    let (refused, ended) = machine.plays(calls_per_s * times, 10);
+    let completed = ended.iter().filter(|at| **at >= began + 2 * SECOND).count() as u64;
+    (p99(refused), completed * 100 / (8 * calls_per_s))
+}
+
+#[test]
+fn a_flood_of_ten_times_what_is_known_out_of_quiet_is_refused_soon_and_leaves_most() {
+    for calls_per_s in [100, 250, 400] {
+        let (refused, completed) = flooded(Before::ARush, calls_per_s, 10);
+        assert!(refused <= 100 && completed >= 72, "{calls_per_s}/s: p99 {refused} ms, {completed} %");
+    }
+}
+
+#[test]
+fn a_flood_of_five_times_what_is_known_out_of_quiet_is_refused_soon_and_leaves_four_fifths() {
+    for calls_per_s in [100, 250, 400] {
+        let (refused, completed) = flooded(Before::ARush, calls_per_s, 5);
+        assert!(refused <= 100 && completed >= 80, "{calls_per_s}/s: p99 {refused} ms, {completed} %");
+    }
+}
+
+/// Nothing is known yet: calls are late for longer before they are shed, and no less is completed.
+#[test]
+fn the_first_flood_of_all_leaves_three_quarters() {
+    for calls_per_s in [100, 250, 400] {
+        let (refused, completed) = flooded(Before::Calls, calls_per_s, 10);
+        assert!(refused > 0 && completed >= 75, "{calls_per_s}/s: p99 {refused} ms, {completed} %");
+    }
+}
+
+/// A node that was never overloaded, near what it can take, while something else has its processor for a moment.
+#[test]
+fn a_stall_of_a_node_that_knows_no_bounds_refuses_nobody() {
+    for calls_per_s in [100, 250, 400] {
+        let mut machine = Machine::new(calls_per_s, 80);
+        machine.plays(calls_per_s * 8 / 10, 8);
+        machine.works(150_000);
+        let (refused, ended) = machine.plays(calls_per_s * 8 / 10, 10);
+        assert_eq!(refused.len(), 0, "{calls_per_s}/s, {} completed", ended.len());
+    }
+}
