@@ -2,29 +2,33 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 /// Longer than anything here takes: only a failing test waits for it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A configuration in a directory of its own, on ports that were free a moment ago.
+const SIP: u16 = 15_060;
+const METRICS: u16 = 15_064;
+
+/// A configuration in a directory of its own, on a loopback address of its own, so that its ports are never taken.
 struct Ground {
     directory: TempDir,
-    sip: u16,
-    metrics: u16,
+    address: IpAddr,
 }
 
 impl Ground {
     fn new() -> Ground {
-        let sip = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let metrics = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let ground = Ground { directory: tempfile::tempdir().unwrap(), sip, metrics };
+        static NEXT: AtomicU8 = AtomicU8::new(2);
+        let (place, process) = (NEXT.fetch_add(1, Ordering::Relaxed), std::process::id().to_le_bytes());
+        let address = IpAddr::from([127, place, process[1], process[0]]);
+        let ground = Ground { directory: tempfile::tempdir().unwrap(), address };
         fs::write(ground.config(), ground.text()).unwrap();
         ground
     }
@@ -34,6 +38,7 @@ impl Ground {
     }
 
     fn text(&self) -> String {
+        let address = self.address;
         format!(
             r#"
 [node]
@@ -41,14 +46,14 @@ name = "life"
 state_dir = "state"
 drain_s = 30
 [networks.loop]
-bind = "127.0.0.1"
-advertise = "127.0.0.1"
+bind = "{address}"
+advertise = "{address}"
 rtp_ports = "38000-38199"
 allow_media = ["127.0.0.0/8"]
 [listeners.carrier]
 network = "loop"
 transport = "udp"
-port = {}
+port = {SIP}
 [trunks.one]
 profile = "carrier-ip"
 listener = "carrier"
@@ -65,9 +70,8 @@ options = {{ interval_s = 0 }}
 from = "one"
 to = ["two"]
 [metrics]
-bind = "127.0.0.1:{}"
-"#,
-            self.sip, self.metrics
+bind = "{address}:{METRICS}"
+"#
         )
     }
 
@@ -92,7 +96,7 @@ bind = "127.0.0.1:{}"
     }
 
     fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.metrics)).unwrap();
+        let mut stream = TcpStream::connect((self.address, METRICS)).unwrap();
         write!(stream, "GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
@@ -137,16 +141,16 @@ fn stderr(output: &Output) -> String {
 #[test]
 fn a_taken_port_ends_the_start_with_69_and_names_the_port() {
     let ground = Ground::new();
-    let _taken = UdpSocket::bind(("127.0.0.1", ground.sip)).unwrap();
+    let _taken = UdpSocket::bind((ground.address, SIP)).unwrap();
     let output = ground.run();
     assert_eq!(output.status.code(), Some(69));
-    assert!(stderr(&output).contains(&format!("127.0.0.1:{}", ground.sip)), "{}", stderr(&output));
+    assert!(stderr(&output).contains(&format!("{}:{SIP}", ground.address)), "{}", stderr(&output));
 }
 
 #[test]
 fn a_taken_metrics_port_ends_the_start_with_69() {
     let ground = Ground::new();
-    let _taken = TcpListener::bind(("127.0.0.1", ground.metrics)).unwrap();
+    let _taken = TcpListener::bind((ground.address, METRICS)).unwrap();
     let output = ground.run();
     assert_eq!(output.status.code(), Some(69));
     assert!(stderr(&output).contains("metrics.bind"), "{}", stderr(&output));

@@ -15,7 +15,7 @@ use trunkline::lab::signal::{Codec, Side, Signal};
 use trunkline::lab::stream::{Signals, StreamReport};
 use trunkline::lab::tls::TlsSettings;
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 const NUMBER: &str = "+49301234567";
 
 fn address(text: &str) -> SocketAddr {

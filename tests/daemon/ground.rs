@@ -21,6 +21,9 @@ use crate::peer::Peer;
 /// Longer than anything here takes: only a failing test waits for it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// `limits.max_wait_ms`: a machine that is busy with other tests is no rush of calls.
+pub const PATIENT_MS: u32 = 10_000;
+
 /// Ports of every ground; the addresses differ.
 pub const SIP: u16 = 15_060;
 pub const SIP_TLS: u16 = 15_061;
@@ -129,6 +132,7 @@ impl Ground {
              [dns]\nhosts = {{ \"platform.lab.test\" = [\"{caller}\"] }}\n\
              [certificates.main]\nchain = \"sbc.chain.pem\"\nkey = \"sbc.key.pem\"\n\
              [trust.lab]\nroots = \"ca.pem\"\n\
+             [limits]\nmax_wait_ms = {PATIENT_MS}\n\
              [media]\nport_rest_s = 1\n\
              [listeners.udp]\nnetwork = \"loop\"\ntransport = \"udp\"\nport = {SIP}\n\
              [listeners.tcp]\nnetwork = \"loop\"\ntransport = \"tcp\"\nport = {SIP}\n\

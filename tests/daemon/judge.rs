@@ -70,7 +70,8 @@ impl Court {
             let head = format!("[trunks.{trunk}]\n");
             changes.push((head.clone(), format!("{head}media = {{ security = \"{security}\" }}\n")));
         }
-        changes.push(("[metrics]\n".to_owned(), format!("[limits]\nmessage_s = 1\n{tables}[metrics]\n")));
+        changes.push(("[metrics]\n".to_owned(), format!("{tables}[metrics]\n")));
+        changes.push(("[limits]\n".to_owned(), "[limits]\nmessage_s = 1\n".to_owned()));
         let ground = Ground::new(Rules { timers: "timers = { t1_ms = 50 }", changes, ..Rules::default() });
         let running = ground.start();
         let victim = Victim::new(ground.callee());

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::calls::{hang_up, set_up};
-use crate::ground::{Ground, Rules};
+use crate::ground::{Ground, PATIENT_MS, Rules};
 use crate::peer::Peer;
 use crate::reload::{media, metric};
 use crate::text::Message;
@@ -15,15 +15,11 @@ use crate::text::Message;
 const FLOODS: usize = 4;
 const AT_ONCE: usize = 100;
 
-/// `sections` go before `[media]`. The caller over TCP reaches numbers of Berlin only.
-fn ground(sections: &str) -> Ground {
-    ground_with("timers = { t1_ms = 50 }", sections)
-}
-
-fn ground_with(timers: &'static str, sections: &str) -> Ground {
+/// One change of the configuration. The caller over TCP reaches numbers of Berlin only.
+fn ground(timers: &'static str, from: &str, to: &str) -> Ground {
     let route = "from = \"caller-tcp\"\n";
     let changes = vec![
-        ("[media]\n".to_owned(), format!("{sections}[media]\n")),
+        (from.to_owned(), to.to_owned()),
         (route.to_owned(), format!("{route}called = {{ prefix = \"+4930\" }}\n")),
     ];
     Ground::new(Rules { timers, changes, ..Rules::default() })
@@ -77,7 +73,7 @@ fn refusal(peer: &mut Peer) -> Message {
 
 #[test]
 fn a_flood_of_calls_is_refused_with_a_time_to_come_back_and_a_call_that_is_there_ends_in_peace() {
-    let ground = ground("[limits]\nmax_wait_ms = 1\n");
+    let ground = ground("timers = { t1_ms = 50 }", &format!("max_wait_ms = {PATIENT_MS}"), "max_wait_ms = 1");
     let _running = ground.start();
     let (mut caller, callee) = (ground.udp(ground.caller()), ground.udp(ground.callee()));
     let (mut up, mut callee) = set_up(&mut caller, || callee, media(&ground));
@@ -121,8 +117,8 @@ fn fill(ground: &Ground, peer: &mut Peer, octets: u64) {
 #[test]
 fn a_daemon_that_runs_out_of_memory_takes_no_new_call_until_it_may_have_more() {
     // An answer over UDP stays in memory for 64 T1: here that is longer than any test takes.
-    let ground =
-        ground_with("timers = { t1_ms = 10000, t2_ms = 10000 }", "[limits]\nmemory_mb = 64\n[trace]\noctets = 0\n");
+    let sections = "[trace]\noctets = 0\n[limits]\nmemory_mb = 64\n";
+    let ground = ground("timers = { t1_ms = 10000, t2_ms = 10000 }", "[limits]\n", sections);
     let _running = ground.start();
     let (mut caller, callee) = (ground.udp(ground.caller()), ground.udp(ground.callee()));
     let (mut up, mut callee) = set_up(&mut caller, || callee, media(&ground));

@@ -176,10 +176,8 @@ fn a_full_disk_keeps_records_in_memory_and_writes_each_once_afterwards() {
 
 #[test]
 fn where_no_record_may_be_lost_new_calls_are_refused_until_there_is_room() {
-    let changes = vec![(
-        "[metrics]".to_owned(),
-        "[cdr]\nwhen_full = \"refuse\"\n[limits]\nrecord_octets = 4000\n[metrics]".to_owned(),
-    )];
+    let changes =
+        vec![("[limits]".to_owned(), "[cdr]\nwhen_full = \"refuse\"\n[limits]\nrecord_octets = 4000".to_owned())];
     let ground = Ground::new(Rules { timers: "timers = { t1_ms = 50 }", changes, ..Rules::default() });
     let running = ground.start_with_file_limit(1);
     let (mut caller, mut callee) = (ground.udp(ground.caller()), ground.udp(ground.callee()));

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -26,6 +26,8 @@ use crate::peer::dns;
 
 /// How often the lab's platform asks. Production: a minute.
 const ASKS: Duration = Duration::from_millis(200);
+/// Longer than it takes until it asks: only a failing test waits for it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A node beside a running lab, as `trunkline lab teams --print-config` sets it up. Tests spoil one thing each.
 struct Beside {
@@ -37,6 +39,8 @@ struct Beside {
     block: String,
     facts: HostFacts,
     daemon: Daemon,
+    /// How long its OPTIONS are waited for: no longer than until they came.
+    listen: Duration,
     _lab: Runtime,
 }
 
@@ -103,13 +107,19 @@ impl Beside {
                 tokio::time::sleep(ASKS).await;
             }
         });
-        Beside { folder, shipped, sbc: wish.sbc, block, facts, daemon: Daemon::Absent, _lab: lab }
+        Beside { folder, shipped, sbc: wish.sbc, block, facts, daemon: Daemon::Absent, listen: PATIENCE, _lab: lab }
     }
 
     /// Replaces a part of the block, which must be there.
     fn spoil(mut self, part: &str, with: &str) -> Beside {
         assert!(self.block.contains(part), "{part} is not in {}", self.block);
         self.block = self.block.replace(part, with);
+        self
+    }
+
+    /// Nothing comes, however long it is waited for.
+    fn in_vain(mut self) -> Beside {
+        self.listen = 20 * ASKS;
         self
     }
 
@@ -128,7 +138,7 @@ impl Beside {
         let over = self.file("override.toml", &self.block);
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join(self.shipped);
         let loaded = load_overridden(&shipped, Some(&over)).unwrap_or_else(|report| panic!("{report}\n{}", self.block));
-        examine(&loaded, &self.facts, Wish { daemon: self.daemon, listen: Duration::from_secs(4) }).unwrap()
+        examine(&loaded, &self.facts, Wish { daemon: self.daemon, listen: self.listen }).unwrap()
     }
 
     /// What is wrong, without what the lab brings along: its roots are not Microsoft's.
@@ -197,10 +207,9 @@ fn beside_a_running_daemon_its_own_count_tells_of_options() {
     command.args(["run", "--config"]).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/teams.toml"));
     command.arg("--override").arg(over).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
     let _daemon = Running(command.spawn().unwrap());
-    for _ in 0..200 {
-        if std::net::TcpStream::connect(metrics).is_ok() {
-            break;
-        }
+    let began = Instant::now();
+    while std::net::TcpStream::connect(metrics).is_err() {
+        assert!(began.elapsed() < PATIENCE, "no daemon");
         std::thread::sleep(Duration::from_millis(50));
     }
     beside.daemon = Daemon::Running;
@@ -217,7 +226,7 @@ fn beside_a_running_daemon_its_own_count_tells_of_options() {
 #[test]
 fn the_platform_asks_at_another_port() {
     let beside = Beside::teams().spoil("[listeners.platform]\nport = 5061", "[listeners.platform]\nport = 5071");
-    beside.names_only("options.back.none");
+    beside.in_vain().names_only("options.back.none");
 }
 
 /// MD-10: it sends from all of its ranges, not from where its names lead.
@@ -225,7 +234,7 @@ fn the_platform_asks_at_another_port() {
 fn the_platform_asks_from_an_address_that_is_nobodys() {
     let beside = Beside::teams();
     let own = beside.block.lines().find(|line| line.starts_with("sources = [")).unwrap().to_owned();
-    beside.spoil(&own, "sources = [\"52.112.0.0/14\"]").names_only("options.back.unknown_source");
+    beside.spoil(&own, "sources = [\"52.112.0.0/14\"]").in_vain().names_only("options.back.unknown_source");
 }
 
 // ---- names and certificates of both

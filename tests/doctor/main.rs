@@ -168,12 +168,20 @@ impl Deployment {
     }
 }
 
-/// The first of a hundred ports, apart from those of the tests beside it, and below those that Linux lends (32,768).
+/// The first of a hundred ports that nobody has, apart from those of the tests beside it, and below those that Linux lends (32,768).
 fn free_rtp() -> u16 {
-    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(13_000);
-    let first = NEXT.fetch_add(100, std::sync::atomic::Ordering::Relaxed);
-    assert!(first + 99 < 32_768, "there are too many deployments");
-    first
+    const RANGES: u16 = 190;
+    static TAKEN: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
+    // Another process that tests has the same addresses.
+    let begin = (std::process::id() % u32::from(RANGES)) as u16;
+    loop {
+        let number = TAKEN.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        assert!(number < RANGES, "there are too many deployments");
+        let first = 13_000 + (begin + number) % RANGES * 100;
+        if (first..first + 100).all(|port| UdpSocket::bind(("127.0.18.1", port)).is_ok()) {
+            return first;
+        }
+    }
 }
 
 #[test]

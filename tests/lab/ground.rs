@@ -94,7 +94,7 @@ impl Ground {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), connected).await.expect("a daemon that listens");
+        tokio::time::timeout(Duration::from_secs(60), connected).await.expect("a daemon that listens");
     }
 
     /// Starts the daemon and plays the lab against it.

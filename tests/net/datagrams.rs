@@ -2,7 +2,6 @@
 
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use trunkline::base::entropy::SeededEntropy;
@@ -11,11 +10,11 @@ use trunkline::net::settings::{Acquaintance, Known};
 use trunkline::net::{Class, News, Signalling, StartError};
 use trunkline::sip::flow::{Target, TransmitFailure, Transport};
 
-use crate::world::{UDP, World, bye, call_id, on, options, plain, request, to};
+use crate::world::{PATIENCE, UDP, World, bye, call_id, on, options, plain, request, to};
 
 fn peer() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket
 }
 

@@ -4,7 +4,6 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use trunkline::base::limits::Limits;
 use trunkline::net::counters::{ConnectionOutcome, TurnedAway};
@@ -13,7 +12,9 @@ use trunkline::net::settings::{Acquaintance, ClientCertificate, Known, NetSettin
 use trunkline::sip::flow::{Bearing, Flow, PeerIdentity, Transport};
 
 use crate::authority::Authority;
-use crate::world::{TCP, TLS, UDP, World, bye, call_id, on, options, plain, secured, tcp_target, tls_target, to};
+use crate::world::{
+    PATIENCE, TCP, TLS, UDP, World, bye, call_id, on, options, plain, secured, tcp_target, tls_target, to,
+};
 
 /// Nobody is a peer but who has proved a certificate.
 fn without_peers(settings: NetSettings) -> NetSettings {
@@ -42,7 +43,7 @@ fn datagrams(world: &World, count: usize, text: &str) -> UdpSocket {
 }
 
 fn closed(stream: &mut TcpStream) {
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut rest = Vec::new();
     // Closed or reset: nothing more comes either way.
     let _ = stream.read_to_end(&mut rest);
@@ -223,7 +224,7 @@ async fn a_far_end_that_takes_nothing_is_closed() {
 async fn a_peer_that_begins_too_much_gets_503_on_a_connection_and_keeps_its_calls() {
     let mut world = World::tcp_limited(Limits { max_requests_per_s_per_source: 5, ..Limits::default() });
     let mut stream = TcpStream::connect(world.addr(TCP)).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     let all: String = (0..10).map(|n| options(&n.to_string())).chain((0..10).map(|n| bye(&format!("b{n}")))).collect();
     stream.write_all(all.as_bytes()).unwrap();
     let mut heard = Vec::new();

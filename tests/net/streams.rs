@@ -1,6 +1,5 @@
 //! Connections without TLS: framing, limits, deadlines, keep-alive.
 
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -9,7 +8,7 @@ use trunkline::net::counters::ConnectionOutcome;
 use trunkline::net::{Class, News};
 use trunkline::sip::flow::TransmitFailure;
 
-use crate::world::{TCP, World, bye, call_id, on, options, request};
+use crate::world::{PATIENCE, TCP, World, bye, call_id, on, options, request};
 
 async fn connect(world: &World) -> TcpStream {
     TcpStream::connect(world.addr(TCP)).await.unwrap()
@@ -26,14 +25,14 @@ async fn read_until(stream: &mut TcpStream, end: &str) -> String {
             text.push_str(&String::from_utf8_lossy(&buffer[..count]));
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), reading).await.unwrap();
+    tokio::time::timeout(PATIENCE, reading).await.unwrap();
     text
 }
 
 /// Reads to the end of the stream; a reset is an end.
 async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut octets = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut octets)).await;
+    let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut octets)).await;
     let _ = read.expect("the connection stayed open");
     String::from_utf8_lossy(&octets).into_owned()
 }
@@ -201,5 +200,5 @@ async fn whoever_comes_after_the_end_is_refused_and_does_not_wait() {
     drop(connect(&world).await);
     world.signalling.stop();
     let refused = async { while TcpStream::connect(address).await.is_ok() {} };
-    tokio::time::timeout(Duration::from_secs(20), refused).await.expect("it still listens");
+    tokio::time::timeout(PATIENCE, refused).await.expect("it still listens");
 }

@@ -20,7 +20,7 @@ use trunkline::sip::glance::PlainInvite;
 use crate::authority::{Authority, Leaf};
 
 /// Longer than anything here takes: only a failing test waits for it.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// More than any test hears before it listens; what comes on top is lost, and with it the test.
 const HEARD: usize = 4096;

@@ -1,6 +1,8 @@
 //! One party of a call: its signalling, its description, its sockets, what it says and hears.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::fs;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
 
 use super::voice::{Ear, SUITE, Voice};
 use crate::ground::{Ground, PATIENCE};
@@ -108,20 +110,25 @@ impl Party {
         self.rtp.last().unwrap().send_to(packet, self.towards).unwrap();
     }
 
-    /// The daemon's next report.
-    pub fn report(&self) -> Vec<u8> {
-        let mut buffer = vec![0; 2048];
-        self.rtcp.set_nonblocking(false).unwrap();
-        self.rtcp.set_read_timeout(Some(PATIENCE)).unwrap();
-        let length = self.rtcp.recv(&mut buffer).expect("a report");
-        buffer.truncate(length);
-        buffer
+    /// Whether the daemon has packets of its media port still to read (proc(5), /proc/net/udp).
+    pub fn is_waiting(&self) -> bool {
+        let IpAddr::V4(host) = self.towards.ip() else { panic!("{}", self.towards) };
+        let own = format!("{:08X}:{:04X}", u32::from_ne_bytes(host.octets()), self.towards.port());
+        let sockets = fs::read_to_string("/proc/net/udp").unwrap();
+        let mut rows = sockets.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+        rows.any(|row| row[1] == own && !row[4].ends_with(":00000000"))
     }
 
-    /// The next report, if one is there.
-    pub fn report_that_came(&self) -> Option<Vec<u8>> {
+    /// The daemon's next report.
+    pub fn report(&self) -> Vec<u8> {
+        self.report_within(PATIENCE).expect("a report")
+    }
+
+    /// The next report, if it comes in time.
+    pub fn report_within(&self, patience: Duration) -> Option<Vec<u8>> {
         let mut buffer = vec![0; 2048];
-        self.rtcp.set_nonblocking(true).unwrap();
+        self.rtcp.set_nonblocking(false).unwrap();
+        self.rtcp.set_read_timeout(Some(patience)).unwrap();
         let length = self.rtcp.recv(&mut buffer).ok()?;
         buffer.truncate(length);
         Some(buffer)

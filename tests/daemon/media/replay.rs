@@ -52,6 +52,7 @@ fn proof(bursts: u64) {
         talk.reinvite(0, change);
     }
     let replayed = bursts / 4 * 4 * BURST;
+    talk.settle();
     let refused = dropped(&ground) - before;
     let talk = talk.end(&ground);
     let (lost, twice) = (talk.ways[0].lost() + talk.ways[1].lost(), talk.parties[1].ear.twice);

@@ -14,6 +14,8 @@ use super::voice::{Rollover, Voice};
 
 const PORTS: std::ops::RangeInclusive<u16> = 30_000..=30_999;
 const SLICE: Duration = Duration::from_millis(1);
+/// What was held up for longer is left out: a burst of it all is another attack.
+const LATE: Duration = Duration::from_millis(100);
 /// 50,000 a second.
 const PER_SLICE: u64 = 50;
 /// A number no party says.
@@ -64,7 +66,7 @@ impl Sprayer {
                     let _ = sending.send_to(packet, to);
                 }
                 count.fetch_add(PER_SLICE, Ordering::Relaxed);
-                next += SLICE;
+                next = (next + SLICE).max(Instant::now() - LATE);
                 thread::park_timeout(next.saturating_duration_since(Instant::now()));
             }
         });

@@ -9,9 +9,11 @@ use super::voice::Rollover;
 use crate::ground::{Ground, PATIENCE, Rules};
 use crate::text::{Dialog, Message};
 
-/// Milliseconds of one packet: a packet that does not come is waited for so long, so that a gap of n packets is one of
-/// n times 20 ms.
+/// Milliseconds of one packet: a packet that does not come is waited for so long once the daemon has read it, so that a gap of
+/// n packets is one of n times 20 ms, and a relay that is not run for a while is not spoken to meanwhile.
 pub const PACKET: Duration = Duration::from_millis(20);
+/// How long the last packets of a call are waited for.
+const LAST_PACKETS: Duration = Duration::from_secs(10);
 /// 200 ms of audio (issue 4).
 pub const GREATEST_GAP: usize = 10;
 
@@ -172,7 +174,9 @@ impl Talk {
 
     fn wait_for(&mut self, from: usize, number: u32) {
         let start = Instant::now();
-        while !self.ways[from].heard.contains(&number) && start.elapsed() < PACKET {
+        while !self.ways[from].heard.contains(&number) && (start.elapsed() < PACKET || self.parties[from].is_waiting())
+        {
+            assert!(start.elapsed() < PATIENCE, "the daemon does not read media");
             let numbers = self.parties[1 - from].heard();
             if numbers.is_empty() {
                 thread::yield_now();
@@ -251,7 +255,7 @@ impl Talk {
     /// What is still under way on a busy machine arrives: a packet counts as lost when it never does.
     pub fn settle(&mut self) {
         let start = Instant::now();
-        while self.ways.iter().any(|way| way.lost() > 0) && start.elapsed() < PACKET * 50 {
+        while self.ways.iter().any(|way| way.lost() > 0) && start.elapsed() < LAST_PACKETS {
             for from in 0..2 {
                 for number in self.parties[1 - from].heard() {
                     self.repeats += u64::from(!self.ways[from].heard.insert(number));

@@ -45,7 +45,7 @@ const UNKNOWN_KEYS: [Row; 16] = [
     ("options = { interval_s = 0 }", "options = { interval = 0 }", "unknown key"),
     ("[[routes]]", "[[routes]]\nvia = \"x\"", "unknown key"),
     ("[metrics]", "[log]\nlevels = \"info\"\n[metrics]", "unknown key"),
-    ("[metrics]", "[limits]\nmax_call = 5\n[metrics]", "unknown key"),
+    ("[limits]", "[limits]\nmax_call = 5", "unknown key"),
 ];
 
 const TYPES: [Row; 16] = [
@@ -97,7 +97,7 @@ const VALUES: [Row; 24] = [
     ("[[routes]]\nfrom = \"caller-udp\"", "[[routes]]\nnumbers = \"some\"\nfrom = \"caller-udp\"", "numbers"),
     ("to = [\"callee-udp\"]", "to = []", "to"),
     ("[metrics]", "[log]\nlevel = \"loud\"\n[metrics]", "loud"),
-    ("[metrics]", "[limits]\nmax_calls = 0\n[metrics]", "max_calls"),
+    ("[limits]", "[limits]\nmax_calls = 0", "max_calls"),
     ("[media]\n", "[media]\ndscp = 64\n", "dscp"),
     ("[metrics]", "[provisioning]\nsource = \"cloud\"\n[metrics]", "cloud"),
 ];

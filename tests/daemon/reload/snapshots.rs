@@ -57,7 +57,7 @@ fn a_trunk_that_is_removed_is_a_stranger_for_new_calls_and_ends_its_old_one_in_o
 #[test]
 fn a_limit_of_calls_holds_at_once_and_metrics_show_it() {
     let mut scene = scene();
-    scene.rewrite(&[("[metrics]", "[limits]\nmax_calls = 1\n[metrics]")]);
+    scene.rewrite(&[("[limits]", "[limits]\nmax_calls = 1")]);
     shown(&ctl(&scene.ground, &["reload"]));
     assert_eq!(metric(&scene.ground, "sbc_limit{limit=\"max_calls\"}"), "1");
     invite(&mut scene);
