@@ -173,6 +173,9 @@ mod tests {
     use super::super::Verdict;
     use super::*;
 
+    /// Nobody starts a program while another is written: what is open for writing anywhere is not run (execve(2), ETXTBSY).
+    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
     fn program(folder: &Path, body: &str) -> std::path::PathBuf {
         let path = folder.join("timedatectl");
         fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
@@ -182,6 +185,7 @@ mod tests {
 
     #[test]
     fn the_kernels_word_is_believed_and_nothing_else() {
+        let _one = ONE.lock();
         let folder = tempfile::tempdir().unwrap();
         // Whoever asks for anything else is told nothing.
         let answers = |word: &str| {
@@ -197,6 +201,7 @@ mod tests {
 
     #[test]
     fn a_program_without_an_answer_is_not_waited_for() {
+        let _one = ONE.lock();
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(asked(&program(folder.path(), "exec sleep 86400"), Duration::from_millis(50)), None);
     }

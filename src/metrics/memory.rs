@@ -69,9 +69,9 @@ mod tests {
 
     #[test]
     fn what_the_system_says_is_read() {
-        let told = fs::read_to_string("/proc/self/status").unwrap();
-        let (held, told) = (held().unwrap(), kib(&told, "RssAnon:").unwrap());
-        assert!(held > MIB && held.abs_diff(told) < 16 * MIB, "{held} and {told}");
+        let told = || kib(&fs::read_to_string("/proc/self/status").unwrap(), "RssAnon:").unwrap();
+        // Tests beside this one may take memory between two looks; not between each two.
+        assert!((0..1000).any(|_| held().is_some_and(|held| held > MIB && held.abs_diff(told()) < 16 * MIB)));
         assert_eq!(ceiling(512), Some(512 * MIB));
         assert!(ceiling(0).is_some_and(|octets| octets > 64 * MIB));
     }

@@ -140,9 +140,14 @@ mod tests {
 
     #[test]
     fn a_thread_that_only_looks_for_news_has_not_rested() {
-        lies_down();
-        rises();
-        assert_eq!(rested(), None);
+        let looks = || {
+            lies_down();
+            rises();
+            rested()
+        };
+        // A busy machine may take the processor away from a look; not from each.
+        assert!((0..1000).any(|_| ROSE.replace(None).is_none() && looks().is_none()));
+        ROSE.set(None);
         LAID_DOWN.set(Some(Instant::now() - Duration::from_millis(1)));
         rises();
         assert!(rested().is_some());

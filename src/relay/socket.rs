@@ -69,14 +69,16 @@ mod tests {
 
     use super::*;
 
-    /// A port by number: the system takes back a port it chose itself when a connection is dissolved.
-    fn free_port() -> u16 {
-        UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port()
+    /// At a port by number: the system takes back a port it chose itself when a connection is dissolved.
+    fn bound(address: Ipv4Addr) -> UdpSocket {
+        // A test beside this one may be given the port in between.
+        let free = || UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
+        (0..100).find_map(|_| bind(address.into(), free(), 46).ok()).unwrap()
     }
 
     #[test]
     fn a_dissolved_socket_keeps_address_and_port_and_hears_everybody_again() {
-        let socket = bind(Ipv4Addr::LOCALHOST.into(), free_port(), 46).unwrap();
+        let socket = bound(Ipv4Addr::LOCALHOST);
         let here = socket.local_addr().unwrap();
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(peer.local_addr().unwrap()).unwrap();
@@ -90,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_socket_of_every_address_is_one_again_after_a_connection() {
-        let socket = bind(Ipv4Addr::UNSPECIFIED.into(), free_port(), 46).unwrap();
+        let socket = bound(Ipv4Addr::UNSPECIFIED);
         let port = socket.local_addr().unwrap().port();
         let peer = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.connect(peer.local_addr().unwrap()).unwrap();

@@ -119,8 +119,9 @@ def slow_sync(rate, seconds, short):
         daemon.stop()
     calm, slow = figures
     change = quantile(slow.answering, .99) - quantile(calm.answering, .99)
-    row("R-I", "calls while each sync of the disk takes 5 s", f"{slow.byes_served} of {slow.placed}, slowest answer {quantile(slow.answering, 1):.0f} ms", "all, none waits for the disk: at most 1000 ms",
-        slow.byes_served == slow.placed > 0 and quantile(slow.answering, 1) <= 1000)
+    slowest, floor = quantile(slow.answering, 1), quantile(calm.answering, 1)
+    row("R-I", "calls while each sync of the disk takes 5 s", f"{slow.byes_served} of {slow.placed}, slowest answer {slowest:.0f} ms, {floor:.0f} ms without",
+        "all, none waits for the disk: at most +1000 ms", slow.byes_served == slow.placed > 0 and slowest <= floor + 1000)
     figure = f"{change:+.1f} ms: {quantile(calm.answering, .99):.1f} ms, then {quantile(slow.answering, .99):.1f} ms"
     if short:
         note(f"change of INVITE to 200, p99: {figure} (so few calls have no p99: judged in the long form)")
