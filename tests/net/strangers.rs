@@ -137,7 +137,7 @@ async fn a_stranger_opens_so_many_connections_in_a_second_and_has_so_many_seats(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_stranger_is_closed_and_one_that_speaks_is_not() {
-    let mut world = strange(TCP, Transport::Tcp, Limits { first_message_s: 1, ..Limits::default() });
+    let mut world = strange(TCP, Transport::Tcp, Limits { first_message_s: 3, ..Limits::default() });
     let mut silent = TcpStream::connect(world.addr(TCP)).unwrap();
     let mut speaks = TcpStream::connect(world.addr(TCP)).unwrap();
     speaks.write_all(options("one").as_bytes()).unwrap();

@@ -1,6 +1,5 @@
 //! Connections without TLS: framing, limits, deadlines, keep-alive.
 
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use trunkline::base::limits::Limits;
