@@ -24,7 +24,7 @@ async def calls_go_on(caller, callee, part):
     mine = [call for call in caller.calls.values() if call.accepted and not call.bye_began][:part]
     for call in mine:
         caller.hang_up(call)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 20
     while caller.tally.byes_served - before < len(mine) and time.monotonic() < end:
         await asyncio.sleep(0.02)
     return caller.tally.byes_served - before, len(mine)
@@ -33,7 +33,7 @@ async def calls_go_on(caller, callee, part):
 async def one_call(caller):
     caller.hold = 0.05
     call = caller.place()
-    end = time.monotonic() + 5
+    end = time.monotonic() + 20
     while not call.bye_answered and time.monotonic() < end:
         await asyncio.sleep(0.01)
     return call.bye_answered, time.monotonic() - call.began
@@ -60,7 +60,7 @@ async def starve(daemon, seconds):
     _, floor = await works(caller, 0)
     for _ in range(CALLS):
         caller.place()
-    await caller.over(5)
+    await caller.over(20)
     up = sum(call.accepted is not None for call in caller.calls.values())
     made = [tcp(SOURCES[number % len(SOURCES)], TCP) for number in range(FILES + 200)]
     await asyncio.sleep(1)

@@ -59,16 +59,16 @@ async def fill(caller, callee):
     refused, invites = sum(caller.tally.refused.values()), callee.invites
     for _ in range(CALLS):
         caller.place()
-    await until(lambda: len(up(caller)) == CALLS, 5)
+    await until(lambda: len(up(caller)) == CALLS, 20)
     caller.place()
-    await until(lambda: sum(caller.tally.refused.values()) > refused, 5)
+    await until(lambda: sum(caller.tally.refused.values()) > refused, 20)
     return len(up(caller)), sum(caller.tally.refused.values()) - refused, callee.invites - invites
 
 
 async def empty(caller):
     for call in up(caller):
         caller.hang_up(call)
-    await until(lambda: not up(caller) and not leased(), 5)
+    await until(lambda: not up(caller) and not leased(), 20)
 
 
 def leased():
@@ -80,18 +80,24 @@ async def late_packets(caller, callee, former):
     caller.media_port, callee.media_port = LATER
     callee.dialogs.clear()
     call = caller.place()
-    if not await until(lambda: call.accepted, 5):
+    if not await until(lambda: call.accepted, 20):
         return row("R-M7", "a call after the ports' rest", "not answered", "answered", False)
     hears = await Media().open(FAR[0], LATER[1])
     own = await Media().open(CARRIER, LATER[0])
     target = media_of(call.accepted)
     former.say(target, b"\x11")
-    own.say(target, b"\x22")
-    await until(lambda: len(hears.heard) >= 50, 3)
+
+    def heard(mark):
+        return sum(mark * 4 in data for data in hears.heard)
+
+    # The relay is told of a call by another thread than the caller: on a busy machine, a moment later.
+    for _ in range(10):
+        own.say(target, b"\x22")
+        if await until(lambda: heard(b"\x22") >= 50, 2):
+            break
     await asyncio.sleep(0.2)
-    late = sum(b"\x11\x11\x11\x11" in data for data in hears.heard)
-    good = sum(b"\x22\x22\x22\x22" in data for data in hears.heard)
-    row("R-M7", "late packets of a former call that reach a new one", f"{late} of 50; {good} of its own 50", "0; all its own", late == 0 and good == 50)
+    late, good = heard(b"\x11"), heard(b"\x22")
+    row("R-M7", "late packets of a former call that reach a new one", f"{late} of 50; {good} of its own 50", "0; all its own", late == 0 and good >= 50)
     for media in (hears, own):
         media.transport.close()
     await empty(caller)
@@ -127,7 +133,7 @@ async def apart(caller, callee):
     for _ in range(2):
         for _ in range(SOME):
             caller.place()
-        await until(lambda: len(up(caller)) == SOME, 5)
+        await until(lambda: len(up(caller)) == SOME, 20)
         used.append({media_of(call.accepted) for call in up(caller)} | {media_of(message) for message, _ in callee.dialogs.values()})
         await empty(caller)
         callee.dialogs.clear()
@@ -140,7 +146,7 @@ def play(short):
     near = settings([("carrier", "far")], networks__far=NETWORK, listeners__far=LISTENER, trunks__far=TRUNK, media=f"port_rest_s = {rest}", limits="ready_ports = 20")
     daemon = Daemon(near.replace('rtp_ports = "10000-19999"', f'rtp_ports = "27300-{27300 + PORTS - 1}"'))
     daemon.start()
-    wait_until(lambda: total(samples(), "sbc_ports", state="ready") >= PORTS, 5)
+    wait_until(lambda: total(samples(), "sbc_ports", state="ready") >= PORTS, 20)
     asyncio.run(exhaust(1 if short else 4, rest))
     daemon.settled("R-M7", "all of it", gauges=SHORT_GAUGES if short else GAUGES)
     daemon.unharmed()
