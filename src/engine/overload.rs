@@ -3,7 +3,8 @@
 //!
 //! A short stall of the machine refuses nobody: calls are shed once requests have waited longer than `limits.max_wait_ms`
 //! for [`PATIENCE`] more than they have not, or for [`PATIENCE_WITH_GROWTH`] and ever longer: behind a stall they wait less and
-//! less. Where it is known what is borne, and more than twice as many come ([`Rush`]), they are shed as soon as waits grow.
+//! less. Where it is known what is borne, and more than twice as many come for a while ([`Known`]), nobody waits for lateness: they are
+//! read soon enough, and what they cost shows when all of them talk.
 //!
 //! From then on a third of that is late: what is steered towards a wait is beyond it much of the time, and refusals, which wait in
 //! the same queue, are to be told within 100 ms (R-A2); with less, a slow node, to which a few messages are a wait, is never used
@@ -31,9 +32,8 @@ const PATIENCE_WITH_GROWTH: Duration = Duration::from_millis(25);
 /// Fewer say nothing of a rush: what they wait for may be anything else that is read.
 const RUSH: u32 = 10;
 const GROWTH: Duration = Duration::from_millis(10);
-/// In so long, that many calls are counted that twice what is borne brings in it: more are a rush, and so much later it is seen anew.
-const RUSH_LOOK: Duration = Duration::from_millis(50);
-const RUSHES_PER_S: u32 = 20;
+/// What is known to be borne is believed for so long after calls were last shed: the machine may be another one by then.
+const MEMORY: Duration = Duration::from_secs(600);
 /// Requests that are judged within so short a time are of one moment.
 const MOMENT: Duration = Duration::from_millis(5);
 /// How long none may have been late or shed before lateness is borne again.
@@ -127,28 +127,31 @@ pub enum Wait {
 pub struct Overload {
     state: State,
     shares: Shares,
-    /// The pace that was borne when calls were last shed; 0: they never were.
-    known: u32,
-    rush: Rush,
+    known: Option<Known>,
 }
 
-/// Whether more than twice as many calls come as are known to be borne.
-#[derive(Debug, Default)]
-struct Rush {
-    since: Instant,
-    asked: u32,
-    is_on: bool,
+/// The pace that was borne when calls were last shed.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    per_s: u32,
+    /// What still comes before it is a rush.
+    bucket: Bucket,
+    until: Instant,
 }
 
-impl Rush {
-    fn asked(&mut self, now: Instant, known: u32) {
-        let many = known.saturating_mul(2) / RUSHES_PER_S;
-        if now.since(self.since) >= RUSH_LOOK {
-            self.is_on = self.asked > many && now.since(self.since) < 2 * RUSH_LOOK;
-            (self.since, self.asked) = (now, 0);
-        }
-        self.asked = self.asked.saturating_add(1);
-        self.is_on = known > 0 && (self.is_on || self.asked > many);
+impl Known {
+    fn new(now: Instant, per_s: u32) -> Known {
+        Known { per_s, bucket: Bucket::full(now, Known::rate(per_s)), until: now + MEMORY }
+    }
+
+    /// Twice what is borne, and a quarter of a second's worth of calls at once.
+    const fn rate(per_s: u32) -> Rate {
+        Rate::new(per_s.saturating_mul(2), per_s / 4)
+    }
+
+    /// A call comes: whether there are more than can be borne, however soon they are read. What they cost shows when they talk.
+    fn is_rushed(&mut self, now: Instant) -> bool {
+        now < self.until && !self.bucket.take(now, Known::rate(self.per_s))
     }
 }
 
@@ -208,12 +211,6 @@ enum Timing {
     Late,
 }
 
-impl Timing {
-    fn of(waited: Duration, borne: Duration) -> Timing {
-        if waited > borne { Timing::Late } else { Timing::OnTime }
-    }
-}
-
 impl Default for State {
     fn default() -> State {
         State::Bearing(Strain::default())
@@ -243,14 +240,9 @@ impl Strain {
         Strain { late_for, latest: Some((now, timing)), waits }
     }
 
-    fn is_too_much(self, is_rush: bool) -> bool {
+    fn is_too_much(self) -> bool {
         let grows = self.waits.is_some_and(|(first, longest, late)| longest >= first + GROWTH && late >= RUSH);
-        let patience = match (grows, is_rush) {
-            (true, true) => Duration::ZERO,
-            (true, false) => PATIENCE_WITH_GROWTH,
-            (false, true | false) => PATIENCE,
-        };
-        self.late_for >= patience
+        self.late_for >= if grows { PATIENCE_WITH_GROWTH } else { PATIENCE }
     }
 }
 
@@ -289,9 +281,8 @@ impl Count {
 impl Overload {
     /// A new call of `trunk` that has waited so long, where `most` is borne.
     pub fn judge(&mut self, now: Instant, trunk: TrunkId, waited: Duration, most: Duration) -> Fate {
-        self.rush.asked(now, self.known);
-        let borne = self.borne(most);
-        let timing = Timing::of(waited, borne);
+        let borne = if self.is_shedding() { most / LATE_WHILE_SHEDDING } else { most };
+        let timing = if waited > borne { Timing::Late } else { Timing::OnTime };
         self.observe(now, (timing, waited));
         self.shares.asked(now, trunk);
         if let State::Shedding { last, pace } = &mut self.state {
@@ -305,11 +296,6 @@ impl Overload {
         Fate::Taken
     }
 
-    /// Late is what waits longer: sooner while calls are shed, and in a rush.
-    fn borne(&self, most: Duration) -> Duration {
-        if self.is_shedding() || self.rush.is_on { most / LATE_WHILE_SHEDDING } else { most }
-    }
-
     /// True while calls are shed.
     pub const fn is_shedding(&self) -> bool {
         matches!(self.state, State::Shedding { .. })
@@ -319,14 +305,13 @@ impl Overload {
         match (&mut self.state, timing) {
             (State::Bearing(strain), Timing::Late | Timing::OnTime) => {
                 *strain = strain.with(now, (timing, waited));
-                if timing == Timing::Late && strain.is_too_much(self.rush.is_on) {
-                    let bounds = if self.known > 0 { Bounds::Known } else { Bounds::Unknown };
-                    let pace = Pace::new(now, self.shares.pace(now, self.known), bounds);
-                    self.state = State::Shedding { last: now, pace };
+                let is_rushed = self.known.as_mut().is_some_and(|known| known.is_rushed(now));
+                if is_rushed || timing == Timing::Late && strain.is_too_much() {
+                    self.state = State::Shedding { last: now, pace: self.first_pace(now) };
                 }
             }
             (State::Shedding { last, pace }, Timing::OnTime) if now.since(*last) >= CALM => {
-                self.known = pace.per_s.max(pace.borne);
+                self.known = Some(Known::new(now, pace.per_s.max(pace.borne)));
                 self.state = State::default();
             }
             (State::Shedding { last, pace }, Timing::Late | Timing::OnTime) => {
@@ -336,6 +321,14 @@ impl Overload {
                 }
             }
         }
+    }
+}
+
+impl Overload {
+    fn first_pace(&mut self, now: Instant) -> Pace {
+        let known = self.known.filter(|known| now < known.until).map(|known| known.per_s);
+        let bounds = if known.is_some() { Bounds::Known } else { Bounds::Unknown };
+        Pace::new(now, self.shares.pace(now, known), bounds)
     }
 }
 
@@ -434,17 +427,17 @@ impl Shares {
     /// The pace to begin with, and how long the calls that were taken would have lasted beyond the time they took: what was known to be
     /// borne, or was borne in the last whole second. A rush that came out of quiet says nothing of what can be borne, but that a
     /// quarter of it is not too much to begin with.
-    fn pace(&mut self, now: Instant, known: u32) -> (u32, Duration) {
+    fn pace(&mut self, now: Instant, known: Option<u32>) -> (u32, Duration) {
         self.turn(now);
         let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
         let whole = narrow(self.trunks.values().map(|lately| lately.begun.old).sum());
         let young = narrow(self.trunks.values().map(|lately| lately.begun.young).sum());
         let begun = u64::from(whole) + u64::from(young);
         let rush = narrow(begun.saturating_mul(1000) / self.span(now));
-        if whole == 0 && known == 0 {
+        if whole == 0 && known.is_none() {
             return ((rush / 4).max(1), Duration::ZERO);
         }
-        let per_s = whole.max(if known == 0 { rush / 4 } else { known });
+        let per_s = whole.max(known.unwrap_or(rush / 4));
         let ahead = (Duration::from_secs(1) * young / per_s.max(1)).saturating_sub(now.since(self.since));
         (per_s, ahead)
     }
@@ -599,18 +592,26 @@ mod tests {
         assert!((80..150).contains(&taken), "{taken} in a second of the 100 that were borne, in a rush of 1,000");
     }
 
-    /// Twice a millisecond, ever later by a fiftieth of that.
+    /// How many of a rush of 500 in a second are taken before the first is shed; nobody waits.
+    fn taken_of_a_rush(mut overload: Overload, from: u64, per_s: u64) -> u64 {
+        let mut rush = (0..500).map(|n| (n, overload.judge(at(from + n * 1000 / per_s), TrunkId(0), wait(0), MOST)));
+        rush.find(|(_, fate)| *fate == Fate::Shed).map_or(500, |(n, _)| n)
+    }
+
     #[test]
-    fn where_it_is_known_what_is_borne_a_rush_is_met_at_its_first_growth() {
-        let shed_at = |mut overload: Overload, per_milli: u64| {
-            let rush = (0..500).flat_map(|n| (0..per_milli).map(move |_| n));
-            let mut rush = rush.map(|n| (n, overload.judge(at(20_000 + n), TrunkId(0), wait(n / 2), MOST)));
-            rush.find(|(_, fate)| *fate == Fate::Shed).map(|(n, _)| n)
-        };
-        let known = shed_at(after_a_rush(), 2);
-        assert!(known.is_some_and(|n| n <= 60), "{known:?}");
-        let unknown = shed_at(Overload::default(), 2);
-        assert!(unknown.is_some_and(|n| n > 100), "{unknown:?}");
+    fn where_it_is_known_what_is_borne_a_rush_is_met_before_it_is_late() {
+        let known = taken_of_a_rush(after_a_rush(), 20_000, 500);
+        assert!(
+            (25..=60).contains(&known),
+            "{known}, a quarter of a second's worth of 100 a second and what twice that brings"
+        );
+        assert_eq!(
+            taken_of_a_rush(after_a_rush(), 20_000, 190),
+            500,
+            "less than twice as many are borne until they are late"
+        );
+        assert_eq!(taken_of_a_rush(Overload::default(), 20_000, 500), 500, "nothing is known");
+        assert_eq!(taken_of_a_rush(after_a_rush(), 620_000, 500), 500, "it was known ten minutes ago");
     }
 
     #[test]
