@@ -134,12 +134,11 @@ impl Probes {
         Some((id, Due::Ask(asked)))
     }
 
+    /// Nothing is asked while a question is out: replaced by the next it would never be overdue, and nobody would learn of the
+    /// silence.
     fn set_wake_up(&mut self, id: ProbeId) {
-        let at = self
-            .probes
-            .get(&id)
-            .map(|probe| probe.open.as_ref().map_or(probe.next, |(until, _)| probe.next.min(*until)));
-        self.wake_ups.set(id, at);
+        let at = |probe: &Probe| probe.open.as_ref().map_or(probe.next, |(until, _)| *until);
+        self.wake_ups.set(id, self.probes.get(&id).map(at));
     }
 
     /// True for what was learned while its question was open, which it now is no more; late news of an earlier question

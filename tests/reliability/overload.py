@@ -20,7 +20,7 @@ HOLD = 2.0
 PACKETS_PER_S = 50
 TURNS = 10
 # How long a rate must be borne to be one that is borne.
-STEP_S, SHORT_STEP_S = 30, 8
+STEP_S, SHORT_STEP_S = 30, 12
 # The part of the calls that is refused at a rate that is borne: a stall of the machine is not its end.
 MAY_BE_REFUSED = 0.01
 # How long the daemon must see no strain until it bears some again, and a second.

@@ -60,6 +60,33 @@ fn silence_makes_it_suspect_then_down_and_one_answer_brings_it_back() {
     world.finish();
 }
 
+/// A trunk that is asked as often as its answer is waited for, or more often: silence is found all the same, and an answer too.
+#[test]
+fn silence_is_found_where_the_next_question_is_due_before_the_last_is_overdue() {
+    for (interval, timeout) in [(5, 5), (1, 5), (1, 1)] {
+        let mut world = World::configured(|settings| {
+            settings.trunks[0].behaviour.options.interval = Duration::from_secs(interval);
+            settings.trunks[0].behaviour.options.timeout = Duration::from_secs(timeout);
+        });
+        answers(&mut world, 200);
+        world.agent(CarrierA).is_deaf = true;
+        world.pass(Duration::from_secs(3 * (interval + timeout) + 1));
+        assert_eq!(
+            changes(&world),
+            [(TargetState::Up, Why::Answers), (TargetState::Suspect, Why::Silent), (TargetState::Down, Why::Silent)],
+            "every {interval} s, for {timeout} s"
+        );
+        world.agent(CarrierA).is_deaf = false;
+        answers(&mut world, 200);
+        assert_eq!(
+            changes(&world).last(),
+            Some(&(TargetState::Up, Why::Answers)),
+            "every {interval} s, for {timeout} s"
+        );
+        world.finish();
+    }
+}
+
 /// MD-53: five seconds are enough; the answer that comes later still counts.
 #[test]
 fn no_answer_for_five_seconds_is_a_failure_that_a_late_answer_takes_back() {
