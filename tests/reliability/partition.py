@@ -204,7 +204,8 @@ async def one(scene, mode, trunk, number, interval, idle):
 
 
 async def returns(scene, trunk, number, interval):
-    """A trunk that heals under calls takes few of them at first, then all."""
+    """A trunk that heals under calls takes few of them at first, then all. None has the number of the call that found it cut off: its
+    INVITE is still repeated."""
     first, heard = (scene.first_udp, scene.first_tls)[trunk == "first-tls"], set()
     was = first.offered
 
@@ -217,7 +218,7 @@ async def returns(scene, trunk, number, interval):
     began, placed, up = time.monotonic(), [], None
     while time.monotonic() - began < 40 and (up is None or placed[-1][0] < up + SPARED + 2):
         wall = time.time()
-        placed.append((wall, scene.caller.place(f"{number[:6]}{len(placed):06}")))
+        placed.append((wall, scene.caller.place(f"{number[:6]}{len(placed) + 1:06}")))
         up = up or up_since(trunk, wall - 40)
         await asyncio.sleep(max(0, 1 / RATE - (time.time() - wall)))
     await scene.caller.over()
