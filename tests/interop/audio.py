@@ -13,6 +13,8 @@ import wave
 from process import CERTS, REPORT, WORK, log_of, start, stop, template, wait_until
 
 RATE = 8000
+# Seconds that a busy machine may take for what has to happen at some time.
+PATIENCE = 60
 LOW, HIGH = 440, 1000
 SECURE = dict(name="phone-tls", address="127.0.13.11", user="+49301110001", tone=LOW, transport="tls", more=";mediaenc=srtp-mand")
 # A trunk whose only suite is AES-GCM, and one that offers SRTP and takes plain RTP.
@@ -35,7 +37,8 @@ class Phone:
             with open(os.path.join(self.folder, file), "w") as out:
                 out.write(text)
         self.process = start(name, ["baresip", "-f", self.folder])
-        wait_until(self.connect, 10)
+        if not wait_until(lambda: self.process.poll() is not None or self.connect(), PATIENCE) or self.process.poll() is not None:
+            raise RuntimeError(f"{name} does not start: {log_of(name)[-500:]}")
 
     def connect(self):
         try:
@@ -64,7 +67,7 @@ class Phone:
             self.control.settimeout(max(0.05, end - time.monotonic()))
             try:
                 octets = self.control.recv(65536)
-            except TimeoutError:
+            except OSError:
                 break
             if not octets:
                 break
@@ -116,12 +119,12 @@ def call(caller, called, target, title, hangs_up):
     first, second = Phone(**caller), Phone(**called)
     try:
         first.command("dial", target)
-        up = first.wait_event({"CALL_ESTABLISHED", "CALL_CLOSED"}, 15)
-        second.wait_event({"CALL_ESTABLISHED"}, 5)
+        up = first.wait_event({"CALL_ESTABLISHED", "CALL_CLOSED"}, PATIENCE)
+        second.wait_event({"CALL_ESTABLISHED"}, PATIENCE if up == "CALL_ESTABLISHED" else 5)
         wait_until(lambda: False, 5)
         ending, other = (first, second) if hangs_up == "caller" else (second, first)
         ending.command("hangup")
-        closed = other.wait_event({"CALL_CLOSED"}, 10)
+        closed = other.wait_event({"CALL_CLOSED"}, PATIENCE)
     finally:
         for phone in (first, second):
             phone.stop()

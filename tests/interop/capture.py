@@ -15,13 +15,13 @@ class Capture:
     def __init__(self):
         self.file = os.path.join(WORK, "traffic.pcap")
         self.process = start("tshark", ["tshark", "-q", "-i", "lo", "-w", self.file, "-f", "udp and host 127.0.0.1"])
-        wait_until(lambda: "Capturing on" in log_of("tshark") and os.path.exists(self.file), 15)
+        wait_until(lambda: "Capturing on" in log_of("tshark") and os.path.exists(self.file), 60)
         # dumpcap says so a moment before the first packet is taken.
         wait_until(lambda: False, 1)
 
     def judge(self):
         wait_until(lambda: False, 1)
-        stop(self.process, first=signal.SIGINT)
+        stop(self.process, first=signal.SIGINT, seconds=60)
         sip = self.frames(OURS + " && sip")
         # Not RTCP: behind its first header SRTCP is encrypted, and one packet in some hundred looks like a broken APP.
         complaints = self.frames(f"({OURS}) && (sip || rtp || sdp) && (_ws.malformed || _ws.expert.severity >= 0x600000)")

@@ -28,7 +28,7 @@ def proxy(name, *options):
     modules = glob.glob("/usr/lib/*/kamailio/modules")[0]
     command = ["kamailio", "-DD", "-E", "-f", "carrier.cfg", "-L", modules, "-Y", folder, "-w", folder, "-m", 64, "-M", 8, *options]
     process = start(name, command, cwd=folder)
-    bound = wait_until(lambda: sipp.bound(PROXY, "u1"), 15)
+    bound = wait_until(lambda: sipp.bound(PROXY, "u1") or process.poll() is not None, 60) and process.poll() is None
     return process if REPORT.check(f"{name} starts", "yes" if bound else "no", "yes", bound) else None
 
 
@@ -36,7 +36,7 @@ def registered(daemon):
     """The trunk's REGISTER was challenged with 401 and then granted."""
     def state():
         return [value for name, value in metrics().items() if "registered" in name and "carrier-proxy" in name]
-    wait_until(lambda: 1.0 in state(), 40)
+    wait_until(lambda: 1.0 in state(), 120)
     figures = {name: value for name, value in metrics().items() if "regist" in name}
     REPORT.check("registration at Kamailio, challenged with 401", figures, "registered", 1.0 in state())
 

@@ -1,4 +1,5 @@
 """The Trunkline daemon under test: start, gauges, end."""
+import http.client
 import os
 import re
 import shutil
@@ -13,6 +14,8 @@ TCP = ("127.0.0.1", 26060)
 TLS = ("127.0.0.1", 26061)
 METRICS = "http://127.0.0.1:26064"
 # Every table that holds something while a call or a connection lives.
+# Seconds that a busy machine may take to start it.
+READY = 60
 GAUGES = ["sbc_calls", "sbc_transactions", "sbc_dialogs", "sbc_streams", "sbc_flows"]
 
 
@@ -26,14 +29,20 @@ class Daemon:
         self.process = start("trunkline", [os.environ["TRUNKLINE_BIN"], "run", "--config", os.path.join(WORK, "trunkline.toml")])
 
     def ready(self):
-        return wait_until(lambda: fetch("/readyz") is not None or self.process.poll() is not None, 20) and self.process.poll() is None
+        return wait_until(lambda: fetch("/readyz") is not None or self.process.poll() is not None, READY) and self.process.poll() is None
 
     def idle(self, seconds, what):
         """Every gauge goes back to zero within `seconds`."""
         began = time.monotonic()
-        wait_until(lambda: not busy(gauges()), seconds, 0.5)
-        left = gauges()
-        absent = [name for name in GAUGES if not any(key.split("{")[0] == name for key in left)]
+        left, absent = {}, GAUGES
+
+        def settled():
+            nonlocal left, absent
+            left = gauges()
+            absent = [name for name in GAUGES if not any(key.split("{")[0] == name for key in left)]
+            return not busy(left) and not absent
+
+        wait_until(settled, seconds, 0.5)
         figure = f"{busy(left) or 'all zero'} after {time.monotonic() - began:.0f} s" + (f", not exported: {absent}" if absent else "")
         REPORT.check(f"gauges after {what}", figure, f"all zero within {seconds} s", not busy(left) and not absent)
 
@@ -48,22 +57,27 @@ class Daemon:
         print(f"     second reader: {found or 'no disagreement'}")
 
     def end(self):
-        stop(self.process, first=signal.SIGINT, seconds=10)
+        stop(self.process, first=signal.SIGINT, seconds=30)
         REPORT.check("daemon ends on INT", f"exit {self.process.returncode}", "exit 0", self.process.returncode == 0)
 
 
 def fetch(path):
     try:
-        with urllib.request.urlopen(METRICS + path, timeout=2) as answer:
+        with urllib.request.urlopen(METRICS + path, timeout=5) as answer:
             return answer.read().decode()
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return None
+
+
+def page(path, tries=6):
+    """The page, asked for again when no answer came: nothing may be concluded from one that a busy machine kept back."""
+    return next(filter(None, (fetch(path) for _ in range(tries))), "")
 
 
 def metrics():
     """Every sample of /metrics: name with labels -> value."""
     samples = {}
-    for line in (fetch("/metrics") or "").splitlines():
+    for line in page("/metrics").splitlines():
         if line and not line.startswith("#"):
             name, _, value = line.rpartition(" ")
             samples[name] = float(value)

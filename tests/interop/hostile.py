@@ -64,14 +64,14 @@ class Stream:
     def __init__(self, transport):
         self.transport = transport
         target = under_test.TCP if transport == "TCP" else under_test.TLS
-        self.socket = socket.create_connection(target, 5, (SENDER, 0))
+        self.socket = socket.create_connection(target, 20, (SENDER, 0))
         if transport == "TLS":
             context = ssl.create_default_context(cafile=os.path.join(CERTS, "ca.pem"))
             context.load_cert_chain(os.path.join(CERTS, "hostile.pem"), os.path.join(CERTS, "hostile.key"))
             self.socket = context.wrap_socket(self.socket, server_hostname="sbc.test")
 
     def send(self, octets):
-        self.socket.settimeout(5)
+        self.socket.settimeout(20)
         self.socket.sendall(octets)
 
     def close(self):
@@ -125,7 +125,7 @@ class Prober:
         def is_answer(came):
             return b"SIP/2.0 200" in came and call_id in came
 
-        return is_answer(drain(self.way, 3, is_answer))
+        return is_answer(drain(self.way, 10, is_answer))
 
     def close(self):
         if self.way:

@@ -1,12 +1,26 @@
 """SIPp over TLS, by way of Kamailio on both sides (see kamailio/kamailio.cfg)."""
 import glob
 import os
+import socket
+import ssl
 
 import sipp
 from process import CERTS, REPORT, WORK, start, stop, template, wait_until
 
 CALLER = "127.0.12.11"
 CALLED = "127.0.12.12"
+
+
+def shakes_hands(address):
+    """Whether somebody takes connections over TLS there."""
+    context = ssl.create_default_context(cafile=os.path.join(CERTS, "ca.pem"))
+    context.check_hostname = False
+    context.load_cert_chain(os.path.join(CERTS, "sbc.pem"), os.path.join(CERTS, "sbc.key"))
+    try:
+        with socket.create_connection((address, 5081), 5) as raw, context.wrap_socket(raw):
+            return True
+    except OSError:
+        return False
 
 
 def run(calls, few, direct=False):
@@ -16,11 +30,10 @@ def run(calls, few, direct=False):
     modules = glob.glob("/usr/lib/*/kamailio/modules")[0]
     command = ["kamailio", "-DD", "-E", "-f", "kamailio.cfg", "-L", modules, "-Y", folder, "-w", folder, "-m", 256, "-M", 16]
     process = start("kamailio", command + (["-A", "DIRECT"] if direct else []), cwd=folder)
-    if not wait_until(lambda: sipp.bound("127.0.12.1", "u1") and sipp.bound("127.0.12.2", "u1"), 15):
+    # The sockets are bound before the TCP workers run.
+    if not wait_until(lambda: process.poll() is not None or all(sipp.bound(at, "u1") and shakes_hands(at) for at in ("127.0.12.1", "127.0.12.2")), 60) or process.poll() is not None:
         REPORT.check("Kamailio starts", "no", "yes", False)
         return
-    # The sockets are bound before the TCP workers run.
-    wait_until(lambda: process.poll() is not None, 1.5)
     stories = [
         (calls, 100, "caller hangs up", "uac.xml", "uas.xml"),
         (few, 50, "called hangs up", "uac_called_hangs_up.xml", "uas_hangs_up.xml"),

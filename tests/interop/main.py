@@ -9,7 +9,7 @@ import load
 import rtpengine
 import sipp
 from capture import Capture
-from daemon import Daemon
+from daemon import READY, Daemon
 from process import REPORT, certificates, run
 
 CALLS = 1000
@@ -123,7 +123,7 @@ def decisions():
 
 def with_trunkline(wanted):
     daemon = Daemon()
-    if not REPORT.check("daemon is ready", "yes" if daemon.ready() else "no", "readyz within 20 s", daemon.process.poll() is None):
+    if not REPORT.check("daemon is ready", "yes" if daemon.ready() else "no", f"readyz within {READY} s", daemon.process.poll() is None):
         return
     # First: a registrar that was away for long is asked again only after minutes.
     if "carrier" in wanted:
@@ -157,7 +157,7 @@ def with_trunkline(wanted):
         capture.judge()
     if "load" in wanted:
         load.run()
-    daemon.idle(90, "all peers")
+    daemon.idle(120, "all peers")
     daemon.unharmed("all peers")
     daemon.disagreements()
     daemon.end()

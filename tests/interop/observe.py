@@ -1,13 +1,16 @@
 """Dashboard, alert rules and traces against the programs that read them; see `observe`."""
+import http.client
 import json
 import os
 import re
 import subprocess
+import time
+import urllib.error
 import urllib.parse
 import urllib.request
 
 import sipp
-from daemon import Daemon
+from daemon import READY, Daemon
 from process import HERE, REPORT, WORK, certificates, run, start, wait_until
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -20,14 +23,40 @@ MAY_BE_EMPTY = re.compile(r"options_round_trip|failed|refused|dropped|drops|reje
 
 
 def get(path, **parameters):
+    """What Prometheus answers, its refusals included; None for what says nothing yet: no answer, or one that is not JSON."""
     url = PROMETHEUS + path + ("?" + urllib.parse.urlencode(parameters) if parameters else "")
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        return json.load(error)
-    except OSError as error:
-        return {"status": "error", "error": str(error)}
+        try:
+            with urllib.request.urlopen(url, timeout=30) as answer:
+                found = json.load(answer)
+        except urllib.error.HTTPError as error:
+            found = json.load(error)
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
+    # It gives up by itself on what takes it too long.
+    return found if isinstance(found, dict) and found.get("errorType") not in ("timeout", "canceled", "unavailable", "internal") else None
+
+
+def answered(path, enough=lambda data: True, seconds=60, **parameters):
+    """The answer, asked for until it holds `enough` or the time is over; a refusal counts at once."""
+    end = time.monotonic() + seconds
+    while True:
+        found = get(path, **parameters)
+        over = time.monotonic() > end
+        if found and (over or found.get("status") != "success" or enough(found["data"])):
+            return found
+        if over:
+            return {"status": "error", "error": f"no answer for {seconds} s"}
+        time.sleep(0.5)
+
+
+def is_up():
+    """Whether Prometheus says that it serves: before that it answers everything else with 503."""
+    try:
+        with urllib.request.urlopen(PROMETHEUS + "/-/ready", timeout=5) as answer:
+            return answer.status == 200
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def rules_are_right():
@@ -49,7 +78,8 @@ def start_prometheus():
                   f"rule_files: [{RULES}]\n"
                   "scrape_configs:\n  - job_name: trunkline\n    static_configs: [{targets: ['127.0.0.1:26064']}]\n")
     start("prometheus", ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={WORK}/tsdb", "--web.listen-address=127.0.0.1:26090"])
-    return REPORT.check("Prometheus runs", "yes", "ready within 30 s", wait_until(lambda: get("/api/v1/targets")["status"] == "success", 30))
+    up = wait_until(is_up, 120)
+    return REPORT.check("Prometheus runs", "yes" if up else "no", "ready within 120 s", up)
 
 
 def load():
@@ -59,21 +89,29 @@ def load():
 
 
 def judge_scrape():
-    targets = get("/api/v1/targets")["data"]["activeTargets"]
-    health = [(target["health"], target["lastError"]) for target in targets]
-    REPORT.check("Prometheus reads the page", health, "up", health == [("up", "")])
-    metadata = get("/api/v1/query", query='count({__name__=~"sbc_.+"})')["data"]["result"]
-    series = int(metadata[0]["value"][1]) if metadata else 0
+    def health(data):
+        return [(target["health"], target["lastError"]) for target in data["activeTargets"]]
+
+    # A scrape may take a second, no more: on a busy machine one may have failed just now.
+    found = answered("/api/v1/targets", lambda data: health(data) == [("up", "")])
+    seen = health(found["data"]) if found["status"] == "success" else found
+    REPORT.check("Prometheus reads the page", seen, "up", seen == [("up", "")])
+    counted = answered("/api/v1/query", lambda data: data["result"], query='count({__name__=~"sbc_.+"})')
+    result = counted["data"]["result"] if counted["status"] == "success" else []
+    series = int(result[0]["value"][1]) if result else 0
     REPORT.check("series of the loaded daemon", series, "100 to 3000: labels are bounded", 100 < series < 3000)
 
 
 def judge_queries():
     wrong, empty, good = [], [], 0
+    # Rates need two scrapes after the last call.
+    end = time.monotonic() + 60
     for title, query in queries():
-        answer = get("/api/v1/query", query=query)
+        may_be_empty = MAY_BE_EMPTY.search(query)
+        answer = answered("/api/v1/query", lambda data: data["result"] or may_be_empty, max(end - time.monotonic(), 0), query=query)
         if answer.get("status") != "success":
             wrong.append((title, query, answer.get("error")))
-        elif not answer["data"]["result"] and not MAY_BE_EMPTY.search(query):
+        elif not answer["data"]["result"] and not may_be_empty:
             empty.append((title, query))
         else:
             good += 1
@@ -82,8 +120,12 @@ def judge_queries():
 
 
 def judge_alerts():
-    groups = get("/api/v1/rules")["data"]["groups"]
-    rules = [rule for group in groups for rule in group["rules"]]
+    def rules_of(data):
+        return [rule for group in data["groups"] for rule in group["rules"]]
+
+    # Before its first turn a rule's health is not known.
+    found = answered("/api/v1/rules", lambda data: all(rule["health"] != "unknown" for rule in rules_of(data)))
+    rules = rules_of(found["data"]) if found["status"] == "success" else []
     unwell = [(rule["name"], rule.get("lastError")) for rule in rules if rule["health"] != "ok"]
     REPORT.check("alert rules evaluated", f"{len(rules)} rules, {len(unwell)} unwell {unwell[:3]}", "all ok", len(rules) > 15 and not unwell)
 
@@ -116,23 +158,27 @@ def judge_trace():
     REPORT.check("ladder of both legs", f"{ladder.count('INVITE')} INVITE, {ladder.count('BYE')} BYE", "one of each on each leg", "BYE" in ladder and ladder.count("INVITE") >= 2)
 
 
+def call_records():
+    return sum(line.count('"type":"call"') for name in os.listdir(os.path.join(WORK, "state/cdr")) if name.endswith(".jsonl")
+               for line in open(os.path.join(WORK, "state/cdr", name)))
+
+
 def main():
     certificates()
     rules_are_right()
     daemon = Daemon()
-    if not REPORT.check("daemon is ready", "yes" if daemon.ready() else "no", "readyz within 20 s", daemon.process.poll() is None):
+    if not REPORT.check("daemon is ready", "yes" if daemon.ready() else "no", f"readyz within {READY} s", daemon.process.poll() is None):
         return
     if not start_prometheus():
         return
     load()
-    # Rates need two scrapes after the last call.
-    wait_until(lambda: False, 5)
     judge_scrape()
     judge_queries()
     judge_alerts()
     judge_trace()
-    records = sum(line.count('"type":"call"') for name in os.listdir(os.path.join(WORK, "state/cdr")) if name.endswith(".jsonl")
-                  for line in open(os.path.join(WORK, "state/cdr", name)))
+    # A record is written a moment after its call's end.
+    wait_until(lambda: call_records() >= 400, 30)
+    records = call_records()
     REPORT.check("call records", records, "400: one for each call", records == 400)
     daemon.unharmed("everything")
     daemon.end()

@@ -2,12 +2,13 @@
 import os
 import re
 import signal
+import socket
 import sys
 import urllib.parse
 
 import observe
 from browser import Browser
-from daemon import Daemon
+from daemon import READY, Daemon
 from process import REPORT, WORK, certificates, log_of, run, start, stop, wait_until
 
 PORTAL = 26443
@@ -33,7 +34,7 @@ def graphs(browser, pictures):
     browser.size(1280, 1500)
     browser.open(observe.PROMETHEUS + "/graph?" + urllib.parse.urlencode(fields))
     drawn = "return document.querySelectorAll('.rickshaw_graph svg path, .graph-chart canvas, .graph canvas').length"
-    wait_until(lambda: browser.script(drawn) >= len(chosen), 20)
+    wait_until(lambda: browser.script(drawn) >= len(chosen), 60)
     refused = browser.text(".alert, .alert-danger, .error").strip()
     REPORT.check("Prometheus draws our queries", f"{len(chosen)} queries, {browser.script(drawn)} lines, said: {refused or 'nothing'}",
                  f"{len(SHOWN)} queries, a line for each, nothing said", len(chosen) == len(SHOWN) and browser.script(drawn) >= len(chosen) and not refused)
@@ -49,8 +50,23 @@ def portal():
     with open(config, "w") as out:
         out.write(f'[node]\nstate_dir = "{WORK}/portal"\n{text}\n[provisioning]\nsource = "store"\n[api]\nbind = "127.0.0.1:{PORTAL}"\n')
     process = start("portal", [os.environ["TRUNKLINE_BIN"], "run", "--config", config])
-    wait_until(lambda: re.search(r"tkl_[0-9a-f]+", log_of("portal")), 20)
-    return process, re.search(r"tkl_[0-9a-f]+", log_of("portal")).group()
+    if not wait_until(lambda: token_of("portal") and listens(PORTAL), 60):
+        raise RuntimeError("the daemon with the page does not start: " + log_of("portal")[-2000:])
+    return process, token_of("portal")
+
+
+def token_of(name):
+    """The whole of it: a line may be there in part."""
+    found = re.search(r"\btkl_[0-9a-f]{64}\b", log_of(name))
+    return found and found.group()
+
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+        return True
+    except OSError:
+        return False
 
 
 def enter(browser, token):
@@ -99,7 +115,7 @@ def import_numbers(browser, pictures):
     browser.type("#import-new [name=services]", "teamsDirectRouting")
     browser.type("#import-new [name=file]", rows)
     browser.click("#import-new button")
-    browser.shows("#problems", "Row")
+    browser.shows("#problems", "msdyn_phonenumber")
     told = browser.text("#problems tr")
     REPORT.check("an import's findings by the page", told.split("\n")[1:], "row 4 is named, with its column and code",
                  re.search(r"(?m)^4\s+msdyn_phonenumber\s+error: ", told) is not None)
@@ -107,8 +123,11 @@ def import_numbers(browser, pictures):
 
 
 def find_numbers(browser):
-    with open(os.path.join(WORK, "PhoneNumber.csv"), "w") as out:
+    # Another file: a browser does not send one that has changed since it was chosen.
+    rows = os.path.join(WORK, "PhoneNumber-right.csv")
+    with open(rows, "w") as out:
         out.write("".join(ROWS.splitlines(keepends=True)[:3]))
+    browser.type("#import-new [name=file]", rows)
     browser.click("#import-new button")
     valid = browser.shows("#job", ": valid.")
     REPORT.check("an import that is right", browser.text("#job"), "valid", valid)
@@ -150,14 +169,14 @@ def provisioning(browser, pictures):
     errors = [entry for entry in browser.here("POST", "/se/log", {"type": "browser"}) if entry["level"] == "SEVERE"]
     errors = [entry["message"] for entry in errors if f":{PORTAL}/" in entry["message"] and "401" not in entry["message"]]
     REPORT.check("the page's console", errors, "no error but the refused token", not errors)
-    stop(process, first=signal.SIGINT, seconds=10)
+    stop(process, first=signal.SIGINT, seconds=30)
 
 
 def main():
     pictures = sys.argv[sys.argv.index("--pictures") + 1] if "--pictures" in sys.argv else WORK
     certificates()
     daemon = Daemon()
-    if not REPORT.check("daemon is ready", "yes" if daemon.ready() else "no", "readyz within 20 s", daemon.process.poll() is None):
+    if not REPORT.check("daemon is ready", "yes" if daemon.ready() else "no", f"readyz within {READY} s", daemon.process.poll() is None):
         return
     if not observe.start_prometheus():
         return

@@ -16,8 +16,8 @@ install_absent() { # each: Debian package : the command or file that shows it is
     made_policy=yes
   fi
   export DEBIAN_FRONTEND=noninteractive
-  apt-get -qq update
-  apt-get -qq install -y --no-install-recommends "${absent[@]}" >/dev/null
+  apt-get -qq -o Acquire::Retries=3 update
+  apt-get -qq -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "${absent[@]}" >/dev/null
   [ -z "$made_policy" ] || rm -f $policy
 }
 

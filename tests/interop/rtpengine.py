@@ -64,19 +64,22 @@ class Engine:
         self.serial = 0
 
     def ready(self):
-        return wait_until(lambda: self.ask(command="ping").get("result") == "pong", 10)
+        return wait_until(lambda: self.process.poll() is not None or self.ask(command="ping").get("result") == "pong", 60)
 
     def ask(self, **command):
+        """Asked again when nothing comes: the same cookie is answered with the same words."""
         self.serial += 1
         cookie = b"%d " % self.serial
-        try:
-            self.socket.sendto(cookie + bencode(command), CONTROL)
-            while True:
-                answer = self.socket.recv(65536)
-                if answer.startswith(cookie):
-                    return bdecode(answer, len(cookie))[0]
-        except OSError:
-            return {}
+        for _ in range(10):
+            try:
+                self.socket.sendto(cookie + bencode(command), CONTROL)
+                while True:
+                    answer = self.socket.recv(65536)
+                    if answer.startswith(cookie):
+                        return bdecode(answer, len(cookie))[0]
+            except OSError:
+                continue
+        return {}
 
     def describe(self, **command):
         """The description that rtpengine makes of one."""
@@ -166,7 +169,7 @@ class Agent:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((address, 5080))
         self.socket.connect(under_test.UDP)
-        self.socket.settimeout(10)
+        self.socket.settimeout(30)
         self.seen = set()
 
     def next(self, wanted):
@@ -342,7 +345,7 @@ def counted(label):
 def run():
     engine = Engine()
     try:
-        if not REPORT.check("rtpengine is ready", "yes" if engine.ready() else "no", "pong within 10 s", engine.process.poll() is None):
+        if not REPORT.check("rtpengine is ready", "yes" if engine.ready() else "no", "pong within 60 s", engine.process.poll() is None):
             return
         for name, trunk in TRUNKS.items():
             checks = counted('kind="stun"')

@@ -9,6 +9,10 @@ from process import HERE, REPORT, WORK, finish, start, stop, wait_until
 UNEXPECTED = ["FailedUnexpectedMessage(C)", "OutOfCallMsgs(C)", "DeadCallMsgs(C)", "FailedRegexpDoesntMatch(C)",
               "FailedRegexpShouldntMatch(C)", "FailedRegexpHdrNotFound(C)", "FailedTimeoutOnRecv(C)"]
 
+# Seconds until a busy machine has started a party, and until one has ended whose calls are over. A called party whose caller's
+# datagrams were lost may never have its number of calls.
+STARTS, ENDS = 30, 5
+
 
 class Party:
     """One SIPp process on its own address."""
@@ -86,14 +90,15 @@ def three(title, caller, others, calls, rate=50):
     number = "+49304000000"
     parties = []
     for scenario, address in others:
-        parties.append(Party(scenario, address, "u1", calls, "127.0.0.1:26060", ["-key", "caller", "called"]))
-        wait_until(lambda: bound(address, "u1"), 5)
+        party = Party(scenario, address, "u1", calls, "127.0.0.1:26060", ["-key", "caller", "called"])
+        wait_until(lambda: bound(address, "u1") or party.process.poll() is not None, STARTS)
+        parties.append(party)
     # Without an at sign a Call-ID can stand inside a URI.
     extra = ["-s", number, "-key", "caller", "+49309999999", "-r", rate, "-l", 1000, "-cid_str", "%u-%p-interop"]
     first = Party(*caller, "u1", calls, "127.0.0.1:26060", extra)
     code = finish(first.process, 60 + 2 * calls / rate)
     for party in parties:
-        wait_until(lambda: party.process.poll() is not None, 10)
+        wait_until(lambda: party.process.poll() is not None, STARTS)
         stop(party.process)
     everybody = [first, *parties]
     figure = "; ".join(party.summary() for party in everybody) + f", exit {code}"
@@ -113,7 +118,7 @@ def pair(title, caller, called, calls, rate=100, number="+49301000000", hops=1, 
     if called:
         scenario, address, transport = called
         party = Party(scenario, address, transport, calls, "127.0.0.1:26060", hops=hops, direct=direct, natted=natted)
-        wait_until(lambda: bound(address, transport), 5)
+        wait_until(lambda: bound(address, transport) or party.process.poll() is not None, STARTS)
     scenario, address, transport, target = caller
     extra = ["-s", number, "-r", rate, "-l", 1000]
     for name, value in {"caller": "+49309999999", **(keys or {})}.items():
@@ -123,7 +128,7 @@ def pair(title, caller, called, calls, rate=100, number="+49301000000", hops=1, 
     first = Party(scenario, address, transport, calls, target, extra, hops, direct, natted, words)
     code = finish(first.process, 60 + 2 * calls / rate)
     if party:
-        wait_until(lambda: party.process.poll() is not None, 5)
+        wait_until(lambda: party.process.poll() is not None, ENDS if loss else STARTS)
         stop(party.process)
     # Where datagrams are lost, repetitions meet calls that are over; what counts is that each call went through.
     holds = code == 0 and (first.clean() and (not party or party.clean()) if not loss else first.count("SuccessfulCall(C)") == calls)
