@@ -5,7 +5,7 @@ import time
 
 from proof import GOOD_CALLEE, GOOD_CALLER, TCP, Daemon, main, needs_files, note, row, samples, settings, wait_until
 from streams import is_closed, tcp
-from traffic import Callee, Caller, Udp
+from traffic import Callee, Caller, Udp, until
 
 FILES, CALLS = 600, 20
 SOURCES = [f"127.0.29.{number}" for number in range(1, 241)]
@@ -24,18 +24,14 @@ async def calls_go_on(caller, callee, part):
     mine = [call for call in caller.calls.values() if call.accepted and not call.bye_began][:part]
     for call in mine:
         caller.hang_up(call)
-    end = time.monotonic() + 20
-    while caller.tally.byes_served - before < len(mine) and time.monotonic() < end:
-        await asyncio.sleep(0.02)
+    await until(lambda: caller.tally.byes_served - before >= len(mine))
     return caller.tally.byes_served - before, len(mine)
 
 
 async def one_call(caller):
     caller.hold = 0.05
     call = caller.place()
-    end = time.monotonic() + 20
-    while not call.bye_answered and time.monotonic() < end:
-        await asyncio.sleep(0.01)
+    await until(lambda: call.bye_answered)
     return call.bye_answered, time.monotonic() - call.began
 
 
@@ -46,7 +42,7 @@ async def works(caller, rest):
     again, _ = await one_call(caller)
     caller.hold = hold
     fresh = tcp(SOURCES[0], TCP)
-    taken = wait_until(lambda: not is_closed(fresh) and samples().get("sbc_flows", 0) == 1, 5, 0.05)
+    taken = wait_until(lambda: not is_closed(fresh) and samples().get("sbc_flows", 0) == 1, 20, 0.05)
     took = time.monotonic() - began
     fresh.close()
     return again and taken, took
@@ -60,9 +56,10 @@ async def starve(daemon, seconds):
     _, floor = await works(caller, 0)
     for _ in range(CALLS):
         caller.place()
-    await caller.over(20)
+    await caller.over(60)
     up = sum(call.accepted is not None for call in caller.calls.values())
     made = [tcp(SOURCES[number % len(SOURCES)], TCP) for number in range(FILES + 200)]
+    await until(lambda: daemon.files_open() >= FILES - 40, 20)
     await asyncio.sleep(1)
     note(f"{daemon.files_open()} of {FILES} files open, {len(made)} connections made, {up} calls up")
     row("R-B6", "files open of those allowed", f"{daemon.files_open()} of {FILES}", "nearly all: the case is met", daemon.files_open() >= FILES - 40)

@@ -8,7 +8,7 @@ import time
 
 from proof import CARRIER, Daemon, main, records, row, samples, settings
 from process import log_of
-from traffic import Callee, Caller, Tls, Udp, beside_good_calls, carrier, media_of
+from traffic import Callee, Caller, Tls, Udp, beside_good_calls, carrier, media_of, until
 
 # The first way leads through a proxy, for either transport; the second is always there.
 FRONT_UDP, BACK_UDP, FIRST_UDP = ("127.0.17.51", 27250), ("127.0.17.52", 27251), ("127.0.17.53", 27252)
@@ -180,8 +180,9 @@ CUTS = [("drop all", "first-udp", "+15551000000"), ("drop one direction", "first
 
 
 async def one(scene, mode, trunk, number, interval, idle):
-    # Wherever the call before left it, the trunk is up and takes calls.
+    # Wherever the call before left it, the trunk is up and takes calls, all of them: so it is the call after the cut that finds it out.
     began = time.monotonic()
+    await until(are_settled, 90)
     while (await call(scene, number))[1] != "first" and time.monotonic() - began < 60:
         await asyncio.sleep(0.5)
     scene.cut(mode)
@@ -231,9 +232,10 @@ async def returns(scene, trunk, number, interval):
         len(spared) >= SPARED * RATE * 0.5 and 0 < early <= len(spared) / 10 and late and all(wall in took for wall in late))
 
 
-def up_since(trunk, after):
-    """When the daemon last said that the trunk's target is up; None: not since `after`."""
-    for line in reversed(log_of("trunkline").splitlines()):
+def up_since(trunk, after=0.0):
+    """When the daemon last said that the trunk's target is up; None: not since `after`, or it has become something else."""
+    # The last line may be there in part.
+    for line in reversed(log_of("trunkline").split("\n")[:-1]):
         if '"target changed"' in line and f'"trunk":"{trunk}"' in line:
             told = json.loads(line)
             stamp = datetime.datetime.fromisoformat(told["timestamp"].replace("Z", "+00:00")).timestamp()
@@ -241,13 +243,19 @@ def up_since(trunk, after):
     return None
 
 
+def are_settled():
+    """Whether every trunk is up, and none takes only a few of its calls any more because it has just come back."""
+    since = [up_since(trunk) for trunk in ("first-udp", "first-tls", "second")]
+    return all(since) and max(since) + SPARED + 0.5 < time.time()
+
+
 async def dead_call(scene, silence):
     """A call with media that stops when its trunk is cut off: it ends by itself, with its own cause."""
     loop = asyncio.get_running_loop()
     scene.caller.hold = None
     placed = scene.caller.place("+15551000000")
-    while not placed.accepted:
-        await asyncio.sleep(0.01)
+    if not await until(lambda: placed.accepted):
+        return row("R-L", "a call on the dead trunk is ended", "it never came up", "up", False)
     key = next(reversed(scene.first_udp.dialogs))
     ends = []
     for address, local, message in ((CARRIER, 40000, placed.accepted), (FIRST_UDP[0], 40002, scene.first_udp.dialogs[key][0])):
@@ -278,15 +286,12 @@ async def dead_call(scene, silence):
         ended is not None and silence - 1 <= ended <= silence + 2 and cause == "media_silent")
     for transport, _ in ends:
         transport.close()
+    return None
 
 
 def cause_of(placed):
     """Why a call of ours ended, by its record; None while there is none."""
-    try:
-        lines = records()
-    except ValueError:
-        # Looked at in the middle of a write.
-        return None
+    lines = records()
     ids = {line["id"] for line in lines if line["type"] == "leg" and line["call_id"] == placed.call_id}
     return next((line["cause"] for line in lines if line["type"] == "call" and line["id"] in ids), None)
 

@@ -1,10 +1,9 @@
 """Two networks with 40 ports each: the twentieth call takes the last pair, the next one gets 503 and reaches nobody, ports rest
 while others are free, and what a former call still sends reaches no new one (R-M7)."""
 import asyncio
-import time
 
 from proof import CARRIER, GAUGES, SHORT_GAUGES, Daemon, main, note, row, samples, settings, total, wait_until
-from traffic import Callee, Caller, Udp, carrier, media_of
+from traffic import Callee, Caller, Udp, carrier, media_of, until
 
 PORTS, CALLS, SOME = 40, 20, 8
 FAR_SBC, FAR = ("127.0.17.2", 27200), ("127.0.17.61", 27261)
@@ -43,13 +42,6 @@ class Media(asyncio.DatagramProtocol):
             self.transport.sendto(bytes([0x80, 0]) + number.to_bytes(2, "big") + (number * 160).to_bytes(4, "big") + b"\0\0\0\1" + mark * 160, target)
 
 
-async def until(condition, seconds):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        await asyncio.sleep(0.02)
-    return condition()
-
-
 def up(caller):
     return [call for call in caller.calls.values() if call.accepted]
 
@@ -59,16 +51,16 @@ async def fill(caller, callee):
     refused, invites = sum(caller.tally.refused.values()), callee.invites
     for _ in range(CALLS):
         caller.place()
-    await until(lambda: len(up(caller)) == CALLS, 20)
+    await until(lambda: len(up(caller)) == CALLS)
     caller.place()
-    await until(lambda: sum(caller.tally.refused.values()) > refused, 20)
+    await until(lambda: sum(caller.tally.refused.values()) > refused)
     return len(up(caller)), sum(caller.tally.refused.values()) - refused, callee.invites - invites
 
 
 async def empty(caller):
     for call in up(caller):
         caller.hang_up(call)
-    await until(lambda: not up(caller) and not leased(), 20)
+    await until(lambda: not up(caller) and not leased())
 
 
 def leased():
@@ -80,7 +72,7 @@ async def late_packets(caller, callee, former):
     caller.media_port, callee.media_port = LATER
     callee.dialogs.clear()
     call = caller.place()
-    if not await until(lambda: call.accepted, 20):
+    if not await until(lambda: call.accepted):
         return row("R-M7", "a call after the ports' rest", "not answered", "answered", False)
     hears = await Media().open(FAR[0], LATER[1])
     own = await Media().open(CARRIER, LATER[0])
@@ -133,7 +125,7 @@ async def apart(caller, callee):
     for _ in range(2):
         for _ in range(SOME):
             caller.place()
-        await until(lambda: len(up(caller)) == SOME, 20)
+        await until(lambda: len(up(caller)) == SOME)
         used.append({media_of(call.accepted) for call in up(caller)} | {media_of(message) for message, _ in callee.dialogs.values()})
         await empty(caller)
         callee.dialogs.clear()
@@ -146,7 +138,7 @@ def play(short):
     near = settings([("carrier", "far")], networks__far=NETWORK, listeners__far=LISTENER, trunks__far=TRUNK, media=f"port_rest_s = {rest}", limits="ready_ports = 20")
     daemon = Daemon(near.replace('rtp_ports = "10000-19999"', f'rtp_ports = "27300-{27300 + PORTS - 1}"'))
     daemon.start()
-    wait_until(lambda: total(samples(), "sbc_ports", state="ready") >= PORTS, 20)
+    wait_until(lambda: total(samples(), "sbc_ports", state="ready") >= PORTS, 60)
     asyncio.run(exhaust(1 if short else 4, rest))
     daemon.settled("R-M7", "all of it", gauges=SHORT_GAUGES if short else GAUGES)
     daemon.unharmed()

@@ -1,6 +1,7 @@
 """What every proof shares: the daemon under test with its settings and its share of a processor, what it holds, and the
 table of figures. Nothing needs root; all addresses are loopback ones, all files lie in one folder that goes at the end."""
 import argparse
+import http.client
 import json
 import os
 import resource
@@ -211,7 +212,7 @@ class Daemon:
         with open(self.path, "w") as out:
             out.write(self.text)
 
-    def start(self, seconds=30):
+    def start(self, seconds=120):
         self.write()
         mine, others = halves()
         os.sched_setaffinity(0, others)
@@ -246,7 +247,7 @@ class Daemon:
             stop(self.governor, signal.SIGKILL)
             self.governor = None
             os.kill(self.pid, signal.SIGCONT)
-        stop(self.process, first, seconds=20)
+        stop(self.process, first, seconds=60)
         return self.process.returncode
 
     @property
@@ -302,17 +303,18 @@ def page(path, seconds=2):
     try:
         with urllib.request.urlopen(METRICS + path, timeout=seconds) as answer:
             return answer.read().decode()
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return None
 
 
 def ready():
-    return page("/readyz", 1) is not None
+    return page("/readyz", 5) is not None
 
 
 def samples():
-    """Every sample of /metrics: name with labels -> value."""
-    pairs = (line.rpartition(" ") for line in (page("/metrics", 10) or "").splitlines() if not line.startswith("#"))
+    """Every sample of /metrics: name with labels -> value. Asked for again when no answer came, of which nothing could be concluded."""
+    text = next(filter(None, (page("/metrics", 10) for _ in range(3))), "")
+    pairs = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in pairs}
 
 
@@ -343,16 +345,28 @@ def free_of_ports(daemon):
     return seen[1] - 2 * seen[0]
 
 
-def records(folder=os.path.join("state", "cdr")):
-    """All lines of the spool in order; a line that is no JSON is an error of the daemon and raises."""
+def records(folder=os.path.join("state", "cdr"), patience=10):
+    """All lines of the spool in order; a line that is no JSON is an error of the daemon and raises, and so does one that stays without
+    its end for longer than `patience` seconds: what is written just now is waited for."""
     place, found = os.path.join(WORK, folder), []
     for name in sorted(os.listdir(place)) if os.path.isdir(place) else []:
         if name.endswith(".jsonl"):
-            text = open(os.path.join(place, name), "rb").read()
-            if text and not text.endswith(b"\n"):
-                raise ValueError(f"{name} ends inside a line")
-            found += [json.loads(line) for line in text.splitlines()]
+            found += [json.loads(line) for line in whole_lines(os.path.join(place, name), patience)]
     return found
+
+
+def whole_lines(path, patience):
+    text = b""
+
+    def is_whole():
+        nonlocal text
+        with open(path, "rb") as file:
+            text = file.read()
+        return not text or text.endswith(b"\n")
+
+    if not wait_until(is_whole, patience, 0.02):
+        raise ValueError(f"{os.path.basename(path)} ends inside a line")
+    return text.splitlines()
 
 
 def quantile(values, part):

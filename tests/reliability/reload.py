@@ -9,7 +9,7 @@ import socket
 import time
 
 from proof import SBC, WORK, Daemon, main, note, quantile, row, samples, settings, wait_until
-from traffic import Callee, Caller, GoodTrunk, carrier, platform
+from traffic import Callee, Caller, GoodTrunk, carrier, platform, until
 
 # Calls that stand through every reload: each keeps the configuration that it began with.
 STANDING = 10
@@ -21,7 +21,7 @@ TAKEN = 27291
 def order(command, **fields):
     """One request at the control socket, as `trunkline ctl` asks it."""
     with socket.socket(socket.AF_UNIX) as control:
-        control.settimeout(30)
+        control.settimeout(60)
         control.connect(os.path.join(WORK, "state", "control.sock"))
         control.sendall(json.dumps({"command": command, **fields}).encode() + b"\n")
         return json.loads(control.makefile().readline())
@@ -131,7 +131,7 @@ async def reload(daemon, turn):
         done = answer.get("revision") == turn + 1
     else:
         os.kill(daemon.pid, signal.SIGHUP)
-        done = await asyncio.to_thread(wait_until, lambda: samples().get("sbc_config_revision") == turn + 1, 10, 0.05)
+        done = await asyncio.to_thread(wait_until, lambda: samples().get("sbc_config_revision") == turn + 1, 60, 0.05)
     return time.monotonic() - began, done
 
 
@@ -140,8 +140,7 @@ async def replace(daemon, count, every):
     await platform(caller).open()
     await carrier(callee).open()
     standing = [caller.place() for _ in range(STANDING)]
-    while not all(call.accepted for call in standing):
-        await asyncio.sleep(0.05)
+    await until(lambda: all(call.accepted for call in standing))
     took, failed, before = [], 0, 0
     began = time.monotonic()
     for turn in range(1, count + 1):
@@ -153,9 +152,9 @@ async def replace(daemon, count, every):
         await asyncio.sleep(max(0.0, began + turn * every - time.monotonic()))
     grown = (daemon.resident_kib() - before) / 1024
     for call in standing:
-        caller.hang_up(call)
-    while caller.tally.byes_served < STANDING and time.monotonic() < began + count * every + 40:
-        await asyncio.sleep(0.05)
+        if call.accepted:
+            caller.hang_up(call)
+    await until(lambda: caller.tally.byes_served >= STANDING)
     caller.side.close()
     callee.side.close()
     return took, failed, grown, caller.tally.byes_served, callee.byes

@@ -10,7 +10,7 @@ import urllib.parse
 import urllib.request
 
 from proof import BINARY, CERTS, METRICS, WORK, Daemon, log_of, main, row, samples, settings, wait_until
-from traffic import KEY, Callee, Caller, carrier, header, platform, with_body
+from traffic import KEY, Callee, Caller, carrier, header, platform, until, with_body
 
 PASSWORD = "pass+word/4711 of%carrier"
 API = "http://127.0.0.1:27206"
@@ -87,8 +87,7 @@ async def calls(secrets):
     await carrier(callee).open()
     for number in range(9):
         call = caller.place(f"+155500000{number:02}")
-        while not call.final:
-            await asyncio.sleep(0.01)
+        await until(lambda: call.final)
         if call.accepted:
             secrets.append(key_of(call.accepted).encode())
     for message in broken(caller):
@@ -117,7 +116,7 @@ def printed(daemon):
     for base, path in [(METRICS, path) for path in PAGES] + [(API, path) for path in ROUTES]:
         asked = urllib.request.Request(base + path, headers={"Authorization": f"Bearer {token[0]}"} if token and base == API else {})
         try:
-            with urllib.request.urlopen(asked, timeout=5) as answer:
+            with urllib.request.urlopen(asked, timeout=30) as answer:
                 body = answer.read()
         except urllib.error.HTTPError as error:
             body = error.read()
@@ -155,7 +154,7 @@ def play(short):
     said, token = printed(daemon)
     placed, answered = sum(tally.placed for tally in tallies), sum(tally.answered for tally in tallies)
     row("S-L1", f"calls of {placed} that came up with keys and a proof", f"{answered}, {len(set(secrets))} secrets known", "two of three, each with a key of ours", answered == placed * 2 // 3 and len(set(secrets)) > 3 * answered)
-    wait_until(lambda: samples().get("sbc_records_written_total", 0) >= placed, 10)
+    wait_until(lambda: samples().get("sbc_records_written_total", 0) >= placed, 60)
     daemon.stop()
     everything = list(written())
     size = sum(len(octets) for _, octets in everything) / 1e6

@@ -52,7 +52,7 @@ def play(short):
     daemon = Daemon(quick(text) if short else text)
     daemon.start()
     first = asyncio.run(calls(daemon, 100, 50))[0].placed
-    wait_until(lambda: not samples().get("sbc_calls"), 10)
+    wait_until(lambda: not samples().get("sbc_calls"), 60)
     if not short:
         daemon.settled("R-D2", "100 calls before the start")
     files = free_of_ports(daemon)
@@ -74,7 +74,7 @@ def play(short):
     if not short:
         left = free_of_ports(daemon) - files
         row("R-D2", "open files besides ports kept ready, against those before", f"{left:+}", "0", left == 0)
-    wait_until(lambda: len(whole()) >= tally.placed + first, 5)
+    wait_until(lambda: len(whole()) >= tally.placed + first, 60)
     lines = whole()[first:]
     row("R-D3", f"records of {tally.placed} calls", f"{len(lines)}, {len(set(line['id'] for line in lines))} different ones", "as many as calls", len(lines) == len(set(line["id"] for line in lines)) == tally.placed)
     off = lengths(tally, lines)

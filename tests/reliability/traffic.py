@@ -45,6 +45,14 @@ def with_body(head, body):
     return f"{head}{content}Content-Length: {len(body)}\r\n\r\n{body}"
 
 
+async def until(condition, seconds=60):
+    """Whether it came true in that time: what only has to happen at some time may take long on a busy machine."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        await asyncio.sleep(0.01)
+    return condition()
+
+
 class Side:
     """One party: where it is, and how it sends. `owner.received(side, message, way)` hears what comes."""
 
