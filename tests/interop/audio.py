@@ -75,10 +75,19 @@ class Phone:
         self.pending = pending
         return None
 
+    def dump(self):
+        """The file of what it hears, if there is one."""
+        return max(glob.glob(os.path.join(self.folder, "dump-*-dec.wav")), key=os.path.getmtime, default=None)
+
+    def seconds_heard(self):
+        """So far: 16 bits a sample."""
+        dump = self.dump()
+        return os.path.getsize(dump) / 2 / RATE if dump else 0.0
+
     def heard(self, hertz):
         """Share of the heard signal's power that is the tone, and seconds heard."""
-        files = glob.glob(os.path.join(self.folder, "dump-*-dec.wav"))
-        return tone_share(max(files, key=os.path.getmtime), hertz) if files else (0.0, 0.0)
+        dump = self.dump()
+        return tone_share(dump, hertz) if dump else (0.0, 0.0)
 
     def stop(self):
         self.control.close()
@@ -115,13 +124,15 @@ def tone_share(path, hertz):
 
 
 def call(caller, called, target, title, hangs_up):
-    """One call of five seconds; both sides must hear the other's tone."""
+    """One call of five seconds or a little more; both sides must hear the other's tone."""
     first, second = Phone(**caller), Phone(**called)
     try:
         first.command("dial", target)
         up = first.wait_event({"CALL_ESTABLISHED", "CALL_CLOSED"}, PATIENCE)
         second.wait_event({"CALL_ESTABLISHED"}, PATIENCE if up == "CALL_ESTABLISHED" else 5)
         wait_until(lambda: False, 5)
+        # Audio begins later where a machine has other things to do.
+        wait_until(lambda: min(first.seconds_heard(), second.seconds_heard()) > 3.5, 10)
         ending, other = (first, second) if hangs_up == "caller" else (second, first)
         ending.command("hangup")
         closed = other.wait_event({"CALL_CLOSED"}, PATIENCE)

@@ -131,6 +131,14 @@ def media_of(sdp):
 
 def talk(first, to_first, second, to_second, packets=PACKETS):
     """Both phones speak; how much of it each of them hears (the other's packets)."""
+    # The relay and rtpengine are told of a call by other threads than the callers: on a busy machine, a moment later.
+    until = time.monotonic() + 10
+    opened = [False, False]
+    while not all(opened) and time.monotonic() < until:
+        first.speak(to_first)
+        second.speak(to_second)
+        time.sleep(0.02)
+        opened = [was or bool(phone.heard()) for was, phone in zip(opened, (first, second))]
     said, heard = (set(), set()), (set(), set())
     for _ in range(packets):
         said[0].add(first.speak(to_first))
@@ -138,9 +146,11 @@ def talk(first, to_first, second, to_second, packets=PACKETS):
         time.sleep(0.005)
         heard[0].update(second.heard())
         heard[1].update(first.heard())
-    time.sleep(0.2)
-    heard[0].update(second.heard())
-    heard[1].update(first.heard())
+    until = time.monotonic() + 5
+    while (said[0] - heard[0] or said[1] - heard[1]) and time.monotonic() < until:
+        time.sleep(0.02)
+        heard[0].update(second.heard())
+        heard[1].update(first.heard())
     return len(said[0] & heard[0]), len(said[1] & heard[1])
 
 
