@@ -11,7 +11,7 @@ from process import WORK, start, wait_until
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # The name the W3C gave to a reference of an element.
 SWITCHES = ["headless=new", "no-sandbox", "disable-gpu", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync",
-            "hide-scrollbars"]
+            "hide-scrollbars", "disable-dev-shm-usage"]
 # What a driver says of something that is about to be there; nothing has been clicked or typed then.
 NOT_YET = ("no such element", "not interactable", "not clickable", "intercepted", "stale element", "no such alert")
 # Seconds that a busy machine may take for what has to happen at some time.
