@@ -1,8 +1,9 @@
-//! The messages of the last while, copied into blocks that are used again. All of them are there from the start: what the
-//! ring takes is known before the first call, and no call pays for a page of it.
+//! The messages of the last while, copied into blocks that are used again. All of them are there from the start, and none
+//! grows: what the ring takes is known before the first call, and no call pays for a page of it.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::mem::size_of;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Message;
@@ -14,8 +15,9 @@ use crate::sip::flow::{Flow, Transport};
 
 /// Octets of a block: the longest message fits.
 const BLOCK: usize = MESSAGE_OCTETS;
-/// Messages of a block that have their place from the start, of the usual length; of shorter ones there are more.
-const USUAL: usize = BLOCK / 512;
+/// Messages of a block at most. A sixth of a block's octets, in a size that allocators do not round up: enough for messages
+/// of 308 octets; of shorter ones a block holds fewer octets.
+const MESSAGES: usize = 10 * 1024 / size_of::<Entry>();
 
 /// See the module.
 #[derive(Debug)]
@@ -41,27 +43,50 @@ struct Block {
     entries: Vec<Entry>,
 }
 
+/// Where a message stands. There are as many as messages: 48 octets each.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     at: WallTime,
+    local: Address,
+    remote: Address,
+    /// Its first octet; it ends where the next one begins.
+    start: u16,
     direction: Direction,
     transport: Transport,
-    local: SocketAddr,
-    remote: SocketAddr,
-    start: usize,
-    end: usize,
+}
+
+/// An address and its port in 18 octets, where the library's take 32. An IPv4 address stands as IPv4-mapped (RFC 4291 2.5.5.2).
+#[derive(Clone, Copy, Debug)]
+struct Address {
+    ip: Ipv6Addr,
+    port: u16,
 }
 
 impl Entry {
     const BLANK: Entry = Entry {
         at: WallTime(u64::MAX),
+        local: Address::BLANK,
+        remote: Address::BLANK,
+        start: u16::MAX,
         direction: Direction::Received,
         transport: Transport::Udp,
-        local: SocketAddr::new(IpAddr::V4(Ipv4Addr::BROADCAST), u16::MAX),
-        remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::BROADCAST), u16::MAX),
-        start: BLOCK,
-        end: BLOCK,
     };
+}
+
+impl Address {
+    const BLANK: Address = Address { ip: Ipv6Addr::from_bits(u128::MAX), port: u16::MAX };
+
+    fn of(address: SocketAddr) -> Address {
+        let ip = match address.ip() {
+            IpAddr::V4(ip) => ip.to_ipv6_mapped(),
+            IpAddr::V6(ip) => ip,
+        };
+        Address { ip, port: address.port() }
+    }
+
+    fn shown(self) -> SocketAddr {
+        SocketAddr::new(self.ip.to_canonical(), self.port)
+    }
 }
 
 impl Ring {
@@ -73,19 +98,15 @@ impl Ring {
 
     /// Keeps a message; the oldest block gives way where there is no room.
     pub fn push(&self, at: WallTime, direction: Direction, flow: &Flow, octets: &[u8]) {
-        if self.blocks == 0 || octets.len() > BLOCK {
+        if self.blocks == 0 || octets.is_empty() || octets.len() > BLOCK {
             return;
         }
         let mut held = self.lock();
-        let has_room = held.blocks.back().is_some_and(|block| block.octets.len() + octets.len() <= BLOCK);
-        if !has_room {
+        if !held.blocks.back().is_some_and(|block| block.has_room(octets.len())) {
             held.begin_block(self.blocks);
         }
         if let Some(block) = held.blocks.back_mut() {
-            let start = block.octets.len();
-            block.octets.extend_from_slice(octets);
-            let (transport, local, remote) = (flow.transport, flow.local, flow.remote);
-            block.entries.push(Entry { at, direction, transport, local, remote, start, end: block.octets.len() });
+            block.push(at, direction, flow, octets);
         }
     }
 
@@ -98,7 +119,7 @@ impl Ring {
             number = number.max(held.first);
             let place = usize::try_from(number - held.first).unwrap_or(usize::MAX);
             let Some(block) = held.blocks.get(place) else { return found };
-            found.extend(block.entries.iter().filter_map(|entry| block.message(entry, &side_of)));
+            found.extend((0..block.entries.len()).filter_map(|place| block.message(place, &side_of)));
             number += 1;
         }
     }
@@ -140,16 +161,81 @@ impl Held {
 impl Block {
     /// Written once, so that the system has given its pages: zeros it would promise only.
     fn touched() -> Block {
-        let (mut octets, mut entries) = (vec![b' '; BLOCK], vec![Entry::BLANK; USUAL]);
+        let (mut octets, mut entries) = (vec![b' '; BLOCK], vec![Entry::BLANK; MESSAGES]);
         octets.clear();
         entries.clear();
         Block { octets, entries }
     }
 
-    fn message(&self, entry: &Entry, side_of: impl Fn(&[u8]) -> Option<Option<Side>>) -> Option<Message> {
-        let octets = self.octets.get(entry.start..entry.end)?;
+    fn has_room(&self, octets: usize) -> bool {
+        self.entries.len() < MESSAGES && self.octets.len() + octets <= BLOCK
+    }
+
+    fn push(&mut self, at: WallTime, direction: Direction, flow: &Flow, octets: &[u8]) {
+        // Whatever begins in a block begins below its 65,536 octets.
+        let Ok(start) = u16::try_from(self.octets.len()) else { return };
+        let (local, remote) = (Address::of(flow.local), Address::of(flow.remote));
+        self.octets.extend_from_slice(octets);
+        self.entries.push(Entry { at, local, remote, start, direction, transport: flow.transport });
+    }
+
+    fn message(&self, place: usize, side_of: impl Fn(&[u8]) -> Option<Option<Side>>) -> Option<Message> {
+        let Entry { at, local, remote, start, direction, transport } = *self.entries.get(place)?;
+        let end = self.entries.get(place + 1).map_or(self.octets.len(), |next| usize::from(next.start));
+        let octets = self.octets.get(usize::from(start)..end)?;
         let side = side_of(octets)?;
-        let Entry { at, direction, transport, local, remote, .. } = *entry;
+        let (local, remote) = (local.shown(), remote.shown());
         Some(Message { at, direction, side, transport, local, remote, octets: octets.to_vec() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::{FlowId, ListenerId};
+
+    fn flow(transport: Transport, [local, remote]: [&str; 2]) -> Flow {
+        let (local, remote) = (local.parse().unwrap(), remote.parse().unwrap());
+        Flow { id: FlowId(1), transport, listener: ListenerId(0), local, remote }
+    }
+
+    fn room(ring: &Ring) -> usize {
+        let held = ring.lock();
+        let blocks = held.blocks.iter().chain(&held.fresh);
+        blocks.map(|block| block.octets.capacity() + block.entries.capacity() * size_of::<Entry>()).sum()
+    }
+
+    #[test]
+    fn messages_of_any_length_find_their_room_in_what_was_taken_at_the_start() {
+        let udp = flow(Transport::Udp, ["192.0.2.1:5060", "198.51.100.7:5060"]);
+        let ring = Ring::new(4 * BLOCK);
+        let taken = room(&ring);
+        assert!(taken * 6 <= 4 * BLOCK * 7, "{taken}");
+        for length in [60, 308, 900, BLOCK] {
+            (0..1000).for_each(|at| ring.push(WallTime(at), Direction::Received, &udp, &vec![b'x'; length]));
+            assert_eq!(room(&ring), taken, "after messages of {length} octets");
+        }
+    }
+
+    #[test]
+    fn a_message_comes_back_as_it_went_in() {
+        let flows = [
+            flow(Transport::Udp, ["192.0.2.1:5060", "198.51.100.7:65535"]),
+            flow(Transport::Tls, ["[2001:db8::1]:5061", "[2001:db8::2]:40000"]),
+        ];
+        let ring = Ring::new(2 * BLOCK);
+        for (at, flow) in (0..600).zip(flows.iter().cycle()) {
+            ring.push(WallTime(at), Direction::Sent, flow, format!("{at:0>200}").as_bytes());
+        }
+        let found = ring.find(|_| Some(None));
+        let first = 600 - found.len() as u64;
+        assert!(found.len() >= MESSAGES, "{}", found.len());
+        for (at, message) in (first..).zip(&found) {
+            let Flow { transport, local, remote, .. } = flows[at as usize % 2];
+            let octets = format!("{at:0>200}").into_bytes();
+            let sent =
+                Message { at: WallTime(at), direction: Direction::Sent, side: None, transport, local, remote, octets };
+            assert_eq!(*message, sent);
+        }
     }
 }
