@@ -243,7 +243,19 @@ pub struct CallRecord {
     pub callee_media: LegMediaCounts,
 }
 
+impl Sent {
+    fn copied(&self) -> Sent {
+        let own = |octets: &Bytes| Bytes::copy_from_slice(octets);
+        Sent { from: own(&self.from), called: own(&self.called), ..self.clone() }
+    }
+}
+
 impl CallRecord {
+    /// The same in memory of its own: a clone shares the octets of [`Sent`].
+    pub fn copied(&self) -> CallRecord {
+        CallRecord { sent: self.sent.as_ref().map(Sent::copied), ..self.clone() }
+    }
+
     /// Those that took the place of a party of this side, in their order.
     pub fn entered(&self, side: Side) -> impl Iterator<Item = &TransferRecord> {
         self.transfers.iter().filter(move |transfer| transfer.side == side && transfer.entered.is_some())

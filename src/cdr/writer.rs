@@ -4,6 +4,7 @@
 //! the disk they are after `cdr.sync_ms`, where a loss of power cannot. Until then it is held in memory too, so that a disk that turns out to
 //! have lost it gets it again.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,6 +48,17 @@ pub struct Settings {
 pub struct Surroundings {
     pub origin: Origin,
     pub clock: fn() -> WallTime,
+    pub durable: Durable,
+}
+
+/// Called on the writer's thread each time records have come to the disk, once they are held here no more.
+#[derive(Clone)]
+pub struct Durable(pub Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Durable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Durable")
+    }
 }
 
 /// The running writer.
@@ -214,6 +226,7 @@ impl Writer {
             spool.sync()?;
         }
         self.records.synced();
+        (self.surroundings.durable.0)();
         self.rotate()
     }
 

@@ -37,7 +37,7 @@ use super::signals::{Signalled, Signals, Stop};
 use super::watchdog::Watchdog;
 use crate::base::ids::CommandId;
 use crate::cdr::lines::Origin;
-use crate::cdr::writer::{Started, Surroundings};
+use crate::cdr::writer::{Durable, Started, Surroundings};
 use crate::cdr::{self, Records, Room, RoomSink};
 use crate::config::settings::CdrSettings;
 use crate::config::{Loaded, Settings};
@@ -366,7 +366,7 @@ impl Bound {
         let signalling = signalling(settings, shares, helm, runtime)?;
         let (ports, announcer) = FirstPorts::of(snapshot.networks.iter().map(|network| network.id));
         let relay = relay(settings, &snapshot, &shares.inbox, announcer)?;
-        let records = records(settings, &snapshot, &shares.inbox)?;
+        let records = records(settings, &snapshot, shares)?;
         Ok(Bound { signalling, relay, ports, records })
     }
 }
@@ -437,8 +437,8 @@ fn relay(
 }
 
 /// The thread that writes call records. Where they must not be lost, it tells the engine when there is no room for more.
-fn records(settings: &Settings, snapshot: &Snapshot, inbox: &Arc<Inbox>) -> Result<Started, StartFailure> {
-    let (CdrSettings { writer, at_start }, inbox) = (settings.cdr.clone(), inbox.clone());
+fn records(settings: &Settings, snapshot: &Snapshot, shares: &Shares) -> Result<Started, StartFailure> {
+    let (CdrSettings { writer, at_start }, inbox) = (settings.cdr.clone(), shares.inbox.clone());
     let room: RoomSink = Box::new(move |room| {
         let new_calls = match room {
             Room::Free => NewCalls::Taken,
@@ -447,7 +447,8 @@ fn records(settings: &Settings, snapshot: &Snapshot, inbox: &Arc<Inbox>) -> Resu
         inbox.put(Input::Command(CommandId(0), Command::NewCalls(Hold::Records, new_calls)));
     });
     let records = Records::new(snapshot.limits.record_octets, writer.when_full, room);
-    let surroundings = Surroundings { origin: Origin { node: settings.node.name.clone(), since: wall() }, clock: wall };
+    let (origin, trace) = (Origin { node: settings.node.name.clone(), since: wall() }, shares.trace.clone());
+    let surroundings = Surroundings { origin, clock: wall, durable: Durable(Arc::new(move || trace.settle())) };
     let folder = writer.folder.clone();
     cdr::writer::start(writer, at_start, Arc::new(records), surroundings)
         .map_err(|error| StartFailure::Records(folder, error))

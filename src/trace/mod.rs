@@ -13,7 +13,7 @@ pub mod view;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::WallTime;
 use crate::base::bounds::Bound;
@@ -32,8 +32,18 @@ const TAIL_DIGITS: usize = 5;
 #[derive(Debug)]
 pub struct Trace {
     ring: Ring,
-    recent: Mutex<VecDeque<Arc<CallRecord>>>,
+    recent: Mutex<Recent>,
     clock: fn() -> WallTime,
+}
+
+/// Calls that ended lately, the last one last.
+#[derive(Debug, Default)]
+struct Recent {
+    records: VecDeque<Arc<CallRecord>>,
+    /// Number of the first one, counted since the start.
+    first: u64,
+    /// Number of the first one that [`Trace::settle`] has not copied.
+    unsettled: u64,
 }
 
 /// One message of a call.
@@ -80,12 +90,22 @@ impl Trace {
 
     /// Remembers a call that has ended, so that it can still be asked for.
     pub fn ended(&self, record: Arc<CallRecord>) {
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        if recent.len() >= RECENT_CALLS {
-            recent.pop_front();
+        let mut recent = self.lock();
+        if recent.records.len() >= RECENT_CALLS {
+            recent.records.pop_front();
+            recent.first += 1;
             Bound::RecentCalls.reached();
         }
-        recent.push_back(record);
+        recent.records.push_back(record);
+    }
+
+    /// Puts copies into the place of the records that came since it was last called. A record is made on the engine's thread
+    /// amid what calls take and give back within seconds, in pages that cannot go back to the system while one record stands
+    /// in each: whoever calls this has a thread of its own for what lasts, as the writer of records has.
+    pub fn settle(&self) {
+        let (from, fresh) = self.lock().fresh();
+        let copies: Vec<_> = fresh.iter().map(|record| Arc::new(record.copied())).collect();
+        self.lock().settled(from, copies);
     }
 
     /// Octets held, and messages that gave way to later ones.
@@ -95,14 +115,12 @@ impl Trace {
 
     /// The call of this number, if it ended lately.
     pub fn recent(&self, id: CallId) -> Option<Arc<CallRecord>> {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.iter().rev().find(|record| record.id == id).cloned()
+        self.lock().records.iter().rev().find(|record| record.id == id).cloned()
     }
 
     /// Calls of this phone number that ended lately, the last first.
     pub fn recent_of(&self, number: &str) -> Vec<Arc<CallRecord>> {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.iter().rev().filter(|record| concerns(record, number)).cloned().collect()
+        self.lock().records.iter().rev().filter(|record| concerns(record, number)).cloned().collect()
     }
 
     /// What was said about a call.
@@ -116,6 +134,30 @@ impl Trace {
         messages.sort_by_key(|message| message.at);
         let is_cut = self.ring.begins().is_some_and(|begins| begins > record.started);
         Traced { record, standing, messages, is_cut }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Recent {
+    /// Records that were not copied, and the number of the first of them.
+    fn fresh(&self) -> (u64, Vec<Arc<CallRecord>>) {
+        let from = self.unsettled.max(self.first);
+        let known = usize::try_from(from - self.first).unwrap_or(usize::MAX);
+        (from, self.records.iter().skip(known).cloned().collect())
+    }
+
+    /// Copies of the records from this number on.
+    fn settled(&mut self, from: u64, copies: Vec<Arc<CallRecord>>) {
+        for (number, copy) in (from..).zip(copies) {
+            self.unsettled = number + 1;
+            let place = number.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
+            if let Some(record) = place.and_then(|place| self.records.get_mut(place)) {
+                *record = copy;
+            }
+        }
     }
 }
 

@@ -1,14 +1,24 @@
-//! The spool of call records: what is found after a crash, rotation, and one owner. Through the daemon:
+//! The spool of call records: what is found after a crash, rotation, and one owner; what is held until then. Through the daemon:
 //! `tests/daemon/records.rs`.
 
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use tempfile::TempDir;
 use trunkline::base::WallTime;
-use trunkline::cdr::Rotation;
+use trunkline::base::ids::CallId;
+use trunkline::base::limits::RECENT_CALLS;
+use trunkline::call::record::{After, EndedBy, LegMediaCounts, Sent};
+use trunkline::call::{CallRecord, Cause};
+use trunkline::cdr::lines::Origin;
 use trunkline::cdr::spool::{Spool, files};
+use trunkline::cdr::writer::{Durable, Surroundings, start};
+use trunkline::cdr::{AtStart, Records, Rotation, Settings, WhenFull};
+use trunkline::trace::Trace;
 
 const NEVER: Rotation = Rotation { octets: u64::MAX, age_ms: u64::MAX, keep: 0 };
 /// Nobody else reads the spool.
@@ -159,4 +169,83 @@ fn a_new_file_that_cannot_be_made_leaves_the_old_one_as_it_was() {
     put(&mut spool);
     assert_eq!(names(folder.path()), [1, 2]);
     assert_eq!(text(folder.path()), record(1) + &record(2));
+}
+
+fn call(id: u64) -> CallRecord {
+    CallRecord {
+        id: CallId(id),
+        from: "north".into(),
+        to: Some("teams".into()),
+        route: Some("in".into()),
+        account: None,
+        calling: "+493012345678".to_owned(),
+        called: format!("+4940{id:0>8}"),
+        received: None,
+        sent: Some(Sent {
+            from: Bytes::from(b"<sip:+493012345678@sbc.example.com>;tag=1".to_vec()),
+            called: Bytes::from(b"+494000000001".to_vec()),
+            address: ([192, 0, 2, 1], 5061).into(),
+            target: None,
+            policy: "".into(),
+        }),
+        caller_address: None,
+        caller_policy: "".into(),
+        said: Vec::new(),
+        after: After::default(),
+        earlier: Vec::new(),
+        caller_call_id: format!("a{id}"),
+        callee_call_id: Some(format!("b{id}")),
+        started: WallTime(1000),
+        rang: None,
+        answered: Some(WallTime(2000)),
+        ended: WallTime(9000),
+        cause: Cause::NormalClearing,
+        ended_by: EndedBy::Caller,
+        detail: None,
+        emergency: None,
+        elin: None,
+        attempts: 1,
+        redirects: 0,
+        transfers: Vec::new(),
+        caller_media: LegMediaCounts::default(),
+        callee_media: LegMediaCounts::default(),
+    }
+}
+
+/// More calls than the trace remembers: some go before their record is on the disk.
+#[test]
+fn what_the_engine_made_is_given_back_once_it_is_on_the_disk_and_the_trace_finds_the_call_still() {
+    let folder = folder();
+    let trace = Arc::new(Trace::new(0, || WallTime(0)));
+    let settled = trace.clone();
+    let surroundings = Surroundings {
+        origin: Origin { node: "sbc1".to_owned(), since: WallTime(0) },
+        clock: || WallTime(0),
+        durable: Durable(Arc::new(move || settled.settle())),
+    };
+    let settings = Settings {
+        folder: folder.path().to_owned(),
+        rotation: NEVER,
+        sync: Duration::from_millis(10),
+        when_full: WhenFull::Drop,
+        database: None,
+    };
+    let records = Arc::new(Records::new(1 << 26, WhenFull::Drop, Box::new(|_| ())));
+    let started = start(settings, AtStart::MustOpen, records.clone(), surroundings).unwrap();
+    let held: Vec<_> = (0..RECENT_CALLS as u64 + 500)
+        .map(|id| {
+            let record = Arc::new(call(id));
+            trace.ended(record.clone());
+            records.push(record.clone()).unwrap();
+            record
+        })
+        .collect();
+    started.end();
+    for record in &held {
+        let octets = &record.sent.as_ref().unwrap().from;
+        assert!(Arc::strong_count(record) == 1 && octets.is_unique(), "call {} is held", record.id.0);
+    }
+    let (forgotten, known) = held.split_at(500);
+    assert!(forgotten.iter().all(|record| trace.recent(record.id).is_none()));
+    assert!(known.iter().all(|record| trace.recent(record.id).as_ref() == Some(record)));
 }

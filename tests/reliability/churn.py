@@ -27,6 +27,9 @@ GAUGES = ["sbc_calls", "sbc_transactions", "sbc_dialogs", "sbc_streams", "sbc_fl
 CONNECTIONS = 8
 # Resident memory may grow by so much after the first round: about 45 octets for each call of 90,000.
 SLACK_KB = 4096
+# And by so much in the first round: what of the program is used, the tables at their fullest, and the last 2,000 calls that
+# can be traced. The trace's messages have their room from the start.
+FIRST_ROUND_KB = 16384
 # Longer than every timer of a call whose parties fall silent: 64*T1 for an ACK, then for the BYE; 180 s for an answer,
 # when the refusal was on a connection that was cut.
 SETTLE = 240
@@ -400,6 +403,8 @@ def main(options):
         resident.append(settled(process, f"{calls} calls"))
         answered = counts.get("answered 200", 0)
         REPORT.check(f"calls answered of {calls}", answered, f"at least {calls // 2}", answered * 2 >= calls)
+    REPORT.check(f"resident memory at rest after {tenth} calls, {before} kB at the start", f"{resident[0] - before:+} kB", f"at most +{FIRST_ROUND_KB} kB",
+                 resident[0] - before <= FIRST_ROUND_KB)
     # The first round has met every peak that the others meet.
     grown = resident[2] - resident[0]
     REPORT.check(f"resident memory at rest, {before} kB at the start, {resident[0]} kB after {tenth} calls", f"{resident[1]} kB after {half} more, {resident[2]} kB after as many again, {grown:+} kB",
