@@ -1,6 +1,7 @@
 """A trunk that is cut off in each way there is: it is found out, calls go the next way within four seconds, other trunks do not
 feel it, it is back in service soon after it heals, and calls that are up there end by the media's silence with a cause of
-their own (R-L). The cuts are made by two small proxies, in front of the trunk's SIP over UDP and over TLS."""
+their own; those whose media goes on end within their session interval, RFC 4028 (R-L). The cuts are made by two small proxies, in front of the
+trunk's SIP over UDP and over TLS."""
 import asyncio
 import datetime
 import json
@@ -8,7 +9,7 @@ import time
 
 from proof import CARRIER, Daemon, main, records, row, samples, settings
 from process import log_of
-from traffic import Callee, Caller, Tls, Udp, beside_good_calls, carrier, media_of, until
+from traffic import Callee, Caller, Tls, Udp, beside_good_calls, carrier, header, media_of, until
 
 # The first way leads through a proxy, for either transport; the second is always there.
 FRONT_UDP, BACK_UDP, FIRST_UDP = ("127.0.17.51", 27250), ("127.0.17.52", 27251), ("127.0.17.53", 27252)
@@ -22,6 +23,8 @@ media = {{ security = "{security}", codecs = ["PCMU"], silence_s = {silence}, on
 timers = {{ no_response_s = 3 }}
 options = {options}'''
 NEXT_WAY = 4.0
+# The smallest session interval there is (RFC 4028 4), and who refreshes the session of which number.
+SESSION, REFRESHERS = 90, {"+15551000901": "uas", "+15551000902": "uac"}
 # Calls a second while a trunk comes back, and the seconds in which it takes a tenth of them.
 RATE, SPARED = 20, 5
 
@@ -122,12 +125,20 @@ class Refusing(Callee):
         return super().received(side, message, way)
 
 
+class Timed(Refusing):
+    """A callee with a session timer for some numbers. It leaves the refreshing to who sent the INVITE (uac) or to itself (uas)."""
+
+    def accepting(self, message):
+        who = REFRESHERS.get(message.partition("sip:")[2].partition("@")[0])
+        return f"200 OK\r\nRequire: timer\r\nSession-Expires: {SESSION};refresher={who}" if who else "200 OK"
+
+
 class Scene:
     async def open(self):
         self.datagrams, self.streams = DatagramProxy(), StreamProxy()
         await self.datagrams.open()
         await self.streams.open()
-        self.first_udp, self.first_tls, self.second, self.caller = Refusing(), Callee(), Callee(), Caller(0.2)
+        self.first_udp, self.first_tls, self.second, self.caller = Timed(), Callee(), Callee(), Caller(0.2)
         self.first_udp.side = Udp(self.first_udp, *FIRST_UDP, daemon=BACK_UDP)
         self.first_tls.side = Tls(self.first_tls, *FIRST_TLS, connections=0)
         self.second.side = Udp(self.second, *SECOND)
@@ -289,6 +300,50 @@ async def dead_call(scene, silence):
     return None
 
 
+async def unrefreshed(scene):
+    """Calls whose media goes on when their trunk's signalling is cut off: nothing but the refresh of their sessions tells. The daemon
+    refreshes one of them, the trunk the other."""
+    loop = asyncio.get_running_loop()
+    scene.caller.hold, began = 0.2, time.monotonic()
+    while (await call(scene, "+15551000000"))[1] != "first" and time.monotonic() - began < 60:
+        await asyncio.sleep(0.5)
+    # A trunk that is back takes them all by then.
+    await asyncio.sleep(SPARED + 1)
+    scene.caller.hold = None
+    placed = {who: scene.caller.place(number) for number, who in REFRESHERS.items()}
+    if not await until(lambda: all(each.accepted for each in placed.values())):
+        return row("R-L", "calls that talk on are ended", "they never came up", "up", False)
+    near, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=(CARRIER, 40000))
+    far, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=(FIRST_UDP[0], 40002))
+    offers = [message for message, _ in scene.first_udp.dialogs.values() if any(f"sip:{number}@" in message for number in REFRESHERS)]
+    ways = [(near, media_of(each.accepted)) for each in placed.values()] + [(far, media_of(offer)) for offer in offers]
+    ended = {}
+
+    def told(side, message, way):
+        if message.startswith("BYE "):
+            ended.setdefault(header(message, "Call-ID"), time.monotonic())
+        side.answer(message, "200 OK", way)
+
+    scene.caller.on_request = told
+    began, number = time.monotonic(), 0
+    while len(ended) < len(placed) and time.monotonic() - began < SESSION + 15:
+        for transport, target in ways:
+            transport.sendto(bytes([0x80, 0]) + number.to_bytes(2, "big") + (number * 160).to_bytes(4, "big") + bytes(4) + bytes(160), target)
+        number += 1
+        if number == 50:
+            scene.cut("drop all")
+        await asyncio.sleep(max(0, began + number * 0.02 - time.monotonic()))
+    scene.heal()
+    await until(lambda: all(cause_of(each) for each in placed.values()), 40)
+    for who, each in placed.items():
+        took, cause = ended.get(each.call_id, float("inf")) - each.accepted_at, cause_of(each)
+        row("R-L", f"a call that talks on is ended, the {'trunk' if who == 'uas' else 'daemon'} refreshes", f"after {took:.1f} s, cause {cause}", f"within its {SESSION} s, session_expired",
+            SESSION / 2 <= took <= SESSION and cause == "session_expired")
+    near.close()
+    far.close()
+    return None
+
+
 def cause_of(placed):
     """Why a call of ours ended, by its record; None while there is none."""
     lines = records()
@@ -304,6 +359,9 @@ async def play_all(short, interval, silence):
     for mode, trunk, number in cuts:
         await one(scene, mode, trunk, number, interval, not short)
     await dead_call(scene, silence)
+    if not short:
+        # No session interval is shorter than a minute and a half.
+        await unrefreshed(scene)
     scene.close()
 
 
@@ -317,7 +375,7 @@ def play(short):
     options = "{ interval_s = 1, retry_s = 1, timeout_s = 1 }" if short else "{ interval_s = 10 }"
     tls = 'trust = "proof"\nfqdn = "sbc.test"\npeer_names = ["load.test"]\n'
     text = settings([("good-caller", "good-callee")],
-                    **{"trunks.first-udp": trunk("carrier-ip", "udp", FRONT_UDP, silence, options), "trunks.first-tls": trunk("generic-tls", "tls", FRONT_TLS, silence, options, "srtp", tls),
+                    **{"trunks.first-udp": trunk("carrier-ip", "udp", FRONT_UDP, silence, options, more=f"session_timer = {{ expires_s = {SESSION} }}\n"), "trunks.first-tls": trunk("generic-tls", "tls", FRONT_TLS, silence, options, "srtp", tls),
                        "trunks.second": trunk("carrier-ip", "udp", SECOND, silence, options)})
     text += '[[routes]]\nfrom = "carrier"\ncalled = { prefix = "+15551" }\nto = ["first-udp", "second"]\n\n[[routes]]\nfrom = "carrier"\ncalled = { prefix = "+15552" }\nto = ["first-tls", "second"]\n'
     daemon = Daemon(text)

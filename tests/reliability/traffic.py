@@ -363,11 +363,15 @@ class Callee:
     def accept(self, side, message, way, key, wait=T1, left=TIMER_B):
         if key not in self.unacknowledged:
             return
-        side.answer(message, "200 OK", way, sdp(side.address, side.secure, self.media_port))
+        side.answer(message, self.accepting(message), way, sdp(side.address, side.secure, self.media_port))
         if left > 0:
             asyncio.get_running_loop().call_later(wait, self.accept, side, message, way, key, min(wait * 2, T2), left - wait)
         else:
             self.unacknowledged.discard(key)
+
+    def accepting(self, message):
+        """The status of its answer, and header fields behind it."""
+        return "200 OK"
 
     def bye(self, key):
         """Ends the dialog of this Call-ID from the called side."""
