@@ -118,6 +118,8 @@ bounds! {
     WrittenRequests => "written_requests",
     /// A failed way that was forgotten before its time.
     PenalisedWays => "penalised_ways",
+    /// A refused INVITE whose late 2xx would be a stray response.
+    LateAnswers => "late_answers",
     /// An operator's order that was not given.
     OrdersWaiting => "orders_waiting",
     /// A request to the control socket that is too long.

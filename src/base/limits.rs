@@ -210,6 +210,9 @@ pub const WRITTEN_REQUESTS: usize = 1024;
 pub const PENALISED_WAYS: usize = 4096;
 /// Answers of one INVITE that are acknowledged (RFC 3261 13.2.2.4). Those of further forks are stray responses.
 pub const ACKNOWLEDGED_FORKS: usize = 16;
+/// INVITEs that ended without a 2xx over a connection, or without any answer, of which one is still known for 32 s: a proxy
+/// sends the 2xx of another fork on (RFC 3261 16.7). Of more than these a late 2xx is a stray response.
+pub const LATE_ANSWERS: usize = 4096;
 /// Pairs of ports kept ready on one network, however fast calls take them; `limits.ready_ports` where that is more.
 pub const READY_PORTS_MOST: usize = 2048;
 /// Orders of operators and of the API that wait for the engine at once. At the limit a further one is not given: 503,

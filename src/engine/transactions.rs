@@ -1,6 +1,7 @@
 //! The open transactions of the process: machines in a table, their actions turned into transmissions and news. The side
-//! that answers is in `serving`.
+//! that answers is in `serving`, what may still come for an INVITE that is over in `late`.
 
+mod late;
 mod serving;
 
 use std::collections::VecDeque;
@@ -10,7 +11,7 @@ use bytes::Bytes;
 
 use crate::base::Instant;
 use crate::base::ids::{CallId, TransactionId, TransmitId};
-use crate::base::limits::ACKNOWLEDGED_FORKS;
+use crate::base::limits::{ACKNOWLEDGED_FORKS, LATE_ANSWERS};
 use crate::call::{Branch, Cause, ClientRequest, OutgoingInvite, Side, compose};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Destination, Flow, Target, Transmit, TransmitFailure, Transport};
@@ -27,6 +28,7 @@ use super::large::{self, Fallback};
 use super::probes::ProbeId;
 use super::registrations::RegistrationId;
 use super::ways::{Again, Ways};
+use late::Late;
 
 /// Who a transaction works for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +113,8 @@ pub enum Matched<T> {
 #[derive(Debug)]
 pub struct Transactions {
     table: Table<Entry>,
+    /// INVITEs whose transaction is gone without a 2xx.
+    late: Table<Late>,
     /// Above so many no new request out of a dialog is taken.
     limit: usize,
     /// Effects of the machines, in order, until the engine takes them.
@@ -128,6 +132,7 @@ impl Transactions {
     pub fn new(limit: usize) -> Transactions {
         Transactions {
             table: Table::new(limit.saturating_mul(2)),
+            late: Table::new(LATE_ANSWERS),
             limit,
             transmits: Vec::new(),
             news: VecDeque::new(),
@@ -171,7 +176,7 @@ impl Transactions {
 
     /// When [`Transactions::timeout`] wants to be called.
     pub fn next_timeout(&self) -> Option<Instant> {
-        self.table.next_timeout()
+        [self.table.next_timeout(), self.late.next_timeout()].into_iter().flatten().min()
     }
 
     // ---- client side
@@ -210,7 +215,7 @@ impl Transactions {
         }
         // A branch of ours is random: it is in use by nobody.
         if let Ok(id) = self.table.insert(key, Entry { machine, user, to, branch: Some(branch), fallback, ways }) {
-            self.client_actions(id, actions, None);
+            self.client_actions(now, id, actions, None);
         }
         Ok(())
     }
@@ -235,7 +240,7 @@ impl Transactions {
             Machine::Client(machine) => *machine = ClientNonInvite::start(now, bytes, transport, timers, &mut actions),
             Machine::ServerInvite(_) | Machine::Server { .. } => {}
         }
-        self.client_actions(id, actions, None);
+        self.client_actions(now, id, actions, None);
     }
 
     /// The INVITE with this branch is being cancelled: it waits no longer than 64*T1 from now (RFC 3261 9.1).
@@ -252,9 +257,11 @@ impl Transactions {
     pub fn acknowledge(&mut self, invite: &Branch, tag: Bytes, to: Destination, bytes: Bytes) {
         self.transmits.push(Transmit { id: TransmitId(0), to: to.clone(), bytes: bytes.clone() });
         let key = Key::from(ClientKey::new(invite.as_bytes(), &Method::Invite));
-        if let Some((_, Entry { machine: Machine::ClientInvite { acks, .. }, .. })) = self.table.by_key(&key)
-            && acks.len() < ACKNOWLEDGED_FORKS
-        {
+        let acks = match self.table.by_key(&key) {
+            Some((_, Entry { machine: Machine::ClientInvite { acks, .. }, .. })) => Some(acks),
+            Some(_) | None => self.late.by_key(&key).map(|(_, late)| &mut late.acks),
+        };
+        if let Some(acks) = acks.filter(|acks| acks.len() < ACKNOWLEDGED_FORKS) {
             // Forks that all answer are rare.
             acks.reserve_exact(1);
             acks.push(Acknowledged { tag, to, bytes });
@@ -264,7 +271,9 @@ impl Transactions {
     /// A response came in.
     pub fn response(&mut self, now: Instant, response: Box<Response>, flow: Flow) -> Matched<Box<Response>> {
         let key = Key::from(ClientKey::of_in(mem::take(&mut self.wanted), &response));
-        let Some((id, entry)) = found(&mut self.table, key, &mut self.wanted) else { return Matched::No(response) };
+        let Some((id, entry)) = found(&mut self.table, key, &mut self.wanted) else {
+            return self.late_answer(response, flow);
+        };
         let mut actions = mem::take(&mut self.client);
         match &mut entry.machine {
             Machine::ClientInvite { machine, request, acks, opens } => {
@@ -292,7 +301,7 @@ impl Transactions {
             Machine::Client(machine) => machine.response(now, response.status, &mut actions),
             Machine::ServerInvite(_) | Machine::Server { .. } => return Matched::No(response),
         }
-        self.client_actions(id, actions, Some((response, flow)));
+        self.client_actions(now, id, actions, Some((response, flow)));
         Matched::Yes
     }
 
@@ -307,6 +316,7 @@ impl Transactions {
 
     fn client_actions(
         &mut self,
+        now: Instant,
         id: TransactionId,
         mut actions: Vec<ClientAction>,
         mut received: Option<(Box<Response>, Flow)>,
@@ -326,7 +336,7 @@ impl Transactions {
             }
         }
         self.client = actions;
-        self.settle(id);
+        self.settle(now, id);
     }
 
     fn failed(&mut self, id: TransactionId, cause: Cause) {
@@ -364,12 +374,13 @@ impl Transactions {
             Machine::ServerInvite(machine) => machine.transport_failed(failure, &mut server),
             Machine::Server { machine, .. } => machine.transport_failed(failure, &mut server),
         }
-        self.client_actions(id, client, None);
-        self.server_actions(id, server);
+        self.client_actions(now, id, client, None);
+        self.server_actions(now, id, server);
     }
 
     /// Fires what is due.
     pub fn timeout(&mut self, now: Instant) {
+        self.forget_late(now);
         while let Some(id) = self.table.pop_due(now) {
             let Some(entry) = self.table.by_id_mut(id) else { continue };
             let (mut client, mut server) = (mem::take(&mut self.client), mem::take(&mut self.server));
@@ -384,8 +395,8 @@ impl Transactions {
                     }
                 }
             }
-            self.client_actions(id, client, None);
-            self.server_actions(id, server);
+            self.client_actions(now, id, client, None);
+            self.server_actions(now, id, server);
         }
     }
 
@@ -398,7 +409,7 @@ impl Transactions {
     }
 
     /// Removes a transaction that has ended, or notes when it wants to be woken.
-    fn settle(&mut self, id: TransactionId) {
+    fn settle(&mut self, now: Instant, id: TransactionId) {
         let Some(entry) = self.table.by_id(id) else { return };
         let (over, next) = match &entry.machine {
             Machine::ClientInvite { machine, .. } => (machine.is_terminated(), machine.next_timeout()),
@@ -407,6 +418,7 @@ impl Transactions {
             Machine::Server { machine, .. } => (machine.is_terminated(), machine.next_timeout()),
         };
         if over {
+            self.keep_late(now, id);
             self.table.remove(id);
             self.news.push_back(News::Gone { transaction: id });
         } else {
@@ -472,7 +484,7 @@ const fn transport(to: &Destination) -> Transport {
 }
 
 /// The transaction with this key; the key's room goes to `room`.
-fn found<'a>(table: &'a mut Table<Entry>, key: Key, room: &mut Vec<u8>) -> Option<(TransactionId, &'a mut Entry)> {
+fn found<'a, V>(table: &'a mut Table<V>, key: Key, room: &mut Vec<u8>) -> Option<(TransactionId, &'a mut V)> {
     let entry = table.by_key(&key);
     *room = key.into_buffer();
     entry

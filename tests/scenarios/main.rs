@@ -45,6 +45,7 @@ mod a_trunk_group_is_named;
 mod a_trunk_is_taken_out_of_service;
 mod a_trunk_registers;
 mod a_wrong_certificate_is_nobody;
+mod an_answer_after_the_refusal_on_a_connection;
 mod an_elin_leads_back_to_its_caller;
 mod an_emergency_call_gets_through;
 mod an_invite_that_expires_is_487;

@@ -29,7 +29,7 @@ impl Transactions {
         }
         // An ACK for a 2xx that carries the INVITE's branch is the dialog's business all the same (RFC 6026 7.1).
         let for_dialog = is_ack && actions.contains(&ServerAction::Acknowledged) && self.is_accepted(id);
-        self.server_actions(id, actions);
+        self.server_actions(now, id, actions);
         !for_dialog
     }
 
@@ -70,7 +70,7 @@ impl Transactions {
         };
         let entry = Entry { machine, user, to, branch: None, fallback: None, ways: Ways::NONE };
         let id = self.table.insert(ServerKey::of(request), entry)?;
-        self.settle(id);
+        self.settle(now, id);
         Ok(id)
     }
 
@@ -101,10 +101,10 @@ impl Transactions {
             }
             Machine::ClientInvite { .. } | Machine::Client(_) => {}
         }
-        self.server_actions(id, actions);
+        self.server_actions(now, id, actions);
     }
 
-    pub(super) fn server_actions(&mut self, id: TransactionId, mut actions: Vec<ServerAction>) {
+    pub(super) fn server_actions(&mut self, now: Instant, id: TransactionId, mut actions: Vec<ServerAction>) {
         for action in actions.drain(..) {
             match action {
                 ServerAction::Transmit(bytes) => self.transmit(id, bytes),
@@ -118,6 +118,6 @@ impl Transactions {
             }
         }
         self.server = actions;
-        self.settle(id);
+        self.settle(now, id);
     }
 }

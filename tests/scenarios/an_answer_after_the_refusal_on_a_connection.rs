@@ -1,0 +1,116 @@
+//! RFC 3261 16.7 step 5, 13.2.2.4: a proxy sends a 2xx on even where it has sent a failure before. Timer D is zero on a
+//! connection, so the transaction is gone by then; the 2xx is acknowledged and ended all the same.
+
+use std::time::Duration;
+
+use trunkline::call::Cause;
+use trunkline::engine::io::{Dropped, Event};
+use trunkline::sip::Status;
+
+use crate::world::Name::{CarrierA, CarrierB, Platform};
+use crate::world::World;
+use crate::world::steps::number_of;
+use crate::world::text::{Text, sdp, with_header, with_tag};
+
+/// A call to the platform that is refused with this status.
+fn refused(status: u16) -> (World, Text) {
+    let mut world = World::new();
+    let (offered, _) = world.dial(CarrierA, Platform);
+    world.send(Platform, offered.respond(status, Platform, ""));
+    world.expect(Platform, "ACK");
+    world.refusal(CarrierA);
+    (world, offered)
+}
+
+fn answer(offered: &Text, fork: &str) -> String {
+    with_tag(&offered.respond(200, Platform, &sdp(Platform, "sendrecv")), fork)
+}
+
+fn is_ended(world: &mut World, fork: &str) {
+    assert_eq!(world.expect(Platform, "ACK").tag("To").as_deref(), Some(fork));
+    assert_eq!(world.hears_bye(Platform).tag("To").as_deref(), Some(fork));
+}
+
+fn stray(world: &World) -> usize {
+    world.events.iter().filter(|event| matches!(event, Event::Dropped(Dropped::StrayResponse))).count()
+}
+
+#[test]
+fn each_fork_hears_ack_and_bye_once() {
+    let (mut world, offered) = refused(486);
+    for fork in ["late", "later"] {
+        world.send(Platform, answer(&offered, fork));
+        is_ended(&mut world, fork);
+    }
+    world.send(Platform, answer(&offered, "late"));
+    world.pass(Duration::from_secs(1));
+    assert!(world.is_quiet(Platform), "its repetition gets the same ACK and no second BYE");
+    let acks = world.heard(Platform).iter().filter(|line| line.starts_with("ACK")).count();
+    assert_eq!((acks, stray(&world)), (4, 0), "of the refusal, of two forks and of the repetition");
+    assert_eq!(world.finish()[0].cause, Cause::Refused(Status::BUSY_HERE));
+}
+
+#[test]
+fn after_a_cancel_too() {
+    let mut world = World::new();
+    let (offered, sent) = world.ring(CarrierA, Platform);
+    world.send(CarrierA, sent.cancel());
+    world.hears_cancel(Platform, &offered);
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.expect(CarrierA, "SIP/2.0 487");
+    world.send(Platform, answer(&offered, "late"));
+    is_ended(&mut world, "late");
+    world.finish();
+}
+
+/// The call goes on: the INVITE went again with credentials, and a fork answers the first one.
+#[test]
+fn while_the_call_goes_on_elsewhere() {
+    let mut world = World::new();
+    let (offered, _) = world.dial(CarrierA, Platform);
+    let longer = with_header(&offered.respond(422, Platform, ""), "Min-SE: 3000");
+    world.send(Platform, longer);
+    world.expect(Platform, "ACK");
+    let again = world.expect(Platform, "INVITE");
+    world.send(Platform, answer(&offered, "late"));
+    is_ended(&mut world, "late");
+    let mut talk = world.answer(CarrierA, Platform, again);
+    world.send(CarrierA, talk.caller.ack(""));
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+/// RFC 6026 8.4: as long as over UDP.
+#[test]
+fn for_as_long_as_a_datagram_would_be_waited_for() {
+    for (waits, known) in [(31, true), (33, false)] {
+        let (mut world, offered) = refused(503);
+        world.pass(Duration::from_secs(waits));
+        world.send(Platform, answer(&offered, "late"));
+        if known {
+            is_ended(&mut world, "late");
+        }
+        world.pass(Duration::from_secs(1));
+        assert!(world.is_quiet(Platform));
+        assert_eq!(stray(&world) == 0, known);
+        world.finish();
+    }
+}
+
+/// Whoever says nothing for the life of the transaction and answers then, over UDP or a connection.
+#[test]
+fn of_a_party_that_was_given_up() {
+    let mut world = World::configured(|settings| {
+        settings.trunks[0].behaviour.timers.no_response = Duration::from_secs(2);
+    });
+    let (first, _) = world.dial_number(Platform, number_of(CarrierB), CarrierA);
+    let second = world.expect(CarrierB, "INVITE");
+    let mut talk = world.answer(Platform, CarrierB, second);
+    world.send(Platform, talk.caller.ack(""));
+    world.pass(Duration::from_secs(40));
+    world.send(CarrierA, first.respond(200, CarrierA, &sdp(CarrierA, "sendrecv")));
+    world.expect(CarrierA, "ACK");
+    world.hears_bye(CarrierA);
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
