@@ -6,6 +6,7 @@ use super::attempt::{Answered, Attempt, Inviting, Reading, Settled};
 use super::call::{CallTimer, Common, State, media_refusal};
 use super::cause::Cause;
 use super::compose;
+use super::early_update::Changed;
 use super::effect::{Effect, Work};
 use super::established::Established;
 use super::event::CallEvent;
@@ -18,7 +19,7 @@ use super::negotiate::{AudioPlan, LegMedia, MediaRefusal};
 use super::passed::Passed;
 use super::provisional::passed;
 use super::record::{EndedBy, Side};
-use super::reinvite::is_sent_in_vain;
+use super::reinvite::{is_sent_in_vain, must_hear};
 use super::releasing::Releasing;
 use crate::media::plan::Flowing;
 use crate::sip::flow::Flow;
@@ -108,12 +109,9 @@ impl Hunting {
 
     /// True when a description written now would say something that the caller has not heard.
     pub(super) fn says_more(&self, media: &LegMedia, plan: &AudioPlan) -> bool {
+        let Some(offer) = &self.offer else { return media.offers_more(plan) };
         let mut trial = media.clone();
-        let written = match &self.offer {
-            Some(offer) => trial.write_answer(offer, plan),
-            None => trial.write_offer(plan),
-        };
-        match (written.ok(), media.repeat()) {
+        match (trial.write_answer(offer, plan).ok(), media.repeat()) {
             (Some(now), Some(before)) => !content(&now).eq(content(&before)),
             (None, None) => false,
             (Some(_), None) | (None, Some(_)) => true,
@@ -136,23 +134,29 @@ impl Hunting {
         common.caller.media.media.answered();
         callee.media.media.answered();
         media_end::connect(&mut common.caller.media, &mut callee.media, work);
-        let (body, exchange) = match &accepting {
-            Accepting::Answer(body) => (Some(body), Exchange::Idle),
-            Accepting::Offer(body) => (Some(body), Exchange::AwaitingAnswer(Side::Caller)),
-            Accepting::Agreed { .. } => (None, Exchange::Idle),
+        let told = self.take_telling(&mut callee);
+        let (body, exchange) = match (&accepting, told) {
+            (Accepting::Answer(body), _) => (Some(body), Exchange::Idle),
+            (Accepting::Offer(body), _) => (Some(body), Exchange::AwaitingAnswer(Side::Caller)),
+            (Accepting::Agreed { .. }, Some(branch)) => (None, Exchange::Telling { side: Side::Callee, branch }),
+            (Accepting::Agreed { .. }, None) => (None, Exchange::Idle),
         };
         common.caller.accept_with(&self.invite, passed, body.map(|body| &body[..]), work);
         common.caller.tell_kept_digits(work);
-        let untold = self.untold || is_sent_in_vain(&callee, &common.caller);
+        let must_hear = self.untold || self.changed != Changed::No && must_hear(&callee, &common.caller);
+        let must_hear = must_hear || is_sent_in_vain(&callee, &common.caller);
         let mut established = Established::new(callee, exchange);
-        established.untold = match accepting {
+        if let Accepting::Agreed { untold } = accepting {
             // PF-143: another fork answered than the caller agreed with, so it is asked again.
-            Accepting::Agreed { untold: true } => Some(Side::Caller),
-            // What the caller changed was answered here: the called side hears of it now.
-            Accepting::Agreed { untold: false } => untold.then_some(Side::Callee),
-            Accepting::Answer(_) | Accepting::Offer(_) => None,
-        };
-        if established.untold.is_some() {
+            if untold {
+                established.untold.add(Side::Caller);
+            }
+            // What the caller changed was answered here: the called side hears of it now, if it is not being told.
+            if must_hear && matches!(established.exchange, Exchange::Idle) {
+                established.untold.add(Side::Callee);
+            }
+        }
+        if !established.untold.is_empty() {
             common.timers.set(CallTimer::Again, work.now.instant);
         }
         State::Established(Box::new(established))

@@ -93,6 +93,13 @@ impl Leg {
         self.send_change(by, Bytes::copy_from_slice(offer), &Credentials::new(), work)
     }
 
+    /// UPDATE with `offer` went out before the answer of the call under this branch, and has none yet.
+    pub fn awaits_update(&mut self, branch: Branch, offer: Bytes) {
+        let cseq = self.dialog.last_cseq();
+        self.asking =
+            Some(Box::new(Asking { branch, by: Change::Update, cseq, offer, cancelling: Cancelling::Unheard }));
+    }
+
     /// Sends a re-INVITE with `offer`; its branch is returned.
     pub fn invite_again(&mut self, offer: &[u8], work: &mut Work<'_>) -> Branch {
         self.ask_change(Change::Invite, offer, work)

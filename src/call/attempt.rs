@@ -366,7 +366,7 @@ impl Inviting {
     /// From now on the media of this fork counts. `None` when its description cannot be used: then the answer decides.
     pub fn follow(&mut self, tag: &Bytes) -> Option<AudioPlan> {
         let plan = match self.turn_to(tag) {
-            Moved::Yes => self.media.media.remote_plan()?,
+            Moved::Yes => self.media.media.wish()?,
             Moved::No => {
                 let body = self.forks.get(tag)?.body.as_ref()?;
                 self.media.media.read_answer(body).ok()?
@@ -497,7 +497,7 @@ impl Inviting {
         // reliable one its own does not count (RFC 6337 3.1.1).
         let said = description(response).filter(|_| fork.agreement == Agreement::Open).or(fork.body);
         let read = match moved {
-            Moved::Yes => Ok(self.media.media.remote_plan()),
+            Moved::Yes => Ok(self.media.media.wish()),
             Moved::No => said.map(|body| self.media.media.read_answer(&body)).transpose(),
         };
         Some(Settled { dialog: fork.dialog, read, standing: fork.standing, taken: fork.taken })

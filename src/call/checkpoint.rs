@@ -148,7 +148,7 @@ impl Call {
 impl Established {
     /// True when no exchange, no offer and no request between the parties waits.
     fn is_stable(&self) -> bool {
-        let waits = self.untold.is_some() || self.held.is_some() || !self.handed.is_empty();
+        let waits = !self.untold.is_empty() || self.held.is_some() || !self.handed.is_empty();
         matches!(self.exchange, Exchange::Idle) && !waits
     }
 }

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Reading};
 use super::call::{CallTimer, Common, State, media_refusal};
 use super::compose;
 use super::effect::{Branch, Effect, Work};
@@ -15,7 +15,9 @@ use super::negotiate::{AudioPlan, RemoteOffer};
 use super::own_address::OwnAddress;
 use super::proof::is_challenge;
 use super::record::Side;
+use super::reinvite::pause;
 use super::screening;
+use crate::dialog::Role;
 use crate::sip::flow::Flow;
 use crate::sip::{Request, Response, Status};
 
@@ -41,8 +43,35 @@ enum Behalf {
     Party(Box<(Pending, RemoteOffer)>),
     /// That of a party that has been told that it took too long.
     Late,
-    /// Ours: another fork described itself (PF-143), or a late yes is taken back.
+    /// Ours: another fork described itself (PF-143), a late yes is taken back, or what was answered here is told.
     Us,
+}
+
+/// Whether a party has changed what it said, so that the other one may have to be told before the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Changed {
+    No,
+    Yes,
+    /// The other one has refused to hear of it: it does after the answer.
+    Refused,
+}
+
+impl Updating {
+    /// RFC 6337 4.3: an offer of ours to the called party is no reason to keep the answer of the call from its caller.
+    pub(super) fn outlives_the_answer(&self) -> bool {
+        self.to == Side::Callee && matches!(self.behalf, Behalf::Us)
+    }
+}
+
+/// Before the answer, whoever has not heard what the other party said since is told by UPDATE as soon as that may be.
+pub(super) fn tell_early(state: State, common: &mut Common, work: &mut Work<'_>) -> State {
+    match state {
+        State::Hunting(mut hunting) => {
+            hunting.tell_parties(common, work);
+            State::Hunting(hunting)
+        }
+        state => state,
+    }
 }
 
 impl Hunting {
@@ -147,7 +176,13 @@ impl Hunting {
     /// Sends UPDATE with this plan to the fork that is heard; its branch and body. `None`: it is not agreed on a session,
     /// or takes none.
     fn update_callee(&mut self, plan: &AudioPlan, work: &mut Work<'_>) -> Option<(Branch, Bytes)> {
-        let Attempt::Inviting(inviting) = &mut self.attempt else { return None };
+        let inviting = match &mut self.attempt {
+            Attempt::Inviting(inviting) => inviting,
+            Attempt::Answered(answered) if matches!(answered.reading, Reading::Read(_)) => {
+                return update_answerer(&mut answered.callee, plan, work);
+            }
+            Attempt::Answered(_) | Attempt::None | Attempt::Resolving { .. } => return None,
+        };
         let heard = inviting.described.last()?;
         let fork = inviting.forks.get(heard)?;
         if fork.agreement == Agreement::Open || !fork.takes_update(&inviting.invite) {
@@ -179,7 +214,34 @@ impl Hunting {
         }
     }
 
-    /// The offer is answered with what the other party has said so far; it does not hear of it.
+    /// Who has something to hear is told, the called party first: what it answers, the caller may have to hear.
+    fn tell_parties(&mut self, common: &mut Common, work: &mut Work<'_>) {
+        let waits = self.updating.is_some() || common.timers.deadline(CallTimer::Again).is_some();
+        if self.changed != Changed::Yes || waits {
+            return;
+        }
+        if self.called_must_hear(common)
+            && let Some(plan) = common.caller.media.media.wish()
+            && let Some((branch, body)) = self.update_callee(&plan, work)
+        {
+            let fork = self.heard_fork();
+            self.updating = Some(Updating { to: Side::Callee, branch, body, fork, behalf: Behalf::Us });
+            return;
+        }
+        if let Some(plan) = self.callee_media().and_then(|end| end.media.wish()) {
+            self.retell(common, &plan, work);
+        }
+    }
+
+    /// True when the party that is heard, or has answered, means another session than the caller does by now.
+    fn called_must_hear(&mut self, common: &Common) -> bool {
+        let (caller, untold) = (&common.caller.media.media, self.untold);
+        let Some(callee) = self.callee_media().map(|end| &end.media) else { return false };
+        let held = caller.wish().is_some_and(|plan| callee.must_hear(&plan));
+        untold || held || !caller.takes_what_is_sent(callee)
+    }
+
+    /// The offer is answered with what the other party has said so far, which hears of it when it may.
     fn answer_early(
         &mut self,
         common: &mut Common,
@@ -189,9 +251,10 @@ impl Hunting {
         work: &mut Work<'_>,
     ) {
         let other = match side {
-            Side::Caller => self.callee_media().and_then(|end| end.media.remote_plan()),
-            Side::Callee => common.caller.media.media.remote_plan(),
+            Side::Caller => self.callee_media().and_then(|end| end.media.wish()),
+            Side::Callee => common.caller.media.media.wish(),
         };
+        self.changed = Changed::Yes;
         self.untold = match (side, &other) {
             // Its answer says what the caller said last.
             (Side::Callee, _) | (Side::Caller, None) => false,
@@ -249,7 +312,7 @@ impl Hunting {
         } else {
             self.not_updated(common, &updating, response.status, work);
         }
-        self.answer_if_ready(common, work)
+        tell_early(self.answer_if_ready(common, work), common, work)
     }
 
     /// An UPDATE of ours was challenged. True when it went again, with credentials.
@@ -298,6 +361,9 @@ impl Hunting {
         let Some(Ok(plan)) = end.map(|end| end.media.read_answer(body)) else {
             return self.not_updated(common, updating, Status::NOT_ACCEPTABLE_HERE, work);
         };
+        if let (Side::Callee, Attempt::Answered(answered)) = (updating.to, &mut self.attempt) {
+            answered.reading = Reading::Read(Ok(answered.callee.media.media.wish()));
+        }
         self.untold &= updating.to == Side::Caller;
         if updating.to == Side::Caller {
             // What it is to hear next is a new offer, not an answer to its first.
@@ -347,7 +413,9 @@ impl Hunting {
             Side::Caller => common.caller.media.media.withdraw_offer(),
             Side::Callee => self.withdraw_from(updating.fork.as_ref()),
         }
-        let Behalf::Party(party) = &updating.behalf else { return };
+        let Behalf::Party(party) = &updating.behalf else {
+            return self.not_heard(common, updating.to, status, work);
+        };
         let told = match status.code() {
             491 => Status::REQUEST_PENDING,
             408 | 504 => Status::SERVER_TIMEOUT,
@@ -355,6 +423,23 @@ impl Hunting {
             _ => Status::NOT_ACCEPTABLE_HERE,
         };
         self.refuse_early(common, updating.to.other(), &party.0, told, work);
+    }
+
+    /// Who was to be told would not hear: after a glare it is asked again, otherwise when the call is answered.
+    fn not_heard(&mut self, common: &mut Common, side: Side, status: Status, work: &mut Work<'_>) {
+        if !matches!(status, Status::REQUEST_PENDING | Status::SERVER_INTERNAL_ERROR) {
+            self.changed = Changed::Refused;
+        } else {
+            let role = if side == Side::Callee { Role::Uac } else { Role::Uas };
+            common.timers.set(CallTimer::Again, work.now.instant + pause(role, work));
+        }
+    }
+
+    /// Our UPDATE to the called party, which has answered the call meanwhile: its answer is awaited in the call.
+    pub(super) fn take_telling(&mut self, callee: &mut Leg) -> Option<Branch> {
+        let Updating { branch, body, .. } = self.updating.take_if(|updating| updating.outlives_the_answer())?;
+        callee.awaits_update(branch.clone(), body);
+        Some(branch)
     }
 
     /// The fork with this To tag has answered the call: an UPDATE of or to another one is over for who asked.
@@ -421,7 +506,7 @@ impl Hunting {
 
 /// UPDATE with this plan to a called party that has answered; its branch and body. `None`: it takes none.
 fn update_answerer(callee: &mut Leg, plan: &AudioPlan, work: &mut Work<'_>) -> Option<(Branch, Bytes)> {
-    if !callee.takes_update() {
+    if !callee.takes_update() || callee.awaits_ack() {
         return None;
     }
     let body = callee.media.media.write_offer(plan).ok()?;

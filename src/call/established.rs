@@ -6,7 +6,7 @@ use super::cause::Cause;
 use super::compose;
 use super::digits::{InfoBody, read_info};
 use super::effect::{Branch, Effect, Work};
-use super::exchange::{Exchange, Held};
+use super::exchange::{Exchange, Held, Untold};
 use super::handing::Handed;
 use super::hunting::description;
 use super::leg::{Leg, Pending};
@@ -29,8 +29,8 @@ use crate::sip::{Method, Request, Response, Status};
 pub(super) struct Established {
     pub(super) callee: Box<Leg>,
     pub(super) exchange: Exchange,
-    /// Who must still be told what the other party said, once a glare is over.
-    pub(super) untold: Option<Side>,
+    /// Who must still be told what the other party said, once there is room or a glare is over.
+    pub(super) untold: Untold,
     /// Parties that are exchanged for others.
     pub(super) moves: Moves,
     /// A re-INVITE that waits for the exchange before it.
@@ -41,7 +41,14 @@ pub(super) struct Established {
 
 impl Established {
     pub fn new(callee: Box<Leg>, exchange: Exchange) -> Established {
-        Established { callee, exchange, untold: None, moves: Moves::default(), held: None, handed: Vec::new() }
+        Established {
+            callee,
+            exchange,
+            untold: Untold::default(),
+            moves: Moves::default(),
+            held: None,
+            handed: Vec::new(),
+        }
     }
 
     /// The leg of `side`, and the other one.

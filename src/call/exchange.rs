@@ -32,6 +32,46 @@ pub enum Exchange {
     },
 }
 
+/// Parties that must still be told what the other one said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Untold {
+    caller: bool,
+    callee: bool,
+}
+
+impl Untold {
+    pub const fn is_empty(self) -> bool {
+        !self.caller && !self.callee
+    }
+
+    pub const fn add(&mut self, side: Side) {
+        *self.place(side) = true;
+    }
+
+    /// True when it was one of them.
+    pub const fn forget(&mut self, side: Side) -> bool {
+        std::mem::replace(self.place(side), false)
+    }
+
+    /// The called party first: what it answers, the caller may have to hear.
+    pub const fn take_next(&mut self) -> Option<Side> {
+        if self.forget(Side::Callee) {
+            Some(Side::Callee)
+        } else if self.forget(Side::Caller) {
+            Some(Side::Caller)
+        } else {
+            None
+        }
+    }
+
+    const fn place(&mut self, side: Side) -> &mut bool {
+        match side {
+            Side::Caller => &mut self.caller,
+            Side::Callee => &mut self.callee,
+        }
+    }
+}
+
 /// A re-INVITE or UPDATE on its way across.
 #[derive(Debug)]
 pub struct Crossing {

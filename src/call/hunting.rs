@@ -13,7 +13,7 @@ use super::attempt::{Attempt, Candidate, Inviting, Word};
 use super::call::{CallInput, CallTimer, Common, State};
 use super::cause::{Cause, Retry};
 use super::compose;
-use super::early_update::Updating;
+use super::early_update::{Changed, Updating, tell_early};
 use super::effect::{Branch, Effect, Work};
 use super::event::CallEvent;
 use super::fork::Standing;
@@ -65,6 +65,8 @@ pub(super) struct Hunting {
     pub(super) updating: Option<Updating>,
     /// The caller has changed its description, and the called side has not heard of it.
     pub(super) untold: bool,
+    /// Whether a party has changed its description since the attempt began.
+    pub(super) changed: Changed,
     pub(super) last_heard: Option<LastHeard>,
     /// A response of the called side has reached the caller.
     pub(super) shown_one: bool,
@@ -96,6 +98,7 @@ impl Hunting {
             early_media,
             updating: None,
             untold: false,
+            changed: Changed::No,
             last_heard: None,
             shown_one: false,
             ringback: Ringback::Off,
@@ -170,10 +173,11 @@ impl Hunting {
             // Nothing was said reliably to a called party.
             (Treatment::Acknowledge, Side::Callee) => Status::CALL_DOES_NOT_EXIST,
             (Treatment::Update, _) if !request.message.body().is_empty() => {
-                return match self.offered_early(common, side, asked, request, work) {
+                let state = match self.offered_early(common, side, asked, request, work) {
                     State::Hunting(hunting) if side == Side::Callee => hunting.authorised_anew(common, request, work),
                     state => state,
                 };
+                return tell_early(state, common, work);
             }
             (Treatment::Update, _) => self.early_update(common, side, request, flow),
             (Treatment::End | Treatment::Answer, _) => Status::OK,
@@ -287,7 +291,7 @@ impl Hunting {
                     common.ledger.heard(Side::Callee, &response.message);
                 }
                 match response.status.code() {
-                    100..=199 => self.provisional(common, inviting, response, flow, work),
+                    100..=199 => tell_early(self.provisional(common, inviting, response, flow, work), common, work),
                     200..=299 => self.answered(common, inviting, response, flow, work),
                     401 | 407 | 421 | 422 => self.asked_again(common, inviting, response, flow, work),
                     // RFC 3263 4.3: 503 is a failure of the path too.
@@ -494,12 +498,12 @@ impl Hunting {
                 self.update_is_late(common, work);
                 State::Hunting(self)
             }
+            (CallTimer::Again, attempt) => {
+                self.attempt = attempt;
+                tell_early(State::Hunting(self), common, work)
+            }
             (
-                CallTimer::NoResponse
-                | CallTimer::NoAnswer
-                | CallTimer::Again
-                | CallTimer::MaxDuration
-                | CallTimer::ReleaseGuard,
+                CallTimer::NoResponse | CallTimer::NoAnswer | CallTimer::MaxDuration | CallTimer::ReleaseGuard,
                 attempt,
             ) => {
                 self.attempt = attempt;

@@ -13,6 +13,7 @@ use super::call::{CallTimer, Common, Heed, State, leg_media};
 use super::cause::Cause;
 use super::compose::{Beside, NewRequest};
 use super::digits::DigitLine;
+use super::early_update::Changed;
 use super::effect::{Effect, Work};
 use super::event::CallEvent;
 use super::hunting::Hunting;
@@ -100,7 +101,7 @@ impl Hunting {
         }
         match self.attempt(common, candidate, address, addresses, work) {
             Ok(inviting) => {
-                self.untold = false;
+                (self.untold, self.changed) = (false, Changed::No);
                 self.attempt = Attempt::Inviting(inviting);
                 State::Hunting(self)
             }
@@ -116,7 +117,7 @@ impl Hunting {
         match &self.offer {
             Some(offer) => Cow::Borrowed(&offer.plan),
             None => {
-                let said = common.caller.media.media.remote_plan();
+                let said = common.caller.media.media.wish();
                 Cow::Owned(said.unwrap_or_else(|| AudioPlan::from_settings(&common.caller.trunk.media)))
             }
         }

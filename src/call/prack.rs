@@ -6,6 +6,7 @@ use super::attempt::{self, Attempt};
 use super::call::{Common, State, media_refusal};
 use super::cause::Cause;
 use super::compose;
+use super::early_update::{Changed, Updating, tell_early};
 use super::effect::{Effect, Work};
 use super::established::{refuse, respond};
 use super::hunting::{Hunting, Session};
@@ -50,7 +51,7 @@ impl Hunting {
             }
         }
         common.caller.say_next(&self.invite, work);
-        self.answer_if_ready(common, work)
+        tell_early(self.answer_if_ready(common, work), common, work)
     }
 
     /// RFC 3262 5. Only a PRACK without the answer that is owed acknowledges nothing.
@@ -68,6 +69,8 @@ impl Hunting {
                 let read = common.caller.media.media.read_answer(&body);
                 read.map_err(|_| Status::NOT_ACCEPTABLE_HERE)?;
                 self.session = Session::Agreed;
+                // It may hold, or leave out what the called party sends.
+                self.changed = Changed::Yes;
                 Reading::Done
             }
             (Session::Agreed, false) => match self.answer_here(common, &body) {
@@ -85,14 +88,16 @@ impl Hunting {
         Ok(reading)
     }
 
-    /// A new offer of the caller is answered with what the called side has said so far; it does not hear of it.
+    /// A new offer of the caller is answered with what the called side has said so far, which hears of it when it may.
     pub(super) fn answer_here(&mut self, common: &mut Common, body: &Bytes) -> Result<Bytes, MediaRefusal> {
         let offer = common.caller.media.media.read_offer(body)?;
-        let said = self.callee_media().and_then(|callee| callee.media.remote_plan());
+        let said = self.callee_media().and_then(|callee| callee.media.wish());
         let accepted: AudioPlan = said.unwrap_or_else(|| offer.plan.clone());
         let is_heard_of = !common.caller.media.media.changes_only_here(&offer, &accepted);
         let answer = common.caller.media.media.write_answer(&offer, &accepted)?;
-        self.untold |= is_heard_of;
+        if is_heard_of {
+            (self.untold, self.changed) = (true, Changed::Yes);
+        }
         self.offer = Some(offer);
         Ok(answer)
     }
@@ -113,7 +118,7 @@ impl Hunting {
         match std::mem::replace(&mut self.attempt, Attempt::None) {
             Attempt::Answered(answered)
                 if !common.caller.withholds_answer()
-                    && self.updating.is_none()
+                    && self.updating.as_ref().is_none_or(Updating::outlives_the_answer)
                     && !matches!(answered.reading, attempt::Reading::InAck) =>
             {
                 self.complete(common, *answered, work)

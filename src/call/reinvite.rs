@@ -147,8 +147,12 @@ impl Established {
             return self.hang_up(common, Cause::BadAnswer, by(side), work);
         }
         media_end::connect(&mut leg.media, &mut other.media, work);
-        // The first answer of a call was offered what the other party had said; a later one may hold or resume.
-        let turned = before.is_some() && before != direction(leg);
+        // A later answer may hold or resume. The first one of a call was offered what the other party had said: a hold in it is
+        // news there.
+        let turned = match before {
+            Some(before) => Some(before) != direction(leg),
+            None => must_hear(other, leg),
+        };
         if turned || is_sent_in_vain(other, leg) {
             self.tell(common, side.other(), work)
         } else {
@@ -317,9 +321,17 @@ impl Established {
         match leg.media.media.read_answer(body) {
             Ok(_) => {
                 media_end::connect(&mut leg.media, &mut other.media, work);
-                State::Established(self)
+                self.tell_rest(common, work)
             }
             Err(_) => self.hang_up(common, Cause::BadAnswer, by(side), work),
+        }
+    }
+
+    /// Who else must be told is, unless a glare must be over first.
+    fn tell_rest(self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
+        match common.timers.deadline(CallTimer::Again) {
+            None => self.tell_again(common, work),
+            Some(_) => State::Established(self),
         }
     }
 
@@ -337,31 +349,41 @@ impl Established {
         match cause {
             Cause::Refused(Status::REQUEST_PENDING) => self.tell_later(common, side, work),
             _ if is_gone(cause) => self.hang_up(common, Cause::DialogLost, by(side), work),
-            _ => State::Established(self),
+            _ => self.tell_rest(common, work),
         }
     }
 
     /// RFC 3261 14.1: 2.1 to 4 seconds on the leg whose Call-ID is ours, up to 2 seconds on the other, in steps of 10 ms.
     fn tell_later(mut self: Box<Self>, common: &mut Common, side: Side, work: &mut Work<'_>) -> State {
         let (leg, _) = self.legs(common, side);
-        let (first, steps) = match leg.dialog.role() {
-            Role::Uac => (2100, 190),
-            Role::Uas => (0, 200),
-        };
-        let pause = Duration::from_millis(first + 10 * work.entropy.below(steps));
+        let pause = pause(leg.dialog.role(), work);
         common.timers.set(CallTimer::Again, work.now.instant + pause);
-        self.untold = Some(side);
+        self.untold.add(side);
         State::Established(self)
     }
 
     /// The pause is over. What crosses meanwhile goes first.
     pub(super) fn tell_again(mut self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
-        match (self.untold.take(), &self.exchange) {
+        match (self.untold.take_next(), &self.exchange) {
             (Some(side), Exchange::Idle) => self.tell(common, side, work),
             (Some(side), _) => self.tell_later(common, side, work),
             (None, _) => State::Established(self),
         }
     }
+}
+
+/// RFC 3261 14.1: how long who was told 491 waits, in the role it has in the dialog.
+pub(super) fn pause(role: Role, work: &mut Work<'_>) -> Duration {
+    let (first, steps) = match role {
+        Role::Uac => (2100, 190),
+        Role::Uas => (0, 200),
+    };
+    Duration::from_millis(first + 10 * work.entropy.below(steps))
+}
+
+/// True when what `sayer` says of itself asks for another description on the leg of `hearer`.
+pub(super) fn must_hear(hearer: &Leg, sayer: &Leg) -> bool {
+    sayer.media.media.wish().is_some_and(|plan| hearer.media.media.must_hear(&plan))
 }
 
 /// What the leg's peer last said about sending and receiving.

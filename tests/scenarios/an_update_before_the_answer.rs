@@ -9,18 +9,25 @@ use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
 use crate::world::text::{Dialog, Text, reliably, sdp, sdp_with, with_header, with_tag};
 
-const TAKES: &str = "Allow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE";
+pub const TAKES: &str = "Allow: INVITE, ACK, BYE, CANCEL, PRACK, UPDATE";
 
 /// The carrier calls the platform; both use 100rel, and early media is agreed on with both.
-struct Early {
-    world: World,
-    offered: Text,
-    caller: Dialog,
-    callee: Dialog,
+pub struct Early {
+    pub world: World,
+    pub offered: Text,
+    pub caller: Dialog,
+    pub callee: Dialog,
 }
 
 /// Whether caller and called party name UPDATE in their Allow.
 fn early(caller_takes: bool, callee_takes: bool) -> Early {
+    let (mut early, heard) = unacknowledged(caller_takes, callee_takes);
+    early.world.pracks(CarrierA, &mut early.caller, &heard, "");
+    early
+}
+
+/// The same up to the caller's 183, which has no PRACK yet.
+pub fn unacknowledged(caller_takes: bool, callee_takes: bool) -> (Early, Text) {
     let settings = ProvisionalSettings { reliable: Reliability::Supported, ..Default::default() };
     let mut world = World::provisional(&[("carrier-a", settings), ("platform", settings)]);
     let allow = |takes| if takes { format!("\r\n{TAKES}") } else { String::new() };
@@ -31,13 +38,12 @@ fn early(caller_takes: bool, callee_takes: bool) -> Early {
     world.send(Platform, if callee_takes { with_header(&progress, TAKES) } else { progress });
     world.hears_prack(Platform, "1 1 INVITE");
     let heard = world.expect(CarrierA, "SIP/2.0 183");
-    let mut caller = Dialog::of_caller(CarrierA, &heard);
-    world.pracks(CarrierA, &mut caller, &heard, "");
-    Early { world, offered, caller, callee }
+    let caller = Dialog::of_caller(CarrierA, &heard);
+    (Early { world, offered, caller, callee }, heard)
 }
 
 /// The platform answers, the carrier hangs up.
-fn answered(Early { mut world, offered, mut caller, .. }: Early) {
+pub fn answered(Early { mut world, offered, mut caller, .. }: Early) {
     world.send(Platform, offered.respond(200, Platform, ""));
     world.expect(Platform, "ACK");
     world.expect(CarrierA, "SIP/2.0 200");

@@ -28,6 +28,29 @@ impl LegMedia {
         Some(AudioPlan { codecs, direction, ptime_ms: said.ptime_ms })
     }
 
+    /// What this peer says of itself: an answer that says all an offer of ours let it say was held by the offer alone.
+    pub fn wish(&self) -> Option<AudioPlan> {
+        let (settled, said) = (self.settled.as_ref()?, self.remote_plan()?);
+        let is_held = settled.role == Role::Offer
+            && said.direction == Direction::SendRecv.answering(settled.sent.local.direction);
+        let direction = if is_held { Direction::SendRecv } else { said.direction };
+        Some(AudioPlan { direction, ..said })
+    }
+
+    /// True when an offer of `plan` would say something that our last one did not. Of its keys the peer has chosen one.
+    pub fn offers_more(&self, plan: &AudioPlan) -> bool {
+        let mut trial = self.clone();
+        let written = trial.write_offer(plan).ok().and(trial.pending.as_ref());
+        match (written, self.pending.as_ref().or(self.settled.as_ref().map(|settled| &settled.sent))) {
+            (Some(now), Some(before)) => {
+                let (now, before) = (&now.local, &before.local);
+                (now.direction, now.ptime_ms) != (before.direction, before.ptime_ms) || now.formats != before.formats
+            }
+            (None, None) => false,
+            (Some(_), None) | (None, Some(_)) => true,
+        }
+    }
+
     /// What this peer and we have agreed: what the other leg is answered with.
     pub fn agreed_plan(&self) -> Option<AudioPlan> {
         let said = self.remote_plan()?;

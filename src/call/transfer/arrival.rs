@@ -65,7 +65,7 @@ impl Established {
         media_end::join(&mut staying.media, &mut place.media, work);
         let longest = staying.trunk.timers.max_duration.min(place.trunk.timers.max_duration);
         common.timers.set(CallTimer::MaxDuration, work.now.instant + longest);
-        if self.untold.take_if(|untold| *untold == side).is_some() {
+        if self.untold.forget(side) && self.untold.is_empty() {
             common.timers.stop(CallTimer::Again);
         }
         let until = work.now.instant + TRANSFEROR_LEAVES;
@@ -98,7 +98,7 @@ impl Established {
     }
 
     fn prove_fit(mut self: Box<Self>, common: &mut Common, work: &mut Work<'_>) -> State {
-        let is_open = self.moves.fit == Fit::Open && self.moves.unsettled.is_empty() && self.untold.is_none();
+        let is_open = self.moves.fit == Fit::Open && self.moves.unsettled.is_empty() && self.untold.is_empty();
         if !is_open || !matches!(self.exchange, Exchange::Idle) {
             return State::Established(self);
         }

@@ -12,6 +12,7 @@ use crate::base::ids::TrunkId;
 use crate::call::attempt::{Answered, Attempt, Inviting, Reading};
 use crate::call::call::{Common, State};
 use crate::call::cause::Cause;
+use crate::call::early_update::Changed;
 use crate::call::effect::{Effect, Work};
 use crate::call::established::Established;
 use crate::call::event::CallEvent;
@@ -97,6 +98,8 @@ impl Hunting {
     ) {
         let by = Arc::clone(&inviting.candidate.trunk.name);
         work.supply.enter_urgent(&callee.trunk);
+        // It was told how things stand.
+        (self.untold, self.changed) = (false, Changed::No);
         self.forget_losers_update(common, callee.dialog.remote_tag.as_ref(), work);
         inviting.abandon(common, Cause::Replaced, work);
         self.stop_timers(common);

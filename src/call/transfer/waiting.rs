@@ -69,7 +69,7 @@ impl Established {
             }
             exchange => exchange,
         };
-        self.untold.take_if(|side| *side == gone);
+        self.untold.forget(gone);
         self.refuse_waiting(common, Some(gone), work);
         self.legs(common, gone).0.media.media.withdraw_offer();
     }
