@@ -138,6 +138,7 @@ mod sessions_are_refreshed;
 mod silence_is_filled_from_the_answer_on;
 mod silent_carrier_is_408;
 mod small_rules_inside_a_call;
+mod small_rules_of_offers;
 mod tel_uris_are_taken;
 mod the_answer_waits_for_a_prack;
 mod the_fraud_guard_stops_calls;

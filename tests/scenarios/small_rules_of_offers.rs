@@ -1,0 +1,136 @@
+//! What of an offer the other party must hear of, what stays in its place in every later description, and where an early
+//! dialog leads.
+
+use std::time::Duration;
+
+use trunkline::route::provisional::{ProvisionalSettings, Reliability};
+
+use crate::world::Name::{CarrierA, Platform};
+use crate::world::World;
+use crate::world::steps::{Talk, number_of};
+use crate::world::text::{Dialog, Text, invite, reliably, sdp, sdp_with, with_header};
+
+/// The caller offers this; what the called party is asked, which takes it.
+fn crosses(world: &mut World, talk: &mut Talk, body: &str, answer: &str) -> Text {
+    let asked = talk.caller.request("INVITE", body);
+    world.send(Platform, asked);
+    let crossed = world.expect(CarrierA, "INVITE");
+    world.send(CarrierA, crossed.respond(200, CarrierA, answer));
+    world.expect(CarrierA, "ACK");
+    world.expect(Platform, "SIP/2.0 200");
+    world.send(Platform, talk.caller.ack(""));
+    crossed
+}
+
+/// RFC 3264 8.3: packet time and events are agreed from end to end.
+#[test]
+fn another_packet_time_or_no_more_events_cross() {
+    let mut world = World::new();
+    let mut talk = world.talk(Platform, CarrierA);
+    let slower = sdp_with(Platform, "sendrecv", "0 8 101", 2) + "a=ptime:40\r\n";
+    let crossed = crosses(&mut world, &mut talk, &slower, &sdp_with(CarrierA, "sendrecv", "0 8 101", 2));
+    assert!(crossed.body().contains("a=ptime:40\r\n"), "{}", crossed.body());
+    let plain = sdp_with(Platform, "sendrecv", "0 8", 3) + "a=ptime:40\r\n";
+    let crossed = crosses(&mut world, &mut talk, &plain, &sdp_with(CarrierA, "sendrecv", "0 8", 3));
+    assert!(crossed.body().contains("RTP/AVP 0 8\r\n"), "{}", crossed.body());
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+/// RFC 3264 8: a media line keeps its place, switched off or not, in our offers too.
+#[test]
+fn a_refused_media_line_stays_in_what_we_offer() {
+    let mut world = World::new();
+    let more = sdp(Platform, "sendrecv") + "m=video 40010 RTP/SAVP 96\r\na=rtpmap:96 H264/90000\r\n";
+    world.send(Platform, invite(Platform, number_of(CarrierA), &more));
+    let offered = world.expect(CarrierA, "INVITE");
+    let mut talk = world.answer(Platform, CarrierA, offered);
+    world.send(Platform, talk.caller.ack(""));
+    let hold = talk.callee.request("INVITE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
+    world.send(CarrierA, hold);
+    let crossed = world.expect(Platform, "INVITE");
+    let lines: Vec<&str> = crossed.body().lines().filter(|line| line.starts_with("m=")).collect();
+    assert!(lines.len() == 2 && lines[0].starts_with("m=audio ") && lines[1].starts_with("m=video 0 "), "{lines:?}");
+    let answer = sdp_with(Platform, "recvonly", "0 8 101", 2) + "m=video 0 RTP/SAVP 96\r\n";
+    world.send(Platform, crossed.respond(200, Platform, &answer));
+    world.expect(Platform, "ACK");
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(CarrierA, talk.callee.ack(""));
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+/// RFC 3264 8.4: nothing may be sent to 0.0.0.0, so that a party which only receives there does nothing at all.
+#[test]
+fn zero_address_beside_recvonly_is_inactive() {
+    let mut world = World::new();
+    let mut talk = world.talk(Platform, CarrierA);
+    let zero = sdp_with(Platform, "recvonly", "0 8 101", 2).replace("c=IN IP4 192.0.2.50", "c=IN IP4 0.0.0.0");
+    let crossed = crosses(&mut world, &mut talk, &zero, &sdp_with(CarrierA, "inactive", "0 8 101", 2));
+    assert!(crossed.body().contains("a=inactive\r\n"), "{}", crossed.body());
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+/// RFC 4028 9: our answer is never below the caller's Min-SE, and whoever cannot know 422 is not refused with it (8.1).
+#[test]
+fn a_session_lasts_as_long_as_the_caller_must_have_it() {
+    let mut world = World::new();
+    let asks = ["Supported: timer", "Session-Expires: 3600", "Min-SE: 2400"];
+    let (mut talk, _) = world.talk_saying(Platform, CarrierA, &asks, &[]);
+    assert!(talk.accepted.header("Session-Expires").starts_with("2400"), "{}", talk.accepted.as_str());
+    world.caller_hangs_up(&mut talk);
+    let (mut talk, _) = world.talk_saying(Platform, CarrierA, &["Session-Expires: 60"], &[]);
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+/// RFC 3311 5.2: an UPDATE before the answer refreshes the target of the early dialog.
+#[test]
+fn an_early_dialog_follows_its_party() {
+    let settings = ProvisionalSettings { reliable: Reliability::Supported, ..Default::default() };
+    let mut world = World::provisional(&[("platform", settings)]);
+    let (offered, _) = world.dial(CarrierA, Platform);
+    let progress = reliably(&offered.respond(183, Platform, &sdp(Platform, "sendrecv")), 1);
+    let mut callee = Dialog::of_callee(Platform, &offered, &progress);
+    world.send(Platform, progress);
+    world.hears_prack(Platform, "1 1 INVITE");
+    world.expect(CarrierA, "SIP/2.0 183");
+    let moves = callee.request("UPDATE", "").replace("<sip:ua@192.0.2.50", "<sip:moved@192.0.2.50");
+    world.send(Platform, moves);
+    world.expect(Platform, "SIP/2.0 200");
+    world.send(Platform, reliably(&offered.respond(180, Platform, ""), 2));
+    let prack = world.hears_prack(Platform, "2 1 INVITE");
+    assert!(prack.start_line().contains("sip:moved@"), "{}", prack.start_line());
+    world.expect(CarrierA, "SIP/2.0 180");
+    world.send(Platform, offered.respond(486, Platform, ""));
+    world.expect(Platform, "ACK");
+    world.refusal(CarrierA);
+    world.finish();
+}
+
+/// RFC 3261 12.2.1.1: the BYE of a fork that was asked something before its late 2xx is numbered above that.
+#[test]
+fn the_bye_of_an_unwanted_answer_is_numbered_above_what_its_early_dialog_heard() {
+    let settings = ProvisionalSettings { reliable: Reliability::Supported, ..Default::default() };
+    let mut world = World::provisional(&[("platform", settings)]);
+    let (offered, sent) = world.dial(CarrierA, Platform);
+    let progress = reliably(&offered.respond(183, Platform, &sdp(Platform, "sendrecv")), 1);
+    world.send(Platform, progress);
+    let number = |message: &Text| -> u32 {
+        message.header("CSeq").split(' ').next().and_then(|number| number.parse().ok()).expect("a number")
+    };
+    let asked = number(&world.hears_prack(Platform, "1 1 INVITE"));
+    world.expect(CarrierA, "SIP/2.0 183");
+    world.send(CarrierA, sent.cancel());
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.expect(CarrierA, "SIP/2.0 487");
+    let cancel = world.expect(Platform, "CANCEL");
+    world.send(Platform, cancel.respond(200, Platform, ""));
+    world.send(Platform, with_header(&offered.respond(200, Platform, ""), "X-Crossed: yes"));
+    world.expect(Platform, "ACK");
+    let bye = world.hears_bye(Platform);
+    assert!(number(&bye) > asked, "{}", bye.as_str());
+    world.pass(Duration::from_secs(1));
+    world.finish();
+}
