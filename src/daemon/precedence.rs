@@ -1,10 +1,15 @@
 //! Whose turn it is where processors are short: media first (the relay's workers see to that themselves), then signalling,
 //! then records, the log and what operators ask for. A thread that is woken meanwhile does not push aside one that answers a
-//! call. Where the system does not allow it (`RLIMIT_NICE`), the threads are alike.
+//! call. Where the system does not allow it (`RLIMIT_NICE`), or not as far as media goes, the threads are alike: signalling
+//! alone would go before the audio.
 
 use std::cell::Cell;
+use std::sync::OnceLock;
 
+use rustix::io::Errno;
 use rustix::process::{getpriority_process, setpriority_process};
+
+use crate::relay::PRECEDENCE;
 
 /// By how much the nice value of a thread that answers calls is below that of the others.
 const SIGNALLING: i32 = 4;
@@ -15,9 +20,29 @@ thread_local! {
 
 /// The calling thread answers calls. Its rank is asked for once, however often this is called.
 pub fn signalling() {
-    if !IS_RANKED.replace(true) {
-        let _ = getpriority_process(None).and_then(|nice| setpriority_process(None, nice.saturating_sub(SIGNALLING)));
+    if !IS_RANKED.replace(true) && is_allowed() {
+        let _ = rise(SIGNALLING);
     }
+}
+
+/// Whether threads may be ranked; the log tells once where they may not.
+fn is_allowed() -> bool {
+    static ALLOWED: OnceLock<bool> = OnceLock::new();
+    *ALLOWED.get_or_init(|| {
+        // In a thread of its own: what is tried stays with it.
+        let tried = std::thread::spawn(|| rise(PRECEDENCE)).join();
+        let is_allowed = matches!(tried, Ok(Ok(())));
+        if !is_allowed {
+            tracing::info!(
+                "threads are not ranked: where processors are short, audio waits beside records and log; allow it by LimitNICE=-9 in the unit, or --ulimit nice=29"
+            );
+        }
+        is_allowed
+    })
+}
+
+fn rise(by: i32) -> Result<(), Errno> {
+    getpriority_process(None).and_then(|nice| setpriority_process(None, nice.saturating_sub(by)))
 }
 
 #[cfg(test)]
@@ -31,9 +56,8 @@ mod tests {
             signalling();
             signalling();
             let after = getpriority_process(None).unwrap();
-            (before - after, setpriority_process(None, after - 1).is_ok())
+            before - after
         });
-        let (gained, allowed) = thread.join().unwrap();
-        assert_eq!(gained, if allowed { SIGNALLING } else { 0 });
+        assert_eq!(thread.join().unwrap(), if is_allowed() { SIGNALLING } else { 0 });
     }
 }

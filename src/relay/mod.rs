@@ -27,6 +27,7 @@ pub use counters::RelayCounters;
 use counters::WorkerCounters;
 use moving::Queues;
 use ports::PortShelves;
+pub use worker::PRECEDENCE;
 use worker::Worker;
 
 /// Where the workers' news go. Called on the worker's thread: it must not wait.

@@ -37,7 +37,7 @@ const BOUND_AT_ONCE: usize = 32;
 const TICK: Duration = Duration::from_millis(250);
 /// By how much a worker's nice value is below that of the threads that write records and logs. Those that answer calls stand
 /// half-way between.
-const PRECEDENCE: i32 = 9;
+pub const PRECEDENCE: i32 = 9;
 /// The mark of the command queue among the sockets.
 const WAKE: u64 = u64::MAX;
 
