@@ -215,7 +215,8 @@ impl Writer {
         match self.unsynced_since {
             Some(since) if since.elapsed() >= self.settings.sync => self.sync(),
             Some(_) => Ok(()),
-            None => self.rotate(),
+            // A folder that could not be used may be one by now: until it was tried nobody knows.
+            None => self.opened().map(drop).and_then(|()| self.rotate()),
         }
     }
 
@@ -266,5 +267,34 @@ impl Writer {
     fn give_up(&self) {
         let (records, _) = self.records.waiting();
         tracing::error!(records, "the process ends and the disk takes no call records: these are lost");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_cannot_be_used_is_tried_again_also_while_no_record_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cdr");
+        std::fs::write(&path, "no folder").unwrap();
+        let rotation = Rotation { octets: u64::MAX, age_ms: u64::MAX, keep: 0 };
+        let settings = Settings {
+            folder: path.clone(),
+            rotation,
+            sync: Duration::ZERO,
+            when_full: WhenFull::Refuse,
+            database: None,
+        };
+        let origin = Origin { node: "t".to_owned(), since: WallTime(0) };
+        let records = Arc::new(Records::new(1000, WhenFull::Refuse, Box::new(|_| {})));
+        let surroundings = Surroundings { origin, clock: || WallTime(0) };
+        let (spool, unsynced_since) = (None, None);
+        let mut writer =
+            Writer { settings, surroundings, records, spool, unsynced_since, keeps_old_file: false, lines: Vec::new() };
+        assert!(writer.sync_if_due().is_err(), "nobody may say that records are written again");
+        std::fs::remove_file(&path).unwrap();
+        assert!(writer.sync_if_due().is_ok() && path.is_dir());
     }
 }
