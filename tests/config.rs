@@ -1091,7 +1091,7 @@ mod text_as_a_whole {
 
     refused! {
         a_line_that_is_no_toml: "name = \"t\"" => "name = = \"t\" #!", "", "not TOML: ";
-        a_string_without_quotes: "name = \"t\"" => "name = sbc1 #!", "", "not TOML: string values must be quoted";
+        a_string_without_quotes: "name = \"t\"" => "name = sbc1 #!", "", "not TOML: text must stand in quotes";
         a_key_written_twice: "name = \"t\"" => "name = \"t\"\nname = \"u\" #!", "", "is defined twice; keep one of the two";
         a_table_written_twice: "[limits]" => "[node] #!\ndrain_s = 5\n[limits]", "", "\"node\" is defined twice";
         a_nul_is_no_toml: "name = \"t\"" => "name = \"t\0\" #!", "", "not TOML: ";
@@ -1419,7 +1419,7 @@ mod files {
         let at = "trunks.south.media.hold_music_file";
         for (file, says) in [
             ("hold.wav", "is no WAVE file"),
-            ("none.wav", "cannot read"),
+            ("none.wav", "cannot be read: No such file"),
             ("hold.mp3", "ends in none of .wav, .alaw, .ulaw"),
         ] {
             let (from, to) = with(file);
@@ -1568,7 +1568,8 @@ mod files {
         let disk = Disk::new();
         let path = disk.dir.path().join("latin1.toml");
         fs::write(&path, b"[node]\nname = \"\xe4\"\n").unwrap();
-        assert_eq!(load(&path).unwrap_err().errors[0].text, "line 2 is not UTF-8; save the file as UTF-8");
+        let found = &load(&path).unwrap_err().errors[0];
+        assert_eq!((found.line, found.text.as_str()), (2, "is not UTF-8 (octet 0xe4); save the file as UTF-8 text"));
     }
 
     #[test]

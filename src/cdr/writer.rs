@@ -289,7 +289,7 @@ mod tests {
         };
         let origin = Origin { node: "t".to_owned(), since: WallTime(0) };
         let records = Arc::new(Records::new(1000, WhenFull::Refuse, Box::new(|_| {})));
-        let surroundings = Surroundings { origin, clock: || WallTime(0) };
+        let surroundings = Surroundings { origin, clock: || WallTime(0), durable: Durable(Arc::new(|| {})) };
         let (spool, unsynced_since) = (None, None);
         let mut writer =
             Writer { settings, surroundings, records, spool, unsynced_since, keeps_old_file: false, lines: Vec::new() };

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -11,6 +12,9 @@ use serde_json::Value;
 use super::exit::Exit;
 use crate::config;
 use crate::daemon::control::{self, Question, Request};
+
+/// For each step of a question. A reload of the largest configurations takes seconds.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// `trunkline ctl`.
 #[derive(Debug, Args)]
@@ -245,6 +249,9 @@ fn unanswered(error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => {
             "the socket is its user's alone; ask as root, or as that user: sudo -u trunkline"
         }
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            "it took the question and said nothing for a minute; look at its log, or end it with KILL and start it anew"
+        }
         _ => return error.to_string(),
     };
     format!("{advice} ({error})")
@@ -252,6 +259,8 @@ fn unanswered(error: &io::Error) -> String {
 
 fn exchange(path: &Path, request: &Request) -> io::Result<Value> {
     let mut stream = UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
     let mut line = serde_json::to_vec(request)?;
     line.push(b'\n');
     stream.write_all(&line)?;

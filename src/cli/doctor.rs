@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::call::subcode;
 use crate::config::{Settings, load_overridden};
 use crate::doctor::finding::{json, text};
-use crate::doctor::{Daemon, HostFacts, Verdict, Wish, examine, refused};
+use crate::doctor::{Daemon, Finding, HostFacts, Verdict, Wish, examine, refused};
 
 /// For each step of asking who is there.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -31,14 +31,35 @@ pub struct Question {
     pub form: Form,
     /// How long OPTIONS of the platforms are waited for.
     pub listen: Duration,
+    pub standard: Standard,
+}
+
+/// What counts as unwell. The same for either form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standard {
+    /// What breaks calls now.
+    Faults,
+    /// What somebody should look after, too: before a deployment goes live, and for monitoring.
+    Warnings,
+}
+
+impl Standard {
+    /// How well it stands with these findings.
+    fn judge(self, findings: &[Finding]) -> Health {
+        let worst = match self {
+            Standard::Faults => Verdict::Fault,
+            Standard::Warnings => Verdict::Warning,
+        };
+        if findings.iter().any(|finding| finding.verdict >= worst) { Health::Findings } else { Health::Well }
+    }
 }
 
 /// How an examination ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// Nothing is wrong.
+    /// Nothing is at fault by the standard asked for.
     Well,
-    /// There is something to look after, or at fault.
+    /// Something is.
     Findings,
     /// The configuration is refused.
     Refused,
@@ -78,8 +99,8 @@ pub fn run(question: &Question, out: &mut dyn Write) -> io::Result<Health> {
                 &HostFacts::read(),
                 Wish { daemon: daemon(&loaded.settings), listen: question.listen },
             )?;
-            let well = findings.iter().all(|finding| finding.verdict < Verdict::Warning);
-            (findings, if well { Health::Well } else { Health::Findings })
+            let health = question.standard.judge(&findings);
+            (findings, health)
         }
         Err(report) => (refused(&report), Health::Refused),
     };
@@ -107,4 +128,22 @@ fn serves_metrics(bind: SocketAddr) -> bool {
         Ok::<_, io::Error>(octets)
     };
     fetched().is_ok_and(|octets| memchr::memmem::find(&octets, b"sbc_").is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_fails_a_script_only_where_it_is_asked_to() {
+        let good = Finding::good("a", "x", "fine");
+        let skipped = Finding::skipped("b", "x", "not asked");
+        let warning = Finding::warning("c", "x", "soon", "renew");
+        let fault = Finding::fault("d", "x", "broken", "mend");
+        let judged =
+            |findings: &[Finding]| [Standard::Faults, Standard::Warnings].map(|standard| standard.judge(findings));
+        assert_eq!(judged(&[good.clone(), skipped]), [Health::Well, Health::Well]);
+        assert_eq!(judged(&[good.clone(), warning.clone()]), [Health::Well, Health::Findings]);
+        assert_eq!(judged(&[warning, fault, good]), [Health::Findings, Health::Findings]);
+    }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use super::exit::Exit;
 use crate::base::Entropy;
 use crate::config;
+use crate::config::file::Unusable;
 use crate::config::settings::ProvisioningSource;
 use crate::daemon::clock::wall;
 use crate::daemon::entropy::OsEntropy;
@@ -69,14 +70,12 @@ pub fn run(import: &ImportOptions) -> Exit {
     }
 }
 
-/// One octet more than is possible is enough to say that there are too many.
 fn octets(file: &Path) -> Result<Vec<u8>, String> {
-    let opened = std::fs::File::open(file).map_err(|error| format!("cannot be read: {error}"))?;
-    let most = u64::try_from(FILE_OCTETS).unwrap_or(u64::MAX).saturating_add(1);
-    let mut octets = Vec::new();
-    std::io::Read::read_to_end(&mut std::io::Read::take(opened, most), &mut octets)
-        .map_err(|error| format!("cannot be read: {error}"))?;
-    Ok(octets)
+    let most = u64::try_from(FILE_OCTETS).unwrap_or(u64::MAX);
+    config::file::read(file, most).map_err(|error| match error {
+        Unusable::TooLarge(_) => format!("{error}; split it into several, each with the heading"),
+        Unusable::Unreadable(_) | Unusable::NoFile(_) => error.with("name a CSV file"),
+    })
 }
 
 fn refused(refusal: &Refusal) -> Exit {

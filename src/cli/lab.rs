@@ -5,8 +5,11 @@ use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
+use zeroize::Zeroizing;
 
 use super::exit::Exit;
+use crate::base::limits::CONFIG_OCTETS;
+use crate::config::file;
 use crate::lab::certificates::Identity;
 use crate::lab::platform::overriding;
 use crate::lab::platform::report::Report;
@@ -141,10 +144,23 @@ impl LabArguments {
     }
 }
 
+impl LabArguments {
+    /// Every file that is named is one.
+    fn files(&self) -> Result<(), String> {
+        let named = [("--cert", &self.cert), ("--key", &self.key), ("--ca", &self.ca), ("--sbc-ca", &self.sbc_ca)];
+        for (option, path) in named.into_iter().filter_map(|(option, path)| Some((option, path.as_ref()?))) {
+            let remedy = format!("name a PEM file with {option}");
+            let unusable = |error: file::Unusable| format!("{} {}", path.display(), error.with(&remedy));
+            file::read(path, CONFIG_OCTETS).map(Zeroizing::new).map_err(unusable)?;
+        }
+        Ok(())
+    }
+}
+
 /// Runs the lab to its end, or prints its block.
 pub fn run(arguments: &LabArguments) -> Exit {
     let wish = arguments.wish();
-    if let Err(words) = known(wish.platform.setting(), &wish.only) {
+    if let Err(words) = known(wish.platform.setting(), &wish.only).and_then(|()| arguments.files()) {
         eprintln!("trunkline lab: {words}");
         return Exit::Usage;
     }

@@ -52,12 +52,18 @@ enum Command {
     /// Import phone numbers from a CSV file into the store: PhoneNumber.csv, a single column Numbers, or our own layout.
     Import(ImportArguments),
     /// Prove that this deployment can take calls: machine, names, certificates, targets, addresses; and say what to change.
+    ///
+    /// Exit code, with --json and without: 0 nothing is at fault (warnings are printed), 1 something breaks calls, 64 wrong
+    /// usage, 78 the configuration is refused.
     Doctor {
         #[command(flatten)]
         file: ConfigFile,
         /// Findings as a JSON array, for programs.
         #[arg(long)]
         json: bool,
+        /// Exit with 1 for warnings too: before going live, and for monitoring.
+        #[arg(long)]
+        strict: bool,
         /// Seconds to wait for OPTIONS of the platforms that send them; 0: not at all.
         #[arg(long, value_name = "S", default_value_t = 65)]
         listen: u64,
@@ -83,9 +89,19 @@ struct ConfigFile {
     /// The configuration file.
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
     config: PathBuf,
+    /// The same without --config.
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    file: Option<PathBuf>,
     /// Keys of this file stand above those of the configuration file: tables are merged, anything else is replaced.
     #[arg(long = "override", value_name = "FILE")]
     overriding: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// The configuration file, however it was named, and what is laid over it.
+    fn named(self) -> (PathBuf, Option<PathBuf>) {
+        (self.file.unwrap_or(self.config), self.overriding)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -286,9 +302,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 
 fn execute(command: Command) -> Exit {
     match command {
-        Command::Run(file) => run::run(&file.config, file.overriding.as_deref()),
+        Command::Run(file) => {
+            let (config, overriding) = file.named();
+            run::run(&config, overriding.as_deref())
+        }
         Command::Check(file) => {
-            let checked = check::run_overridden(&file.config, file.overriding.as_deref(), &mut io::stdout());
+            let (config, overriding) = file.named();
+            let checked = check::run_overridden(&config, overriding.as_deref(), &mut io::stdout());
             shown(checked, |checked| match checked {
                 check::Checked::Accepted => Exit::Ok,
                 check::Checked::Refused => Exit::Configuration,
@@ -306,10 +326,12 @@ fn execute(command: Command) -> Exit {
                 doctor::Code::Unknown => Exit::Findings,
             })
         }
-        Command::Doctor { file, json, listen, code: None } => {
+        Command::Doctor { file, json, strict, listen, code: None } => {
             let form = if json { doctor::Form::Json } else { doctor::Form::Text };
             let listen = std::time::Duration::from_secs(listen);
-            let question = doctor::Question { config: file.config, overriding: file.overriding, form, listen };
+            let (config, overriding) = file.named();
+            let standard = if strict { doctor::Standard::Warnings } else { doctor::Standard::Faults };
+            let question = doctor::Question { config, overriding, form, listen, standard };
             shown(doctor::run(&question, &mut io::stdout()), |health| match health {
                 doctor::Health::Well => Exit::Ok,
                 doctor::Health::Findings => Exit::Findings,
@@ -353,11 +375,13 @@ mod tests {
     #[test]
     fn run_reads_the_packaged_file_unless_told_otherwise() {
         let config = |line| match parse(line).unwrap().command {
-            Command::Run(file) => file.config,
+            Command::Run(file) => file.named().0,
             other => panic!("{other:?}"),
         };
         assert_eq!(config("trunkline run"), PathBuf::from(CONFIG));
         assert_eq!(config("trunkline run --config a.toml"), PathBuf::from("a.toml"));
+        assert_eq!(config("trunkline run a.toml"), PathBuf::from("a.toml"));
+        assert!(parse("trunkline run --config a.toml b.toml").is_err());
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! `auth` and `registration` of a trunk: who we are to the peer, who the peer must be, and what is bound there.
 
-use std::fs::File;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +9,7 @@ use bytes::Bytes;
 use zeroize::Zeroize;
 
 use super::certificates::Files;
+use super::file::{self, Unusable};
 use super::read::{Field, Table};
 use crate::base::Secret;
 use crate::base::limits::PASSWORD_OCTETS;
@@ -64,16 +63,10 @@ fn password(auth: &Table<'_>, base: &Path, files: Files) -> Option<Secret<Vec<u8
 
 /// The first line of a file.
 fn password_in(field: &Field<'_>, path: &Path) -> Option<Secret<Vec<u8>>> {
-    let mut octets = Vec::new();
-    let bound = u64::try_from(PASSWORD_OCTETS).unwrap_or(u64::MAX).saturating_add(3);
-    if !path.is_file() {
-        field.refuse("there is no such file");
-        return None;
-    }
-    if let Err(error) = File::open(path).and_then(|file| file.take(bound).read_to_end(&mut octets)) {
-        field.refuse_key(&format!("{} cannot be read: {error}; let the daemon's user read it", path.display()));
-        return None;
-    }
+    let bound = u64::try_from(PASSWORD_OCTETS).unwrap_or(u64::MAX).saturating_add(2);
+    let remedy = "write the path of a file with one line, the password";
+    let unusable = |error: Unusable| field.refuse_key(&format!("{} {}", path.display(), error.with(remedy)));
+    let mut octets = file::read(path, bound).map_err(unusable).ok()?;
     field.read_file(&octets);
     if path.metadata().is_ok_and(|file| file.permissions().mode() & OTHERS != 0) {
         let text =

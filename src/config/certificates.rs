@@ -1,8 +1,6 @@
 //! The files that certificates and trust stores name: do they exist, do they hold what they should, do they fit.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use tokio_rustls::rustls::crypto::aws_lc_rs::sign::any_supported_type;
@@ -13,7 +11,8 @@ use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
 use x509_parser::prelude::{ASN1Time, FromDer, GeneralName, X509Certificate};
 use x509_parser::revocation_list::CertificateRevocationList;
 
-use super::document::Document;
+use super::document::{Document, joined, key_of};
+use super::file;
 use super::grammar;
 use super::profile::known_profile;
 use super::settings::{CertificateFiles, Settings, TrustRoots};
@@ -37,7 +36,7 @@ pub enum Files {
 /// Checks every file that `[certificates]` and `[trust]` name, and that trunks show names their certificates carry.
 pub(super) fn check(doc: &Document, settings: &Settings) {
     for (name, files) in &settings.certificates {
-        if let Some(leaf) = identity(doc, &format!("certificates.{name}"), files) {
+        if let Some(leaf) = identity(doc, &joined("certificates", name), files) {
             check_fqdns(doc, settings, name, &leaf.names);
             check_kind(doc, settings, name, leaf.kind);
         }
@@ -45,12 +44,14 @@ pub(super) fn check(doc: &Document, settings: &Settings) {
     for (name, roots) in &settings.trust {
         let held = match roots {
             TrustRoots::System => None,
-            TrustRoots::File(path) => Some(certificates(doc, &format!("trust.{name}.roots"), path).unwrap_or_default()),
+            TrustRoots::File(path) => {
+                Some(certificates(doc, &key_of("trust", name, "roots"), path).unwrap_or_default())
+            }
         };
         check_roots(doc, settings, name, held);
     }
     for (name, file) in &settings.revoked {
-        check_lists(doc, &format!("trust.{name}.crl"), file);
+        check_lists(doc, &key_of("trust", name, "crl"), file);
     }
 }
 
@@ -103,28 +104,13 @@ fn fault(doc: &Document, name: &'static str, path: &str, file: &Path, reason: im
     doc.error_named(name, path, format!("{} {reason}", file.display()));
 }
 
-/// A regular file of bounded size: a pipe or a device would hang the start.
 fn read(doc: &Document, path: &str, file: &Path) -> Option<Vec<u8>> {
-    let unusable = |reason: std::fmt::Arguments<'_>| refuse(doc, "file.unreadable", path, file, reason);
-    match file.metadata() {
-        Err(error) => {
-            return unusable(format_args!("cannot be read: {error}; write the path of a PEM file"));
-        }
-        Ok(metadata) if !metadata.is_file() => {
-            return unusable(format_args!("is no file; write the path of a PEM file"));
-        }
-        Ok(metadata) if metadata.len() > CONFIG_OCTETS => {
-            return unusable(format_args!("is too large for a PEM file"));
-        }
-        Ok(_) => {}
-    }
-    let mut octets = Vec::new();
-    match File::open(file).and_then(|opened| opened.take(CONFIG_OCTETS).read_to_end(&mut octets)) {
-        Ok(_) => {
+    match file::read(file, CONFIG_OCTETS) {
+        Ok(octets) => {
             doc.read_file(path, &octets);
             Some(octets)
         }
-        Err(error) => unusable(format_args!("cannot be read: {error}; let the daemon's user read it")),
+        Err(error) => refuse(doc, "file.unreadable", path, file, error.with("write the path of a PEM file")),
     }
 }
 
@@ -151,7 +137,8 @@ fn check_pair(
             doc.error_named("certificate.order", chain_path, text);
         }
         None => {
-            let reason = format_args!("is not the key of {}", files.chain.display());
+            let reason =
+                format_args!("is not the key of {}; write the one it was requested with", files.chain.display());
             fault(doc, "certificate.key_mismatch", key_path, &files.key, reason);
         }
     }
@@ -216,7 +203,7 @@ fn check_kind(doc: &Document, settings: &Settings, certificate: &str, kind: KeyK
              write certificate = \"NAME\" of an RSA one",
             profile.name
         );
-        doc.error_named("certificate.key_not_accepted", &format!("trunks.{}.profile", trunk.name), text);
+        doc.error_named("certificate.key_not_accepted", &key_of("trunks", &trunk.name, "profile"), text);
     }
 }
 
@@ -245,7 +232,7 @@ fn check_roots(doc: &Document, settings: &Settings, trust: &str, held: Option<Ve
                 profile.name,
                 missing.join(", ")
             );
-            doc.warn_named("trust.roots_missing", &format!("trunks.{}.trust", trunk.name), text);
+            doc.warn_named("trust.roots_missing", &key_of("trunks", &trunk.name, "trust"), text);
         }
     }
 }
@@ -262,7 +249,7 @@ fn check_fqdns(doc: &Document, settings: &Settings, certificate: &str, names: &[
         let Some(fqdn) = &trunk.fqdn else { continue };
         if !names.iter().any(|name| grammar::covers(name, fqdn)) {
             let text = format!("certificate \"{certificate}\" does not carry {fqdn}: peers that check will refuse us");
-            doc.warn_named("certificate.name_missing", &format!("trunks.{}.fqdn", trunk.name), text);
+            doc.warn_named("certificate.name_missing", &key_of("trunks", &trunk.name, "fqdn"), text);
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
-use super::document::Document;
+use super::document::{Document, joined, key_of};
 use super::profile::known_profile;
 use super::settings::Settings;
 use super::trunk::foreign_family;
@@ -33,7 +33,7 @@ pub(super) fn check(doc: &Document, settings: &Settings) {
              or peer_names on a TLS listener",
             pair.source, pair.first
         );
-        doc.error(&format!("trunks.{}.sources", pair.second), text);
+        doc.error(&key_of("trunks", &pair.second, "sources"), text);
     }
     check_routes(doc, routing);
     user_to_user::check(doc, routing);
@@ -60,7 +60,7 @@ fn check_networks(doc: &Document, networks: &[NetworkSettings]) {
         if addresses_meet(a.bind, b.bind) && first <= last {
             let text =
                 format!("ports {first}-{last} belong to network \"{}\" too; write ranges that do not overlap", a.name);
-            doc.error(&format!("networks.{}.rtp_ports", b.name), text);
+            doc.error(&key_of("networks", &b.name, "rtp_ports"), text);
         }
     }
 }
@@ -70,7 +70,7 @@ fn check_allowed_media(doc: &Document, network: &NetworkSettings) {
     if network.allow_media.iter().any(|range| range.prefix_len() == 0) {
         let text =
             "would let media be sent to any address, this machine's own too; write the private ranges of this side";
-        doc.error(&format!("networks.{}.allow_media", network.name), text);
+        doc.error(&key_of("networks", &network.name, "allow_media"), text);
     }
 }
 
@@ -102,7 +102,7 @@ fn check_ports(doc: &Document, settings: &Settings) {
 
 fn bound(routing: &RoutingSettings, listener: &ListenerSettings) -> Option<Bound> {
     let network = routing.networks.iter().find(|network| network.name == listener.network)?;
-    let (path, what) = (format!("listeners.{}.port", listener.name), format!("listener \"{}\"", listener.name));
+    let (path, what) = (key_of("listeners", &listener.name, "port"), format!("listener \"{}\"", listener.name));
     let datagram = listener.transport == Transport::Udp;
     Some(Bound { path, what, datagram, address: SocketAddr::new(network.bind, listener.port) })
 }
@@ -119,7 +119,7 @@ fn check_media_ports(doc: &Document, networks: &[NetworkSettings], socket: &Boun
 }
 
 fn check_trunk(doc: &Document, routing: &RoutingSettings, trunk: &TrunkSettings) {
-    let at = |key: &str| format!("trunks.{}.{key}", trunk.name);
+    let at = |key: &str| key_of("trunks", &trunk.name, key);
     let Some(listener) = routing.listeners.iter().find(|listener| listener.name == trunk.listener) else { return };
     if let Some(profile) = known_profile(&trunk.profile) {
         check_profile(doc, &at("profile"), profile, listener);
@@ -156,7 +156,8 @@ fn check_trunk(doc: &Document, routing: &RoutingSettings, trunk: &TrunkSettings)
     }
     let is_known = !trunk.effective_sources().is_empty() || !trunk.peer_names.is_empty();
     // A registrar's calls come over the connection that we registered with (PF-133).
-    if !is_known && trunk.registration.is_none() {
+    let was_written = ["sources", "sources_file", "targets"].iter().any(|key| doc.is_refused(&at(key)));
+    if !is_known && trunk.registration.is_none() && !was_written {
         doc.warn(&at("sources"), "nobody is let in from this trunk; write sources = [\"198.51.100.0/28\"]");
     }
 }
@@ -172,7 +173,7 @@ fn check_own_targets(doc: &Document, routing: &RoutingSettings, trunk: &TrunkSet
     if let Some(listener) = trunk.targets.iter().filter_map(address).find_map(own) {
         let text =
             format!("is our own listener \"{}\": calls would come back to us; write the peer's address", listener.name);
-        doc.error(&format!("trunks.{}.targets", trunk.name), text);
+        doc.error(&key_of("trunks", &trunk.name, "targets"), text);
     }
 }
 
@@ -209,7 +210,7 @@ fn check_shared_names<'r>(doc: &Document, routing: &'r RoutingSettings) -> BTree
                 "\"{}\" has this name for the other of Teams and ACS: calls are answered 480; write another name",
                 twin.name
             );
-            doc.error_named("fqdn.shared", &format!("trunks.{}.fqdn", trunk.name), text);
+            doc.error_named("fqdn.shared", &key_of("trunks", &trunk.name, "fqdn"), text);
             told.insert(trunk.name.as_str());
         }
     }
@@ -218,7 +219,7 @@ fn check_shared_names<'r>(doc: &Document, routing: &'r RoutingSettings) -> BTree
 
 /// What the profile's peers cannot do without.
 fn check_needs(doc: &Document, profile: &Profile, trunk: &TrunkSettings) {
-    let at = |key: &str| format!("trunks.{}.{key}", trunk.name);
+    let at = |key: &str| key_of("trunks", &trunk.name, key);
     let name = profile.name;
     for need in &profile.needs {
         match need {
@@ -248,7 +249,7 @@ fn check_needs(doc: &Document, profile: &Profile, trunk: &TrunkSettings) {
 }
 
 fn check_tls_trunk(doc: &Document, listener: &ListenerSettings, trunk: &TrunkSettings) {
-    let at = |key: &str| format!("trunks.{}.{key}", trunk.name);
+    let at = |key: &str| key_of("trunks", &trunk.name, key);
     if trunk.trust.is_none() {
         doc.error(
             &at("trust"),
@@ -271,7 +272,7 @@ fn check_tls_trunk(doc: &Document, listener: &ListenerSettings, trunk: &TrunkSet
 }
 
 fn check_plain_trunk(doc: &Document, listener: &ListenerSettings, trunk: &TrunkSettings) {
-    let at = |key: &str| format!("trunks.{}.{key}", trunk.name);
+    let at = |key: &str| key_of("trunks", &trunk.name, key);
     let found = listener.transport.uri_token();
     let only_tls = format!("has a meaning over TLS only, listener \"{}\" is {found}; leave it out", listener.name);
     for path in
@@ -328,7 +329,7 @@ fn check_routes(doc: &Document, routing: &RoutingSettings) {
     routing.routes.iter().enumerate().for_each(|(index, route)| check_way_back(doc, routing, index, route));
     let used = used_trunks(routing);
     for trunk in routing.trunks.iter().filter(|trunk| !used.contains(trunk.name.as_str())) {
-        doc.warn(&format!("trunks.{}", trunk.name), "no route uses this trunk");
+        doc.warn(&joined("trunks", &trunk.name), "no route uses this trunk");
     }
 }
 

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::changes::fingerprint;
 use super::report::{Finding, Level, Report, shown};
+use super::syntax;
 
 /// The places and findings of one file. Readers share it; findings gather until [`Document::into_report`].
 #[derive(Debug)]
@@ -98,22 +99,20 @@ impl Document {
     /// One finding for each broken line: the parser's first complaint is the useful one. A bracket left open breaks
     /// every line after it in the same way: only the first of them is shown.
     fn note_fault(&mut self, text: &str, fault: &toml::de::Error) {
-        let span = fault.span();
-        let line = span.as_ref().map_or(1, |span| self.line_of(span));
+        let line = fault.span().map_or_else(|| nested(text), |span| self.line_of(&span));
         let before = line.checked_sub(1).and_then(|before| self.broken.get(&before));
         let continued = fault.message().contains("array") && before.is_some_and(|before| before == fault.message());
         if self.broken.insert(line, fault.message().to_owned()).is_some() || continued {
             return;
         }
-        let found = span.and_then(|span| text.get(span)).filter(|found| !found.is_empty()).map(shown);
-        let (found, message) = (found.unwrap_or_default(), fault.message());
-        let text = match message {
-            "duplicate key" => format!("{found} is defined twice; keep one of the two"),
-            message if message.contains("between array elements") => {
-                format!("not TOML: {message}; is the bracket of the list above closed?")
+        let written = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+        let text = match fault.message() {
+            "duplicate key" => {
+                let found = fault.span().and_then(|span| text.get(span)).filter(|found| !found.is_empty());
+                format!("{} is defined twice; keep one of the two", found.map(shown).unwrap_or_default())
             }
             message if message.contains("recur") => "nested too deeply; this file needs four levels at most".to_owned(),
-            message => format!("not TOML: {message}; check quotes, brackets and the = on this line"),
+            message => syntax::told(message, written),
         };
         self.push(Level::Error, line, "", text, None);
     }
@@ -197,7 +196,7 @@ impl Document {
             Some(over) if line > over.after => (over.name.clone(), line - over.after),
             Some(_) | None => (self.name.clone(), line),
         };
-        let path = path.to_owned();
+        let path = cut(path);
         self.findings.borrow_mut().push(Finding { file, line, path, text, level, name });
     }
 
@@ -211,6 +210,14 @@ impl Document {
         self.files.borrow().clone()
     }
 
+    /// True when the file is refused already for this key, or for what is in it.
+    pub(super) fn is_refused(&self, path: &str) -> bool {
+        let within = |found: &Finding| {
+            found.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        self.findings.borrow().iter().any(|found| found.level == Level::Error && within(found))
+    }
+
     /// True when nothing speaks against the file so far.
     pub(super) fn is_accepted(&self) -> bool {
         self.findings.borrow().iter().all(|finding| finding.level != Level::Error)
@@ -219,6 +226,28 @@ impl Document {
     pub(super) fn into_report(self) -> Report {
         Report::new(self.findings.into_inner())
     }
+}
+
+/// The path of a key, itself perhaps a path, in one of a kind's tables: `trunks."sbc.example.com".media.security`.
+pub(super) fn key_of(table: &str, name: &str, key: &str) -> String {
+    format!("{}.{key}", joined(table, name))
+}
+
+/// A path fit for a message.
+fn cut(path: &str) -> String {
+    /// Characters: four names, each as long as a DNS name.
+    const PATH: usize = 4 * 253;
+    match path.char_indices().nth(PATH) {
+        Some((end, _)) => format!("{}...", path.get(..end).unwrap_or_default()),
+        None => path.to_owned(),
+    }
+}
+
+/// The line of the longest dotted name: where a name has too many parts, the parser does not say where it stands.
+fn nested(text: &str) -> usize {
+    let dots = |line: &str| memchr::memchr_iter(b'.', line.as_bytes()).count();
+    let deepest = text.lines().map(dots).enumerate().max_by_key(|(line, dots)| (*dots, std::cmp::Reverse(*line)));
+    deepest.map_or(1, |(line, _)| line.saturating_add(1))
 }
 
 /// `path.key`, the key quoted when it is no bare key.

@@ -13,6 +13,7 @@ mod user_to_user;
 mod cross;
 mod document;
 mod emergency;
+pub mod file;
 mod fraud;
 mod grammar;
 mod methods;
@@ -24,14 +25,14 @@ mod provisional;
 mod read;
 mod report;
 mod routes;
+mod script;
 mod sections;
 pub mod settings;
 mod suggest;
+mod syntax;
 mod target;
 mod trunk;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -105,7 +106,7 @@ impl Origin {
 /// # Errors
 /// It cannot be read.
 pub fn control_socket(file: &Path) -> Result<PathBuf, String> {
-    let text = read_file(file, "--config").map_err(|reason| format!("{}: {reason}", file.display()))?;
+    let text = read_file(file, "--config").map_err(|report| report.to_string().trim_end().to_owned())?;
     let (doc, entries) = Document::parse(&file.display().to_string(), &text);
     Ok(sections::node(&Table::root(&doc, &entries), &base_of(file)).control)
 }
@@ -137,11 +138,7 @@ pub fn load(path: &Path) -> Result<Loaded, Report> {
 /// # Errors
 /// Everything that is wrong with them, at once.
 pub fn load_overridden(path: &Path, overriding: Option<&Path>) -> Result<Loaded, Report> {
-    let named = |path: &Path, option: &str| {
-        let name = path.display().to_string();
-        let text = read_file(path, option).map_err(|reason| Report::unreadable(&name, reason))?;
-        Ok((name, text))
-    };
+    let named = |path: &Path, option: &str| Ok((path.display().to_string(), read_file(path, option)?));
     let (name, text) = named(path, "--config")?;
     let over = overriding.map(|path| named(path, "--override")).transpose()?;
     let over = over.as_ref().map(|(name, text)| (name.as_str(), text.as_str()));
@@ -151,19 +148,11 @@ pub fn load_overridden(path: &Path, overriding: Option<&Path>) -> Result<Loaded,
 }
 
 /// `option`: the one of the command line that names it.
-fn read_file(path: &Path, option: &str) -> Result<String, String> {
-    let file = File::open(path).map_err(|error| format!("cannot be read: {error}; name another with {option} FILE"))?;
-    let mut octets = Vec::new();
-    let read = file.take(CONFIG_OCTETS.saturating_add(1)).read_to_end(&mut octets);
-    let length = read.map_err(|error| format!("cannot be read: {error}; name another with {option} FILE"))?;
-    if u64::try_from(length).map_or(true, |length| length > CONFIG_OCTETS) {
-        return Err(format!("is larger than {CONFIG_OCTETS} octets; is this the configuration file?"));
-    }
-    String::from_utf8(octets).map_err(|error| {
-        let good = error.as_bytes().iter().take(error.utf8_error().valid_up_to());
-        let line = good.filter(|octet| **octet == b'\n').count() + 1;
-        format!("line {line} is not UTF-8; save the file as UTF-8")
-    })
+fn read_file(path: &Path, option: &str) -> Result<String, Report> {
+    let name = path.display().to_string();
+    let remedy = format!("name another with {option} FILE");
+    let octets = file::read(path, CONFIG_OCTETS).map_err(|error| Report::unreadable(&name, 0, error.with(&remedy)))?;
+    script::text_of(octets).map_err(|flaw| Report::unreadable(&name, flaw.line, flaw.text))
 }
 
 /// Checks a text. `name` is what findings call the file; relative paths start at `base`.
@@ -186,6 +175,7 @@ fn parse_overridden(
     cross::check(&doc, &settings);
     if files == Files::Checked {
         certificates::check(&doc, &settings);
+        check_folders(&doc, &settings);
     }
     let snapshot = match doc.is_accepted() {
         true => Snapshot::compile(&settings.routing).map_err(|error| doc.error("", error.to_string())).ok(),
@@ -203,6 +193,16 @@ fn parse_overridden(
             origin: None,
         }),
         None => Err(report),
+    }
+}
+
+/// What is to be a folder and is something else by now: the daemon would run without records and control socket.
+fn check_folders(doc: &Document, settings: &Settings) {
+    let named = [("node.state_dir", &settings.node.state_dir), ("cdr.path", &settings.cdr.writer.folder)];
+    for (key, folder) in named.into_iter().filter(|(key, _)| doc.stands(key)) {
+        if folder.exists() && !folder.is_dir() {
+            doc.error(key, format!("{} is no folder; write the path of one", folder.display()));
+        }
     }
 }
 

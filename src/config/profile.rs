@@ -22,7 +22,7 @@ use crate::route::trunk::{ContactHost, PeerShows, TargetSpec};
 pub fn profile(name: &str) -> Result<Profile, Report> {
     let found = profile_names().find(|known| *known == name).zip(profile_text(name));
     let Some((name, text)) = found else {
-        return Err(Report::unreadable(name, format!("no such profile; write one of {}", profile_list())));
+        return Err(Report::unreadable(name, 0, format!("no such profile; write one of {}", profile_list())));
     };
     let (doc, entries) = Document::parse(&format!("profiles/{name}.toml"), text);
     let profile = read_profile(name, Table::root(&doc, &entries));

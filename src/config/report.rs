@@ -72,10 +72,10 @@ impl Report {
         self.errors.len().saturating_add(self.errors_not_shown)
     }
 
-    /// A file that could not be read at all.
-    pub(super) fn unreadable(file: &str, text: String) -> Report {
+    /// A file that could not be read at all, from a line on where it is known.
+    pub(super) fn unreadable(file: &str, line: usize, text: String) -> Report {
         let finding =
-            Finding { file: file.to_owned(), line: 0, path: String::new(), text, level: Level::Error, name: None };
+            Finding { file: file.to_owned(), line, path: String::new(), text, level: Level::Error, name: None };
         Report { errors: vec![finding], ..Report::default() }
     }
 }

@@ -98,10 +98,10 @@ fn destinations(field: &Field<'_>, declared: &Declared<'_>) -> Option<Vec<String
 /// `"+49301234"`, `{ prefix = "+4930" }` or `{ regex = "^\\+4930" }`.
 fn pattern(field: &Field<'_>) -> Option<Pattern> {
     if field.is_text() {
-        return field.text().map(|number| Pattern::Number(number.to_owned()));
+        return field.parsed(digits).map(Pattern::Number);
     }
     let table = field.table()?;
-    let prefix = table.text("prefix", "\"+4930\"").map(Pattern::Prefix);
+    let prefix = table.field("prefix", "\"+4930\"").and_then(|field| field.parsed(digits)).map(Pattern::Prefix);
     let regex = table.field("regex", "\"^\\\\+4930\"");
     let pattern = match (&prefix, &regex) {
         (Some(_), Some(_)) => {
@@ -117,6 +117,16 @@ fn pattern(field: &Field<'_>) -> Option<Pattern> {
     };
     table.close();
     pattern
+}
+
+/// What a normalised number can be or begin with: behind a plus it has digits alone.
+fn digits(text: &str) -> Result<String, String> {
+    match text.strip_prefix('+') {
+        Some(number) if !number.bytes().all(|octet| octet.is_ascii_digit()) => {
+            Err("is matched by no number: behind a + there are digits alone, and a prefix needs no wildcard".to_owned())
+        }
+        Some(_) | None => Ok(text.to_owned()),
+    }
 }
 
 fn expression(field: &Field<'_>, table: &Table<'_>) -> Option<Pattern> {

@@ -13,14 +13,23 @@ const DEFAULT_RANK: (u16, u16) = (1, 1);
 
 /// `"host:port"`, `"host"`, `"192.0.2.1"`, `"[2001:db8::1]:5060"` or `{ host, port, srv, naptr, priority, weight }`.
 pub(super) fn target(field: &Field<'_>) -> Option<TargetSpec> {
-    match field.is_text() {
-        true => field.parsed(from_text),
-        false => from_table(field.table()?),
+    match (field.is_text(), field.is_table()) {
+        (true, _) => field.parsed(from_text),
+        (false, true) => from_table(field.table()?),
+        (false, false) => {
+            field.refuse_key(
+                "is neither text nor a table; write \"198.51.100.7:5060\", or { host = \"sbc.example.com\", port = 5061 }",
+            );
+            None
+        }
     }
 }
 
 /// Reads the text forms.
 pub(super) fn from_text(text: &str) -> Result<TargetSpec, String> {
+    if ["sip:", "sips:"].iter().any(|scheme| text.starts_with(scheme)) || text.contains(';') {
+        return Err("is a URI, and a target is a host and a port alone".to_owned());
+    }
     if let Ok(socket) = text.parse::<SocketAddr>() {
         return check_port(socket.port()).map(|port| spec(&socket.ip().to_canonical().to_string(), Some(port)));
     }

@@ -1,7 +1,5 @@
 //! `[trunks.NAME]`.
 
-use std::fs;
-use std::io::Read;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,28 +9,19 @@ use ipnet::IpNet;
 use super::authentication;
 use super::behaviour::behaviour;
 use super::certificates::Files;
+use super::file::{self, Unusable};
 use super::grammar;
 use super::network::SHORTEST_KEEP_ALIVE;
 use super::profile::{contact_host, peer_shows, profile_list, profile_of, targets};
 use super::read::{Declared, Field, Kind, Table};
+use super::script::{self, Illegible};
 use super::target;
 use crate::audio::music::{self, MusicFormat};
-use crate::base::limits::MUSIC_OCTETS;
+use crate::base::limits::{CONFIG_OCTETS, MUSIC_OCTETS};
 use crate::route::profile::{Behaviour, Counterpart};
 use crate::route::settings::{Reuse, ServerNames, TrunkSettings};
 use crate::route::trunk::TargetSpec;
 use crate::sip::flow::{KeepAlive, LargeRequests};
-
-/// The octets of a music file.
-fn read_music(path: &Path) -> Result<Vec<u8>, String> {
-    let file = fs::File::open(path).map_err(|error| error.to_string())?;
-    let mut octets = Vec::new();
-    file.take(MUSIC_OCTETS.saturating_add(1)).read_to_end(&mut octets).map_err(|error| error.to_string())?;
-    match u64::try_from(octets.len()) {
-        Ok(length) if length <= MUSIC_OCTETS => Ok(octets),
-        Ok(_) | Err(_) => Err(format!("is larger than {MUSIC_OCTETS} octets")),
-    }
-}
 
 /// What reading a trunk needs to know of the rest.
 pub(super) struct TrunkReader<'d> {
@@ -119,11 +108,12 @@ impl TrunkReader<'_> {
         if self.files == Files::Ignored {
             return None;
         }
-        let Ok(text) = fs::read_to_string(&path) else {
-            field.refuse(format_args!("cannot read {}", path.display()));
-            return None;
-        };
-        field.read_file(text.as_bytes());
+        let refuse = |text: &str| field.refuse_key(&format!("{}{text}", path.display()));
+        let unusable = |error: Unusable| refuse(&format!(" {}", error.with("write the path of a list of ranges")));
+        let octets = file::read(&path, CONFIG_OCTETS).map_err(unusable).ok()?;
+        field.read_file(&octets);
+        let illegible = |flaw: Illegible| refuse(&format!(":{}: {}", flaw.line, flaw.text));
+        let text = script::text_of(octets).map_err(illegible).ok()?;
         let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
         let ranges = lines.enumerate().filter(|(_, line)| !line.is_empty()).filter_map(|(index, line)| {
             let refuse = |reason| {
@@ -146,11 +136,11 @@ impl TrunkReader<'_> {
         if self.files == Files::Ignored {
             return None;
         }
-        let octets = read_music(&path).inspect(|octets| field.read_file(octets));
+        let octets = file::read(&path, MUSIC_OCTETS).inspect(|octets| field.read_file(octets));
         match octets.map(|octets| music::read(format, &octets)) {
             Ok(Ok(samples)) => return Some(samples),
             Ok(Err(fault)) => field.refuse(format_args!("{} {}", path.display(), fault.text())),
-            Err(reason) => field.refuse(format_args!("cannot read {}: {reason}", path.display())),
+            Err(error) => field.refuse(format_args!("{} {error}", path.display())),
         }
         None
     }

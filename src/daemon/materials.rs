@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
+use crate::base::limits::CONFIG_OCTETS;
+use crate::config;
 use crate::config::settings::{CertificateFiles, Settings, TrustRoots};
 use crate::net::NetSettings;
 use crate::net::identity::{Identity, IdentityError};
@@ -169,10 +171,10 @@ fn revocation_lists(name: &str, file: &Path) -> Result<RevocationLists, BadFile>
 }
 
 fn octets(key: &str, file: &Path) -> Result<Vec<u8>, BadFile> {
-    std::fs::read(file).map_err(|error| BadFile {
+    config::file::read(file, CONFIG_OCTETS).map_err(|error| BadFile {
         key: key.to_owned(),
         file: file.to_owned(),
-        why: format!("cannot be read: {error}"),
+        why: error.to_string(),
     })
 }
 

@@ -6,7 +6,8 @@ use x509_parser::oid_registry::OID_PKCS1_RSAENCRYPTION;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::finding::Finding;
-use crate::config::{Loaded, profile};
+use crate::base::limits::CONFIG_OCTETS;
+use crate::config::{Loaded, file, profile};
 use crate::net::names::{certificate_names, name_matches};
 use crate::net::pem;
 use crate::route::profile::{Need, Profile, Wildcards};
@@ -23,8 +24,9 @@ fn trunk_findings(loaded: &Loaded, trunk: &TrunkSettings) -> Vec<Finding> {
     let default = listener.and_then(|listener| listener.certificates.first());
     let Some(name) = trunk.certificate.as_ref().or(default) else { return Vec::new() };
     let files = loaded.settings.certificates.get(name);
-    let chain =
-        files.and_then(|files| std::fs::read(&files.chain).ok()).and_then(|octets| pem::certificates(&octets).ok());
+    let chain = files
+        .and_then(|files| file::read(&files.chain, CONFIG_OCTETS).ok())
+        .and_then(|octets| pem::certificates(&octets).ok());
     let (Some(chain), Ok(profile)) = (chain, profile(&trunk.profile)) else { return Vec::new() };
     let mut found = held_against(&profile, trunk, &format!("certificates.{name}"), &chain);
     if let (Some(shown), true) = (shown(&chain), found.is_empty()) {

@@ -16,7 +16,8 @@ use x509_parser::x509::X509Name;
 
 use super::finding::Finding;
 use super::host::{HostFacts, now};
-use crate::config::{Loaded, TrustRoots};
+use crate::base::limits::CONFIG_OCTETS;
+use crate::config::{self, Loaded, TrustRoots};
 use crate::net::names::certificate_names;
 use crate::net::pem;
 use crate::net::tls::provider;
@@ -61,7 +62,8 @@ pub fn examine(loaded: &Loaded, facts: &HostFacts) -> Vec<Finding> {
     let mut findings = Vec::new();
     let own_roots = own_roots(loaded);
     for (name, files) in &loaded.settings.certificates {
-        let chain = std::fs::read(&files.chain).ok().and_then(|octets| pem::certificates(&octets).ok());
+        let chain =
+            config::file::read(&files.chain, CONFIG_OCTETS).ok().and_then(|octets| pem::certificates(&octets).ok());
         let Some(chain) = chain else { continue };
         let expectation = Expectation {
             now: now.unwrap_or_default(),
@@ -94,7 +96,7 @@ fn own_roots(loaded: &Loaded) -> Vec<CertificateDer<'static>> {
         TrustRoots::File(path) => Some(path),
         TrustRoots::System => None,
     });
-    let read = files.filter_map(|path| pem::certificates(&std::fs::read(path).ok()?).ok());
+    let read = files.filter_map(|path| pem::certificates(&config::file::read(path, CONFIG_OCTETS).ok()?).ok());
     read.flatten().collect()
 }
 

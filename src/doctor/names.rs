@@ -93,7 +93,7 @@ async fn target_name(trunk: &Trunk, target: &TargetSpec, network: &Network, reso
         return Finding::warning(
             "dns.target.slow",
             subject,
-            format!("{text}, after {} ms", taken.as_millis()),
+            format!("{text}, after {} ms; from {} ms on is slow", taken.as_millis(), SLOW.as_millis()),
             "calls wait for that: the first DNS server is slow or does not answer; put a near one first (dns.servers)",
         );
     }

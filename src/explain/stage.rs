@@ -149,7 +149,11 @@ impl<'q> Stage<'q> {
                 Ok(())
             }
             Some(Err(rejection)) => {
-                Err(BadQuestion::new("the call", format!("makes no INVITE that is read: {}", rejection.kind.label())))
+                let told = format!(
+                    "makes no INVITE that can be read ({}): write a number, sip:USER@HOST or tel:NUMBER, and headers as NAME: VALUE",
+                    rejection.kind.label()
+                );
+                Err(BadQuestion::new("the call", told))
             }
             Some(Ok(SipMessage::Response(_))) | None => Err(BadQuestion::new("the call", "makes no INVITE")),
         }

@@ -47,10 +47,23 @@ impl fmt::Display for StartError {
                 transport.via_token()
             ),
             StartError::Unavailable { listener, address, error } => {
-                write!(f, "listener `{listener}` cannot be bound to {address}: {error}")
+                write!(f, "listener `{listener}` cannot be bound to {address}: {error}{}", remedy(error))
             }
             StartError::Tls { listener, error } => write!(f, "listener `{listener}`: {error}"),
         }
+    }
+}
+
+/// What to do where the system does not give an address or a port.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => {
+            "; this machine has no such address: write one of `ip addr` as the network's `bind`, the public one behind a NAT as `advertise`"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "; a port below 1024 is for root: let the service manager hold it (trunkline.socket), or write another port"
+        }
+        _ => "",
     }
 }
 

@@ -1,5 +1,5 @@
-//! Ranks of the daemon's threads under what the system allows (`RLIMIT_NICE`), as a user without rights. Needs root, to become
-//! one and to raise the limit.
+//! Ranks of the daemon's threads under what the system allows (`RLIMIT_NICE`, `CAP_SYS_NICE`), as a user without rights. Needs
+//! root, to become one.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
@@ -23,32 +23,51 @@ impl Drop for Ended {
     }
 }
 
-/// The daemon, whose threads may go so far below its own nice value; their names and nice values once it serves, and its log.
-fn under(allowed: i64) -> (BTreeMap<String, i64>, String) {
+/// What lets its threads be ranked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Permission {
+    /// `RLIMIT_NICE`: so far below its own nice value.
+    Limit(i64),
+    /// `CAP_SYS_NICE`: as far as they like.
+    Capability,
+    Nothing,
+}
+
+impl Permission {
+    /// As setrlimit(2) counts: 20 less the lowest nice value.
+    fn limit(self) -> String {
+        let own = threads(std::process::id()).into_values().max().unwrap();
+        let limit = if let Permission::Limit(below) = self { 20 - own + below } else { 0 };
+        format!("--nice={limit}:{limit}")
+    }
+
+    /// Whether it can be given here: to raise a limit takes `CAP_SYS_RESOURCE`, which root of a container may lack.
+    fn can_be_given(self) -> bool {
+        let given =
+            Command::new("prlimit").args([self.limit().as_str(), "true"]).stderr(Stdio::null()).status().unwrap();
+        if !given.success() {
+            eprintln!("{self:?} is not tried: the limit cannot be raised here");
+        }
+        given.success()
+    }
+}
+
+/// The daemon with that permission and no other, at ports of its own; its threads' names and nice values once it serves, and its log.
+fn under(permission: Permission, ports: &str) -> (BTreeMap<String, i64>, String) {
     let desk = Desk::new();
-    let own = threads(std::process::id()).into_values().max().unwrap();
-    // As setrlimit(2) counts: 20 less the lowest nice value.
-    let limit = 20 - own + allowed;
-    let text = SOUND.replace("port = 2546", &format!("port = 2{allowed:02}6"));
-    desk.write("ranks.toml", text);
+    desk.write("ranks.toml", SOUND.replace("port = 2546", &format!("port = {ports}")));
     let program = desk.path("trunkline");
-    fs::copy(env!("CARGO_BIN_EXE_trunkline"), &program).unwrap();
+    // By a process of its own: a file that a test beside this one has open for writing at its fork cannot be run.
+    assert!(Command::new("cp").arg(env!("CARGO_BIN_EXE_trunkline")).arg(&program).status().unwrap().success());
     fs::create_dir(desk.path("state")).unwrap();
     for name in [".", "state", "chain.pem", "key.pem", "ranks.toml", "trunkline"] {
         fs::set_permissions(desk.path(name), Permissions::from_mode(0o777)).unwrap();
     }
     let mut command = Command::new("prlimit");
-    command.arg(format!("--nice={limit}:{limit}"));
-    command.args([
-        "setpriv",
-        "--reuid",
-        NOBODY,
-        "--regid",
-        NOBODY,
-        "--clear-groups",
-        "--no-new-privs",
-        "--bounding-set=-all",
-    ]);
+    command.args([permission.limit().as_str(), "setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"]);
+    if permission == Permission::Capability {
+        command.args(["--inh-caps=+sys_nice", "--ambient-caps=+sys_nice"]);
+    }
     command.arg(&program).args(["run", "--config", "ranks.toml"]).current_dir(desk.folder.path());
     let log = desk.path("log");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).unwrap());
@@ -80,25 +99,30 @@ fn threads(pid: u32) -> BTreeMap<String, i64> {
 fn is_root() -> bool {
     let root = fs::read_to_string("/proc/self/status").unwrap().lines().any(|line| line.starts_with("Uid:\t0\t"));
     if !root {
-        eprintln!("not tried: only root can raise a limit and become somebody else");
+        eprintln!("not tried: only root becomes somebody else");
     }
     root
 }
 
 #[test]
-fn audio_goes_before_signalling_and_that_before_the_rest_where_the_limit_allows_it() {
+fn audio_goes_before_signalling_and_that_before_the_rest_where_it_is_allowed() {
     if !is_root() {
         return;
     }
-    // What LimitNICE=-9 of the unit comes to.
-    let (threads, log) = under(9);
-    let own = threads["trunkline"];
-    let below = |name: &str| own - threads[name];
-    assert_eq!((below("relay-0"), below("engine"), below("net")), (9, 4, 4), "{threads:?}");
-    let others =
-        threads.iter().filter(|(name, _)| !["relay-", "engine", "net"].iter().any(|ranked| name.starts_with(ranked)));
-    assert!(others.clone().count() > 1 && others.clone().all(|(_, nice)| *nice == own), "{threads:?}");
-    assert!(!log.contains(TOLD), "{log}");
+    // What LimitNICE=-9 of the unit comes to, and what a container with a capability has.
+    for (permission, ports) in [(Permission::Limit(9), "2547"), (Permission::Capability, "2548")] {
+        if !permission.can_be_given() {
+            continue;
+        }
+        let (threads, log) = under(permission, ports);
+        let own = threads["trunkline"];
+        let below = |name: &str| own - threads[name];
+        assert_eq!((below("relay-0"), below("engine"), below("net")), (9, 4, 4), "{permission:?}: {threads:?}");
+        let is_ranked = |name: &str| ["relay-", "engine", "net"].iter().any(|ranked| name.starts_with(ranked));
+        let others: Vec<_> = threads.iter().filter(|(name, _)| !is_ranked(name)).collect();
+        assert!(others.len() > 1 && others.iter().all(|(_, nice)| **nice == own), "{permission:?}: {threads:?}");
+        assert!(!log.contains(TOLD), "{log}");
+    }
 }
 
 #[test]
@@ -107,11 +131,15 @@ fn without_the_whole_permission_the_threads_are_alike_and_it_is_told_once() {
         return;
     }
     // Five would be enough for signalling, and audio would come after it.
-    for allowed in [0, 5] {
-        let (threads, log) = under(allowed);
+    for (permission, ports) in [(Permission::Nothing, "2549"), (Permission::Limit(5), "2550")] {
+        if !permission.can_be_given() {
+            continue;
+        }
+        let (threads, log) = under(permission, ports);
         let own = threads["trunkline"];
-        assert!(threads.contains_key("relay-0") && threads.values().all(|nice| *nice == own), "{allowed}: {threads:?}");
+        assert!(threads.contains_key("relay-0"), "{permission:?}: {threads:?}");
+        assert!(threads.values().all(|nice| *nice == own), "{permission:?}: {threads:?}");
         let told: Vec<&str> = log.lines().filter(|line| line.contains(TOLD)).collect();
-        assert!(matches!(told.as_slice(), [one] if one.contains("\"INFO\"")), "{allowed}: {told:?}");
+        assert!(matches!(told.as_slice(), [one] if one.contains("\"INFO\"")), "{permission:?}: {told:?}");
     }
 }

@@ -66,7 +66,7 @@ def broken_in_sense(sound):
         text, line = changed(old, new)
         yield text, None if "\n" in old + new else line, word
     yield sound + f'\n[listeners.more]\nnetwork = "loop"\ntransport = "tcp"\nport = {TAKEN}\n', None, "is taken"
-    yield sound.replace(trunk, f"{trunk}auth = {{ user = \"u\", realm = \"r\", password_file = \"none\" }}\n"), None, "no such file"
+    yield sound.replace(trunk, f"{trunk}auth = {{ user = \"u\", realm = \"r\", password_file = \"none\" }}\n"), None, "No such file"
     yield "", None, "no listener"
     yield "# ten mebibytes\n" * (10 << 16), None, "larger"
     yield "\ufffd[node\n", None, "not TOML"

@@ -23,7 +23,7 @@ AUTH = 'auth = { user = "sbc", realm = "carrier.test", password_file = "carrier.
 # Alone and together (RFC 8760: the first that is known is answered).
 CHALLENGES = [[name] for name in ("MD5", "SHA-256")] + [["SHA-256", "MD5"]]
 COMMANDS = [("trace", "1", "--messages", "--pcap", "shown.pcap"), ("trace", "1", "--json"), ("ctl", "status"), ("ctl", "calls"), ("ctl", "bans"), ("check",), ("nsg",),
-            ("explain", "--from", "platform", "--called", "+15550000001"), ("doctor", "--json", "--wait", "0")]
+            ("explain", "--from", "platform", "--called", "+15550000001"), ("doctor", "--json", "--listen", "0")]
 PAGES = ["/metrics", "/readyz", "/healthz", "/drainz"]
 ROUTES = ["/api/v1/openapi.json", "/api/v1/calls", "/api/v1/clients", "/api/v1/accounts", "/api/v1/audit", "/api/v1/trunks", "/api/v1/calls/1/trace"]
 # What the operator put there.

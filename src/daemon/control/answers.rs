@@ -214,10 +214,16 @@ impl Hands {
         let active = active.map(|call| (Arc::new(call.so_far), Standing::Active));
         let over = self.trace.recent_of(who).into_iter().map(|record| (record, Standing::Over));
         let mut found = active.chain(over);
-        let (record, standing) =
-            found.next().ok_or_else(|| format!("no call {who} goes on or ended lately, and none of that number"))?;
+        let (record, standing) = found.next().ok_or_else(|| unknown(who))?;
         Ok((record, standing, found.take(OTHERS).map(|(record, _)| record.id.0).collect()))
     }
+}
+
+fn unknown(who: &str) -> String {
+    format!(
+        "no call {who} goes on or ended lately, and none of that number; `trunkline ctl calls` shows those that go on, and a \
+         phone number needs its last five digits at least"
+    )
 }
 
 fn silent() -> String {

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -156,6 +157,8 @@ const FILES: [Row; 8] = [
 /// Asks the running daemon itself.
 fn reload(ground: &Ground) -> String {
     let mut stream = UnixStream::connect(ground.state().join("control.sock")).unwrap();
+    // A file that is waited for would keep every later reload waiting.
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     stream.write_all(b"{\"command\":\"reload\"}\n").unwrap();
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).unwrap();
@@ -213,10 +216,13 @@ fn a_hundred_broken_configurations_are_refused_with_line_and_reason_and_leave_ev
     }
     fs::remove_file(scene.ground.config()).unwrap();
     assert!(reload(&scene.ground).contains("cannot be read"));
+    assert!(Command::new("mkfifo").arg(scene.ground.config()).status().unwrap().success());
+    assert!(reload(&scene.ground).contains("is no file but a pipe"));
+    fs::remove_file(scene.ground.config()).unwrap();
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), rows.len(), wrong.join("\n\n"));
-    assert!(rows.len() + 4 >= 100, "{}", rows.len());
+    assert!(rows.len() + 5 >= 100, "{}", rows.len());
     assert_eq!(metric(&scene.ground, "sbc_config_revision"), "1");
-    assert_eq!(metric(&scene.ground, "sbc_config_reloads_total{result=\"refused\"}"), (rows.len() + 4).to_string());
+    assert_eq!(metric(&scene.ground, "sbc_config_reloads_total{result=\"refused\"}"), (rows.len() + 5).to_string());
     fs::write(scene.ground.config(), sound).unwrap();
     assert!(ctl(&scene.ground, &["reload"]).status.success());
     scene.caller.probe();
