@@ -144,9 +144,9 @@ impl Known {
         Known { per_s, bucket: Bucket::full(now, Known::rate(per_s)), until: now + MEMORY }
     }
 
-    /// Twice what is borne, and a quarter of a second's worth of calls at once.
-    const fn rate(per_s: u32) -> Rate {
-        Rate::new(per_s.saturating_mul(2), per_s / 4)
+    /// Twice what is borne, and a quarter of a second's worth of calls at once, at least [`RUSH`].
+    fn rate(per_s: u32) -> Rate {
+        Rate::new(per_s.saturating_mul(2), (per_s / 4).max(RUSH))
     }
 
     /// A call comes: whether there are more than can be borne, however soon they are read. What they cost shows when they talk.
@@ -301,6 +301,12 @@ impl Overload {
         matches!(self.state, State::Shedding { .. })
     }
 
+    fn first_pace(&mut self, now: Instant) -> Pace {
+        let known = self.known.filter(|known| now < known.until).map(|known| known.per_s);
+        let bounds = if known.is_some() { Bounds::Known } else { Bounds::Unknown };
+        Pace::new(now, self.shares.pace(now, known), bounds)
+    }
+
     fn observe(&mut self, now: Instant, (timing, waited): (Timing, Duration)) {
         match (&mut self.state, timing) {
             (State::Bearing(strain), Timing::Late | Timing::OnTime) => {
@@ -321,14 +327,6 @@ impl Overload {
                 }
             }
         }
-    }
-}
-
-impl Overload {
-    fn first_pace(&mut self, now: Instant) -> Pace {
-        let known = self.known.filter(|known| now < known.until).map(|known| known.per_s);
-        let bounds = if known.is_some() { Bounds::Known } else { Bounds::Unknown };
-        Pace::new(now, self.shares.pace(now, known), bounds)
     }
 }
 
@@ -590,6 +588,17 @@ mod tests {
         let taken =
             judged.filter(|millis| overload.judge(at(*millis), TrunkId(0), wait(1), MOST) == Fate::Taken).count();
         assert!((80..150).contains(&taken), "{taken} in a second of the 100 that were borne, in a rush of 1,000");
+    }
+
+    /// A few calls at once are no rush, however few in a second were asked for when calls were last shed.
+    #[test]
+    fn a_node_that_knows_little_takes_a_few_calls_at_once() {
+        let mut overload = Overload { known: Some(Known::new(at(0), 2)), ..Overload::default() };
+        for second in 1..60 {
+            for _ in 0..4 {
+                assert_eq!(overload.judge(at(1000 * second), TrunkId(0), wait(0), MOST), Fate::Taken, "{second}");
+            }
+        }
     }
 
     /// How many of a rush of 500 in a second are taken before the first is shed; nobody waits.

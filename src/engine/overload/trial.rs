@@ -66,7 +66,7 @@ struct Machine {
     connections: Vec<Connection>,
     /// What is sent later.
     coming: BinaryHeap<Reverse<Sent>>,
-    /// What one call needs of the processor, a refusal, and a packet of it.
+    /// What one call needs of the processor, and a refusal.
     call: Micros,
     refusal: Micros,
     talking: u64,
