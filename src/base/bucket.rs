@@ -49,9 +49,7 @@ impl Bucket {
 
     /// Spends one; `false`: there is none.
     pub fn take(&mut self, now: Instant, rate: Rate) -> bool {
-        let gained = u64::try_from(now.since(self.at).as_nanos()).unwrap_or(u64::MAX);
-        self.credit = self.credit.saturating_add(gained).min(rate.room());
-        self.at = self.at.max(now);
+        self.fill(now, rate);
         match self.credit.checked_sub(rate.price()) {
             Some(left) => {
                 self.credit = left;
@@ -61,7 +59,21 @@ impl Bucket {
         }
     }
 
-    /// When something was last asked of it.
+    /// Spends one, there or not: what is owed is gained again before anything else, in no more than `most`.
+    pub fn owe(&mut self, now: Instant, rate: Rate, most: Duration) {
+        self.fill(now, rate);
+        let owed = rate.price().saturating_sub(self.credit);
+        self.credit = self.credit.saturating_sub(rate.price());
+        self.at = (self.at + Duration::from_nanos(owed)).min(now + most);
+    }
+
+    fn fill(&mut self, now: Instant, rate: Rate) {
+        let gained = u64::try_from(now.since(self.at).as_nanos()).unwrap_or(u64::MAX);
+        self.credit = self.credit.saturating_add(gained).min(rate.room());
+        self.at = self.at.max(now);
+    }
+
+    /// When something was last asked of it, or when what is owed is gained again.
     pub const fn asked(&self) -> Instant {
         self.at
     }
@@ -73,6 +85,18 @@ mod tests {
 
     fn at(millis: u64) -> Instant {
         Instant::ZERO + Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn what_is_owed_is_gained_first_and_for_so_long_at_most() {
+        let (rate, most) = (Rate::new(100, 1), Duration::from_millis(200));
+        let mut bucket = Bucket::full(at(0), rate);
+        (0..5).for_each(|_| bucket.owe(at(0), rate, most));
+        assert!(!bucket.take(at(49), rate));
+        assert!(bucket.take(at(50), rate));
+        (0..1000).for_each(|_| bucket.owe(at(50), rate, most));
+        assert!(!bucket.take(at(259), rate));
+        assert!(bucket.take(at(260), rate));
     }
 
     fn taken(bucket: &mut Bucket, now: Instant, rate: Rate, wanted: usize) -> usize {

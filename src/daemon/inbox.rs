@@ -608,6 +608,23 @@ mod tests {
         assert_eq!(taken(&inbox), [2, 1]);
     }
 
+    /// What a request has waited for goes with it: the engine judges by all of it.
+    #[test]
+    fn a_request_that_has_waited_in_its_socket_began_to_wait_then() {
+        let inbox = inbox(Limits::default());
+        std::thread::sleep(Duration::from_millis(30));
+        inbox.offer(Class::New, request("INVITE", 1)).unwrap();
+        inbox.offer(Class::Late(Duration::from_millis(20)), request("INVITE", 2)).unwrap();
+        let mut out = Vec::new();
+        inbox.take(&mut out);
+        let sinces = out.iter().filter_map(|input| match input {
+            Input::Begins { since, .. } => Some(*since),
+            _ => None,
+        });
+        let [usual, late] = sinces.collect::<Vec<_>>().try_into().unwrap();
+        assert!(late < usual, "{late:?} {usual:?}");
+    }
+
     #[test]
     fn a_cancel_never_overtakes_its_invite() {
         let inbox = inbox(Limits::default());

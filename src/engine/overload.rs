@@ -3,19 +3,20 @@
 //!
 //! A short stall of the machine refuses nobody: calls are shed once requests have waited longer than `limits.max_wait_ms`
 //! for [`PATIENCE`] more than they have not, or for [`PATIENCE_WITH_GROWTH`] and ever longer: behind a stall they wait less and
-//! less. Where it is known what is borne, and more than twice as many come for a while ([`Known`]), nobody waits for lateness: they are
-//! read soon enough, and what they cost shows when all of them talk.
+//! less. Where it is known what is borne, and more than half as many again come for a while ([`Known`]), nobody waits for lateness: they
+//! are read soon enough, and what they cost shows when all of them talk.
 //!
 //! From then on a third of that is late: what is steered towards a wait is beyond it much of the time, and refusals, which wait in
 //! the same queue, are to be told within 100 ms (R-A2); with less, a slow node, to which a few messages are a wait, is never used
 //! up. Late calls are shed at once, and the others are taken at a pace: what a call costs comes after its INVITE, most of it as long
 //! as it talks, and whoever takes all that are on time is late again in a moment. The pace begins with what is known to be borne,
-//! makes up for what was taken beyond it, falls by steps that are given time to show, and rises soon to where it was and slowly
+//! makes up for what was taken beyond it, falls by steps that are given time to show, and rises soon to what is borne and slowly
 //! beyond. Its steps are small: what it was too much shows only when those calls talk, and it would have fallen far below by
-//! then. It ends when none was late or shed for [`CALM`].
+//! then. What is borne is the mean of what was taken, and not the most: who takes too many takes hardly any soon after, because
+//! they talk, and what comes out between is what can be taken. It ends when none was late or shed for [`CALM`].
 //!
 //! Trunks share what there is: one that asks for less than its share of the pace, or began less than its share of the latest
-//! calls, is served all the same (R-A8).
+//! calls, is served all the same, and the others get the less (R-A8).
 //! Emergency calls never come here (R-A9).
 
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const PATIENCE_WITH_GROWTH: Duration = Duration::from_millis(25);
 /// Fewer say nothing of a rush: what they wait for may be anything else that is read.
 const RUSH: u32 = 10;
+/// Nor do fewer in a second: any node bears as many, and what is known of a quiet hour's stall may be less.
+const RUSH_PER_S: u32 = 50;
 const GROWTH: Duration = Duration::from_millis(10);
 /// What is known to be borne is believed for so long after calls were last shed: the machine may be another one by then.
 const MEMORY: Duration = Duration::from_secs(600);
@@ -46,12 +49,18 @@ const LOOK: Duration = Duration::from_millis(100);
 const STEP: Duration = Duration::from_millis(500);
 /// So long the pace does not rise beyond what was borne: what the calls of a rush cost has not shown yet.
 const PROBATION: Duration = Duration::from_secs(3);
+/// What is borne is the mean of about so long.
+const BORNE: Duration = Duration::from_secs(4);
 /// What was taken too much is made up for by taking none, for no longer than this.
 const MAKE_UP: Duration = Duration::from_millis(200);
 /// While calls are shed, this part of what is borne otherwise is late.
 const LATE_WHILE_SHEDDING: u32 = 3;
+/// Calls come in no even order, and who takes fewer at once takes fewer than the pace.
+const AT_ONCE: u32 = 3;
+/// Where bounds are known, such a part more than what is borne is tried, and no more: what it costs comes late.
+const TRIED: u32 = 4;
 /// One late request of so many, and not just one, is too much for the pace; one of so many is little enough for more.
-const TOO_MANY: u64 = 4;
+const TOO_MANY: u64 = 2;
 const FEW: u64 = 20;
 
 /// Why a new call was answered 503. The name is the metric label.
@@ -144,9 +153,9 @@ impl Known {
         Known { per_s, bucket: Bucket::full(now, Known::rate(per_s)), until: now + MEMORY }
     }
 
-    /// Twice what is borne, and a quarter of a second's worth of calls at once, at least [`RUSH`].
+    /// Half as many again as are borne, at least [`RUSH_PER_S`], and a quarter of a second's worth of calls at once, at least [`RUSH`].
     fn rate(per_s: u32) -> Rate {
-        Rate::new(per_s.saturating_mul(2), (per_s / 4).max(RUSH))
+        Rate::new(per_s.saturating_add(per_s / 2).max(RUSH_PER_S), (per_s / 4).max(RUSH))
     }
 
     /// A call comes: whether there are more than can be borne, however soon they are read. What they cost shows when they talk.
@@ -167,10 +176,8 @@ enum State {
 #[derive(Clone, Copy, Debug)]
 struct Pace {
     per_s: u32,
-    /// What it began with. It never falls below a quarter of it; what is late is shed all the same.
-    began: u32,
-    /// What was borne lately, at least half of the beginning: it rises soon to that, and slowly beyond, and this is what trunks share.
-    borne: u32,
+    /// It never falls below half of it, what is late is shed all the same; it rises soon to it, and slowly beyond. Trunks share it.
+    borne: Mean,
     bucket: Bucket,
     /// None is taken before: more were than the pace allows.
     from: Instant,
@@ -178,13 +185,18 @@ struct Pace {
     next_step: Instant,
     /// No step beyond `borne` before.
     beyond: Instant,
-    /// Since it was set: requests that were late, that found no room in the pace, and all.
+    /// Since it was set: requests that were late, that found no room in the pace, that were taken, and all.
     set: Instant,
     late: u32,
     held: u32,
+    taken: u32,
     seen: u32,
     bounds: Bounds,
 }
+
+/// Thousandths of a call in a second.
+#[derive(Clone, Copy, Debug)]
+struct Mean(u64);
 
 /// Whether a pace has ever been too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -287,10 +299,11 @@ impl Overload {
         self.shares.asked(now, trunk);
         if let State::Shedding { last, pace } = &mut self.state {
             let is_in_time = timing == Timing::OnTime && pace.takes(now);
-            if !is_in_time && !self.shares.has_less_than_its_share(now, trunk, pace.borne) {
+            if !is_in_time && !self.shares.has_less_than_its_share(now, trunk, pace.borne.per_s()) {
                 *last = now;
                 return Fate::Shed;
             }
+            pace.took(now, is_in_time);
         }
         self.shares.begun(now, trunk);
         Fate::Taken
@@ -317,7 +330,7 @@ impl Overload {
                 }
             }
             (State::Shedding { last, pace }, Timing::OnTime) if now.since(*last) >= CALM => {
-                self.known = Some(Known::new(now, pace.per_s.max(pace.borne)));
+                self.known = Some(Known::new(now, pace.borne.per_s()));
                 self.state = State::default();
             }
             (State::Shedding { last, pace }, Timing::Late | Timing::OnTime) => {
@@ -330,13 +343,29 @@ impl Overload {
     }
 }
 
+impl Mean {
+    fn of(per_s: u32) -> Mean {
+        Mean(u64::from(per_s).saturating_mul(1000))
+    }
+
+    fn per_s(self) -> u32 {
+        u32::try_from(self.0 / 1000).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// So many were taken in the latest moment.
+    fn with(self, taken: u32, moment: Duration) -> Mean {
+        let millis = |time: Duration| u64::try_from(time.min(BORNE).as_millis()).unwrap_or(u64::MAX);
+        let before = self.0.saturating_mul(millis(BORNE).saturating_sub(millis(moment)));
+        Mean(before.saturating_add(Mean::of(taken).0.saturating_mul(1000)) / millis(BORNE))
+    }
+}
+
 impl Pace {
     /// `ahead`: how long the calls that were taken would have lasted at this pace beyond the time they took.
     fn new(now: Instant, (per_s, ahead): (u32, Duration), bounds: Bounds) -> Pace {
         Pace {
             per_s,
-            began: per_s,
-            borne: per_s,
+            borne: Mean::of(per_s),
             bucket: Bucket::full(now, Pace::rate(per_s)),
             from: now + ahead.min(MAKE_UP),
             next_step: now,
@@ -344,20 +373,29 @@ impl Pace {
             set: now,
             late: 0,
             held: 0,
+            taken: 0,
             seen: 0,
             bounds,
         }
     }
 
-    /// At once no more than in a fiftieth of a second.
-    const fn rate(per_s: u32) -> Rate {
-        Rate::new(per_s, per_s / 50)
+    /// At once no more than in a fiftieth of a second, or [`AT_ONCE`].
+    fn rate(per_s: u32) -> Rate {
+        Rate::new(per_s, (per_s / 50).max(AT_ONCE))
     }
 
     fn takes(&mut self, now: Instant) -> bool {
         let takes = now >= self.from && self.bucket.take(now, Pace::rate(self.per_s));
         self.held = self.held.saturating_add(u32::from(!takes));
         takes
+    }
+
+    /// A call is taken: in its time, or because of its trunk's share, and then the next ones come the later.
+    fn took(&mut self, now: Instant, is_in_time: bool) {
+        self.taken = self.taken.saturating_add(1);
+        if !is_in_time {
+            self.bucket.owe(now, Pace::rate(self.per_s), MAKE_UP);
+        }
     }
 
     fn note(&mut self, now: Instant, timing: Timing) {
@@ -368,28 +406,35 @@ impl Pace {
             return;
         }
         let (late, seen) = (u64::from(self.late), u64::from(self.seen));
+        // Where none is refused, fewer come than could be taken.
+        if past < STEP && (self.late > 0 || self.held > 0) {
+            self.borne = self.borne.with(self.taken, past);
+        }
+        let borne = self.borne.per_s();
         if late > 1 && TOO_MANY * late > seen && now >= self.next_step {
-            self.borne = self.per_s.min(self.borne).saturating_sub(self.per_s / 128).max(self.began / 2);
-            self.per_s = self.per_s.saturating_sub((self.per_s / 20).max(1)).max((self.began / 4).max(1));
+            self.per_s = self.per_s.saturating_sub((self.per_s / 20).max(1)).max(borne / 2).max(1);
             (self.next_step, self.bounds) = (now + STEP, Bounds::Known);
         } else if past >= STEP {
             // Hardly anybody calls: what made it fall is over.
-            self.per_s = self.per_s.max(self.borne);
-        } else if FEW * late < seen && self.held > 0 && (self.per_s < self.borne || now >= self.beyond) {
-            self.rise();
+            self.per_s = self.per_s.max(borne);
+        } else if FEW * late < seen && self.held > 0 && (self.per_s < borne || now >= self.beyond) {
+            self.rise(borne);
         }
-        (self.set, self.late, self.held, self.seen) = (now, 0, 0, 0);
+        (self.set, self.late, self.held, self.taken, self.seen) = (now, 0, 0, 0, 0);
     }
 
-    fn rise(&mut self) {
+    fn rise(&mut self, borne: u32) {
         let step = match self.bounds {
-            _ if self.per_s < self.borne => self.per_s / 20,
+            _ if self.per_s < borne => self.per_s / 20,
             Bounds::Unknown => self.per_s / 40,
-            Bounds::Known => self.per_s / 100,
+            Bounds::Known => self.per_s / 50,
         };
-        let per_s = self.per_s.saturating_add(step.max(1));
-        self.per_s = if self.per_s < self.borne { per_s.min(self.borne) } else { per_s };
-        self.borne = self.borne.max(self.per_s);
+        let most = match self.bounds {
+            _ if self.per_s < borne => borne,
+            Bounds::Unknown => u32::MAX,
+            Bounds::Known => self.per_s.max(borne.saturating_add((borne / TRIED).max(1))),
+        };
+        self.per_s = self.per_s.saturating_add(step.max(1)).min(most);
     }
 }
 
@@ -489,8 +534,8 @@ mod tests {
             overload.judge(at(10 * n), TrunkId(0), wait(60), MOST);
         }
         assert_eq!(overload.judge(at(110), TrunkId(0), wait(51), MOST), Fate::Shed);
-        assert_eq!(overload.judge(at(111), TrunkId(0), wait(12), MOST), Fate::Taken);
-        assert_eq!(overload.judge(at(112), TrunkId(0), wait(13), MOST), Fate::Shed, "a quarter of it, while it lasts");
+        assert_eq!(overload.judge(at(111), TrunkId(0), wait(16), MOST), Fate::Taken);
+        assert_eq!(overload.judge(at(112), TrunkId(0), wait(17), MOST), Fate::Shed, "a third of it, while it lasts");
         assert_eq!(overload.judge(at(5200), TrunkId(0), wait(1), MOST), Fate::Taken);
         assert_eq!(overload.judge(at(5201), TrunkId(0), wait(51), MOST), Fate::Taken, "it was calm for five seconds");
     }
@@ -537,9 +582,9 @@ mod tests {
             if n % 20 == 0 {
                 assert_eq!(overload.judge(at(n), quiet, wait(60), MOST), Fate::Taken, "{n}");
             }
-            // What is on time is taken from anybody.
-            let waited = if n % 5 == 0 { wait(8) } else { wait(60) };
-            let expected = if n % 5 == 0 { Fate::Taken } else { Fate::Shed };
+            // What is on time is taken from anybody, as far as the pace goes.
+            let waited = if n % 10 == 5 { wait(8) } else { wait(60) };
+            let expected = if n % 10 == 5 { Fate::Taken } else { Fate::Shed };
             assert_eq!(overload.judge(at(n), flood, waited, MOST), expected, "{n}");
         }
     }
@@ -590,15 +635,33 @@ mod tests {
         assert!((80..150).contains(&taken), "{taken} in a second of the 100 that were borne, in a rush of 1,000");
     }
 
-    /// A few calls at once are no rush, however few in a second were asked for when calls were last shed.
+    /// A few calls are no rush, however few in a second were asked for when calls were last shed.
     #[test]
-    fn a_node_that_knows_little_takes_a_few_calls_at_once() {
+    fn a_node_that_knows_little_takes_a_few_calls() {
         let mut overload = Overload { known: Some(Known::new(at(0), 2)), ..Overload::default() };
-        for second in 1..60 {
-            for _ in 0..4 {
-                assert_eq!(overload.judge(at(1000 * second), TrunkId(0), wait(0), MOST), Fate::Taken, "{second}");
+        for quarter in 4..240 {
+            for _ in 0..10 {
+                assert_eq!(overload.judge(at(250 * quarter), TrunkId(0), wait(0), MOST), Fate::Taken, "{quarter}");
             }
         }
+    }
+
+    /// How many of a rush of 3,000 calls in a second are taken in the fourth second of it, where each trunk brings as many.
+    fn taken_of_trunks(trunks: u64) -> usize {
+        let mut overload = after_a_rush();
+        late(&mut overload, 20_000);
+        let judged = (60_600..72_600u64).filter(|third| {
+            let trunk = TrunkId(u16::try_from(third % trunks).unwrap());
+            overload.judge(at(third / 3), trunk, wait(1), MOST) == Fate::Taken
+        });
+        judged.filter(|third| *third >= 69_600).count()
+    }
+
+    /// A call that is taken for its trunk's share is one of the pace's.
+    #[test]
+    fn trunks_that_flood_alike_have_one_pace_among_them() {
+        let (one, three) = (taken_of_trunks(1), taken_of_trunks(3));
+        assert!(three * 4 <= one * 5, "{one} of one trunk, {three} of three");
     }
 
     /// How many of a rush of 500 in a second are taken before the first is shed; nobody waits.
@@ -612,13 +675,9 @@ mod tests {
         let known = taken_of_a_rush(after_a_rush(), 20_000, 500);
         assert!(
             (25..=60).contains(&known),
-            "{known}, a quarter of a second's worth of 100 a second and what twice that brings"
+            "{known}, a quarter of a second's worth of 100 a second and what half as many again bring"
         );
-        assert_eq!(
-            taken_of_a_rush(after_a_rush(), 20_000, 190),
-            500,
-            "less than twice as many are borne until they are late"
-        );
+        assert_eq!(taken_of_a_rush(after_a_rush(), 20_000, 130), 500, "somewhat more are borne until they are late");
         assert_eq!(taken_of_a_rush(Overload::default(), 20_000, 500), 500, "nothing is known");
         assert_eq!(taken_of_a_rush(after_a_rush(), 620_000, 500), 500, "it was known ten minutes ago");
     }
@@ -652,7 +711,7 @@ mod tests {
         let mut taken = [0u64, 0];
         for n in 0..3000u64 {
             for trunk in [0, 1u32] {
-                let waited = if n % 10 == 0 { wait(8) } else { wait(60) };
+                let waited = if n % 10 == 5 { wait(8) } else { wait(60) };
                 if overload.judge(at(n), TrunkId(trunk.try_into().unwrap()), waited, MOST) == Fate::Taken {
                     taken[trunk as usize] += 1;
                 }
