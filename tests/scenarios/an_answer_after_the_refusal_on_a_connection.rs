@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use trunkline::base::bounds::Bound;
+use trunkline::base::limits::LATE_ANSWERS;
 use trunkline::call::Cause;
 use trunkline::engine::io::{Dropped, Event};
 use trunkline::sip::Status;
@@ -112,5 +114,39 @@ fn of_a_party_that_was_given_up() {
     world.expect(CarrierA, "ACK");
     world.hears_bye(CarrierA);
     world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+/// Of more refused INVITEs than there is room for, a late 2xx is a stray response, and each of them is counted.
+#[test]
+fn of_as_many_as_there_is_room_for() {
+    const AT_ONCE: usize = 3;
+    let (mut world, before) = (World::new(), Bound::LateAnswers.count());
+    let mut open: Vec<Text> = (0..AT_ONCE).map(|_| world.dial(CarrierA, Platform).0).collect();
+    let (first, mut last) = (open[0].clone(), None);
+    // Each 422 ends one INVITE, and the next follows.
+    for round in 0..LATE_ANSWERS.div_ceil(AT_ONCE) {
+        for invite in &open {
+            let longer = format!("Min-SE: {}", 1801 + round);
+            world.send(Platform, with_header(&invite.respond(422, Platform, ""), &longer));
+        }
+        last = open.last().cloned();
+        for invite in &mut open {
+            world.expect(Platform, "ACK");
+            *invite = world.expect(Platform, "INVITE");
+        }
+    }
+    let beyond = LATE_ANSWERS.next_multiple_of(AT_ONCE) - LATE_ANSWERS;
+    assert_eq!(Bound::LateAnswers.count() - before, beyond as u64);
+    world.send(Platform, answer(&first, "late"));
+    is_ended(&mut world, "late");
+    world.send(Platform, answer(&last.expect("there were rounds"), "later"));
+    world.pass(Duration::from_millis(100));
+    assert!(world.is_quiet(Platform) && stray(&world) == 1);
+    for invite in open {
+        world.send(Platform, invite.respond(486, Platform, ""));
+        world.expect(Platform, "ACK");
+        world.refusal(CarrierA);
+    }
     world.finish();
 }

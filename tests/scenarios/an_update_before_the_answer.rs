@@ -316,3 +316,27 @@ fn what_was_answered_here_is_told_after_the_answer() {
     world.hears_bye(Platform);
     world.finish();
 }
+
+/// The fork that was asked is not the one that answers: who asked hears so at once, and then of the answer.
+#[test]
+fn one_whose_fork_loses_is_500_before_the_answer() {
+    let mut early = early(false, true);
+    let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
+    early.world.send(CarrierA, update);
+    let crossed = early.world.expect(Platform, "UPDATE");
+    let Early { mut world, offered, mut caller, .. } = early;
+    let answer = offered.respond(200, Platform, &sdp(Platform, "sendrecv"));
+    world.send(Platform, with_tag(&answer, "otherfork"));
+    world.expect(Platform, "ACK");
+    let refused = world.expect(CarrierA, "SIP/2.0 500");
+    assert!(refused.header("CSeq").ends_with("UPDATE") && !refused.header("Retry-After").is_empty());
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(CarrierA, caller.ack_of(1, ""));
+    world.send(Platform, crossed.respond(481, Platform, ""));
+    world.pass(Duration::from_secs(5));
+    assert!(world.is_quiet(CarrierA) && world.is_quiet(Platform));
+    world.send(CarrierA, caller.request("BYE", ""));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.hears_bye(Platform);
+    world.finish();
+}

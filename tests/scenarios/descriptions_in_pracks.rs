@@ -1,6 +1,8 @@
 //! RFC 3262 5: a caller without an offer gets ours in a reliable response and answers it in its PRACK; once a session is
 //! agreed on, a PRACK may offer anew.
 
+use std::time::Duration;
+
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
 use crate::world::text::{Dialog, Text, sdp, sdp_with};
@@ -87,6 +89,8 @@ fn another_fork_that_answers_is_offered_after_the_answer() {
     world.send(Platform, crate::world::text::with_tag(&other, "otherfork"));
     world.expect(Platform, "ACK");
     world.expect(CarrierA, "SIP/2.0 200");
+    world.pass(Duration::from_secs(3));
+    assert!(world.is_quiet(CarrierA), "RFC 3261 14.1: not before its ACK");
     world.send(CarrierA, dialog.ack_of(1, ""));
     let again = world.expect(CarrierA, "INVITE");
     assert!(again.body().contains("RTP/AVP 8 101\r\n"), "{}", again.as_str());

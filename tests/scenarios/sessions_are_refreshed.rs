@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use trunkline::base::limits::SESSION_EXPIRES_S;
 use trunkline::call::Cause;
 use trunkline::dialog::session_timer::TimerMode;
 
@@ -223,12 +224,30 @@ fn a_422_is_answered_with_the_longer_interval_and_the_caller_hears_nothing() {
 }
 
 #[test]
-fn a_422_that_asks_for_nothing_longer_is_a_refusal() {
+fn a_422_that_asks_for_nothing_longer_or_for_days_is_a_refusal() {
+    for wanted in [90, SESSION_EXPIRES_S + 1] {
+        let mut world = World::new();
+        let (offered, _) = world.dial(Platform, CarrierA);
+        world.send(CarrierA, with_header(&offered.respond(422, CarrierA, ""), &format!("Min-SE: {wanted}")));
+        world.expect(CarrierA, "ACK");
+        assert_eq!(world.refusal(Platform).status(), Some(480));
+        world.finish();
+    }
+}
+
+/// RFC 4028 9, table 2: where a proxy asked for it and the caller knows no timers, nobody but us can refresh.
+#[test]
+fn a_caller_without_timers_is_refreshed() {
     let mut world = World::new();
-    let (offered, _) = world.dial(Platform, CarrierA);
-    world.send(CarrierA, with_header(&offered.respond(422, CarrierA, ""), "Min-SE: 90"));
-    world.expect(CarrierA, "ACK");
-    assert_eq!(world.refusal(Platform).status(), Some(480));
+    let (talk, _) = world.talk_saying(Platform, CarrierA, &["Session-Expires: 900"], &[]);
+    let said = |name| talk.accepted.header(name);
+    assert_eq!((said("Session-Expires").as_str(), said("Require").as_str()), ("900;refresher=uas", ""));
+    world.pass(minutes(7));
+    assert!(world.is_quiet(Platform));
+    let refresh = world.expect(Platform, "INVITE");
+    world.send(Platform, refresh.respond(200, Platform, &sdp(Platform, "sendrecv")));
+    world.expect(Platform, "ACK");
+    off(&mut world, talk);
     world.finish();
 }
 

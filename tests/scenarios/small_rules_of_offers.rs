@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use trunkline::route::provisional::{ProvisionalSettings, Reliability};
+use trunkline::rtp::srtp::SrtpSuite;
 
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
@@ -68,6 +69,7 @@ fn zero_address_beside_recvonly_is_inactive() {
     let zero = sdp_with(Platform, "recvonly", "0 8 101", 2).replace("c=IN IP4 192.0.2.50", "c=IN IP4 0.0.0.0");
     let crossed = crosses(&mut world, &mut talk, &zero, &sdp_with(CarrierA, "inactive", "0 8 101", 2));
     assert!(crossed.body().contains("a=inactive\r\n"), "{}", crossed.body());
+    assert_eq!(world.hears(CarrierA), [Platform], "it stays where it was");
     world.caller_hangs_up(&mut talk);
     world.finish();
 }
@@ -132,5 +134,77 @@ fn the_bye_of_an_unwanted_answer_is_numbered_above_what_its_early_dialog_heard()
     let bye = world.hears_bye(Platform);
     assert!(number(&bye) > asked, "{}", bye.as_str());
     world.pass(Duration::from_secs(1));
+    world.finish();
+}
+
+/// RFC 6337 3.1.1: the answer that came reliably is the answer; what another response of its fork describes is not read.
+#[test]
+fn an_answer_that_came_reliably_stands() {
+    let settings = ProvisionalSettings { reliable: Reliability::Supported, ..Default::default() };
+    let mut world = World::provisional(&[("carrier-a", settings)]);
+    let (offered, _) = world.dial(Platform, CarrierA);
+    world.send(CarrierA, reliably(&offered.respond(183, CarrierA, &sdp(CarrierA, "sendrecv")), 1));
+    world.hears_prack(CarrierA, "1 1 INVITE");
+    let first = world.expect(Platform, "SIP/2.0 183");
+    let other = sdp_with(CarrierA, "sendrecv", "8 101", 1);
+    world.send(CarrierA, offered.respond(183, CarrierA, &other));
+    world.pass(Duration::from_millis(100));
+    world.send(CarrierA, offered.respond(200, CarrierA, &other));
+    world.expect(CarrierA, "ACK");
+    let accepted = loop {
+        let heard = world.expect(Platform, "SIP/2.0");
+        assert!(heard.body().is_empty() || heard.body() == first.body(), "{}", heard.as_str());
+        if heard.status() == Some(200) {
+            break heard;
+        }
+    };
+    let mut caller = Dialog::of_caller(Platform, &accepted);
+    world.send(Platform, caller.ack(""));
+    world.leaves(Platform, &mut caller);
+    world.hears_bye(CarrierA);
+    world.finish();
+}
+
+/// RFC 3264 6.1: a party that answered our offer says the same again. Our offer is no answer to that.
+#[test]
+fn a_refresh_by_who_answered_gets_what_an_answer_may_say() {
+    let mut world = World::new();
+    let (offered, _) = world.dial(Platform, CarrierA);
+    let answer = offered.respond(200, CarrierA, &sdp(CarrierA, "recvonly"));
+    let mut callee = Dialog::of_callee(CarrierA, &offered, &answer);
+    world.send(CarrierA, answer);
+    world.expect(CarrierA, "ACK");
+    let mut caller = Dialog::of_caller(Platform, &world.expect(Platform, "SIP/2.0 200"));
+    world.send(Platform, caller.ack(""));
+    world.send(CarrierA, callee.request("INVITE", &sdp(CarrierA, "recvonly")));
+    let taken = world.expect(CarrierA, "SIP/2.0 200");
+    assert!(taken.body().contains("a=sendonly\r\n"), "{}", taken.body());
+    world.send(CarrierA, callee.ack(""));
+    world.pass(Duration::from_secs(1));
+    assert!(world.is_quiet(Platform));
+    world.leaves(Platform, &mut caller);
+    world.hears_bye(CarrierA);
+    world.finish();
+}
+
+/// RFC 3711 9.1: a key of ours that was in use and went out of it is not used again, as its indices would begin anew.
+#[test]
+fn a_key_of_ours_never_comes_back() {
+    let mut world = World::with_media("platform", |media| {
+        media.suites = vec![SrtpSuite::AesCm128HmacSha1_80, SrtpSuite::AesCm128HmacSha1_32];
+    });
+    let key = |text: &Text| text.body().split("inline:").nth(1).and_then(|rest| rest.get(..40)).map(str::to_owned);
+    let mut talk = world.talk(Platform, CarrierA);
+    let mut keys = vec![key(&talk.accepted)];
+    for (suite, version) in [("HMAC_SHA1_32", 2), ("HMAC_SHA1_80", 3)] {
+        let body = sdp_with(Platform, "sendrecv", "0 8 101", version).replace("HMAC_SHA1_80", suite);
+        world.send(Platform, talk.caller.request("INVITE", &body));
+        let taken = world.expect(Platform, "SIP/2.0 200");
+        assert!(taken.body().contains(suite), "{}", taken.body());
+        world.send(Platform, talk.caller.ack(""));
+        assert!(!keys.contains(&key(&taken)), "{keys:?}");
+        keys.push(key(&taken));
+    }
+    world.caller_hangs_up(&mut talk);
     world.finish();
 }
