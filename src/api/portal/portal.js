@@ -96,14 +96,19 @@ function askedContent(of, now) {
   return asked === null ? undefined : asked || null;
 }
 
+// What each list was asked for last: an answer that comes after another question has no place in it.
+const asked = new Map();
+
 // A list page by page; `show` writes one row.
 async function list(section, path, show) {
+  const question = Symbol(path);
+  asked.set(section, question);
   const page = (await ask("GET", path)).value;
+  if (asked.get(section) !== question) return;
   page.value.forEach(show);
   const more = section.querySelector(".more");
   more.hidden = !page.nextLink;
   more.onclick = guarded(() => list(section, page.nextLink, show));
-  return page.value.length;
 }
 
 // ---- accounts
@@ -250,8 +255,8 @@ function showJob() {
 
 async function showProblems() {
   const table = $("problems");
-  heading(table, ["Row", "Column", "What", "Text"]);
   const found = (await ask("GET", `/imports/${job.value.id}/rows?maxpagesize=200`)).value.value;
+  heading(table, ["Row", "Column", "What", "Text"]);
   found.forEach((problem) => row(table, [problem.row, problem.column, `${problem.severity}: ${problem.code}`, problem.message]));
 }
 
