@@ -46,7 +46,9 @@ impl Established {
         if leg.takes_update() {
             return leg.refresh_by_update(work);
         }
-        match leg.media.media.offer_again().filter(|_| is_idle && !leg.awaits_ack()) {
+        // Only an offer that goes may count as one without an answer.
+        let may_offer = is_idle && !leg.awaits_ack();
+        match may_offer.then(|| leg.media.media.offer_again()).flatten() {
             Some(offer) => {
                 let branch = leg.invite_again(&offer, work);
                 let patience = work.now.instant + leg.trunk.timers.no_answer;

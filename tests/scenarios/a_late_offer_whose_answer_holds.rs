@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use trunkline::route::media::HoldForm;
+use trunkline::rtp::srtp::SrtpSuite;
 
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
@@ -134,7 +135,11 @@ fn one_that_only_chose_a_key_hears_of_nothing() {
         reliable: trunkline::route::provisional::Reliability::Supported,
         ..Default::default()
     };
-    let mut world = World::provisional(&[("platform", settings)]);
+    let mut world = World::configured(|change| {
+        let platform = &mut change.trunks[2].behaviour;
+        platform.provisional = settings;
+        platform.media.suites = vec![SrtpSuite::AesCm128HmacSha1_80, SrtpSuite::AesCm128HmacSha1_32];
+    });
     let offered = world.dial_with(Platform, CarrierA, &format!("Require: 100rel\r\n{TAKES}"), "");
     world.send(CarrierA, offered.respond(183, CarrierA, &sdp(CarrierA, "sendrecv")));
     let early = world.expect(Platform, "SIP/2.0 183");

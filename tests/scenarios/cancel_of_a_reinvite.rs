@@ -19,6 +19,8 @@ fn the_other_party_had_rung() {
     world.pass(Duration::from_secs(1));
     world.send(Platform, ask.cancel());
     world.expect(Platform, "SIP/2.0 200");
+    world.pass(Duration::from_secs(1));
+    assert!(!world.is_quiet(CarrierA), "it does not ring until our patience is over");
     let cancel = world.hears_cancel(CarrierA, &crossed);
     assert_eq!((cancel.branch(), cancel.tag("To")), (crossed.branch(), crossed.tag("To")));
     world.expect(Platform, "SIP/2.0 487");

@@ -58,6 +58,53 @@ fn a_reinvite_with_the_description_of_before_refreshes_a_peer_without_update() {
     world.finish();
 }
 
+/// One offer at a time: where neither takes UPDATE the second one is refreshed later, but in time.
+#[test]
+fn both_parties_are_refreshed_where_both_leave_it_to_us() {
+    let mut world = World::new();
+    let asks = ["Supported: timer", "Session-Expires: 1800;refresher=uas"];
+    let (mut talk, _) = world.talk_saying(Platform, CarrierA, &asks, &WE_REFRESH);
+    let mut refreshed = [0; 2];
+    for _ in 0..4 * 360 {
+        world.pass(Duration::from_secs(10));
+        for (at, count) in [Platform, CarrierA].into_iter().zip(&mut refreshed) {
+            if world.is_quiet(at) {
+                continue;
+            }
+            let refresh = world.expect(at, "INVITE");
+            let answer = refresh.respond(200, at, &sdp(at, "sendrecv"));
+            world.send(at, WE_REFRESH.iter().fold(answer, |answer, line| with_header(&answer, line)));
+            world.expect(at, "ACK");
+            *count += 1;
+        }
+    }
+    assert!(refreshed.iter().all(|count| *count >= 8), "{refreshed:?}");
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+/// The same where what is under way is the party's own offer, and is refused.
+#[test]
+fn a_refresh_that_falls_into_a_refused_offer_comes_later() {
+    let mut world = World::new();
+    let (mut talk, _) = world.talk_saying(Platform, CarrierA, &[], &WE_REFRESH);
+    world.pass(Duration::from_secs(895));
+    world.send(CarrierA, talk.callee.request("INVITE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2)));
+    let crossed = world.expect(Platform, "INVITE");
+    world.send(Platform, crossed.respond(180, Platform, ""));
+    world.pass(Duration::from_secs(10));
+    world.send(Platform, crossed.respond(488, Platform, ""));
+    world.expect(Platform, "ACK");
+    world.expect(CarrierA, "SIP/2.0 488");
+    world.pass(minutes(5));
+    let refresh = world.expect(CarrierA, "INVITE");
+    assert!(refresh.body().contains("a=sendrecv\r\n"), "{}", refresh.body());
+    world.send(CarrierA, with_header(&refresh.respond(200, CarrierA, &sdp(CarrierA, "sendrecv")), WE_REFRESH[0]));
+    world.expect(CarrierA, "ACK");
+    off(&mut world, talk);
+    world.finish();
+}
+
 #[test]
 fn an_update_without_a_description_refreshes_a_peer_that_takes_it() {
     let mut world = World::new();
@@ -131,6 +178,7 @@ fn a_missed_refresh_ends_the_call_before_the_session_is_over() {
     world.pass(Duration::from_secs(1800 - 33));
     assert!(world.is_quiet(CarrierA) && world.is_quiet(Platform));
     world.pass(Duration::from_secs(2));
+    assert!(!world.is_quiet(CarrierA), "RFC 4028 10: 32 seconds before");
     let bye = world.hears_bye(CarrierA);
     assert!(bye.header("Reason").contains("cause=102"), "{}", bye.as_str());
     world.hears_bye(Platform);
