@@ -430,6 +430,10 @@ impl Hunting {
         if !matches!(status, Status::REQUEST_PENDING | Status::SERVER_INTERNAL_ERROR) {
             self.changed = Changed::Refused;
         } else {
+            // Also of another fork, and of a late yes that is taken back.
+            if self.changed == Changed::No {
+                self.changed = Changed::Yes;
+            }
             let role = if side == Side::Callee { Role::Uac } else { Role::Uas };
             common.timers.set(CallTimer::Again, work.now.instant + pause(role, work));
         }

@@ -1,13 +1,14 @@
 //! At `max_transactions` a new request out of a dialog gets 503 without a transaction; what ends a call still goes through.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use trunkline::engine::io::{Command, Input};
 
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
 use crate::world::steps::number_of;
-use crate::world::text::{invite, request, sdp, snapshot};
+use crate::world::text::{invite, request, sdp, sdp_with, snapshot};
 
 #[test]
 fn new_requests_are_refused_and_the_call_ends_cleanly() {
@@ -54,6 +55,30 @@ fn a_new_configuration_brings_its_own_limit() {
     assert_eq!(options(&mut world), Some(503));
     world.feed(Input::Snapshot(Arc::new(snapshot())));
     assert_eq!(options(&mut world), Some(200));
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+/// Our own want of room says nothing of the other party: the call goes on, and who asked may ask again.
+#[test]
+fn a_reinvite_that_finds_no_room_to_cross_is_503() {
+    let mut world = World::configured(|settings| settings.limits.max_transactions = 1);
+    let mut talk = world.talk(Platform, CarrierA);
+    world.pass(Duration::from_secs(40));
+    world.send(CarrierA, request(CarrierA, "OPTIONS", "sip:sbc.example.com", ""));
+    assert_eq!(world.refusal(CarrierA).status(), Some(200));
+    let hold = sdp_with(Platform, "sendonly", "0 8 101", 2);
+    world.send(Platform, talk.caller.request("INVITE", &hold));
+    assert_eq!(world.refusal(Platform).status(), Some(503));
+    world.pass(Duration::from_secs(40));
+    assert!(world.is_quiet(CarrierA) && world.is_quiet(Platform));
+    world.send(Platform, talk.caller.request("INVITE", &hold));
+    let crossed = world.expect(CarrierA, "INVITE");
+    world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
+    world.expect(CarrierA, "ACK");
+    world.expect(Platform, "SIP/2.0 200");
+    world.send(Platform, talk.caller.ack(""));
+    world.pass(Duration::from_secs(40));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }

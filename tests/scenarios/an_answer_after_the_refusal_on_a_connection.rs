@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use trunkline::base::bounds::Bound;
-use trunkline::base::limits::LATE_ANSWERS;
+use trunkline::base::limits::{ACKNOWLEDGED_FORKS, LATE_ANSWERS};
 use trunkline::call::Cause;
 use trunkline::engine::io::{Dropped, Event};
 use trunkline::sip::Status;
@@ -147,6 +147,23 @@ fn of_as_many_as_there_is_room_for() {
         world.send(Platform, invite.respond(486, Platform, ""));
         world.expect(Platform, "ACK");
         world.refusal(CarrierA);
+    }
+    world.finish();
+}
+
+/// DESIGN rule 8: a next hop that forks without end makes no BYE of ours for each late answer.
+#[test]
+fn of_forks_without_end_only_so_many_are_followed() {
+    let (mut world, offered) = refused(486);
+    for fork in 0..ACKNOWLEDGED_FORKS {
+        let fork = format!("late{fork}");
+        world.send(Platform, answer(&offered, &fork));
+        is_ended(&mut world, &fork);
+    }
+    for strays in 1..=3 {
+        world.send(Platform, answer(&offered, "onetoomany"));
+        world.pass(Duration::from_millis(100));
+        assert!(world.is_quiet(Platform) && stray(&world) == strays);
     }
     world.finish();
 }

@@ -28,12 +28,17 @@ fn early(caller_takes: bool, callee_takes: bool) -> Early {
 
 /// The same up to the caller's 183, which has no PRACK yet.
 pub fn unacknowledged(caller_takes: bool, callee_takes: bool) -> (Early, Text) {
+    unacknowledged_with("0 8 101", caller_takes, callee_takes)
+}
+
+/// The same on these formats.
+fn unacknowledged_with(formats: &str, caller_takes: bool, callee_takes: bool) -> (Early, Text) {
     let settings = ProvisionalSettings { reliable: Reliability::Supported, ..Default::default() };
     let mut world = World::provisional(&[("carrier-a", settings), ("platform", settings)]);
     let allow = |takes| if takes { format!("\r\n{TAKES}") } else { String::new() };
     let line = format!("Supported: 100rel{}", allow(caller_takes));
-    let offered = world.dial_with(CarrierA, Platform, &line, &sdp(CarrierA, "sendrecv"));
-    let progress = reliably(&offered.respond(183, Platform, &sdp(Platform, "sendrecv")), 1);
+    let offered = world.dial_with(CarrierA, Platform, &line, &sdp_with(CarrierA, "sendrecv", formats, 1));
+    let progress = reliably(&offered.respond(183, Platform, &sdp_with(Platform, "sendrecv", formats, 1)), 1);
     let callee = Dialog::of_callee(Platform, &offered, &progress);
     world.send(Platform, if callee_takes { with_header(&progress, TAKES) } else { progress });
     world.hears_prack(Platform, "1 1 INVITE");
@@ -260,6 +265,23 @@ fn one_whose_answer_takes_too_long_is_504() {
     answered(early);
 }
 
+/// A glare is no reason to leave the called party with what nobody wants.
+#[test]
+fn a_late_yes_that_cannot_be_taken_back_now_is_later() {
+    let mut early = early(false, true);
+    let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
+    early.world.send(CarrierA, update);
+    let crossed = early.world.expect(Platform, "UPDATE");
+    assert_eq!(early.world.refusal(CarrierA).status(), Some(504));
+    early.world.send(Platform, crossed.respond(200, Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
+    let back = early.world.expect(Platform, "UPDATE");
+    early.world.send(Platform, back.respond(491, Platform, ""));
+    let back = early.world.expect(Platform, "UPDATE");
+    assert!(back.body().contains("a=sendrecv\r\n"), "{}", back.body());
+    early.world.send(Platform, back.respond(200, Platform, &sdp_with(Platform, "sendrecv", "0 8 101", 3)));
+    answered(early);
+}
+
 /// The same where the called party answers the call before the UPDATE: who asked still hears in time, and only then of the
 /// answer.
 #[test]
@@ -335,6 +357,130 @@ fn one_whose_fork_loses_is_500_before_the_answer() {
     world.send(Platform, crossed.respond(481, Platform, ""));
     world.pass(Duration::from_secs(5));
     assert!(world.is_quiet(CarrierA) && world.is_quiet(Platform));
+    world.send(CarrierA, caller.request("BYE", ""));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.hears_bye(Platform);
+    world.finish();
+}
+
+/// RFC 3261 14.1, RFC 3311 5.2: a caller that cannot hear of another fork now is asked again, before the answer too.
+#[test]
+fn one_of_ours_that_comes_at_a_bad_time_goes_again() {
+    for status in [491, 500] {
+        let mut early = early(true, false);
+        let other = early.offered.respond(183, Platform, &sdp_with(Platform, "sendrecv", "8 101", 1));
+        early.world.send(Platform, with_tag(&reliably(&other, 1), "otherfork"));
+        early.world.hears_prack(Platform, "1 1 INVITE");
+        let Early { mut world, offered, mut caller, .. } = early;
+        let told = world.expect(CarrierA, "UPDATE");
+        let progress = world.expect(CarrierA, "SIP/2.0 183");
+        world.pracks(CarrierA, &mut caller, &progress, "");
+        world.send(CarrierA, told.respond(status, CarrierA, ""));
+        let again = world.expect(CarrierA, "UPDATE");
+        assert_eq!(again.body(), told.body());
+        world.send(CarrierA, again.respond(200, CarrierA, &sdp_with(CarrierA, "sendrecv", "8 101", 2)));
+        world.send(Platform, with_tag(&offered.respond(200, Platform, ""), "otherfork"));
+        world.expect(Platform, "ACK");
+        world.expect(CarrierA, "SIP/2.0 200");
+        world.send(CarrierA, caller.ack_of(1, ""));
+        world.pass(Duration::from_secs(5));
+        assert!(world.is_quiet(CarrierA), "it knows already");
+        world.send(CarrierA, caller.request("BYE", ""));
+        world.expect(CarrierA, "SIP/2.0 200");
+        world.hears_bye(Platform);
+        world.finish();
+    }
+}
+
+/// What the caller agreed on last is our offer, of a codec that its own had not; there is nothing more to tell it.
+#[test]
+fn a_caller_that_took_another_codec_hears_of_it_once() {
+    let (mut early, heard) = unacknowledged_with("0 101", true, false);
+    early.world.pracks(CarrierA, &mut early.caller, &heard, "");
+    let update = early.callee.request("UPDATE", &sdp_with(Platform, "sendrecv", "8 101", 2));
+    early.world.send(Platform, update);
+    let crossed = early.world.expect(CarrierA, "UPDATE");
+    assert!(crossed.body().contains("RTP/AVP 8 101\r\n"), "{}", crossed.body());
+    early.world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "sendrecv", "8 101", 2)));
+    early.world.expect(Platform, "SIP/2.0 200");
+    answered(early);
+}
+
+/// RFC 3311 5.3: the session of the called party stays as it was, so that its refresh changes nothing and is answered here.
+#[test]
+fn refused_by_the_called_party_it_leaves_nothing_open() {
+    let mut early = early(false, true);
+    let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
+    early.world.send(CarrierA, update);
+    let crossed = early.world.expect(Platform, "UPDATE");
+    early.world.send(Platform, crossed.respond(488, Platform, ""));
+    assert_eq!(early.world.refusal(CarrierA).status(), Some(488));
+    let Early { mut world, offered, mut caller, mut callee } = early;
+    world.send(Platform, offered.respond(200, Platform, ""));
+    world.expect(Platform, "ACK");
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(CarrierA, caller.ack_of(1, ""));
+    world.send(Platform, callee.request("INVITE", &sdp(Platform, "sendrecv")));
+    let taken = world.expect(Platform, "SIP/2.0 200");
+    assert!(taken.body().contains("a=sendrecv\r\n"), "{}", taken.body());
+    world.send(Platform, callee.ack(""));
+    world.pass(Duration::from_secs(1));
+    assert!(world.is_quiet(CarrierA));
+    world.send(CarrierA, caller.request("BYE", ""));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.hears_bye(Platform);
+    world.finish();
+}
+
+/// The fork that asked is not the one that answers. The caller still answers what it was asked, before it hears of the answer;
+/// then it is told of the fork that has answered.
+#[test]
+fn one_of_a_fork_that_loses_is_487_and_the_caller_hears_one_thing_at_a_time() {
+    let mut early = early(true, false);
+    let update = early.callee.request("UPDATE", &sdp_with(Platform, "sendonly", "0 8 101", 2));
+    early.world.send(Platform, update);
+    let crossed = early.world.expect(CarrierA, "UPDATE");
+    let Early { mut world, offered, mut caller, .. } = early;
+    let answer = offered.respond(200, Platform, &sdp(Platform, "sendrecv"));
+    world.send(Platform, with_tag(&answer, "otherfork"));
+    assert!(world.expect(Platform, "SIP/2.0 487").header("CSeq").ends_with("UPDATE"));
+    world.expect(Platform, "ACK");
+    world.pass(Duration::from_secs(1));
+    assert!(world.is_quiet(CarrierA), "an offer of ours is open");
+    world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(CarrierA, caller.ack_of(1, ""));
+    let told = world.expect(CarrierA, "INVITE");
+    assert!(told.body().contains("a=sendrecv\r\n"), "{}", told.body());
+    world.send(CarrierA, told.respond(200, CarrierA, &sdp_with(CarrierA, "sendrecv", "0 8 101", 3)));
+    world.expect(CarrierA, "ACK");
+    world.send(CarrierA, caller.request("BYE", ""));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.hears_bye(Platform);
+    world.finish();
+}
+
+/// Both parties have something to hear after the answer: that the called one refuses to is no reason to leave the caller out.
+#[test]
+fn the_caller_is_told_of_another_fork_whatever_that_one_takes() {
+    let mut early = early(false, false);
+    let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
+    early.world.send(CarrierA, update);
+    early.world.expect(CarrierA, "SIP/2.0 200");
+    let Early { mut world, offered, mut caller, .. } = early;
+    let answer = offered.respond(200, Platform, &sdp_with(Platform, "sendrecv", "8 101", 1));
+    world.send(Platform, with_tag(&answer, "otherfork"));
+    world.expect(Platform, "ACK");
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(CarrierA, caller.ack_of(1, ""));
+    let told = world.expect(Platform, "INVITE");
+    assert!(told.body().contains("a=sendonly\r\n"), "{}", told.body());
+    world.send(Platform, told.respond(488, Platform, ""));
+    world.expect(Platform, "ACK");
+    let told = world.expect(CarrierA, "INVITE");
+    assert!(told.body().contains("RTP/AVP 8 101\r\n"), "{}", told.body());
+    world.send(CarrierA, told.respond(200, CarrierA, &sdp_with(CarrierA, "sendonly", "8 101", 3)));
+    world.expect(CarrierA, "ACK");
     world.send(CarrierA, caller.request("BYE", ""));
     world.expect(CarrierA, "SIP/2.0 200");
     world.hears_bye(Platform);

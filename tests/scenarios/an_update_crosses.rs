@@ -237,3 +237,19 @@ fn a_bye_while_it_crosses_answers_it() {
     world.expect(Platform, "SIP/2.0 487");
     world.finish();
 }
+
+/// RFC 3311 5.1: UPDATE is a target refresh request, with a description too.
+#[test]
+fn with_a_description_it_moves_the_target_too() {
+    let mut world = World::new();
+    let mut talk = talk(&mut world);
+    let hold = talk.callee.request("UPDATE", &sendonly(CarrierA));
+    world.send(CarrierA, hold.replace("<sip:ua@198.51.100.7:5060>", "<sip:new@198.51.100.7:5060>"));
+    let crossed = world.expect(Platform, "UPDATE");
+    world.send(Platform, crossed.respond(200, Platform, &recvonly(Platform)));
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.send(Platform, talk.caller.request("BYE", ""));
+    world.expect(Platform, "SIP/2.0 200");
+    assert!(world.hears_bye(CarrierA).start_line().starts_with("BYE sip:new@"));
+    world.finish();
+}

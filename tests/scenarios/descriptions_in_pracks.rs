@@ -127,3 +127,21 @@ fn what_is_no_longer_taken_is_told_after_the_answer() {
         world.finish();
     }
 }
+
+/// RFC 3264 4: no second offer while the first is open. What was said without a description is not acknowledged by it.
+#[test]
+fn an_offer_in_the_prack_of_ringing_is_too_early() {
+    let mut world = World::new();
+    let offered = world.dial_with(CarrierA, Platform, "Require: 100rel", &sdp(CarrierA, "sendrecv"));
+    world.send(Platform, offered.respond(180, Platform, ""));
+    let ringing = world.expect(CarrierA, "SIP/2.0 180");
+    let mut dialog = Dialog::of_caller(CarrierA, &ringing);
+    let early = dialog.prack(&ringing, &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
+    world.send(CarrierA, early);
+    assert_eq!(world.refusal(CarrierA).status(), Some(400));
+    world.pracks(CarrierA, &mut dialog, &ringing, "");
+    world.send(Platform, offered.respond(486, Platform, ""));
+    world.expect(Platform, "ACK");
+    world.refusal(CarrierA);
+    world.finish();
+}

@@ -7,7 +7,7 @@ use crate::world::Name;
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
 use crate::world::steps::{Talk, moving};
-use crate::world::text::{Dialog, invite, sdp, sdp_with, snapshot, with_header};
+use crate::world::text::{Dialog, Text, invite, sdp, sdp_with, snapshot, with_header};
 
 #[test]
 fn both_are_asked_to_try_again() {
@@ -115,4 +115,43 @@ fn pause_of(told: Name, seed: u64) -> Duration {
     let mut world = World::with(snapshot(), seed);
     let talk = world.talk(Platform, CarrierA);
     pause_after_a_glare(world, talk, told)
+}
+
+/// Whoever was to be told sends an offer of its own, which takes longer than the pause: it is told after that.
+#[test]
+fn what_crosses_meanwhile_goes_first_and_it_is_told_all_the_same() {
+    let mut world = World::new();
+    let mut talk = world.talk(Platform, CarrierA);
+    let asked = told_of_a_resume(&mut world, &mut talk);
+    world.send(CarrierA, asked.respond(491, CarrierA, ""));
+    world.expect(CarrierA, "ACK");
+    world.send(CarrierA, talk.callee.request("INVITE", &sdp_with(CarrierA, "sendonly", "0 8 101", 3)));
+    let crossed = world.expect(Platform, "INVITE");
+    world.send(Platform, crossed.respond(180, Platform, ""));
+    world.expect(CarrierA, "SIP/2.0 100");
+    world.pass(Duration::from_secs(10));
+    assert!(world.is_quiet(CarrierA));
+    world.send(Platform, crossed.respond(488, Platform, ""));
+    world.expect(Platform, "ACK");
+    world.expect(CarrierA, "SIP/2.0 488");
+    let again = world.expect(CarrierA, "INVITE");
+    assert!(again.body().contains("a=sendrecv\r\n"), "{}", again.body());
+    world.send(CarrierA, again.respond(200, CarrierA, &sdp_with(CarrierA, "sendrecv", "0 8 101", 4)));
+    world.expect(CarrierA, "ACK");
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+/// The caller holds both and resumes without an offer: what it answers reaches the called party by this re-INVITE of ours.
+fn told_of_a_resume(world: &mut World, talk: &mut Talk) -> Text {
+    world.send(Platform, talk.caller.request("INVITE", &sdp_with(Platform, "inactive", "0 8 101", 2)));
+    let crossed = world.expect(CarrierA, "INVITE");
+    world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "inactive", "0 8 101", 2)));
+    world.expect(CarrierA, "ACK");
+    world.expect(Platform, "SIP/2.0 200");
+    world.send(Platform, talk.caller.ack(""));
+    world.send(Platform, talk.caller.request("INVITE", ""));
+    world.expect(Platform, "SIP/2.0 200");
+    world.send(Platform, talk.caller.ack(&sdp_with(Platform, "sendrecv", "0 8 101", 3)));
+    world.expect(CarrierA, "INVITE")
 }

@@ -336,3 +336,21 @@ fn a_trunk_that_demands_timers_gets_no_call_through_without_them() {
     drop(talk);
     world.finish();
 }
+
+/// RFC 4028 7.3: at once, and not when the next refresh is due.
+#[test]
+fn a_422_to_an_update_of_ours_is_answered_with_the_longer_interval() {
+    let mut world = World::new();
+    let (talk, _) = world.talk_saying(Platform, CarrierA, &[], &[WE_REFRESH[0], TAKES_UPDATE]);
+    let refresh = refresh_of(&mut world, "UPDATE");
+    world.send(CarrierA, with_header(&refresh.respond(422, CarrierA, ""), "Min-SE: 3600"));
+    world.pass(Duration::from_secs(1));
+    assert!(!world.is_quiet(CarrierA));
+    let again = world.expect(CarrierA, "UPDATE");
+    assert_eq!((again.header("Session-Expires").as_str(), again.body()), ("3600;refresher=uac", ""));
+    world.send(CarrierA, with_header(&again.respond(200, CarrierA, ""), "Session-Expires: 3600;refresher=uac"));
+    world.pass(minutes(29));
+    assert!(world.is_quiet(CarrierA));
+    off(&mut world, talk);
+    world.finish();
+}

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use trunkline::route::media::KeyGeneration;
 use trunkline::route::provisional::{ProvisionalSettings, Reliability};
 use trunkline::rtp::srtp::SrtpSuite;
 
@@ -205,6 +206,21 @@ fn a_key_of_ours_never_comes_back() {
         assert!(!keys.contains(&key(&taken)), "{keys:?}");
         keys.push(key(&taken));
     }
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+/// RFC 3261 13.2.1: the 200 repeats what the 183 described, its key too, where a trunk's keys are new in all that is new.
+#[test]
+fn a_200_that_says_what_the_183_said_has_its_key() {
+    let mut world = World::with_media("platform", |media| media.srtp.generate = KeyGeneration::Always);
+    let (offered, _) = world.dial(Platform, CarrierA);
+    world.send(CarrierA, offered.respond(183, CarrierA, &sdp(CarrierA, "sendrecv")));
+    let early = world.expect(Platform, "SIP/2.0 183");
+    assert!(early.body().contains("inline:"), "{}", early.body());
+    let mut talk = world.answer(Platform, CarrierA, offered);
+    assert_eq!(talk.accepted.body(), early.body());
+    world.send(Platform, talk.caller.ack(""));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }
