@@ -12,6 +12,7 @@ mod ring;
 pub mod view;
 
 use std::collections::VecDeque;
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -104,8 +105,10 @@ impl Trace {
     /// in each: whoever calls this has a thread of its own for what lasts, as the writer of records has.
     pub fn settle(&self) {
         let (from, fresh) = self.lock().fresh();
-        let copies: Vec<_> = fresh.iter().map(|record| Arc::new(record.copied())).collect();
-        self.lock().settled(from, copies);
+        let mut records: Vec<_> = fresh.iter().map(|record| Arc::new(record.copied())).collect();
+        drop(fresh);
+        // What they take the place of goes when nobody waits for the lock any more.
+        self.lock().settled(from, &mut records);
     }
 
     /// Octets held, and messages that gave way to later ones.
@@ -149,13 +152,13 @@ impl Recent {
         (from, self.records.iter().skip(known).cloned().collect())
     }
 
-    /// Copies of the records from this number on.
-    fn settled(&mut self, from: u64, copies: Vec<Arc<CallRecord>>) {
+    /// Copies of the records from this number on; they are exchanged for what they are copies of.
+    fn settled(&mut self, from: u64, copies: &mut [Arc<CallRecord>]) {
         for (number, copy) in (from..).zip(copies) {
             self.unsettled = number + 1;
             let place = number.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
             if let Some(record) = place.and_then(|place| self.records.get_mut(place)) {
-                *record = copy;
+                mem::swap(record, copy);
             }
         }
     }
