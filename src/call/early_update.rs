@@ -191,7 +191,7 @@ impl Hunting {
         inviting.moves();
         let body = inviting.media.media.write_offer(plan).ok()?;
         let fork = inviting.forks.get_mut(inviting.described.last()?)?;
-        Some((fork.update(&inviting.invite, &body, work)?, body))
+        Some((fork.update(&inviting.invite, &body, work), body))
     }
 
     /// The same to the caller, whose PRACK has come.

@@ -143,13 +143,15 @@ impl Fork {
         self.pracks.push((branch, rack));
     }
 
-    /// RFC 3311 5.1: only to a party whose Allow has it, of a trunk that may be sent it (MD-72).
+    /// RFC 3311 5.1: only to a party whose Allow has it, of a trunk that may be sent it (MD-72), and that has not had too
+    /// many requests of ours.
     pub fn takes_update(&self, invite: &OutgoingInvite) -> bool {
-        invite.trunk.methods.sends.update && self.taken.takes(&Method::Update) == Some(true)
+        let is_known = invite.trunk.methods.sends.update && self.taken.takes(&Method::Update) == Some(true);
+        is_known && self.has_requests_left()
     }
 
-    /// Sends UPDATE with `offer`; its branch is returned. `None`: it has had too many requests of ours.
-    pub fn update(&mut self, invite: &OutgoingInvite, offer: &[u8], work: &mut Work<'_>) -> Option<Branch> {
+    /// Sends UPDATE with `offer`; its branch is returned.
+    pub fn update(&mut self, invite: &OutgoingInvite, offer: &[u8], work: &mut Work<'_>) -> Branch {
         self.send_update(invite, offer, &Credentials::new(), work)
     }
 
@@ -163,7 +165,7 @@ impl Fork {
         work: &mut Work<'_>,
     ) -> Option<Branch> {
         let credentials = self.credentials(invite, &Method::Update, response, flow, work)?;
-        self.send_update(invite, offer, &credentials, work)
+        self.has_requests_left().then(|| self.send_update(invite, offer, &credentials, work))
     }
 
     fn has_requests_left(&self) -> bool {
@@ -180,13 +182,10 @@ impl Fork {
         offer: &[u8],
         credentials: &Credentials,
         work: &mut Work<'_>,
-    ) -> Option<Branch> {
-        if !self.has_requests_left() {
-            return None;
-        }
+    ) -> Branch {
         let branch = work.branch();
         self.request(invite, Method::Update, branch.clone(), &Inside::Update(Some(offer), credentials), work);
-        Some(branch)
+        branch
     }
 
     fn credentials(

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use trunkline::base::limits::EARLY_REQUESTS;
 use trunkline::route::provisional::{ProvisionalSettings, Reliability};
 
 use crate::world::Name::{CarrierA, Platform};
@@ -415,12 +416,37 @@ fn refused_by_the_called_party_it_leaves_nothing_open() {
     let crossed = early.world.expect(Platform, "UPDATE");
     early.world.send(Platform, crossed.respond(488, Platform, ""));
     assert_eq!(early.world.refusal(CarrierA).status(), Some(488));
-    let Early { mut world, offered, mut caller, mut callee } = early;
+    nothing_is_open(early, &sdp(Platform, "sendrecv"));
+}
+
+/// The called party has had as many requests of ours as one early dialog may: what the caller says then is answered here, and
+/// no offer of it stays open.
+#[test]
+fn one_more_than_a_fork_may_have_leaves_nothing_open() {
+    let mut early = early(false, true);
+    let described = |by, version| sdp_with(by, "sendrecv", "0 8 101", version);
+    // Its PRACK was the first.
+    for version in 2..=EARLY_REQUESTS {
+        let update = early.caller.request("UPDATE", &described(CarrierA, version));
+        early.world.send(CarrierA, update);
+        let crossed = early.world.expect(Platform, "UPDATE");
+        early.world.send(Platform, crossed.respond(200, Platform, &described(Platform, version)));
+        early.world.expect(CarrierA, "SIP/2.0 200");
+    }
+    let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendrecv", "0 101", EARLY_REQUESTS + 1));
+    early.world.send(CarrierA, update);
+    let answer = early.world.expect(CarrierA, "SIP/2.0 200");
+    assert!(answer.body().contains("RTP/AVP 0 101\r\n"), "{}", answer.as_str());
+    nothing_is_open(early, &described(Platform, EARLY_REQUESTS));
+}
+
+/// The platform answers and refreshes its session, which it last described so: that changes nothing, and is answered here.
+fn nothing_is_open(Early { mut world, offered, mut caller, mut callee }: Early, described: &str) {
     world.send(Platform, offered.respond(200, Platform, ""));
     world.expect(Platform, "ACK");
     world.expect(CarrierA, "SIP/2.0 200");
     world.send(CarrierA, caller.ack_of(1, ""));
-    world.send(Platform, callee.request("INVITE", &sdp(Platform, "sendrecv")));
+    world.send(Platform, callee.request("INVITE", described));
     let taken = world.expect(Platform, "SIP/2.0 200");
     assert!(taken.body().contains("a=sendrecv\r\n"), "{}", taken.body());
     world.send(Platform, callee.ack(""));
