@@ -38,7 +38,7 @@ use crate::route::presence::UriForm;
 use crate::route::snapshot::{RoutePlan, Snapshot};
 use crate::route::standing::Urgency;
 use crate::route::trunk::{TargetSpec, Trunk};
-use crate::sip::flow::{Discovery, Flow, Resolve};
+use crate::sip::flow::{Destination, Discovery, Flow, Resolve};
 use crate::sip::header::EarlyMedia;
 use crate::sip::{Host, NameAddr, RAck, Request, Response, SipUri, Status, Uri};
 
@@ -174,6 +174,11 @@ impl Candidate {
     /// Where messages go.
     pub fn hop(&self) -> &TargetSpec {
         self.hop.as_ref().unwrap_or(&self.target)
+    }
+
+    /// The same at this one of its addresses.
+    pub fn destination(&self, address: SocketAddr) -> Destination {
+        Destination::Target(self.trunk.target(address, self.trunk.tls_towards(self.hop())))
     }
 
     /// Asks for the addresses of where messages go.

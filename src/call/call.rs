@@ -441,6 +441,12 @@ impl Call {
 }
 
 impl Common {
+    /// An INVITE is out to a peer of this trunk: how long anything, and how long an answer is waited for.
+    pub(super) fn awaits_answer(&mut self, trunk: &Trunk, now: Instant) {
+        self.timers.set(CallTimer::NoResponse, now + trunk.timers.no_response);
+        self.timers.set(CallTimer::NoAnswer, now + trunk.timers.no_answer);
+    }
+
     /// Begins the end of an answered or unanswered call; the first cause stays.
     pub fn ended(&mut self, callee: Option<&Leg>, cause: Cause, by: EndedBy, work: &mut Work<'_>) {
         self.ledger.ended(work.now, cause, by);

@@ -4,6 +4,7 @@
 mod early_digits;
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -380,11 +381,7 @@ impl Hunting {
             work.supply.failed(work.now.instant, inviting.way());
         }
         inviting.close(work);
-        if addresses.is_empty() {
-            self.attempt_failed(common, &candidate.trunk, cause, work)
-        } else {
-            self.invite(common, candidate, addresses, work)
-        }
+        self.go_on(common, candidate, addresses, cause, work)
     }
 
     /// The connection of our INVITE is gone. Whoever had said nothing but 100 is not waited for; whoever rings answers on
@@ -413,10 +410,21 @@ impl Hunting {
         let candidate = inviting.candidate.clone();
         work.supply.failed(work.now.instant, inviting.way());
         inviting.abandon(common, cause, work);
-        if addresses.is_empty() {
-            self.attempt_failed(common, &candidate.trunk, cause, work)
-        } else {
-            self.invite(common, candidate, addresses, work)
+        self.go_on(common, candidate, addresses, cause, work)
+    }
+
+    /// One address of a candidate is done with: the others are tried, and without any the attempt has failed.
+    fn go_on(
+        self: Box<Self>,
+        common: &mut Common,
+        candidate: Candidate,
+        others: VecDeque<SocketAddr>,
+        cause: Cause,
+        work: &mut Work<'_>,
+    ) -> State {
+        match others.is_empty() {
+            true => self.attempt_failed(common, &candidate.trunk, cause, work),
+            false => self.invite(common, candidate, others, work),
         }
     }
 

@@ -30,7 +30,7 @@ use crate::route::policy::{Facts, Line};
 use crate::route::presentation::Presentation;
 use crate::route::provisional::EarlyMediaTrust;
 use crate::route::trunk::target_name;
-use crate::sip::flow::{Destination, Resolution};
+use crate::sip::flow::Resolution;
 use crate::sip::header::early_media::{P_EARLY_MEDIA, SUPPORTED};
 use crate::sip::{Host, NameAddr, SipUri, Uri};
 
@@ -172,12 +172,8 @@ impl Hunting {
         common.ledger.attempted(Arc::clone(&trunk.name), &request.call_id, sent(&request, candidate, address));
         work.tell(|| Step::Written(Box::new(self.writing(common, candidate, &request))));
         work.out.push(Effect::Event(CallEvent::Attempted { call: common.ledger.id(), to: Arc::clone(&trunk.name) }));
-        let now = work.now.instant;
-        common.timers.set(CallTimer::NoResponse, now + trunk.timers.no_response);
-        common.timers.set(CallTimer::NoAnswer, now + trunk.timers.no_answer);
-        let tls = trunk.tls_towards(candidate.hop());
-        let target = trunk.target(address, tls);
-        OutgoingInvite::send(trunk, own, request, tag, Destination::Target(target), offer, work)
+        common.awaits_answer(&trunk, work.now.instant);
+        OutgoingInvite::send(trunk, own, request, tag, candidate.destination(address), offer, work)
     }
 
     /// Request-URI and To name the called number at the peer, From the calling number at us: no host of the other side.

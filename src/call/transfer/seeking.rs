@@ -32,7 +32,7 @@ use crate::route::number::Field;
 use crate::route::policy::{Facts, Line};
 use crate::route::transfer::{RedirectPolicy, ReplacesPolicy};
 use crate::route::trunk::Trunk;
-use crate::sip::flow::{Destination, Flow, Resolution};
+use crate::sip::flow::{Flow, Resolution};
 use crate::sip::{Response, SipUri, Status, Uri};
 
 /// Who is called, and in whose name.
@@ -206,11 +206,8 @@ impl Seeking {
         common.ledger.attempted_for_transfer();
         let (call, to) = (common.ledger.id(), Arc::clone(&trunk.name));
         work.out.push(Effect::Event(CallEvent::Attempted { call, to }));
-        common.timers.set(CallTimer::NoResponse, work.now.instant + trunk.timers.no_response);
-        common.timers.set(CallTimer::NoAnswer, work.now.instant + trunk.timers.no_answer);
-        let tls = trunk.tls_towards(candidate.hop());
-        let target = trunk.target(address, tls);
-        Ok((OutgoingInvite::send(trunk, own, request, tag, Destination::Target(target), offer, work), media))
+        common.awaits_answer(&trunk, work.now.instant);
+        Ok((OutgoingInvite::send(trunk, own, request, tag, candidate.destination(address), offer, work), media))
     }
 
     /// Written from scratch: nothing of the old leg's INVITE stands in it (T13 of the traps).
