@@ -48,6 +48,12 @@ bounds! {
     RedirectContacts => "redirect_contacts",
     /// A 3xx too many of one call: 482.
     CallRedirects => "call_redirects",
+    /// Entries of a History-Info that were not read.
+    HistoryEntries => "history_entries",
+    /// Targets of a call that were not tried.
+    CallCandidates => "call_candidates",
+    /// A report of a transfer that was not sent.
+    ReferReports => "refer_reports",
     /// A request that would cross to a party with too many: 491 or 500.
     PassedRequests => "passed_requests",
     /// A body that does not cross: 413, or the answer goes without.
@@ -56,6 +62,8 @@ bounds! {
     ReliableQueue => "reliable_queue",
     /// An early dialog with too many requests of ours.
     EarlyRequests => "early_requests",
+    /// A reliable response that found too many PRACKs without an answer.
+    OpenPracks => "open_pracks",
     /// Addresses of a next hop that are not tried.
     HopAddresses => "hop_addresses",
     /// A failed target that the log does not name.

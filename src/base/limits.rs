@@ -59,6 +59,13 @@ pub const REDIRECT_CONTACTS: usize = 8;
 pub const CALL_REDIRECTS: u32 = 5;
 /// Times one call may have been sent on, by Diversion (counters included) or History-Info (MD-100, S-F). More: 483.
 pub const DIVERSIONS: u16 = 10;
+/// Entries of one message's History-Info that are looked at: a diversion may stand for several. More are not read.
+pub const HISTORY_ENTRIES: usize = 40;
+/// Targets that one call is offered to, over all trunks of its route. More are not tried.
+pub const CALL_CANDIDATES: usize = 32;
+/// Reports of one REFER that wait for the answer to the one before; 180, 183 and the final one are three. At the limit the
+/// oldest is not sent.
+pub const REFER_REPORTS: usize = 4;
 /// How long a transferor may take to end its own leg once it knows that the transfer succeeded (MD-147).
 pub const TRANSFEROR_LEAVES: Duration = Duration::from_secs(10);
 /// Hops a request may take from us on (RFC 7332, RFC 3261 8.1.1.6).
@@ -109,6 +116,9 @@ pub const RELIABLE_QUEUE: usize = 8;
 /// Requests of ours in one early dialog (PRACK, UPDATE). At the limit a reliable response is no longer acknowledged, and
 /// whoever sends it gives up. What ends an unwanted answer is numbered above them.
 pub const EARLY_REQUESTS: u32 = 1000;
+/// PRACKs of one early dialog without an answer. At the limit a further reliable response is neither acknowledged nor read
+/// until it comes again.
+pub const OPEN_PRACKS: usize = 8;
 /// Early dialogs of one INVITE of ours (MD-110 asks for ten). What more of them say is not heard until their answer.
 pub const EARLY_DIALOGS: usize = 16;
 /// Names of next hops (Contact, Record-Route) whose answer is kept or being asked for. At the limit requests go to where

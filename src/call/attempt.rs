@@ -23,8 +23,9 @@ use super::record::Side;
 use super::step::Place;
 use super::taken::Taken;
 use super::transfer::Diverted;
+use crate::base::bounds::Bound;
 use crate::base::ids::{ResolveId, TrunkId};
-use crate::base::limits::EARLY_DIALOGS;
+use crate::base::limits::{CALL_CANDIDATES, EARLY_DIALOGS};
 use crate::dialog::{Dialog, DialogKey};
 use crate::media::dtmf::HeardDigit;
 use crate::media::plan::Flowing;
@@ -41,9 +42,6 @@ use crate::route::trunk::{TargetSpec, Trunk};
 use crate::sip::flow::{Destination, Discovery, Flow, Resolve};
 use crate::sip::header::EarlyMedia;
 use crate::sip::{Host, NameAddr, RAck, Request, Response, SipUri, Status, Uri};
-
-/// Candidates of one call at most: more are not tried.
-const CANDIDATES: usize = 32;
 
 /// One place to offer the call to.
 #[derive(Clone, Debug)]
@@ -122,13 +120,9 @@ impl Candidate {
         account: Option<&Account>,
         work: &mut Work<'_>,
     ) -> VecDeque<Candidate> {
-        let mut candidates: Vec<Candidate> = plan
-            .trunks
-            .iter()
-            .filter_map(|&id| snapshot.trunk(id))
-            .flat_map(|trunk| Candidate::of(trunk, service_route_hop(trunk, work)))
-            .take(CANDIDATES)
-            .collect();
+        let trunks = plan.trunks.iter().filter_map(|&id| snapshot.trunk(id));
+        let candidates = trunks.flat_map(|trunk| Candidate::of(trunk, service_route_hop(trunk, work)));
+        let mut candidates: Vec<Candidate> = Bound::CallCandidates.first(CALL_CANDIDATES, candidates).collect();
         if account.is_some_and(|account| account.rules.is_some()) {
             candidates.iter_mut().for_each(|candidate| candidate.trunk = candidate.trunk.of_account(account));
         }

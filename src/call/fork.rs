@@ -12,7 +12,7 @@ use super::proof::{Challenge, Credentials};
 use super::record::Side;
 use super::taken::Taken;
 use crate::base::bounds::Bound;
-use crate::base::limits::EARLY_REQUESTS;
+use crate::base::limits::{EARLY_REQUESTS, OPEN_PRACKS};
 use crate::dialog::Dialog;
 use crate::dialog::reliable::{Place, Receiver};
 use crate::media::dtmf::HeardDigit;
@@ -21,10 +21,6 @@ use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
 use crate::sip::header::EarlyMedia;
 use crate::sip::{Message, Method, Name, RAck, RSeq, Response};
-
-/// PRACKs of one early dialog without an answer. Whoever sends a further reliable response before that hears no PRACK
-/// for it until it comes again.
-const OPEN_PRACKS: usize = 8;
 
 /// Whether the description of a fork may still change with its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +95,11 @@ impl Fork {
 
     /// A reliable response came. False: it is neither acknowledged nor read (RFC 3262 4).
     pub fn takes(&mut self, number: RSeq) -> bool {
-        let has_room = self.pracks.len() < OPEN_PRACKS && self.has_requests_left();
-        has_room && self.received.place(number) == Place::Next
+        if self.pracks.len() >= OPEN_PRACKS {
+            Bound::OpenPracks.reached();
+            return false;
+        }
+        self.has_requests_left() && self.received.place(number) == Place::Next
     }
 
     /// Reads what a response or an UPDATE says of early media, from a trunk of our trust domain.

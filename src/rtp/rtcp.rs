@@ -7,7 +7,7 @@ const RECEIVER_REPORT: u8 = 201;
 const SOURCE_DESCRIPTION: u8 = 202;
 const BYE: u8 = 203;
 
-const HEADER: usize = 4;
+const HEADER_OCTETS: usize = 4;
 const SENDER_INFO: usize = 20;
 const REPORT_BLOCK: usize = 24;
 const CNAME: u8 = 1;
@@ -63,7 +63,7 @@ pub struct Element<'a> {
 /// # Errors
 /// The first rule that is broken.
 pub fn check(compound: &[u8]) -> Result<(), RtcpFault> {
-    if compound.len() < HEADER + 4 {
+    if compound.len() < HEADER_OCTETS + 4 {
         return Err(RtcpFault::TooShort);
     }
     let mut rest = compound;
@@ -90,7 +90,7 @@ pub fn elements(compound: &[u8]) -> impl Iterator<Item = Element<'_>> {
 impl Element<'_> {
     /// The SSRC of who sent this packet, in the types that begin with one.
     pub fn sender(&self) -> Option<u32> {
-        word(self.octets, HEADER)
+        word(self.octets, HEADER_OCTETS)
     }
 
     /// The sender part, if this is an SR.
@@ -219,16 +219,16 @@ const fn low_word(value: u64) -> u32 {
 
 const fn blocks_offset(packet_type: u8) -> Option<usize> {
     match packet_type {
-        SENDER_REPORT => Some(HEADER + 4 + SENDER_INFO),
-        RECEIVER_REPORT => Some(HEADER + 4),
+        SENDER_REPORT => Some(HEADER_OCTETS + 4 + SENDER_INFO),
+        RECEIVER_REPORT => Some(HEADER_OCTETS + 4),
         _ => None,
     }
 }
 
 /// Octets of the packet that `rest` begins with, by its length field; `None` when they are not there.
 fn element_octets(rest: &[u8]) -> Option<usize> {
-    let &[_, _, words_high, words_low] = rest.first_chunk::<HEADER>()?;
-    let octets = HEADER + 4 * usize::from(u16::from_be_bytes([words_high, words_low]));
+    let &[_, _, words_high, words_low] = rest.first_chunk::<HEADER_OCTETS>()?;
+    let octets = HEADER_OCTETS + 4 * usize::from(u16::from_be_bytes([words_high, words_low]));
     (octets <= rest.len()).then_some(octets)
 }
 

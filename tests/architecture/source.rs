@@ -20,6 +20,12 @@ pub struct Reference {
     pub path: Vec<String>,
 }
 
+/// A number with a name of its own.
+pub struct Constant {
+    pub name: String,
+    pub line: usize,
+}
+
 /// A function with a body, and how many lines it takes from `fn` to its closing brace.
 pub struct Function {
     pub name: String,
@@ -55,6 +61,15 @@ impl Source {
     /// The top-level module the file belongs to; `None` for `lib.rs` and `main.rs`.
     pub fn module(&self) -> Option<String> {
         self.module_path().into_iter().next()
+    }
+
+    /// Paths of the modules in files of their own that this one declares for tests only.
+    pub fn test_modules(&self) -> Vec<Vec<String>> {
+        let declared = self.text.split("#[cfg(test)]").skip(1).filter_map(|rest| {
+            let name = rest.trim_start().strip_prefix("mod ")?.split_once(';')?.0;
+            name.chars().all(is_word).then(|| [self.module_path(), vec![name.to_owned()]].concat())
+        });
+        declared.collect()
     }
 
     /// Every path that names something from the crate's root: `crate::..`, `$crate::..`, and chains of
@@ -93,6 +108,28 @@ impl Source {
         let end = body + matching_brace(&self.code[body..])?;
         let line = self.line_of(at);
         (!name.is_empty()).then(|| Function { name, line, lines: self.line_of(end) - line + 1 })
+    }
+
+    /// Whole numbers that are constants of this file.
+    pub fn constants(&self) -> Vec<Constant> {
+        const NUMBERS: [&str; 5] = ["usize", "u64", "u32", "u16", "u8"];
+        let constant = |at: usize| {
+            let (name, rest) = self.code[at + 5..].split_once(':')?;
+            let is_number = NUMBERS.contains(&leading_word(rest.trim_start()).as_str());
+            let name = name.trim();
+            let found = Constant { name: name.to_owned(), line: self.line_of(at) };
+            (is_number && name.chars().all(is_word)).then_some(found)
+        };
+        words(&self.code, "const").into_iter().filter_map(constant).collect()
+    }
+
+    /// True for a constant that says how many things a table holds or a loop looks at. How long a text is, is no such
+    /// thing: it ends in what is counted.
+    pub fn is_bound(&self, constant: &str) -> bool {
+        const OF_TEXTS: [&str; 4] = ["OCTETS", "CHARACTERS", "DIGITS", "SHOWN"];
+        let uses = ["len() >= ", "len() < ", "take(", "channel("];
+        let stands = |used: &str| !self.lines_with(&format!("{used}{constant}")).is_empty();
+        !OF_TEXTS.iter().any(|end| constant.ends_with(end)) && uses.into_iter().any(stands)
     }
 
     /// The lines (from 1) on which `needle` stands as a whole word or path.

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use crate::base::bounds::Bound;
+use crate::base::limits::REFER_REPORTS;
 use crate::call::compose::{Carried, Inside};
 use crate::call::effect::{Branch, Work};
 use crate::call::leg::Leg;
@@ -24,9 +26,6 @@ pub enum Heard {
     /// The transferor does not know the subscription, or is silent: it is told no more.
     Lost,
 }
-
-/// Reports that wait at most; of more the oldest is not sent. 180, 183 and the final one are three.
-const WAITING: usize = 4;
 
 /// The reports of one REFER. What is told while a NOTIFY is out waits for its answer, so that no later one overtakes it.
 #[derive(Clone, Debug)]
@@ -51,7 +50,8 @@ impl Reports {
             return;
         }
         self.told = Some(status);
-        if self.waiting.len() >= WAITING {
+        if self.waiting.len() >= REFER_REPORTS {
+            Bound::ReferReports.reached();
             self.waiting.pop_front();
         }
         self.waiting.push_back(status);

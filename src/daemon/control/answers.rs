@@ -24,7 +24,7 @@ use crate::store::wall;
 use crate::trace::{Standing, Trace, Traced, concerns, pcap, view};
 
 /// Other calls of a number that are named beside the one that is shown.
-const OTHERS: usize = 20;
+const OTHERS_SHOWN: usize = 20;
 
 /// Bans that are shown at once, the longest first.
 const BANS_SHOWN: usize = 1000;
@@ -215,7 +215,7 @@ impl Hands {
         let over = self.trace.recent_of(who).into_iter().map(|record| (record, Standing::Over));
         let mut found = active.chain(over);
         let (record, standing) = found.next().ok_or_else(|| unknown(who))?;
-        Ok((record, standing, found.take(OTHERS).map(|(record, _)| record.id.0).collect()))
+        Ok((record, standing, found.take(OTHERS_SHOWN).map(|(record, _)| record.id.0).collect()))
     }
 }
 

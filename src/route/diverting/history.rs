@@ -6,14 +6,12 @@
 use bytes::Bytes;
 
 use super::{DiversionReason, Diversions, Diverted, DivertingPrivacy};
-use crate::base::limits::DIVERSIONS;
+use crate::base::bounds::Bound;
+use crate::base::limits::{DIVERSIONS, HISTORY_ENTRIES};
 use crate::route::number::{Field, NumberPlan, Party};
 use crate::sip::grammar::{ListItems, number_as, percent_decoded, unquoted};
 use crate::sip::header::Reason;
 use crate::sip::{Message, Name, NameAddr, SipUri, Uri};
-
-/// Entries of one message that are looked at: a diversion may stand for several.
-const ENTRIES: usize = 4 * DIVERSIONS as usize;
 
 /// Which of the two RFCs a peer reads.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -40,7 +38,9 @@ struct Entry {
 /// Reads the diversions that a message's History-Info tells of. Retargetings without a cause (routing decisions of
 /// proxies) are no diversions.
 pub fn read_history(message: &Message, plan: &NumberPlan) -> Diversions {
-    let mut entries: Vec<Entry> = message.list(Name::HistoryInfo).iter().take(ENTRIES).filter_map(entry).collect();
+    let values = message.list(Name::HistoryInfo);
+    let read = Bound::HistoryEntries.first(HISTORY_ENTRIES, values.iter());
+    let mut entries: Vec<Entry> = read.filter_map(entry).collect();
     entries.sort_by(|one, two| one.index.cmp(&two.index));
     let pairs = entries.iter().zip(entries.iter().skip(1));
     let diversions = pairs

@@ -1,13 +1,13 @@
 //! P-Early-Media (RFC 5009): which early media a network authorises.
 
+use std::borrow::Cow;
+
 use crate::sip::Message;
 
 /// Name of the field.
 pub const P_EARLY_MEDIA: &str = "P-Early-Media";
 /// What an INVITE says of whoever understands the field.
 pub const SUPPORTED: &str = "supported";
-/// Parameters of one message that are looked at; there is one for each of its media lines.
-const PARAMETERS: usize = 16;
 
 /// The directions that are authorised, as seen by whoever sends the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub enum EarlyMedia {
 impl EarlyMedia {
     /// What this message authorises for its first media; `None` when it says nothing of it.
     pub fn of(message: &Message) -> Option<EarlyMedia> {
-        words(message)
-            .find_map(|word| EarlyMedia::ALL.into_iter().find(|known| word.eq_ignore_ascii_case(known.word())))
+        let known = |word: &[u8]| EarlyMedia::ALL.into_iter().find(|known| is_word(word, known.word()));
+        fields(message).find_map(|field| words(&field).find_map(known))
     }
 
     const ALL: [EarlyMedia; 4] =
@@ -45,9 +45,7 @@ impl EarlyMedia {
             EarlyMedia::RecvOnly | EarlyMedia::Inactive => false,
         }
     }
-}
 
-impl EarlyMedia {
     /// Whether whoever sends the field may hear what the caller plays.
     pub const fn is_spoken_to(self) -> bool {
         match self {
@@ -59,14 +57,17 @@ impl EarlyMedia {
 
 /// True when the sender of this INVITE understands the field.
 pub fn is_supported(message: &Message) -> bool {
-    words(message).any(|word| word.eq_ignore_ascii_case(SUPPORTED))
+    fields(message).any(|field| words(&field).any(|word| is_word(word, SUPPORTED)))
 }
 
-fn words(message: &Message) -> impl Iterator<Item = String> + '_ {
-    let fields = message.headers_named(P_EARLY_MEDIA.as_bytes());
-    let words = fields.flat_map(|field| {
-        let text = String::from_utf8_lossy(&field).into_owned();
-        text.split(',').take(PARAMETERS).map(|word| word.trim().to_owned()).collect::<Vec<_>>()
-    });
-    words.take(PARAMETERS)
+fn fields(message: &Message) -> impl Iterator<Item = Cow<'_, [u8]>> {
+    message.headers_named(P_EARLY_MEDIA.as_bytes())
+}
+
+fn words(field: &[u8]) -> impl Iterator<Item = &[u8]> {
+    field.split(|&octet| octet == b',').map(<[u8]>::trim_ascii)
+}
+
+fn is_word(written: &[u8], word: &str) -> bool {
+    written.eq_ignore_ascii_case(word.as_bytes())
 }
