@@ -26,7 +26,8 @@ use super::Engine;
 use super::admission::Over;
 use super::asking::{Fate, with_reserve};
 use super::io::{Dropped, Event, Hold, Outbox, Output};
-use super::overload::{self, Shed, Wait};
+use super::overload::{self, Wait};
+use super::shed::Shed;
 use super::transactions::{Matched, User, reply_to};
 use super::turning_away::Barred;
 

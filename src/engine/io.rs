@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::overload::Shed;
+use super::shed::Shed;
 use super::targets::Changed;
 use crate::base::Instant;
 use crate::base::ids::{CallId, CommandId, FlowId, TransmitId, TrunkId};

@@ -15,7 +15,7 @@ use crate::sip::flow::Flow;
 
 use super::Engine;
 use super::io::{Event, Hold, Outbox, Output};
-use super::overload::Shed;
+use super::shed::Shed;
 
 /// Why an INVITE becomes no call.
 #[derive(Debug)]

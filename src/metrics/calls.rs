@@ -13,7 +13,7 @@ use crate::call::record::LegMediaCounts;
 use crate::call::scanner::Scanner;
 use crate::call::{CallEvent, CallRecord};
 use crate::engine::io::{Detour, Dropped, ElinNews, Event};
-use crate::engine::overload::Shed;
+use crate::engine::shed::Shed;
 use crate::engine::targets::Changed;
 use crate::media::presence::Change;
 use crate::net::settings::SecondReader;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline::engine::io::{Command, Event, Hold, NewCalls};
-use trunkline::engine::overload::Shed;
+use trunkline::engine::shed::Shed;
 use trunkline::route::number::country;
 use trunkline::route::presentation::Presentation;
 

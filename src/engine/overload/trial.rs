@@ -1,6 +1,6 @@
-//! The law against a machine that is too slow, on invented time: eight connections bring calls, or one socket does, another brings what
-//! their called party says, one thread reads them in turn, and audio goes before it for three parts of four, as long as a call talks. So what a call
-//! costs comes late, and most of it where no new call waits.
+//! The law against a machine that is too slow, on invented time: eight connections bring calls, or one socket does, another
+//! brings what their called party says, one thread reads them in turn, and audio goes before it for three parts of four, as
+//! long as a call talks. So what a call costs comes late, and most of it where no new call waits.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

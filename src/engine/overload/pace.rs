@@ -1,0 +1,166 @@
+//! How many calls are taken in a second while calls are shed.
+//!
+//! What a call costs comes after its INVITE, most of it as long as it talks: whoever takes all that are on time is late again
+//! in a moment. The pace begins with what is known to be borne, makes up for what was taken beyond it, falls by steps that
+//! are given time to show, and rises soon to what is borne and slowly beyond. Its steps are small: that it was too much shows
+//! only when those calls talk, and by then it would have fallen far below. What is borne is the mean of what was taken, and
+//! not the most: who takes too many takes hardly any soon after, because they talk, and what comes out between is what can be
+//! taken.
+
+use std::time::Duration;
+
+use super::LOOK;
+use super::strain::Timing;
+use crate::base::Instant;
+use crate::base::bucket::{Bucket, Rate};
+
+/// How long a step down is given to show.
+const STEP: Duration = Duration::from_millis(500);
+/// So long the pace does not rise beyond what was borne: what the calls of a rush cost has not shown yet.
+const PROBATION: Duration = Duration::from_secs(3);
+/// What is borne is the mean of about so long.
+const BORNE: Duration = Duration::from_secs(4);
+/// What was taken too much is made up for by taking none, for no longer than this.
+const MAKE_UP: Duration = Duration::from_millis(200);
+/// Calls come in no even order, and who takes fewer at once takes fewer than the pace.
+const AT_ONCE: u32 = 3;
+/// Where bounds are known, such a part more than what is borne is tried, and no more: what it costs comes late.
+const TRIED: u32 = 4;
+/// One late request of so many, and not just one, is too much for the pace; one of so many is little enough for more.
+const TOO_MANY: u64 = 2;
+const FEW: u64 = 20;
+
+/// See the module.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    per_s: u32,
+    /// The pace never falls below half of it: what is late is shed all the same. Trunks share it.
+    borne: Mean,
+    bucket: Bucket,
+    /// None is taken before: more were than the pace allows.
+    from: Instant,
+    /// No step down before.
+    next_step: Instant,
+    /// No step beyond `borne` before.
+    beyond: Instant,
+    /// Since it was set: requests that were late, that found no room in the pace, that were taken, and all.
+    set: Instant,
+    late: u32,
+    held: u32,
+    taken: u32,
+    seen: u32,
+    bounds: Bounds,
+}
+
+/// Thousandths of a call in a second.
+#[derive(Clone, Copy, Debug)]
+struct Mean(u64);
+
+/// Whether a pace has ever been too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bounds {
+    Unknown,
+    Known,
+}
+
+impl Mean {
+    fn of(per_s: u32) -> Mean {
+        Mean(u64::from(per_s).saturating_mul(1000))
+    }
+
+    fn per_s(self) -> u32 {
+        u32::try_from(self.0 / 1000).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// So many were taken in the latest moment.
+    fn with(self, taken: u32, moment: Duration) -> Mean {
+        let millis = |time: Duration| u64::try_from(time.min(BORNE).as_millis()).unwrap_or(u64::MAX);
+        let before = self.0.saturating_mul(millis(BORNE).saturating_sub(millis(moment)));
+        Mean(before.saturating_add(Mean::of(taken).0.saturating_mul(1000)) / millis(BORNE))
+    }
+}
+
+impl Pace {
+    /// `ahead`: how long the calls that were taken would have lasted at this pace beyond the time they took.
+    pub fn new(now: Instant, (per_s, ahead): (u32, Duration), bounds: Bounds) -> Pace {
+        Pace {
+            per_s,
+            borne: Mean::of(per_s),
+            bucket: Bucket::full(now, Pace::rate(per_s)),
+            from: now + ahead.min(MAKE_UP),
+            next_step: now,
+            beyond: now + PROBATION,
+            set: now,
+            late: 0,
+            held: 0,
+            taken: 0,
+            seen: 0,
+            bounds,
+        }
+    }
+
+    /// At once no more than in a fiftieth of a second, or [`AT_ONCE`].
+    fn rate(per_s: u32) -> Rate {
+        Rate::new(per_s, (per_s / 50).max(AT_ONCE))
+    }
+
+    pub fn takes(&mut self, now: Instant) -> bool {
+        let takes = now >= self.from && self.bucket.take(now, Pace::rate(self.per_s));
+        self.held = self.held.saturating_add(u32::from(!takes));
+        takes
+    }
+
+    /// A call is taken.
+    pub fn took(&mut self) {
+        self.taken = self.taken.saturating_add(1);
+    }
+
+    /// One is taken for its trunk's share, which was not its turn: the next ones come the later.
+    pub fn owe(&mut self, now: Instant) {
+        self.bucket.owe(now, Pace::rate(self.per_s), MAKE_UP);
+    }
+
+    /// Calls in a second that are borne.
+    pub fn borne_per_s(&self) -> u32 {
+        self.borne.per_s()
+    }
+
+    pub fn note(&mut self, now: Instant, timing: Timing) {
+        self.seen = self.seen.saturating_add(1);
+        self.late = self.late.saturating_add(u32::from(timing == Timing::Late));
+        let past = now.since(self.set);
+        if past < LOOK {
+            return;
+        }
+        let (late, seen) = (u64::from(self.late), u64::from(self.seen));
+        // Where none is refused, fewer come than could be taken.
+        if past < STEP && (self.late > 0 || self.held > 0) {
+            self.borne = self.borne.with(self.taken, past);
+        }
+        let borne = self.borne_per_s();
+        if late > 1 && TOO_MANY * late > seen && now >= self.next_step {
+            self.per_s = self.per_s.saturating_sub((self.per_s / 20).max(1)).max(borne / 2).max(1);
+            (self.next_step, self.bounds) = (now + STEP, Bounds::Known);
+        } else if past >= STEP {
+            // Hardly anybody calls: what made it fall is over.
+            self.per_s = self.per_s.max(borne);
+        } else if FEW * late < seen && self.held > 0 && (self.per_s < borne || now >= self.beyond) {
+            self.rise(borne);
+        }
+        (self.set, self.late, self.held, self.taken, self.seen) = (now, 0, 0, 0, 0);
+    }
+
+    fn rise(&mut self, borne: u32) {
+        let step = match self.bounds {
+            _ if self.per_s < borne => self.per_s / 20,
+            Bounds::Unknown => self.per_s / 40,
+            Bounds::Known => self.per_s / 50,
+        };
+        let most = match self.bounds {
+            _ if self.per_s < borne => borne,
+            Bounds::Unknown => u32::MAX,
+            Bounds::Known => self.per_s.max(borne.saturating_add((borne / TRIED).max(1))),
+        };
+        self.per_s = self.per_s.saturating_add(step.max(1)).min(most);
+    }
+}

@@ -1,0 +1,106 @@
+//! What each trunk had of the latest calls, so that one that floods takes nothing from the others (R-A8).
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::LOOK;
+use crate::base::Instant;
+use crate::base::ids::TrunkId;
+
+/// Calls are counted for shares in pieces of this length; the last two are looked at.
+const PIECE: Duration = Duration::from_secs(1);
+
+/// Calls of late, by trunk.
+#[derive(Debug, Default)]
+pub(super) struct Shares {
+    /// When the younger piece began.
+    since: Instant,
+    trunks: BTreeMap<TrunkId, Lately>,
+}
+
+/// Calls of one trunk.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lately {
+    asked: Count,
+    begun: Count,
+}
+
+/// In the last two pieces.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    young: u64,
+    old: u64,
+}
+
+impl Count {
+    const fn sum(self) -> u64 {
+        self.young.saturating_add(self.old)
+    }
+
+    const fn aged(self) -> Count {
+        Count { young: 0, old: self.young }
+    }
+}
+
+impl Shares {
+    fn turn(&mut self, now: Instant) {
+        let past = now.since(self.since);
+        if past >= PIECE {
+            self.trunks.retain(|_, lately| {
+                *lately = Lately { asked: lately.asked.aged(), begun: lately.begun.aged() };
+                lately.asked.old > 0 && past < 2 * PIECE
+            });
+            self.since = now;
+        }
+    }
+
+    pub fn asked(&mut self, now: Instant, trunk: TrunkId) {
+        self.turn(now);
+        self.trunks.entry(trunk).or_default().asked.young += 1;
+    }
+
+    pub fn begun(&mut self, now: Instant, trunk: TrunkId) {
+        self.turn(now);
+        self.trunks.entry(trunk).or_default().begun.young += 1;
+    }
+
+    /// How many milliseconds are counted.
+    fn span(&self, now: Instant) -> u64 {
+        let has_old = self.trunks.values().any(|lately| lately.asked.old > 0);
+        let past = now.since(self.since) + if has_old { PIECE } else { Duration::ZERO };
+        u64::try_from(past.max(LOOK).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The pace to begin with, and how long the calls that were taken would have lasted at it beyond the time they took: what
+    /// was known to be borne, or was borne in the last whole second. A rush that came out of quiet says nothing of what can be
+    /// borne, but that a quarter of it is not too much to begin with.
+    pub fn first_pace(&mut self, now: Instant, known: Option<u32>) -> (u32, Duration) {
+        self.turn(now);
+        let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+        let whole = narrow(self.trunks.values().map(|lately| lately.begun.old).sum());
+        let young = narrow(self.trunks.values().map(|lately| lately.begun.young).sum());
+        let begun = u64::from(whole) + u64::from(young);
+        let rush = narrow(begun.saturating_mul(1000) / self.span(now));
+        if whole == 0 && known.is_none() {
+            return ((rush / 4).max(1), Duration::ZERO);
+        }
+        let per_s = whole.max(known.unwrap_or(rush / 4));
+        let ahead = (Duration::from_secs(1) * young / per_s.max(1)).saturating_sub(now.since(self.since));
+        (per_s, ahead)
+    }
+
+    /// Whether a trunk among others is to be served whatever they ask for. Strictly less, so that a trunk alone has no share
+    /// to claim.
+    pub fn has_less_than_its_share(&mut self, now: Instant, trunk: TrunkId, per_s: u32) -> bool {
+        self.turn(now);
+        let own = self.trunks.get(&trunk).copied().unwrap_or_default();
+        let others = self.trunks.iter().filter(|(held, _)| **held != trunk);
+        let (sum, trunks) = others.fold((0u64, 0u64), |(sum, trunks), (_, held)| (sum + held.begun.sum(), trunks + 1));
+        // own / span < per_s / (trunks + 1)
+        let asks_for_less = own.asked.sum().saturating_mul(trunks + 1).saturating_mul(1000)
+            < u64::from(per_s).saturating_mul(self.span(now));
+        // own < (sum + own) / (trunks + 1)
+        let began_less = own.begun.sum().saturating_mul(trunks) < sum;
+        trunks > 0 && (asks_for_less || began_less)
+    }
+}
