@@ -29,7 +29,7 @@ pub enum Room {
     Full,
 }
 
-/// Told with [`WhenFull::Refuse`] when the room is used up, and when there is some again.
+/// Told with [`WhenFull::Refuse`] when the room is used up, and when there is some again. It must not wait, nor come back here.
 pub type RoomSink = Box<dyn Fn(Room) + Send + Sync>;
 
 /// Hands records over. Shared by the engine, the writer and the metrics.
@@ -153,9 +153,9 @@ impl Records {
         }
         held.octets += octets;
         held.records.push_back(record);
-        let (first, held_octets) = (held.records.len() == held.written + 1, held.octets);
+        let first = held.records.len() == held.written + 1;
+        self.tell_room(&held);
         drop(held);
-        self.tell_room(held_octets);
         if first {
             self.wake.notify_one();
         }
@@ -168,8 +168,9 @@ impl Records {
         (held.records.len(), held.octets)
     }
 
-    fn tell_room(&self, octets: usize) {
-        let is_full = octets > self.limits.0;
+    /// Under the lock: what is told last is how it stands, whoever hands over and whoever writes.
+    fn tell_room(&self, held: &Held) {
+        let is_full = held.octets > self.limits.0;
         if self.when_full == WhenFull::Refuse && self.counters.room_is_full.swap(is_full, Ordering::Relaxed) != is_full
         {
             (self.room)(if is_full { Room::Full } else { Room::Free });
@@ -209,12 +210,12 @@ impl Records {
     pub(super) fn synced(&self) {
         let mut held = self.lock();
         let count = held.written.min(held.records.len());
-        let gone: usize = held.records.drain(..count).map(|record| octets_of(&record)).sum();
-        held.octets = held.octets.saturating_sub(gone);
+        let gone: Vec<_> = held.records.drain(..count).collect();
+        held.octets = held.octets.saturating_sub(gone.iter().map(|record| octets_of(record)).sum());
         held.written = 0;
-        let left = held.octets;
+        self.tell_room(&held);
+        // Before the records are given back: nobody waits for that.
         drop(held);
-        self.tell_room(left);
         self.counters.written.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 

@@ -91,13 +91,8 @@ impl Trace {
 
     /// Remembers a call that has ended, so that it can still be asked for.
     pub fn ended(&self, record: Arc<CallRecord>) {
-        let mut recent = self.lock();
-        if recent.records.len() >= RECENT_CALLS {
-            recent.records.pop_front();
-            recent.first += 1;
-            Bound::RecentCalls.reached();
-        }
-        recent.records.push_back(record);
+        // What it takes the place of goes when nobody waits for the lock any more.
+        let _oldest = self.lock().push(record);
     }
 
     /// Puts copies into the place of the records that came since it was last called. A record is made on the engine's thread
@@ -123,7 +118,9 @@ impl Trace {
 
     /// Calls of this phone number that ended lately, the last first.
     pub fn recent_of(&self, number: &str) -> Vec<Arc<CallRecord>> {
-        self.lock().records.iter().rev().filter(|record| concerns(record, number)).cloned().collect()
+        // The engine does not wait while thousands of numbers are compared.
+        let records: Vec<_> = self.lock().records.iter().rev().cloned().collect();
+        records.into_iter().filter(|record| concerns(record, number)).collect()
     }
 
     /// What was said about a call.
@@ -145,6 +142,17 @@ impl Trace {
 }
 
 impl Recent {
+    /// The one that gave way for it, where there were too many.
+    fn push(&mut self, record: Arc<CallRecord>) -> Option<Arc<CallRecord>> {
+        let oldest = if self.records.len() >= RECENT_CALLS { self.records.pop_front() } else { None };
+        if oldest.is_some() {
+            self.first += 1;
+            Bound::RecentCalls.reached();
+        }
+        self.records.push_back(record);
+        oldest
+    }
+
     /// Records that were not copied, and the number of the first of them.
     fn fresh(&self) -> (u64, Vec<Arc<CallRecord>>) {
         let from = self.unsettled.max(self.first);
