@@ -39,6 +39,7 @@ use crate::route::snapshot::{RoutePlan, Snapshot};
 use crate::route::trunk::Trunk;
 use crate::sip::flow::{Flow, Resolution};
 use crate::sip::grammar::number_as;
+use crate::sip::header::Extent;
 use crate::sip::{Name, Request, Response, ResponseHead, Status};
 use crate::timer_kind;
 
@@ -318,10 +319,10 @@ impl Call {
     ///
     /// # Errors
     /// The status it is refused with.
-    pub fn replaceable(&self, key: &DialogKey, trunk: TrunkId, early_only: bool) -> Result<Side, Status> {
+    pub fn replaceable(&self, key: &DialogKey, trunk: TrunkId, extent: Extent) -> Result<Side, Status> {
         match &self.state {
-            State::Established(established) => established.replaceable(&self.common, key, trunk, early_only),
-            State::Hunting(hunting) => hunting.replaceable(key, trunk, early_only),
+            State::Established(established) => established.replaceable(&self.common, key, trunk, extent),
+            State::Hunting(hunting) => hunting.replaceable(key, trunk, extent),
             State::Releasing(_) | State::Ended => Err(Status::DECLINE),
         }
     }

@@ -41,6 +41,13 @@ struct Held {
     answered: bool,
 }
 
+/// Whether a count has a call already: it began, and is counted again for a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counted {
+    NotYet,
+    Already,
+}
+
 #[derive(Debug)]
 struct Count {
     begun_lately: Window<SECOND>,
@@ -98,35 +105,36 @@ impl FraudWatch {
         let mut fresh = Vec::new();
         for key in keys {
             let key = self.seat(now, key);
-            let known = self.calls.get(&call).is_some_and(|held| held.keys.contains(&key));
-            if known && spending.counting == Counting::Once {
+            let has_it = self.calls.get(&call).is_some_and(|held| held.keys.contains(&key));
+            let counted = if has_it { Counted::Already } else { Counted::NotYet };
+            if has_it && spending.counting == Counting::Once {
                 continue;
             }
             let (Some(rule), count) = (self.rules.get(key.0), self.counts.entry(key.clone()).or_default()) else {
                 continue;
             };
-            if let Some(limit) = count.reached(rule, now, known) {
+            if let Some(limit) = count.reached(rule, now, counted) {
                 return Err(Exceeded { rule: key.0, limit, subject: key.1 });
             }
-            fresh.push((key, known));
+            fresh.push((key, counted));
         }
-        fresh.into_iter().for_each(|(key, known)| self.hold(now, call, key, known));
+        fresh.into_iter().for_each(|(key, counted)| self.hold(now, call, key, counted));
         Ok(())
     }
 
-    fn hold(&mut self, now: Instant, call: CallId, key: Key, known: bool) {
+    fn hold(&mut self, now: Instant, call: CallId, key: Key, counted: Counted) {
         let held = self.calls.entry(call).or_default();
         if let Some(count) = self.counts.get_mut(&key) {
             count.begun_lately.add(now, 1);
             count.begun.add(now, 1);
-            if !known {
+            if counted == Counted::NotYet {
                 count.held = count.held.saturating_add(1);
                 if held.answered {
                     count.talking.insert(call, now);
                 }
             }
         }
-        if !known {
+        if counted == Counted::NotYet {
             held.keys.push(key.clone());
         }
         self.plan_end(key, now);
@@ -224,11 +232,11 @@ impl FraudWatch {
 
 impl Count {
     /// The limit of `rule` that stands in the way of one more call; of one that is counted already, but for that.
-    fn reached(&mut self, rule: &LimitRule, now: Instant, known: bool) -> Option<&'static str> {
+    fn reached(&mut self, rule: &LimitRule, now: Instant, counted: Counted) -> Option<&'static str> {
         let full = |limit: Option<u32>, have: u64| limit.is_some_and(|limit| have >= u64::from(limit));
         if full(rule.calls_per_s, self.begun_lately.sum(now)) {
             Some("calls_per_s")
-        } else if full(rule.calls, u64::from(self.held)) && !known {
+        } else if counted == Counted::NotYet && full(rule.calls, u64::from(self.held)) {
             Some("calls")
         } else if full(rule.calls_per_hour, self.begun.sum(now)) {
             Some("calls_per_hour")

@@ -112,7 +112,7 @@ impl Engine {
         let key = DialogKey::new(&replaces.call_id, &replaces.to_tag, &replaces.from_tag);
         let &(call, _) = self.dialogs.get(&key).ok_or(Refusal::NoDialog)?;
         let found = self.calls.get(&call).ok_or(Refusal::NoDialog)?;
-        let side = found.replaceable(&key, trunk.id, replaces.early_only).map_err(Refusal::NotReplaceable)?;
+        let side = found.replaceable(&key, trunk.id, replaces.extent).map_err(Refusal::NotReplaceable)?;
         Ok(Some((call, side)))
     }
 }

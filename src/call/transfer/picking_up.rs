@@ -23,24 +23,19 @@ use crate::call::passed::Passed;
 use crate::call::record::{EndedBy, Side, TransferKind};
 use crate::call::screening;
 use crate::dialog::DialogKey;
-use crate::sip::header::Replaces;
+use crate::sip::header::{Extent, Replaces};
 use crate::sip::{Name, Request, Status};
 
 impl Hunting {
     /// See [`super::super::call::Call::replaceable`].
-    pub(in crate::call) fn replaceable(
-        &self,
-        key: &DialogKey,
-        trunk: TrunkId,
-        early_only: bool,
-    ) -> Result<Side, Status> {
+    pub(in crate::call) fn replaceable(&self, key: &DialogKey, trunk: TrunkId, extent: Extent) -> Result<Side, Status> {
         match &self.attempt {
             Attempt::Inviting(inviting) => inviting.replaceable(key, trunk).map(|()| Side::Callee),
-            Attempt::Answered(answered) if answered.callee.key() == *key => match early_only {
+            Attempt::Answered(answered) if answered.callee.key() == *key => match extent {
                 _ if answered.callee.trunk.id != trunk => Err(Status::FORBIDDEN),
-                true => Err(Status::BUSY_HERE),
+                Extent::EarlyOnly => Err(Status::BUSY_HERE),
                 // The caller must still acknowledge what it heard before the answer.
-                false => Err(Status::REQUEST_PENDING),
+                Extent::Any => Err(Status::REQUEST_PENDING),
             },
             Attempt::None | Attempt::Resolving { .. } | Attempt::Answered(_) => Err(Status::CALL_DOES_NOT_EXIST),
         }

@@ -28,6 +28,7 @@ use crate::dialog::{Dialog, DialogKey};
 use crate::route::directory::Decision;
 use crate::route::trunk::Trunk;
 use crate::sip::flow::Flow;
+use crate::sip::header::Extent;
 use crate::sip::{Request, Status};
 
 /// An INVITE that is to take the place of a party.
@@ -122,14 +123,14 @@ impl Established {
         common: &Common,
         key: &DialogKey,
         trunk: TrunkId,
-        early_only: bool,
+        extent: Extent,
     ) -> Result<Side, Status> {
         let side = [Side::Caller, Side::Callee].into_iter().find(|&side| self.leg(common, side).key() == *key);
         let Some(side) = side else { return self.new_party_replaceable(key, trunk) };
         let leg = self.leg(common, side);
         if leg.trunk.id != trunk {
             Err(Status::FORBIDDEN)
-        } else if early_only {
+        } else if extent == Extent::EarlyOnly {
             Err(Status::BUSY_HERE)
         } else if leg.is_over() {
             Err(Status::DECLINE)

@@ -266,9 +266,9 @@ impl<'d> Own<'d> {
     }
 
     /// The checks of PV-37 that a known number passes, in their order.
-    fn may(&self, question: &Question<'_>, direction: bool, disabled: Denial) -> Result<Decision, Denial> {
+    fn may(&self, question: &Question<'_>, is_enabled: bool, disabled: Denial) -> Result<Decision, Denial> {
         live(self.entry, self.account, question)?;
-        if !direction {
+        if !is_enabled {
             return Err(disabled);
         }
         served(self.entry, self.account, question.service)?;

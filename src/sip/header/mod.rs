@@ -25,7 +25,7 @@ pub use name::Name;
 pub use name_addr::NameAddr;
 pub use rack::{RAck, RSeq};
 pub use reason::Reason;
-pub use replaces::Replaces;
+pub use replaces::{Extent, Replaces};
 pub use retry_after::RetryAfter;
 pub use session_expires::{MinSe, Refresher, SessionExpires};
 pub use via::Via;

@@ -13,8 +13,15 @@ pub struct Replaces {
     pub call_id: Bytes,
     pub to_tag: Bytes,
     pub from_tag: Bytes,
-    /// Only a dialog that is not yet confirmed may be replaced.
-    pub early_only: bool,
+    pub extent: Extent,
+}
+
+/// Which dialogs may be replaced (RFC 3891 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    Any,
+    /// One that is not yet confirmed.
+    EarlyOnly,
 }
 
 impl Replaces {
@@ -29,11 +36,12 @@ impl Replaces {
             return Err(BadHeader);
         }
         let params = Params::parse(value, rest)?;
+        let extent = if params.find("early-only").is_some() { Extent::EarlyOnly } else { Extent::Any };
         Ok(Replaces {
             call_id: value.slice_ref(call_id),
             to_tag: only(&params, "to-tag")?,
             from_tag: only(&params, "from-tag")?,
-            early_only: params.find("early-only").is_some(),
+            extent,
         })
     }
 
@@ -61,7 +69,10 @@ impl std::fmt::Display for Replaces {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let text = |octets: &Bytes| String::from_utf8_lossy(octets).into_owned();
         write!(f, "{};to-tag={};from-tag={}", text(&self.call_id), text(&self.to_tag), text(&self.from_tag))?;
-        if self.early_only { f.write_str(";early-only") } else { Ok(()) }
+        match self.extent {
+            Extent::EarlyOnly => f.write_str(";early-only"),
+            Extent::Any => Ok(()),
+        }
     }
 }
 
