@@ -222,15 +222,21 @@ impl Hunting {
         }
         if self.called_must_hear(common)
             && let Some(plan) = common.caller.media.media.wish()
-            && let Some((branch, body)) = self.update_callee(&plan, work)
+            && self.tell_callee(&plan, work)
         {
-            let fork = self.heard_fork();
-            self.updating = Some(Updating { to: Side::Callee, branch, body, fork, behalf: Behalf::Us });
             return;
         }
         if let Some(plan) = self.callee_media().and_then(|end| end.media.wish()) {
             self.retell(common, &plan, work);
         }
+    }
+
+    /// An offer of ours to the called party. False: it cannot be sent one now.
+    fn tell_callee(&mut self, plan: &AudioPlan, work: &mut Work<'_>) -> bool {
+        let Some((branch, body)) = self.update_callee(plan, work) else { return false };
+        let fork = self.heard_fork();
+        self.updating = Some(Updating { to: Side::Callee, branch, body, fork, behalf: Behalf::Us });
+        true
     }
 
     /// True when the party that is heard, or has answered, means another session than the caller does by now.
@@ -385,14 +391,8 @@ impl Hunting {
 
     /// The called side took an offer whose caller had been told no: it is offered what that one says in truth.
     fn take_back(&mut self, common: &mut Common, work: &mut Work<'_>) {
-        let Some(plan) = common.caller.media.media.remote_plan() else { return };
-        let again = match &mut self.attempt {
-            Attempt::Answered(answered) => update_answerer(&mut answered.callee, &plan, work),
-            Attempt::Inviting(_) | Attempt::None | Attempt::Resolving { .. } => self.update_callee(&plan, work),
-        };
-        if let Some((branch, body)) = again {
-            let fork = self.heard_fork();
-            self.updating = Some(Updating { to: Side::Callee, branch, body, fork, behalf: Behalf::Us });
+        if let Some(plan) = common.caller.media.media.remote_plan() {
+            self.tell_callee(&plan, work);
         }
     }
 
