@@ -127,10 +127,17 @@ mod tests {
     }
 
     #[test]
-    fn a_file_cut_anywhere_never_fails_otherwise_than_by_a_reason() {
+    fn a_file_cut_anywhere_gives_the_samples_that_are_left_or_a_reason() {
         let whole = wave_file(1, &[5; 40]);
+        let head = whole.len() - 80;
         for cut in 0..whole.len() {
-            let _ = read(MusicFormat::Wave, &whole[..cut]);
+            let expected = match cut.checked_sub(head) {
+                None => Err(MusicFault::NotWave),
+                Some(0 | 1) => Err(MusicFault::Empty),
+                Some(octets) => Ok(octets / 2),
+            };
+            let found = read(MusicFormat::Wave, &whole[..cut]).map(|samples| samples.len());
+            assert_eq!(found, expected, "cut at {cut}");
         }
     }
 

@@ -33,15 +33,21 @@ impl FirstPorts {
     }
 
     /// Returns when every network has had its first ports, or has none to give, or patience is over.
-    pub fn wait(mut self) {
-        while !self.missing.is_empty() {
-            match self.announced.recv_timeout(PATIENCE) {
-                Ok(network) => {
-                    self.missing.remove(&network);
-                }
-                Err(_) => return tracing::warn!(networks = self.missing.len(), "no media port is ready yet"),
-            }
+    pub fn wait(self) {
+        let networks = self.missing();
+        if networks > 0 {
+            tracing::warn!(networks, "no media port is ready yet");
         }
+    }
+
+    /// How many networks are still without when nothing more is waited for.
+    fn missing(mut self) -> usize {
+        while !self.missing.is_empty()
+            && let Ok(network) = self.announced.recv_timeout(PATIENCE)
+        {
+            self.missing.remove(&network);
+        }
+        self.missing.len()
     }
 }
 
@@ -78,7 +84,15 @@ mod tests {
         let lease = PortLease { network: NetworkId(1), worker: WorkerId(0), rtp_port: 10_000 };
         let events = [MediaEvent::Ready { leases: vec![lease] }, MediaEvent::Exhausted { network: NetworkId(2) }];
         events.iter().filter_map(told).for_each(|network| announcer.announce(network));
-        first.wait();
+        assert_eq!(first.missing(), 0);
+    }
+
+    #[test]
+    fn a_network_whose_relay_is_gone_is_told_as_missing() {
+        let (first, announcer) = FirstPorts::of([NetworkId(1), NetworkId(2)]);
+        announcer.announce(NetworkId(1));
+        drop(announcer);
+        assert_eq!(first.missing(), 1);
     }
 
     #[test]
