@@ -142,9 +142,7 @@ impl LabArguments {
             only: self.only.clone(),
         }
     }
-}
 
-impl LabArguments {
     /// Every file that is named is one.
     fn files(&self) -> Result<(), String> {
         let named = [("--cert", &self.cert), ("--key", &self.key), ("--ca", &self.ca), ("--sbc-ca", &self.sbc_ca)];

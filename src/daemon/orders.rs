@@ -64,9 +64,7 @@ impl Orders {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<u64, SyncSender<Reply>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Orders {
     /// How many calls each trunk has; nothing when the engine does not answer.
     pub fn census(&self) -> Census {
         match self.give(Command::Census) {

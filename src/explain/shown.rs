@@ -188,9 +188,7 @@ impl Explanation {
             Step::Candidates(places) => self.candidates = places.iter().map(place).collect(),
         }
     }
-}
 
-impl Explanation {
     fn urgent(&mut self, urgency: &Urgency) {
         let account = urgency.account.as_ref().map(|account| account.name.as_str().to_owned());
         let by = match account {

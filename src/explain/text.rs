@@ -81,9 +81,7 @@ impl Explanation {
         writeln!(f, "What {} is shown:", sent.trunk)?;
         sent.policy.iter().try_for_each(|sentence| writeln!(f, "  {sentence}"))
     }
-}
 
-impl Explanation {
     fn answers(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Some(trunk) = self.trunk.as_ref().filter(|_| self.allowed) else { return Ok(()) };
         writeln!(f, "\nWhat {} is shown of the answers:", trunk.name)?;

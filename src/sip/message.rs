@@ -164,6 +164,18 @@ pub struct Request {
     pub max_forwards: Option<u8>,
 }
 
+impl Request {
+    /// The caller's tag; absent only from RFC 2543 peers.
+    pub fn from_tag(&self) -> Option<&[u8]> {
+        self.from.tag()
+    }
+
+    /// Present inside a dialog.
+    pub fn to_tag(&self) -> Option<&[u8]> {
+        self.to.tag()
+    }
+}
+
 /// A response whose mandatory fields are read.
 #[derive(Clone, Debug)]
 pub struct Response {
@@ -179,6 +191,16 @@ pub struct Response {
 }
 
 impl Response {
+    /// Our tag, when we sent the request.
+    pub fn from_tag(&self) -> Option<&[u8]> {
+        self.from.tag()
+    }
+
+    /// The answering side's tag.
+    pub fn to_tag(&self) -> Option<&[u8]> {
+        self.to.tag()
+    }
+
     /// True when the Via of who sent the request is the only one.
     pub fn has_one_via(&self) -> bool {
         let mut fields = self.message.headers(Name::Via);
@@ -217,30 +239,6 @@ impl SipMessage {
             SipMessage::Request(request) => &request.call_id,
             SipMessage::Response(response) => &response.call_id,
         }
-    }
-}
-
-impl Request {
-    /// The caller's tag; absent only from RFC 2543 peers.
-    pub fn from_tag(&self) -> Option<&[u8]> {
-        self.from.tag()
-    }
-
-    /// Present inside a dialog.
-    pub fn to_tag(&self) -> Option<&[u8]> {
-        self.to.tag()
-    }
-}
-
-impl Response {
-    /// Our tag, when we sent the request.
-    pub fn from_tag(&self) -> Option<&[u8]> {
-        self.from.tag()
-    }
-
-    /// The answering side's tag.
-    pub fn to_tag(&self) -> Option<&[u8]> {
-        self.to.tag()
     }
 }
 
