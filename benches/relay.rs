@@ -3,6 +3,9 @@
 //! `recv` and one `send` a packet, nothing looked at.
 //! `cargo bench --bench relay`; `--test` runs one short round.
 
+#[path = "../tests/relay/plain.rs"]
+mod plain;
+
 use std::fs;
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::AsFd;
@@ -11,13 +14,13 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use plain::plain;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll;
 use trunkline::base::Secret;
 use trunkline::base::ids::{EndpointId, NetworkId};
 use trunkline::media::plan::{
-    ClockRate, EndpointPlan, Flowing, Keying, MediaCommand, MediaEvent, PayloadMap, PortLease, Protection, RemoteMedia,
-    SourceRule, SrtpMaster, SrtpSuite,
+    EndpointPlan, MediaCommand, MediaEvent, PortLease, Protection, RemoteMedia, SrtpMaster, SrtpSuite,
 };
 use trunkline::relay::{Relay, RelayNetwork, RelaySettings};
 use trunkline::rtp::packet::RtpHeader;
@@ -219,21 +222,7 @@ fn join(relay: &Relay, endpoint: u64, pair: &[PortLease], sink: &UdpSocket, legs
     let far = if legs == Legs::BothSecured { secured() } else { Protection::Rtp };
     let ends = [(stream.to, near), (sink.local_addr().unwrap(), far)];
     for ((place, lease), (remote, protection)) in pair.iter().enumerate().zip(ends) {
-        let plan = EndpointPlan {
-            remote: Some(RemoteMedia { rtp: remote, rtcp: remote }),
-            sources: SourceRule::Described,
-            rules: Default::default(),
-            protection,
-            keying: Keying::default(),
-            clock: ClockRate::NARROW_BAND,
-            flowing: Flowing { send: true, receive: true },
-            payloads: PayloadMap(std::array::from_fn(|i| i as u8)),
-            event_payload: None,
-            ice: None,
-            silence: None,
-            dtmf: Default::default(),
-            sound: Default::default(),
-        };
+        let plan = EndpointPlan { protection, ..plain(RemoteMedia { rtp: remote, rtcp: remote }) };
         let endpoint = EndpointId(endpoint + place as u64);
         relay.command(MediaCommand::Open { endpoint, lease: *lease, plan: Arc::new(plan) });
     }

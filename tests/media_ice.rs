@@ -2,19 +2,20 @@
 
 #[path = "relay/check.rs"]
 mod check;
+#[path = "relay/plain.rs"]
+mod plain;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use check::{Check, check};
+use plain::plain;
 use trunkline::base::entropy::SeededEntropy;
 use trunkline::base::ids::EndpointId;
 use trunkline::base::limits::ICE_CHECKED_PAIRS;
 use trunkline::base::{Instant, Secret};
 use trunkline::media::ice::credentials;
-use trunkline::media::plan::{
-    ClockRate, EndpointPlan, Flowing, IceCredentials, IcePlan, Keying, PayloadMap, Protection, RemoteMedia, SourceRule,
-};
+use trunkline::media::plan::{EndpointPlan, IceCredentials, IcePlan, Protection, RemoteMedia};
 use trunkline::media::streams::Streams;
 use trunkline::media::verdict::{DropReason, MediaPort, Slot, Verdict};
 use trunkline::rtp::buffer::PacketBuffer;
@@ -39,21 +40,8 @@ fn at(text: &str) -> SocketAddr {
 }
 
 fn plan(remote: &str, ice: Option<IcePlan>) -> EndpointPlan {
-    EndpointPlan {
-        remote: Some(RemoteMedia { rtp: at(remote), rtcp: at(remote) }),
-        sources: SourceRule::Described,
-        rules: Default::default(),
-        protection: Protection::Rtp,
-        keying: Keying::default(),
-        clock: ClockRate::NARROW_BAND,
-        flowing: Flowing { send: true, receive: true },
-        payloads: PayloadMap(std::array::from_fn(|i| i as u8)),
-        event_payload: None,
-        ice,
-        silence: Some(Duration::from_secs(30)),
-        dtmf: Default::default(),
-        sound: Default::default(),
-    }
+    let remote = RemoteMedia { rtp: at(remote), rtcp: at(remote) };
+    EndpointPlan { ice, silence: Some(Duration::from_secs(30)), ..plain(remote) }
 }
 
 fn ice(ours: &str, theirs: &str) -> Option<IcePlan> {

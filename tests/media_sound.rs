@@ -1,8 +1,12 @@
 //! What endpoints hear and say by themselves, without sockets, on invented time: digits, tones, fill.
 
+#[path = "relay/plain.rs"]
+mod plain;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use plain::plain;
 use trunkline::audio::dtmf::{DtmfDetector, HeardDigit, chord_of};
 use trunkline::audio::g711::Law;
 use trunkline::base::digit::Digit;
@@ -11,8 +15,8 @@ use trunkline::base::ids::EndpointId;
 use trunkline::base::limits::DIGIT_QUEUE;
 use trunkline::base::{Instant, Secret};
 use trunkline::media::plan::{
-    ClockRate, DigitsTo, DtmfMode, EndpointPlan, Fill, Flowing, HearDigits, Keying, LocalSound, MediaEvent, PayloadMap,
-    Protection, RemoteMedia, RingingTone, SourceRule, SpeakDigits, SrtpMaster, SrtpSuite, Tone, Voice,
+    DigitsTo, DtmfMode, EndpointPlan, Fill, HearDigits, LocalSound, MediaEvent, PayloadMap, Protection, RemoteMedia,
+    RingingTone, SpeakDigits, SrtpMaster, SrtpSuite, Tone, Voice,
 };
 use trunkline::media::streams::Streams;
 use trunkline::media::verdict::{DropReason, MediaPort, Slot, Verdict};
@@ -62,21 +66,8 @@ fn plan(slot: Slot, dtmf: DtmfMode) -> EndpointPlan {
     let mut payloads = PayloadMap::NONE;
     payloads.0[usize::from(PCMA)] = PCMA;
     let voice = Some(Voice { law: Law::A, payload: PCMA });
-    EndpointPlan {
-        remote: Some(RemoteMedia { rtp, rtcp: rtp }),
-        sources: SourceRule::Described,
-        rules: Default::default(),
-        protection: Protection::Rtp,
-        flowing: Flowing { send: true, receive: true },
-        payloads,
-        event_payload: None,
-        keying: Keying::default(),
-        clock: ClockRate::NARROW_BAND,
-        ice: None,
-        silence: None,
-        dtmf,
-        sound: LocalSound { voice, ..LocalSound::default() },
-    }
+    let sound = LocalSound { voice, ..LocalSound::default() };
+    EndpointPlan { payloads, dtmf, sound, ..plain(RemoteMedia { rtp, rtcp: rtp }) }
 }
 
 fn hears(hear: HearDigits) -> EndpointPlan {

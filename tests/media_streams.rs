@@ -1,8 +1,12 @@
 //! Endpoints without sockets, on invented time: packet in, verdict out.
 
+#[path = "relay/plain.rs"]
+mod plain;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use plain::plain;
 use rtcp::goodbye::Goodbye;
 use rtcp::sender_report::SenderReport;
 use rtcp::source_description::{SdesType, SourceDescription};
@@ -10,8 +14,7 @@ use trunkline::base::entropy::{Entropy, SeededEntropy};
 use trunkline::base::ids::EndpointId;
 use trunkline::base::{Instant, Secret};
 use trunkline::media::plan::{
-    ClockRate, EndpointPlan, Flowing, Keying, MediaEvent, Mki, OnRekey, PayloadMap, Protection, RemoteMedia,
-    SourceRule, SrtpMaster, SrtpSuite,
+    ClockRate, EndpointPlan, Flowing, Keying, MediaEvent, Mki, OnRekey, Protection, RemoteMedia, SrtpMaster, SrtpSuite,
 };
 use trunkline::media::streams::Streams;
 use trunkline::media::verdict::{DropReason, MediaPort, Slot, Verdict};
@@ -37,21 +40,8 @@ fn far(slot: Slot) -> SocketAddr {
 
 fn plan(slot: Slot, protection: Protection) -> EndpointPlan {
     let rtp = far(slot);
-    EndpointPlan {
-        remote: Some(RemoteMedia { rtp, rtcp: SocketAddr::new(rtp.ip(), rtp.port() + 1) }),
-        sources: SourceRule::Described,
-        rules: Default::default(),
-        protection,
-        keying: Keying::default(),
-        clock: ClockRate::NARROW_BAND,
-        flowing: Flowing { send: true, receive: true },
-        payloads: PayloadMap(std::array::from_fn(|i| i as u8)),
-        event_payload: None,
-        ice: None,
-        silence: Some(Duration::from_secs(30)),
-        dtmf: Default::default(),
-        sound: Default::default(),
-    }
+    let rtcp = SocketAddr::new(rtp.ip(), rtp.port() + 1);
+    EndpointPlan { protection, silence: Some(Duration::from_secs(30)), ..plain(RemoteMedia { rtp, rtcp }) }
 }
 
 fn key(fill: u8, octets: usize) -> SrtpMaster {

@@ -5,6 +5,9 @@
 #![cfg(feature = "lab")]
 #![allow(unsafe_code, reason = "an allocator is an unsafe trait")]
 
+#[path = "relay/plain.rs"]
+mod plain;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,13 +15,14 @@ use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use plain::plain;
 use trunkline::audio::g711::Law;
 use trunkline::base::entropy::SeededEntropy;
 use trunkline::base::ids::{EndpointId, NetworkId};
 use trunkline::base::{Instant, Secret};
 use trunkline::media::plan::{
-    ClockRate, DigitsTo, DtmfMode, EndpointPlan, Fill, Flowing, HearDigits, Keying, MediaCommand, MediaEvent,
-    PayloadMap, PortLease, Protection, RemoteMedia, SourceRule, SpeakDigits, SrtpMaster, SrtpSuite, Voice,
+    DigitsTo, DtmfMode, EndpointPlan, Fill, HearDigits, MediaCommand, MediaEvent, PortLease, Protection, RemoteMedia,
+    SpeakDigits, SrtpMaster, SrtpSuite, Voice,
 };
 use trunkline::media::streams::Streams;
 use trunkline::media::verdict::Slot;
@@ -67,21 +71,7 @@ fn far() -> UdpSocket {
 fn plan(far: &UdpSocket, protection: Protection) -> EndpointPlan {
     let rtp = far.local_addr().unwrap();
     let rtcp = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
-    EndpointPlan {
-        remote: Some(RemoteMedia { rtp, rtcp }),
-        sources: SourceRule::Described,
-        rules: Default::default(),
-        protection,
-        keying: Keying::default(),
-        clock: ClockRate::NARROW_BAND,
-        flowing: Flowing { send: true, receive: true },
-        payloads: PayloadMap(std::array::from_fn(|i| i as u8)),
-        event_payload: None,
-        ice: None,
-        silence: Some(Duration::from_secs(30)),
-        dtmf: Default::default(),
-        sound: Default::default(),
-    }
+    EndpointPlan { protection, silence: Some(Duration::from_secs(30)), ..plain(RemoteMedia { rtp, rtcp }) }
 }
 
 fn master(suite: SrtpSuite, fill: u8) -> SrtpMaster {

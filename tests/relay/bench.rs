@@ -10,12 +10,14 @@ use std::time::Duration;
 use trunkline::base::Secret;
 use trunkline::base::ids::{EndpointId, NetworkId};
 use trunkline::media::plan::{
-    AddressRules, ClockRate, EndpointCounts, EndpointPlan, Flowing, Keying, MediaCommand, MediaEvent, PayloadMap,
-    PortLease, Protection, RemoteMedia, SourceRule, SrtpMaster, SrtpSuite,
+    AddressRules, EndpointCounts, EndpointPlan, MediaCommand, MediaEvent, PortLease, Protection, RemoteMedia,
+    SrtpMaster, SrtpSuite,
 };
 use trunkline::relay::{Relay, RelayCounters, RelayNetwork, RelaySettings};
 use webrtc_srtp::context::Context;
 use webrtc_srtp::protection_profile::ProtectionProfile;
+
+use crate::plain::plain;
 
 /// Long enough for the slowest machine; reached only by a test that fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -167,21 +169,8 @@ impl Far {
 
     /// Plain RTP, everything flowing, payload types as they are.
     pub fn plan(&self) -> EndpointPlan {
-        EndpointPlan {
-            remote: Some(RemoteMedia { rtp: self.rtp.local_addr().unwrap(), rtcp: self.rtcp.local_addr().unwrap() }),
-            sources: SourceRule::Described,
-            rules: loopback(),
-            protection: Protection::Rtp,
-            keying: Keying::default(),
-            clock: ClockRate::NARROW_BAND,
-            flowing: Flowing { send: true, receive: true },
-            payloads: PayloadMap(std::array::from_fn(|i| i as u8)),
-            event_payload: None,
-            ice: None,
-            silence: None,
-            dtmf: Default::default(),
-            sound: Default::default(),
-        }
+        let [rtp, rtcp] = [&self.rtp, &self.rtcp].map(|socket| socket.local_addr().unwrap());
+        EndpointPlan { rules: loopback(), ..plain(RemoteMedia { rtp, rtcp }) }
     }
 
     pub fn send(&self, packet: &[u8], to: Opened) {

@@ -5,6 +5,7 @@
 
 mod bench;
 mod check;
+mod plain;
 
 mod families;
 mod ice;
