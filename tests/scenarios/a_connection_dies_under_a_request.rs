@@ -46,10 +46,7 @@ fn a_reinvite_that_crosses() {
     world.loses(&crossed, TransmitFailure::FlowGone);
     let again = world.expect(Platform, "INVITE");
     assert_eq!(again.branch(), crossed.branch());
-    world.send(Platform, again.respond(200, Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
-    world.expect(Platform, "ACK");
-    world.expect(CarrierA, "SIP/2.0 200");
-    world.send(CarrierA, talk.caller.ack(""));
+    world.reinvite_answered(&talk.caller, &again, (Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }

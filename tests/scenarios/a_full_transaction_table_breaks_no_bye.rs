@@ -74,10 +74,7 @@ fn a_reinvite_that_finds_no_room_to_cross_is_503() {
     assert!(world.is_quiet(CarrierA) && world.is_quiet(Platform));
     world.send(Platform, talk.caller.request("INVITE", &hold));
     let crossed = world.expect(CarrierA, "INVITE");
-    world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
-    world.expect(CarrierA, "ACK");
-    world.expect(Platform, "SIP/2.0 200");
-    world.send(Platform, talk.caller.ack(""));
+    world.reinvite_answered(&talk.caller, &crossed, (CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
     world.pass(Duration::from_secs(40));
     world.caller_hangs_up(&mut talk);
     world.finish();

@@ -93,10 +93,7 @@ fn a_new_party_that_does_not_wait() {
     let mut new = world.answers(CarrierB, &offered);
     world.leaves(CarrierB, &mut new);
     world.is_told(Platform, "SIP/2.0 480 Temporarily Unavailable");
-    world.send(Platform, crossed.respond(200, Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
-    world.expect(Platform, "ACK");
-    world.expect(CarrierA, "SIP/2.0 200");
-    world.send(CarrierA, talk.callee.ack(""));
+    world.reinvite_answered(&talk.callee, &crossed, (Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }

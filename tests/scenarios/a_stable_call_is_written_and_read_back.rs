@@ -31,10 +31,7 @@ fn while_nothing_of_it_waits() {
     world.send(Platform, hold);
     let crossed = world.expect(CarrierA, "INVITE");
     assert!(only(&world).is_none(), "an offer crosses");
-    world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
-    world.expect(CarrierA, "ACK");
-    world.expect(Platform, "SIP/2.0 200");
-    world.send(Platform, talk.caller.ack(""));
+    world.reinvite_answered(&talk.caller, &crossed, (CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
     world.pass(Duration::from_secs(1));
     let message = talk.caller.request("MESSAGE", "");
     world.send(Platform, message);

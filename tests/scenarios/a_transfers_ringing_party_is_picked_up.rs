@@ -89,10 +89,7 @@ fn those_that_may_not_leave_it_ringing() {
     let crossed = world.expect(Platform, "INVITE");
     world.send(CarrierB, picking_up(CarrierB, &early, &offer));
     assert_eq!(world.refusal(CarrierB).status(), Some(491));
-    world.send(Platform, crossed.respond(200, Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
-    world.expect(Platform, "ACK");
-    world.expect(CarrierA, "SIP/2.0 200");
-    world.send(CarrierA, talk.callee.ack(""));
+    world.reinvite_answered(&talk.callee, &crossed, (Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
     world.send(CarrierB, offered.respond(199, CarrierB, ""));
     world.send(CarrierB, picking_up(CarrierB, &early, &offer));
     assert_eq!(world.refusal(CarrierB).status(), Some(603), "an early dialog that has ended");

@@ -20,28 +20,43 @@ pub struct Early {
     pub callee: Dialog,
 }
 
-/// Whether caller and called party name UPDATE in their Allow.
-fn early(caller_takes: bool, callee_takes: bool) -> Early {
-    let (mut early, heard) = unacknowledged(caller_takes, callee_takes);
+/// Whose Allow names UPDATE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TakesUpdate {
+    Nobody,
+    Caller,
+    Callee,
+}
+
+fn early(who: TakesUpdate) -> Early {
+    let (mut early, heard) = unacknowledged(who);
     early.world.pracks(CarrierA, &mut early.caller, &heard, "");
     early
 }
 
 /// The same up to the caller's 183, which has no PRACK yet.
-pub fn unacknowledged(caller_takes: bool, callee_takes: bool) -> (Early, Text) {
-    unacknowledged_with("0 8 101", caller_takes, callee_takes)
+pub fn unacknowledged(who: TakesUpdate) -> (Early, Text) {
+    unacknowledged_with("0 8 101", who)
 }
 
 /// The same on these formats.
-fn unacknowledged_with(formats: &str, caller_takes: bool, callee_takes: bool) -> (Early, Text) {
+fn unacknowledged_with(formats: &str, who: TakesUpdate) -> (Early, Text) {
     let settings = ProvisionalSettings { reliable: Reliability::Supported, ..Default::default() };
     let mut world = World::provisional(&[("carrier-a", settings), ("platform", settings)]);
-    let allow = |takes| if takes { format!("\r\n{TAKES}") } else { String::new() };
-    let line = format!("Supported: 100rel{}", allow(caller_takes));
-    let offered = world.dial_with(CarrierA, Platform, &line, &sdp_with(CarrierA, "sendrecv", formats, 1));
+    let callers = match who {
+        TakesUpdate::Caller => format!("Supported: 100rel\r\n{TAKES}"),
+        TakesUpdate::Nobody | TakesUpdate::Callee => "Supported: 100rel".to_owned(),
+    };
+    let offered = world.dial_with(CarrierA, Platform, &callers, &sdp_with(CarrierA, "sendrecv", formats, 1));
     let progress = reliably(&offered.respond(183, Platform, &sdp_with(Platform, "sendrecv", formats, 1)), 1);
     let callee = Dialog::of_callee(Platform, &offered, &progress);
-    world.send(Platform, if callee_takes { with_header(&progress, TAKES) } else { progress });
+    world.send(
+        Platform,
+        match who {
+            TakesUpdate::Callee => with_header(&progress, TAKES),
+            TakesUpdate::Nobody | TakesUpdate::Caller => progress,
+        },
+    );
     world.hears_prack(Platform, "1 1 INVITE");
     let heard = world.expect(CarrierA, "SIP/2.0 183");
     let caller = Dialog::of_caller(CarrierA, &heard);
@@ -64,7 +79,7 @@ pub fn answered(Early { mut world, offered, mut caller, .. }: Early) {
 
 #[test]
 fn of_the_called_party_crosses_to_a_caller_that_takes_it() {
-    let mut early = early(true, false);
+    let mut early = early(TakesUpdate::Caller);
     let update = early.callee.request("UPDATE", &sdp_with(Platform, "sendonly", "0 8 101", 2));
     early.world.send(Platform, update);
     let crossed = early.world.expect(CarrierA, "UPDATE");
@@ -77,7 +92,7 @@ fn of_the_called_party_crosses_to_a_caller_that_takes_it() {
 
 #[test]
 fn of_the_caller_crosses_to_a_called_party_that_takes_it() {
-    let mut early = early(false, true);
+    let mut early = early(TakesUpdate::Callee);
     let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendrecv", "8 101", 2));
     early.world.send(CarrierA, update);
     let crossed = early.world.expect(Platform, "UPDATE");
@@ -90,7 +105,7 @@ fn of_the_caller_crosses_to_a_called_party_that_takes_it() {
 
 #[test]
 fn is_answered_here_where_the_other_party_takes_none() {
-    let mut early = early(false, false);
+    let mut early = early(TakesUpdate::Nobody);
     let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendrecv", "8 101", 2));
     early.world.send(CarrierA, update);
     let answer = early.world.expect(CarrierA, "SIP/2.0 200");
@@ -105,7 +120,7 @@ fn is_answered_here_where_the_other_party_takes_none() {
 
 #[test]
 fn without_an_offer_it_is_taken() {
-    let mut early = early(false, false);
+    let mut early = early(TakesUpdate::Nobody);
     let (caller, callee) = (early.caller.request("UPDATE", ""), early.callee.request("UPDATE", ""));
     early.world.send(CarrierA, caller);
     early.world.expect(CarrierA, "SIP/2.0 200");
@@ -137,7 +152,7 @@ fn before_the_first_answer_it_is_too_early() {
 
 #[test]
 fn a_second_one_waits() {
-    let mut early = early(true, false);
+    let mut early = early(TakesUpdate::Caller);
     let offer = sdp_with(Platform, "sendonly", "0 8 101", 2);
     let update = early.callee.request("UPDATE", &offer);
     early.world.send(Platform, update);
@@ -158,7 +173,7 @@ fn a_second_one_waits() {
 #[test]
 fn refused_by_the_other_party_it_changes_nothing() {
     for (theirs, ours) in [(488, 488), (491, 491), (500, 500), (405, 488), (504, 504)] {
-        let mut early = early(true, false);
+        let mut early = early(TakesUpdate::Caller);
         let update = early.callee.request("UPDATE", &sdp_with(Platform, "sendonly", "0 8 101", 2));
         early.world.send(Platform, update);
         let crossed = early.world.expect(CarrierA, "UPDATE");
@@ -170,7 +185,7 @@ fn refused_by_the_other_party_it_changes_nothing() {
 
 #[test]
 fn the_answer_of_the_call_waits_for_it() {
-    let mut early = early(true, false);
+    let mut early = early(TakesUpdate::Caller);
     let update = early.callee.request("UPDATE", &sdp_with(Platform, "sendrecv", "8 101", 2));
     early.world.send(Platform, update);
     let crossed = early.world.expect(CarrierA, "UPDATE");
@@ -191,7 +206,7 @@ fn the_answer_of_the_call_waits_for_it() {
 
 #[test]
 fn a_call_that_ends_answers_it() {
-    let mut early = early(true, false);
+    let mut early = early(TakesUpdate::Caller);
     let update = early.callee.request("UPDATE", &sdp_with(Platform, "sendonly", "0 8 101", 2));
     early.world.send(Platform, update);
     let crossed = early.world.expect(CarrierA, "UPDATE");
@@ -206,7 +221,7 @@ fn a_call_that_ends_answers_it() {
 /// PF-143: the latest description counts; a caller that has agreed to the one before hears so by UPDATE.
 #[test]
 fn another_fork_that_describes_itself_is_told_by_update() {
-    let mut early = early(true, false);
+    let mut early = early(TakesUpdate::Caller);
     let other = early.offered.respond(183, Platform, &sdp_with(Platform, "sendrecv", "8 101", 1));
     early.world.send(Platform, with_tag(&reliably(&other, 1), "otherfork"));
     early.world.hears_prack(Platform, "1 1 INVITE");
@@ -232,7 +247,7 @@ fn another_fork_that_describes_itself_is_told_by_update() {
 /// What UPDATE changed is one fork's; the others still answer the INVITE's offer.
 #[test]
 fn a_fork_that_did_not_move_answers_the_call() {
-    let mut early = early(false, true);
+    let mut early = early(TakesUpdate::Callee);
     let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendrecv", "8 101", 2));
     early.world.send(CarrierA, update);
     let crossed = early.world.expect(Platform, "UPDATE");
@@ -254,7 +269,7 @@ fn a_fork_that_did_not_move_answers_the_call() {
 /// Who asked hears so before its own transaction is over (RFC 4320 4.2), and a late yes is taken back.
 #[test]
 fn one_whose_answer_takes_too_long_is_504() {
-    let mut early = early(false, true);
+    let mut early = early(TakesUpdate::Callee);
     let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
     early.world.send(CarrierA, update);
     let crossed = early.world.expect(Platform, "UPDATE");
@@ -269,7 +284,7 @@ fn one_whose_answer_takes_too_long_is_504() {
 /// A glare is no reason to leave the called party with what nobody wants.
 #[test]
 fn a_late_yes_that_cannot_be_taken_back_now_is_later() {
-    let mut early = early(false, true);
+    let mut early = early(TakesUpdate::Callee);
     let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
     early.world.send(CarrierA, update);
     let crossed = early.world.expect(Platform, "UPDATE");
@@ -288,7 +303,7 @@ fn a_late_yes_that_cannot_be_taken_back_now_is_later() {
 #[test]
 fn one_that_is_not_answered_before_the_call_is_504_too() {
     for late_yes in [true, false] {
-        let mut early = early(false, true);
+        let mut early = early(TakesUpdate::Callee);
         let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
         early.world.send(CarrierA, update);
         let crossed = early.world.expect(Platform, "UPDATE");
@@ -319,7 +334,7 @@ fn one_that_is_not_answered_before_the_call_is_504_too() {
 /// it has answered.
 #[test]
 fn what_was_answered_here_is_told_after_the_answer() {
-    let mut early = early(false, false);
+    let mut early = early(TakesUpdate::Nobody);
     let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendrecv", "8 101", 2));
     early.world.send(CarrierA, update);
     early.world.expect(CarrierA, "SIP/2.0 200");
@@ -343,7 +358,7 @@ fn what_was_answered_here_is_told_after_the_answer() {
 /// The fork that was asked is not the one that answers: who asked hears so at once, and then of the answer.
 #[test]
 fn one_whose_fork_loses_is_500_before_the_answer() {
-    let mut early = early(false, true);
+    let mut early = early(TakesUpdate::Callee);
     let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
     early.world.send(CarrierA, update);
     let crossed = early.world.expect(Platform, "UPDATE");
@@ -368,7 +383,7 @@ fn one_whose_fork_loses_is_500_before_the_answer() {
 #[test]
 fn one_of_ours_that_comes_at_a_bad_time_goes_again() {
     for status in [491, 500] {
-        let mut early = early(true, false);
+        let mut early = early(TakesUpdate::Caller);
         let other = early.offered.respond(183, Platform, &sdp_with(Platform, "sendrecv", "8 101", 1));
         early.world.send(Platform, with_tag(&reliably(&other, 1), "otherfork"));
         early.world.hears_prack(Platform, "1 1 INVITE");
@@ -396,7 +411,7 @@ fn one_of_ours_that_comes_at_a_bad_time_goes_again() {
 /// What the caller agreed on last is our offer, of a codec that its own had not; there is nothing more to tell it.
 #[test]
 fn a_caller_that_took_another_codec_hears_of_it_once() {
-    let (mut early, heard) = unacknowledged_with("0 101", true, false);
+    let (mut early, heard) = unacknowledged_with("0 101", TakesUpdate::Caller);
     early.world.pracks(CarrierA, &mut early.caller, &heard, "");
     let update = early.callee.request("UPDATE", &sdp_with(Platform, "sendrecv", "8 101", 2));
     early.world.send(Platform, update);
@@ -410,7 +425,7 @@ fn a_caller_that_took_another_codec_hears_of_it_once() {
 /// RFC 3311 5.3: the session of the called party stays as it was, so that its refresh changes nothing and is answered here.
 #[test]
 fn refused_by_the_called_party_it_leaves_nothing_open() {
-    let mut early = early(false, true);
+    let mut early = early(TakesUpdate::Callee);
     let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
     early.world.send(CarrierA, update);
     let crossed = early.world.expect(Platform, "UPDATE");
@@ -423,7 +438,7 @@ fn refused_by_the_called_party_it_leaves_nothing_open() {
 /// no offer of it stays open.
 #[test]
 fn one_more_than_a_fork_may_have_leaves_nothing_open() {
-    let mut early = early(false, true);
+    let mut early = early(TakesUpdate::Callee);
     let described = |by, version| sdp_with(by, "sendrecv", "0 8 101", version);
     // Its PRACK was the first.
     for version in 2..=EARLY_REQUESTS {
@@ -462,7 +477,7 @@ fn nothing_is_open(Early { mut world, offered, mut caller, mut callee }: Early, 
 /// then it is told of the fork that has answered.
 #[test]
 fn one_of_a_fork_that_loses_is_487_and_the_caller_hears_one_thing_at_a_time() {
-    let mut early = early(true, false);
+    let mut early = early(TakesUpdate::Caller);
     let update = early.callee.request("UPDATE", &sdp_with(Platform, "sendonly", "0 8 101", 2));
     early.world.send(Platform, update);
     let crossed = early.world.expect(CarrierA, "UPDATE");
@@ -489,7 +504,7 @@ fn one_of_a_fork_that_loses_is_487_and_the_caller_hears_one_thing_at_a_time() {
 /// Both parties have something to hear after the answer: that the called one refuses to is no reason to leave the caller out.
 #[test]
 fn the_caller_is_told_of_another_fork_whatever_that_one_takes() {
-    let mut early = early(false, false);
+    let mut early = early(TakesUpdate::Nobody);
     let update = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendonly", "0 8 101", 2));
     early.world.send(CarrierA, update);
     early.world.expect(CarrierA, "SIP/2.0 200");

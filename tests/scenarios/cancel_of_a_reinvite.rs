@@ -38,11 +38,9 @@ fn the_answer_was_faster() {
     let crossed = world.expect(CarrierA, "INVITE");
     world.send(Platform, ask.cancel());
     world.expect(Platform, "SIP/2.0 200");
-    world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
-    world.expect(CarrierA, "ACK");
-    let taken = world.expect(Platform, "SIP/2.0 200");
+    let taken =
+        world.reinvite_answered(&talk.caller, &crossed, (CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
     assert!(taken.header("CSeq").ends_with("INVITE"));
-    world.send(Platform, talk.caller.ack(""));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }

@@ -27,10 +27,7 @@ fn both_are_asked_to_try_again() {
     let again = talk.caller.request("INVITE", &sdp_with(Platform, "sendonly", "0 8 101", 2));
     world.send(Platform, again);
     let crossed = world.expect(CarrierA, "INVITE");
-    world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
-    world.expect(CarrierA, "ACK");
-    world.expect(Platform, "SIP/2.0 200");
-    world.send(Platform, talk.caller.ack(""));
+    world.reinvite_answered(&talk.caller, &crossed, (CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }
@@ -146,10 +143,7 @@ fn what_crosses_meanwhile_goes_first_and_it_is_told_all_the_same() {
 fn told_of_a_resume(world: &mut World, talk: &mut Talk) -> Text {
     world.send(Platform, talk.caller.request("INVITE", &sdp_with(Platform, "inactive", "0 8 101", 2)));
     let crossed = world.expect(CarrierA, "INVITE");
-    world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "inactive", "0 8 101", 2)));
-    world.expect(CarrierA, "ACK");
-    world.expect(Platform, "SIP/2.0 200");
-    world.send(Platform, talk.caller.ack(""));
+    world.reinvite_answered(&talk.caller, &crossed, (CarrierA, &sdp_with(CarrierA, "inactive", "0 8 101", 2)));
     world.send(Platform, talk.caller.request("INVITE", ""));
     world.expect(Platform, "SIP/2.0 200");
     world.send(Platform, talk.caller.ack(&sdp_with(Platform, "sendrecv", "0 8 101", 3)));

@@ -152,10 +152,7 @@ fn one_that_waits_and_is_cancelled() {
     world.send(Platform, Text::of(sent).cancel());
     world.expect(Platform, "SIP/2.0 200");
     world.expect(Platform, "SIP/2.0 487");
-    world.send(Platform, crossed.respond(200, Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
-    world.expect(Platform, "ACK");
-    world.expect(CarrierA, "SIP/2.0 200");
-    world.send(CarrierA, talk.callee.ack(""));
+    world.reinvite_answered(&talk.callee, &crossed, (Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }

@@ -24,10 +24,7 @@ fn until_the_ack_of_the_other_party() {
     let (mut world, mut talk, _) = waiting();
     world.send(Platform, talk.caller.ack(""));
     let crossed = world.expect(Platform, "INVITE");
-    world.send(Platform, crossed.respond(200, Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
-    world.expect(Platform, "ACK");
-    world.expect(CarrierA, "SIP/2.0 200");
-    world.send(CarrierA, talk.callee.ack(""));
+    world.reinvite_answered(&talk.callee, &crossed, (Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }
@@ -89,10 +86,7 @@ fn while_the_other_party_is_told_of_a_resume() {
     world.expect(CarrierA, "ACK");
     let crossed = world.expect(CarrierA, "INVITE");
     assert!(crossed.body().contains("a=sendrecv"));
-    world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "sendrecv", "0 8 101", 3)));
-    world.expect(CarrierA, "ACK");
-    world.expect(Platform, "SIP/2.0 200");
-    world.send(Platform, talk.caller.ack(""));
+    world.reinvite_answered(&talk.caller, &crossed, (CarrierA, &sdp_with(CarrierA, "sendrecv", "0 8 101", 3)));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }

@@ -118,10 +118,7 @@ fn a_held_transferee_is_resumed() {
     let hold = talk.caller.request("INVITE", &sdp_with(CarrierA, "inactive", "0 8 101", 2));
     world.send(CarrierA, hold);
     let held = world.expect(Platform, "INVITE");
-    world.send(Platform, held.respond(200, Platform, &sdp_with(Platform, "inactive", "0 8 101", 2)));
-    world.expect(Platform, "ACK");
-    world.expect(CarrierA, "SIP/2.0 200");
-    world.send(CarrierA, talk.caller.ack(""));
+    world.reinvite_answered(&talk.caller, &held, (Platform, &sdp_with(Platform, "inactive", "0 8 101", 2)));
     world.refers(CarrierA, &mut talk.caller, NEW_PARTY);
     let offered = world.expect(CarrierB, "INVITE");
     assert!(offered.body().contains("a=sendrecv"), "{}", offered.body());

@@ -14,10 +14,7 @@ fn the_other_party_is_told_to_talk_again() {
     let hold = talk.callee.request("INVITE", &sdp_with(Platform, "inactive", "0 8 101", 2));
     world.send(Platform, hold);
     let crossed = world.expect(CarrierA, "INVITE");
-    world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "inactive", "0 8 101", 2)));
-    world.expect(CarrierA, "ACK");
-    world.expect(Platform, "SIP/2.0 200");
-    world.send(Platform, talk.callee.ack(""));
+    world.reinvite_answered(&talk.callee, &crossed, (CarrierA, &sdp_with(CarrierA, "inactive", "0 8 101", 2)));
     world.pass(Duration::from_secs(1));
 
     let resume = talk.callee.request("INVITE", "");
@@ -41,10 +38,7 @@ fn a_glare_with_the_other_party_is_waited_out() {
     let hold = talk.callee.request("INVITE", &sdp_with(Platform, "inactive", "0 8 101", 2));
     world.send(Platform, hold);
     let crossed = world.expect(CarrierA, "INVITE");
-    world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "inactive", "0 8 101", 2)));
-    world.expect(CarrierA, "ACK");
-    world.expect(Platform, "SIP/2.0 200");
-    world.send(Platform, talk.callee.ack(""));
+    world.reinvite_answered(&talk.callee, &crossed, (CarrierA, &sdp_with(CarrierA, "inactive", "0 8 101", 2)));
     let resume = talk.callee.request("INVITE", "");
     world.send(Platform, resume);
     world.expect(Platform, "SIP/2.0 200");

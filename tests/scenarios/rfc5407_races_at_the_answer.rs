@@ -32,10 +32,7 @@ fn s3_1_4_a_reinvite_overtakes_the_ack() {
     world.send(Platform, hold);
     let crossed = world.expect(CarrierA, "INVITE");
     world.send(Platform, talk.caller.ack_of(1, ""));
-    world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
-    world.expect(CarrierA, "ACK");
-    world.expect(Platform, "SIP/2.0 200");
-    world.send(Platform, talk.caller.ack(""));
+    world.reinvite_answered(&talk.caller, &crossed, (CarrierA, &sdp_with(CarrierA, "recvonly", "0 8 101", 2)));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }
@@ -66,10 +63,7 @@ fn a_reinvite_of_the_called_party_before_the_callers_ack() {
     assert!(world.is_quiet(Platform), "RFC 3261 14.1: no INVITE to a party that has yet to acknowledge");
     world.send(Platform, talk.caller.ack(""));
     let crossed = world.expect(Platform, "INVITE");
-    world.send(Platform, crossed.respond(200, Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
-    world.expect(Platform, "ACK");
-    world.expect(CarrierA, "SIP/2.0 200");
-    world.send(CarrierA, talk.callee.ack(""));
+    world.reinvite_answered(&talk.callee, &crossed, (Platform, &sdp_with(Platform, "recvonly", "0 8 101", 2)));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }

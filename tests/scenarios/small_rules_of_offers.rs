@@ -17,10 +17,7 @@ fn crosses(world: &mut World, talk: &mut Talk, body: &str, answer: &str) -> Text
     let asked = talk.caller.request("INVITE", body);
     world.send(Platform, asked);
     let crossed = world.expect(CarrierA, "INVITE");
-    world.send(CarrierA, crossed.respond(200, CarrierA, answer));
-    world.expect(CarrierA, "ACK");
-    world.expect(Platform, "SIP/2.0 200");
-    world.send(Platform, talk.caller.ack(""));
+    world.reinvite_answered(&talk.caller, &crossed, (CarrierA, answer));
     crossed
 }
 
@@ -54,10 +51,7 @@ fn a_refused_media_line_stays_in_what_we_offer() {
     let lines: Vec<&str> = crossed.body().lines().filter(|line| line.starts_with("m=")).collect();
     assert!(lines.len() == 2 && lines[0].starts_with("m=audio ") && lines[1].starts_with("m=video 0 "), "{lines:?}");
     let answer = sdp_with(Platform, "recvonly", "0 8 101", 2) + "m=video 0 RTP/SAVP 96\r\n";
-    world.send(Platform, crossed.respond(200, Platform, &answer));
-    world.expect(Platform, "ACK");
-    world.expect(CarrierA, "SIP/2.0 200");
-    world.send(CarrierA, talk.callee.ack(""));
+    world.reinvite_answered(&talk.callee, &crossed, (Platform, &answer));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }

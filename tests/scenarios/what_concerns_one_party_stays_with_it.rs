@@ -43,10 +43,7 @@ fn a_lock_down_to_another_codec_than_the_other_party_sends_crosses() {
     let crossed = world.expect(CarrierA, "INVITE");
     assert!(crossed.body().contains("RTP/AVP 8 101"), "{}", crossed.body());
     let answer = sdp_with(CarrierA, "sendrecv", "8 101", 2).replace("a=rtpmap:0 PCMU/8000\r\n", "");
-    world.send(CarrierA, crossed.respond(200, CarrierA, &answer));
-    world.expect(CarrierA, "ACK");
-    world.expect(Platform, "SIP/2.0 200");
-    world.send(Platform, talk.caller.ack(""));
+    world.reinvite_answered(&talk.caller, &crossed, (CarrierA, &answer));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use trunkline::route::provisional::{ProvisionalSettings, Reliability};
 
-use crate::an_update_before_the_answer::{Early, TAKES, answered, unacknowledged};
+use crate::an_update_before_the_answer::{Early, TAKES, TakesUpdate, answered, unacknowledged};
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
 use crate::world::text::{Dialog, Text, reliably, sdp, sdp_with, with_header, with_tag};
@@ -15,8 +15,8 @@ fn hold(by: crate::world::Name) -> String {
 }
 
 /// The caller holds in its PRACK, which is answered here.
-fn held_in_prack(callee_takes: bool) -> Early {
-    let (mut early, heard) = unacknowledged(false, callee_takes);
+fn held_in_prack(who: TakesUpdate) -> Early {
+    let (mut early, heard) = unacknowledged(who);
     let taken = early.world.pracks(CarrierA, &mut early.caller, &heard, &hold(CarrierA));
     assert!(taken.body().contains("a=recvonly\r\n"), "{}", taken.as_str());
     early
@@ -53,7 +53,7 @@ fn told_after_the_answer(early: Early, fork: Option<&str>) {
 
 #[test]
 fn a_hold_in_a_prack_by_update() {
-    let mut early = held_in_prack(true);
+    let mut early = held_in_prack(TakesUpdate::Callee);
     let told = is_told_of_hold(&mut early.world, "UPDATE");
     holds_back(&mut early.world, &told);
     early.world.pass(Duration::from_secs(1));
@@ -64,7 +64,7 @@ fn a_hold_in_a_prack_by_update() {
 /// A resume is answered with what the called party means, not with what the hold made it say.
 #[test]
 fn a_resume_after_it() {
-    let mut early = held_in_prack(true);
+    let mut early = held_in_prack(TakesUpdate::Callee);
     let told = is_told_of_hold(&mut early.world, "UPDATE");
     holds_back(&mut early.world, &told);
     let resume = early.caller.request("UPDATE", &sdp_with(CarrierA, "sendrecv", "0 8 101", 3));
@@ -78,12 +78,12 @@ fn a_resume_after_it() {
 
 #[test]
 fn a_hold_in_a_prack_after_the_answer_where_update_is_not_taken() {
-    told_after_the_answer(held_in_prack(false), None);
+    told_after_the_answer(held_in_prack(TakesUpdate::Nobody), None);
 }
 
 #[test]
 fn a_hold_that_is_refused_before_the_answer_is_told_after_it() {
-    let mut early = held_in_prack(true);
+    let mut early = held_in_prack(TakesUpdate::Callee);
     let told = is_told_of_hold(&mut early.world, "UPDATE");
     early.world.send(Platform, told.respond(488, Platform, ""));
     early.world.pass(Duration::from_secs(10));
@@ -94,7 +94,7 @@ fn a_hold_that_is_refused_before_the_answer_is_told_after_it() {
 /// RFC 3261 14.1: 2.1 to 4 seconds where the Call-ID is ours.
 #[test]
 fn a_glare_is_waited_for() {
-    let mut early = held_in_prack(true);
+    let mut early = held_in_prack(TakesUpdate::Callee);
     let told = is_told_of_hold(&mut early.world, "UPDATE");
     early.world.send(Platform, told.respond(491, Platform, ""));
     early.world.pass(Duration::from_secs(2));
@@ -108,7 +108,7 @@ fn a_glare_is_waited_for() {
 #[test]
 fn the_answer_may_come_before_the_one_to_the_update() {
     for taken in [true, false] {
-        let Early { mut world, offered, mut caller, .. } = held_in_prack(true);
+        let Early { mut world, offered, mut caller, .. } = held_in_prack(TakesUpdate::Callee);
         let told = is_told_of_hold(&mut world, "UPDATE");
         world.send(Platform, offered.respond(200, Platform, ""));
         world.expect(Platform, "ACK");
@@ -168,7 +168,7 @@ fn a_hold_when_the_called_party_has_answered_our_offer_reliably() {
 /// What the called party changes while the caller's PRACK is on its way.
 #[test]
 fn a_hold_of_the_called_party_after_the_prack() {
-    let (mut early, heard) = unacknowledged(true, false);
+    let (mut early, heard) = unacknowledged(TakesUpdate::Caller);
     let update = early.callee.request("UPDATE", &hold(Platform));
     early.world.send(Platform, update);
     assert!(early.world.expect(Platform, "SIP/2.0 200").body().contains("a=recvonly\r\n"));
@@ -185,7 +185,7 @@ fn a_hold_of_the_called_party_after_the_prack() {
 /// One fork was told; another one, which was not, answers.
 #[test]
 fn a_fork_that_was_not_told_answers() {
-    let mut early = held_in_prack(true);
+    let mut early = held_in_prack(TakesUpdate::Callee);
     let told = is_told_of_hold(&mut early.world, "UPDATE");
     holds_back(&mut early.world, &told);
     early.world.pass(Duration::from_millis(100));
@@ -195,7 +195,7 @@ fn a_fork_that_was_not_told_answers() {
 /// The caller holds, and a fork answers with a codec that the caller has not agreed with: each hears of the other.
 #[test]
 fn both_parties_have_something_to_hear() {
-    let Early { mut world, offered, mut caller, .. } = held_in_prack(false);
+    let Early { mut world, offered, mut caller, .. } = held_in_prack(TakesUpdate::Nobody);
     let answer = offered.respond(200, Platform, &sdp_with(Platform, "sendrecv", "8 101", 1));
     world.send(Platform, with_tag(&answer, "otherfork"));
     world.expect(Platform, "ACK");

@@ -349,10 +349,7 @@ fn genesys_transfers_to_a_number_after_a_hold() {
     let hold = talk.callee.request("INVITE", &sdp(Platform, "sendonly").replace("o=- 1 1", "o=- 1 2"));
     world.send(Platform, hold);
     let held = world.expect(CarrierA, "INVITE");
-    world.send(CarrierA, held.respond(200, CarrierA, &sdp(CarrierA, "recvonly")));
-    world.expect(CarrierA, "ACK");
-    world.expect(Platform, "SIP/2.0 200");
-    world.send(Platform, talk.callee.ack(""));
+    world.reinvite_answered(&talk.callee, &held, (CarrierA, &sdp(CarrierA, "recvonly")));
     let refer = with_header(
         &talk.callee.request("REFER", ""),
         "Refer-To: <sip:+49301112222@sbc.example.com:5061;transport=tls>\r\nReferred-By: <sip:+493055500@acme.byoc.example.com>",

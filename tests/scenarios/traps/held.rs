@@ -71,10 +71,8 @@ fn t08_a_reinvite_with_the_same_ice_credentials_is_no_restart() {
     let hold = talk.caller.request("INVITE", &ice("inactive", 2));
     world.send(Platform, hold);
     let crossed = world.expect(CarrierA, "INVITE");
-    world.send(CarrierA, crossed.respond(200, CarrierA, &sdp_with(CarrierA, "inactive", "0 8 101", 2)));
-    world.expect(CarrierA, "ACK");
-    let held = world.expect(Platform, "SIP/2.0 200");
-    world.send(Platform, talk.caller.ack(""));
+    let held =
+        world.reinvite_answered(&talk.caller, &crossed, (CarrierA, &sdp_with(CarrierA, "inactive", "0 8 101", 2)));
     for start in ["a=ice-lite", "a=ice-ufrag", "a=ice-pwd", "a=candidate", "a=rtcp-mux", "a=crypto", "m=audio"] {
         assert_eq!(line(&held, start), line(&talk.accepted, start), "MD-201");
     }

@@ -132,10 +132,7 @@ fn t34_contact_is_the_same_in_every_message_of_a_dialog() {
     world.send(CarrierA, hold);
     let held = world.expect(Platform, "INVITE");
     assert_eq!(held.header("Contact"), contact);
-    world.send(Platform, held.respond(200, Platform, &sdp_with(Platform, "inactive", "0 8 101", 2)));
-    world.expect(Platform, "ACK");
-    world.expect(CarrierA, "SIP/2.0 200");
-    world.send(CarrierA, talk.callee.ack(""));
+    world.reinvite_answered(&talk.callee, &held, (Platform, &sdp_with(Platform, "inactive", "0 8 101", 2)));
     world.caller_hangs_up(&mut talk);
     world.finish();
 }

@@ -139,6 +139,15 @@ impl World {
         (Talk { from, to, caller, callee, accepted }, offered)
     }
 
+    /// The other party answers a re-INVITE of `asker` that crossed to it; `asker` hears so and acknowledges.
+    pub fn reinvite_answered(&mut self, asker: &Dialog, crossed: &Text, (by, body): (Name, &str)) -> Text {
+        self.send(by, crossed.respond(200, by, body));
+        self.expect(by, "ACK");
+        let taken = self.expect(asker.me, "SIP/2.0 200");
+        self.send(asker.me, asker.ack(""));
+        taken
+    }
+
     /// The caller says BYE; the called party hears it and answers.
     pub fn caller_hangs_up(&mut self, talk: &mut Talk) {
         let bye = talk.caller.request("BYE", "");

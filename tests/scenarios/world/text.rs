@@ -160,7 +160,7 @@ fn compact(name: &str) -> Option<&'static str> {
 /// A dialog as an agent sees it.
 #[derive(Clone, Debug)]
 pub struct Dialog {
-    me: Name,
+    pub me: Name,
     local: String,
     remote: String,
     call_id: String,
