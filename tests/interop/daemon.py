@@ -1,21 +1,20 @@
 """The Trunkline daemon under test: start, gauges, end."""
-import http.client
 import os
 import re
 import shutil
 import signal
 import time
-import urllib.request
 
+import scrape
 from process import HERE, REPORT, WORK, log_of, start, stop, wait_until
 
 UDP = ("127.0.0.1", 26060)
 TCP = ("127.0.0.1", 26060)
 TLS = ("127.0.0.1", 26061)
 METRICS = "http://127.0.0.1:26064"
-# Every table that holds something while a call or a connection lives.
 # Seconds that a busy machine may take to start it.
 READY = 60
+# Every table that holds something while a call or a connection lives.
 GAUGES = ["sbc_calls", "sbc_transactions", "sbc_dialogs", "sbc_streams", "sbc_flows"]
 
 
@@ -29,7 +28,7 @@ class Daemon:
         self.process = start("trunkline", [os.environ["TRUNKLINE_BIN"], "run", "--config", os.path.join(WORK, "trunkline.toml")])
 
     def ready(self):
-        return wait_until(lambda: fetch("/readyz") is not None or self.process.poll() is not None, READY) and self.process.poll() is None
+        return wait_until(lambda: scrape.fetch(METRICS + "/readyz", 5) is not None or self.process.poll() is not None, READY) and self.process.poll() is None
 
     def idle(self, seconds, what):
         """Every gauge goes back to zero within `seconds`."""
@@ -61,27 +60,9 @@ class Daemon:
         REPORT.check("daemon ends on INT", f"exit {self.process.returncode}", "exit 0", self.process.returncode == 0)
 
 
-def fetch(path):
-    try:
-        with urllib.request.urlopen(METRICS + path, timeout=5) as answer:
-            return answer.read().decode()
-    except (OSError, http.client.HTTPException):
-        return None
-
-
-def page(path, tries=6):
-    """The page, asked for again when no answer came: nothing may be concluded from one that a busy machine kept back."""
-    return next(filter(None, (fetch(path) for _ in range(tries))), "")
-
-
 def metrics():
     """Every sample of /metrics: name with labels -> value."""
-    samples = {}
-    for line in page("/metrics").splitlines():
-        if line and not line.startswith("#"):
-            name, _, value = line.rpartition(" ")
-            samples[name] = float(value)
-    return samples
+    return scrape.samples(METRICS, 5, tries=6)
 
 
 def gauges():

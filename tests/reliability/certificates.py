@@ -12,7 +12,7 @@ import time
 
 from proof import CERTS, PLATFORM, Daemon, log_of, main, needs_files, note, row, samples, settings, total, wait_until
 from streams import reset, tls
-from traffic import Callee, Caller, carrier, platform, until
+from traffic import from_platform, until
 
 HANDSHAKES = 100
 PAIRS = 4
@@ -213,37 +213,28 @@ class Handshakes(threading.Thread):
 
 async def calls(rate, over):
     """Calls over TLS while certificates change; one of them lasts from the beginning to the end."""
-    caller, callee = Caller(0.5), Callee()
-    await platform(caller).open()
-    await carrier(callee).open()
-    caller.hold = None
-    long = caller.place()
-    await until(lambda: long.accepted)
-    caller.hold = 0.5
-    running = asyncio.ensure_future(caller.run(rate, 1e9))
-    while not over():
-        await asyncio.sleep(0.05)
-        # Connections that showed the old certificate are closed after two minutes: a platform dials anew.
-        for _ in range(4 - len([one for one in caller.side.pool if not one.transport.is_closing()])):
-            await caller.side.dial()
-    running.cancel()
-    long.way = None
-    if long.accepted:
-        caller.hang_up(long)
-    await caller.over(60)
-    caller.side.close()
-    callee.side.close()
+    async with from_platform(None) as (caller, _):
+        long = caller.place()
+        await until(lambda: long.accepted)
+        caller.hold = 0.5
+        running = asyncio.ensure_future(caller.run(rate, 1e9))
+        while not over():
+            await asyncio.sleep(0.05)
+            # Connections that showed the old certificate are closed after two minutes: a platform dials anew.
+            for _ in range(4 - len([one for one in caller.side.pool if not one.transport.is_closing()])):
+                await caller.side.dial()
+        running.cancel()
+        long.way = None
+        if long.accepted:
+            caller.hang_up(long)
+        await caller.over(60)
     return caller.tally, long.bye_answered
 
 
 async def fill(rate, seconds):
-    caller, callee = Caller(0.2), Callee()
-    await platform(caller).open()
-    await carrier(callee).open()
-    await caller.run(rate, seconds)
-    await caller.over()
-    caller.side.close()
-    callee.side.close()
+    async with from_platform(0.2) as (caller, _):
+        await caller.run(rate, seconds)
+        await caller.over()
 
 
 def renewals(daemon, count):

@@ -3,19 +3,14 @@ a second after the connections have gone everything works again (R-B6)."""
 import asyncio
 import time
 
-from proof import GOOD_CALLEE, GOOD_CALLER, TCP, Daemon, main, needs_files, note, row, samples, settings, wait_until
+from proof import TCP, Daemon, main, needs_files, note, row, samples, settings, trunk, wait_until
 from streams import is_closed, tcp
-from traffic import Callee, Caller, Udp, until
+from traffic import good_trunks, until
 
 FILES, CALLS = 600, 20
 SOURCES = [f"127.0.29.{number}" for number in range(1, 241)]
 # A trunk's own addresses, so that no limit on strangers comes before.
-TRUNK = '''profile = "carrier-ip"
-listener = "tcp"
-targets = ["127.0.29.1:5060"]
-sources = ["127.0.29.0/24"]
-media = { security = "rtp" }
-options = { interval_s = 0 }'''
+TRUNK = trunk("tcp", "127.0.29.1:5060", "127.0.29.0/24")
 
 
 async def calls_go_on(caller, callee, part):
@@ -49,34 +44,29 @@ async def works(caller, rest):
 
 
 async def starve(daemon, seconds):
-    caller, callee = Caller(None), Callee()
-    caller.side, callee.side = Udp(caller, GOOD_CALLER, 27220), Udp(callee, GOOD_CALLEE, 27221)
-    await caller.side.open()
-    await callee.side.open()
-    _, floor = await works(caller, 0)
-    for _ in range(CALLS):
-        caller.place()
-    await caller.over(60)
-    up = sum(call.accepted is not None for call in caller.calls.values())
-    made = [tcp(SOURCES[number % len(SOURCES)], TCP) for number in range(FILES + 200)]
-    await until(lambda: daemon.files_open() >= FILES - 40, 20)
-    await asyncio.sleep(1)
-    note(f"{daemon.files_open()} of {FILES} files open, {len(made)} connections made, {up} calls up")
-    row("R-B6", "files open of those allowed", f"{daemon.files_open()} of {FILES}", "nearly all: the case is met", daemon.files_open() >= FILES - 40)
-    used, began = daemon.processor_s(), time.monotonic()
-    await asyncio.sleep(seconds)
-    share = 100 * (daemon.processor_s() - used) / (time.monotonic() - began)
-    row("R-B6", "processor meanwhile", f"{share:.1f} %", "at most 5 %", share <= 5)
-    served, asked = await calls_go_on(caller, callee, CALLS // 2)
-    row("R-B6", "calls that go on, and end as they should", f"{served} of {asked}", "all", served == asked == CALLS // 2)
-    for connection in made:
-        connection.close()
-    both, took = await works(caller, 0.5)
-    row("R-B6", "a new call and a new connection afterwards", f"{'both' if both else 'not both'} after {took:.1f} s, {floor:.1f} s before", "both within 1 s more", both and took <= floor + 1)
-    served, asked = await calls_go_on(caller, callee, CALLS)
-    row("R-B6", "the other calls end as they should", f"{served} of {asked}", "all", served == asked)
-    caller.side.close()
-    callee.side.close()
+    async with good_trunks(None) as (caller, callee):
+        _, floor = await works(caller, 0)
+        for _ in range(CALLS):
+            caller.place()
+        await caller.over(60)
+        up = sum(call.accepted is not None for call in caller.calls.values())
+        made = [tcp(SOURCES[number % len(SOURCES)], TCP) for number in range(FILES + 200)]
+        await until(lambda: daemon.files_open() >= FILES - 40, 20)
+        await asyncio.sleep(1)
+        note(f"{daemon.files_open()} of {FILES} files open, {len(made)} connections made, {up} calls up")
+        row("R-B6", "files open of those allowed", f"{daemon.files_open()} of {FILES}", "nearly all: the case is met", daemon.files_open() >= FILES - 40)
+        used, began = daemon.processor_s(), time.monotonic()
+        await asyncio.sleep(seconds)
+        share = 100 * (daemon.processor_s() - used) / (time.monotonic() - began)
+        row("R-B6", "processor meanwhile", f"{share:.1f} %", "at most 5 %", share <= 5)
+        served, asked = await calls_go_on(caller, callee, CALLS // 2)
+        row("R-B6", "calls that go on, and end as they should", f"{served} of {asked}", "all", served == asked == CALLS // 2)
+        for connection in made:
+            connection.close()
+        both, took = await works(caller, 0.5)
+        row("R-B6", "a new call and a new connection afterwards", f"{'both' if both else 'not both'} after {took:.1f} s, {floor:.1f} s before", "both within 1 s more", both and took <= floor + 1)
+        served, asked = await calls_go_on(caller, callee, CALLS)
+        row("R-B6", "the other calls end as they should", f"{served} of {asked}", "all", served == asked)
 
 
 def play(short):

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 from proof import WORK, Daemon, main, note, quantile, records, row, samples, settings, wait_until
-from traffic import Callee, Caller, carrier, platform
+from traffic import from_platform
 
 HOLD = 0.2
 # The disk takes so many octets: a few records.
@@ -20,13 +20,9 @@ int fdatasync(int file) { (void)file; sleep(5); return 0; }
 
 
 async def calls(rate, seconds):
-    caller, callee = Caller(HOLD), Callee()
-    await platform(caller).open()
-    await carrier(callee).open()
-    await caller.run(rate, seconds)
-    await caller.over()
-    caller.side.close()
-    callee.side.close()
+    async with from_platform(HOLD) as (caller, _):
+        await caller.run(rate, seconds)
+        await caller.over()
     return caller.tally
 
 

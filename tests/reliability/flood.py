@@ -6,18 +6,13 @@ import os
 import socket
 import time
 
-from proof import GAUGES, HERE, SHORT_GAUGES, TCP, Daemon, log_of, main, needs_files, note, row, samples, settings, total
+from proof import GAUGES, HERE, SHORT_GAUGES, TCP, Daemon, log_of, main, needs_files, note, row, samples, settings, total, trunk
 from streams import tcp
 from traffic import GoodTrunk
 
 CONNECTIONS, WANTED = 50, 20_000
 SOURCES = [f"127.0.30.{number}" for number in range(1, CONNECTIONS + 1)]
-TRUNK = '''profile = "carrier-ip"
-listener = "tcp"
-targets = ["127.0.30.1:5060"]
-sources = ["127.0.30.0/24"]
-media = { security = "rtp" }
-options = { interval_s = 0 }'''
+TRUNK = trunk("tcp", "127.0.30.1:5060", "127.0.30.0/24")
 # What is wrong with a message that is otherwise in order: one message each.
 FAULTS = ["", "To: <sip:a@b>;tag=\r\n", "CSeq: 99999999999 OPTIONS\r\n", "Max-Forwards: 256\r\n", "Via: SIP/2.0/TCP\r\n", "From: <<>>\r\n", "Contact: <sip:[::1>\r\n",
           "Call-ID: two\r\n", "Route: <sip:a@b:99999999>\r\n", "Content-Disposition: ;;;\r\n", "Expires: -1\r\n", "Require: ,,,\r\n"]

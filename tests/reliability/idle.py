@@ -5,7 +5,7 @@ import selectors
 import ssl
 import time
 
-from proof import GAUGES, SHORT_GAUGES, Daemon, main, needs_files, note, row, samples, settings, total, wait_until
+from proof import GAUGES, SHORT_GAUGES, Daemon, main, needs_files, note, row, samples, settings, total, trunk, wait_until
 from streams import many, tls
 from traffic import GoodTrunk
 
@@ -51,14 +51,7 @@ def keep_alives(connections, seconds):
 def play(short):
     count = 1500 if short else 10_000
     needs_files(count + SPARE)
-    listed = f'''profile = "generic-tls"
-listener = "tls"
-fqdn = "sbc.test"
-trust = "proof"
-targets = ["127.0.17.13:27213"]
-sources = ["127.0.18.0/24"]
-media = {{ security = "srtp" }}
-options = {{ interval_s = 0 }}'''
+    listed = trunk("tls", "127.0.17.13:27213", "127.0.18.0/24", "srtp")
     daemon = Daemon(settings(trunks__idle=listed), files=count + SPARE)
     daemon.start()
     with GoodTrunk(10 if short else 50) as good:

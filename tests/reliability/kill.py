@@ -9,8 +9,8 @@ import subprocess
 import sys
 import time
 
-from proof import CALLED, CALLED_TRUNK, CARRIER, PLATFORM, WORK, Daemon, held, main, note, records, row, settings, wait_until
-from traffic import Callee, Caller, Tls, carrier, header, media_of, platform, until
+from proof import CALLED, CALLED_TRUNK, PLATFORM, WORK, Daemon, held, main, note, records, row, settings, wait_until
+from traffic import Callee, Caller, Tls, carrier, header, media_of, platform, rtp, until
 
 CALLS, FINISHED, STARTING = 50, 30, 10
 ROUTES = [("carrier", "platform"), ("called", "platform")]
@@ -85,7 +85,7 @@ class Audio:
     async def talk(self):
         while True:
             self.serial += 1
-            packet = b"\x80\0" + (self.serial & 0xFFFF).to_bytes(2, "big") + (self.serial * 160 & 0xFFFFFFFF).to_bytes(4, "big") + b"kill" + bytes(160)
+            packet = rtp(self.serial, b"kill")
             for party, calling, being_called in self.mouths:
                 self.say(calling, packet, [call.accepted for call in party.caller.calls.values() if call.accepted])
                 self.say(being_called, packet, [message for message, _ in party.dialogs.values()])

@@ -3,7 +3,7 @@
 import asyncio
 import struct
 
-from proof import Daemon, main, row, settings
+from proof import Daemon, main, row, settings, trunk
 from traffic import Callee, Caller, Udp, beside_good_calls, carrier
 
 SERVER = ("127.0.17.53", 27253)
@@ -15,12 +15,7 @@ TTL = 1
 OLD = 31
 # A call by name takes at most so long when nobody answers: the caller hears ringing before it wonders.
 PATIENCE = 4.0
-TRUNK = f'''profile = "carrier-ip"
-listener = "udp"
-targets = ["{NAME}:{PORT}"]
-sources = ["{NAMED}/32"]
-media = {{ security = "rtp", codecs = ["PCMU"] }}
-options = {{ interval_s = 0 }}'''
+TRUNK = trunk("udp", f"{NAME}:{PORT}", f"{NAMED}/32")
 A, CNAME = 1, 5
 NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
 

@@ -4,15 +4,13 @@ while one trunk floods another does not feel it (R-A). The daemon has a small sh
 another, is never the limit: both shares are shown. A call comes over TLS, then the same over UDP, goes out over TLS, and has audio
 of its called party, which is relayed, to the caller over TLS as SRTP."""
 import asyncio
-import multiprocessing
 import os
 import random
-import signal
 import socket
 import time
 
 from proof import CALLED, CALLED_TRUNK, GAUGES, GOOD_CALLEE, GOOD_CALLER, PLATFORM, SHORT_GAUGES, Daemon, floor, main, note, quantile, row, settings
-from traffic import Callee, Caller, GoodTrunk, Tls, Udp, carrier, header, media_of, platform
+from traffic import Apart, Callee, Caller, GoodTrunk, Tls, carrier, good_trunks, header, media_of, platform, rtp
 
 # What the daemon gets of its processor: an optimised build far less.
 SHARES = (0.1, 0.5)
@@ -65,7 +63,7 @@ class Talking(Callee):
             await asyncio.sleep(max(due - time.monotonic(), 0))
             self.turn = (self.turn + 1) % TURNS
             self.serial += self.turn == 0
-            packet = b"\x80\0" + (self.serial & 0xFFFF).to_bytes(2, "big") + (self.serial * 160 & 0xFFFFFFFF).to_bytes(4, "big") + b"call" + bytes(160)
+            packet = rtp(self.serial)
             for target in list(self.talking[self.turn].values()):
                 try:
                     self.mouth.sendto(packet, target)
@@ -136,29 +134,24 @@ class Load:
         await asyncio.sleep(0.1)
 
 
-class Listener:
-    """Calls of the well-behaved pair that last, in a process of their own: one party talks, and what the other hears tells what is lost,
-    and how much longer than the quickest each packet took."""
+class Listener(Apart):
+    """Calls of the well-behaved pair that last: one party talks, and what the other hears tells what is lost, and how much longer than
+    the quickest each packet took."""
 
     CALLS = 4
 
     def __init__(self):
-        self.ours, theirs = multiprocessing.get_context("fork").Pipe()
-        self.process = multiprocessing.get_context("fork").Process(target=self.child, args=(theirs,), daemon=True)
+        super().__init__()
         self.process.start()
         if not self.ours.poll(20) or self.ours.recv() != self.CALLS:
             raise RuntimeError("the calls that are listened to do not come up")
 
-    def child(self, pipe):
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
-        asyncio.run(self.listen(pipe))
+    async def play(self, pipe):
+        async with good_trunks(None) as (caller, callee):
+            await self.listen(pipe, caller, callee)
+        pipe.send("ended")
 
-    async def listen(self, pipe):
-        caller, callee = Caller(None), Callee()
-        caller.side, callee.side = Udp(caller, GOOD_CALLER, 27220), Udp(callee, GOOD_CALLEE, 27221)
-        await caller.side.open()
-        await callee.side.open()
+    async def listen(self, pipe, caller, callee):
         ears, mouth = [], socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         mouth.bind((GOOD_CALLEE, callee.media_port))
         for place in range(self.CALLS):
@@ -185,14 +178,12 @@ class Listener:
             await asyncio.sleep(max(due - time.monotonic(), 0))
             serial += 1
             for target in targets:
-                head = b"\x80\0" + (serial & 0xFFFF).to_bytes(2, "big") + (serial * 160 & 0xFFFFFFFF).to_bytes(4, "big") + b"long"
-                mouth.sendto(head + time.clock_gettime_ns(time.CLOCK_REALTIME).to_bytes(8, "big") + bytes(152), target)
+                mouth.sendto(rtp(serial, b"long", time.clock_gettime_ns(time.CLOCK_REALTIME).to_bytes(8, "big") + bytes(152)), target)
                 sent += 1
             self.hear(ears, heard)
         for key in list(callee.dialogs):
             callee.bye(key)
         await asyncio.sleep(1)
-        pipe.send("ended")
 
     @staticmethod
     def hear(ears, heard):

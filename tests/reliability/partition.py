@@ -9,7 +9,7 @@ import time
 
 from proof import CARRIER, Daemon, main, records, row, samples, settings
 from process import log_of
-from traffic import Callee, Caller, Tls, Udp, beside_good_calls, carrier, header, media_of, until
+from traffic import Callee, Caller, Tls, Udp, beside_good_calls, carrier, header, media_of, rtp, until
 
 # The first way leads through a proxy, for either transport; the second is always there.
 FRONT_UDP, BACK_UDP, FIRST_UDP = ("127.0.17.51", 27250), ("127.0.17.52", 27251), ("127.0.17.53", 27252)
@@ -274,7 +274,7 @@ async def dead_call(scene, silence):
         ends.append((transport, media_of(message)))
     for number in range(150):
         for transport, target in ends:
-            transport.sendto(bytes([0x80, 0]) + number.to_bytes(2, "big") + (number * 160).to_bytes(4, "big") + bytes(4) + bytes(160), target)
+            transport.sendto(rtp(number), target)
         await asyncio.sleep(0.02)
     scene.cut("drop all")
     began, ended = time.monotonic(), None
@@ -328,7 +328,7 @@ async def unrefreshed(scene):
     began, number = time.monotonic(), 0
     while len(ended) < len(placed) and time.monotonic() - began < SESSION + 15:
         for transport, target in ways:
-            transport.sendto(bytes([0x80, 0]) + number.to_bytes(2, "big") + (number * 160).to_bytes(4, "big") + bytes(4) + bytes(160), target)
+            transport.sendto(rtp(number), target)
         number += 1
         if number == 50:
             scene.cut("drop all")

@@ -2,8 +2,8 @@
 while others are free, and what a former call still sends reaches no new one (R-M7)."""
 import asyncio
 
-from proof import CARRIER, GAUGES, SHORT_GAUGES, Daemon, main, note, row, samples, settings, total, wait_until
-from traffic import Callee, Caller, Udp, carrier, media_of, until
+from proof import CARRIER, GAUGES, SHORT_GAUGES, Daemon, main, note, row, samples, settings, total, trunk, wait_until
+from traffic import Callee, Caller, Udp, carrier, media_of, rtp, until
 
 PORTS, CALLS, SOME = 40, 20, 8
 FAR_SBC, FAR = ("127.0.17.2", 27200), ("127.0.17.61", 27261)
@@ -14,12 +14,7 @@ allow_media = ["127.0.0.0/8"]'''
 LISTENER = f'''network = "far"
 transport = "udp"
 port = {FAR_SBC[1]}'''
-TRUNK = f'''profile = "carrier-ip"
-listener = "far"
-targets = ["{FAR[0]}:{FAR[1]}"]
-sources = ["{FAR[0]}/32"]
-media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
-options = {{ interval_s = 0 }}'''
+TRUNK = trunk("far", f"{FAR[0]}:{FAR[1]}", f"{FAR[0]}/32")
 # Where the parties want their audio: a call after the first ones, elsewhere.
 FIRST, LATER = (40000, 40002), (40100, 40102)
 
@@ -39,7 +34,7 @@ class Media(asyncio.DatagramProtocol):
 
     def say(self, target, mark, count=50):
         for number in range(count):
-            self.transport.sendto(bytes([0x80, 0]) + number.to_bytes(2, "big") + (number * 160).to_bytes(4, "big") + b"\0\0\0\1" + mark * 160, target)
+            self.transport.sendto(rtp(number, payload=mark * 160), target)
 
 
 def up(caller):

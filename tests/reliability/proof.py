@@ -1,7 +1,6 @@
 """What every proof shares: the daemon under test with its settings and its share of a processor, what it holds, and the
 table of figures. Nothing needs root; all addresses are loopback ones, all files lie in one folder that goes at the end."""
 import argparse
-import http.client
 import json
 import os
 import resource
@@ -11,11 +10,11 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(1, os.path.join(HERE, "..", "interop"))
 
+import scrape  # noqa: E402
 from process import CERTS, REPORT, WORK, Missing, certificates, log_of, run, start, stop, wait_until  # noqa: E402
 
 SBC = "127.0.17.1"
@@ -28,14 +27,6 @@ PLATFORM, CARRIER = "127.0.17.11", "127.0.17.12"
 GOOD_CALLER, GOOD_CALLEE = "127.0.17.21", "127.0.17.22"
 # A second party over TLS, whose audio is plain: what the daemon makes of it is SRTP, on the platform's leg.
 CALLED = "127.0.17.31"
-CALLED_TRUNK = f'''profile = "generic-tls"
-listener = "tls"
-fqdn = "sbc.test"
-trust = "proof"
-targets = ["{CALLED}:27231"]
-sources = ["{CALLED}/32"]
-media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
-options = {{ interval_s = 0 }}'''
 # Every table that holds something while a call lives.
 GAUGES = ["sbc_calls", "sbc_transactions", "sbc_dialogs", "sbc_streams", 'sbc_ports{state="leased"}']
 # Those that a short form waits for: a transaction stands 32 s after its call (RFC 6026).
@@ -45,6 +36,15 @@ BINARY = os.path.realpath(os.environ.get("TRUNKLINE_BIN", "target/release/trunkl
 # Longer than every timer of a call whose parties fall silent (64*T1 for the ACK, and again for the BYE).
 SETTLE = 80
 
+
+def trunk(listener, target, sources, security="rtp", more=()):
+    """A trunk's table: a platform's over TLS, else a carrier's. Nobody is asked for signs of life."""
+    head = ['profile = "generic-tls"', 'fqdn = "sbc.test"', 'trust = "proof"'] if listener == "tls" else ['profile = "carrier-ip"']
+    return "\n".join([*head, f'listener = "{listener}"', f'targets = ["{target}"]', f'sources = ["{sources}"]',
+                      f'media = {{ security = "{security}", codecs = ["PCMU", "PCMA"] }}', "options = { interval_s = 0 }", *more])
+
+
+CALLED_TRUNK = trunk("tls", f"{CALLED}:27231", f"{CALLED}/32")
 SETTINGS = {
     "node": """name = "proof"
 state_dir = "state"
@@ -68,32 +68,10 @@ port = {UDP[1]}""",
 transport = "tcp"
 port = {TCP[1]}""",
     "media": "port_rest_s = 2",
-    "trunks.platform": f"""profile = "generic-tls"
-listener = "tls"
-fqdn = "sbc.test"
-trust = "proof"
-targets = ["{PLATFORM}:27211"]
-sources = ["{PLATFORM}/32"]
-media = {{ security = "srtp", codecs = ["PCMU", "PCMA"] }}
-options = {{ interval_s = 0 }}""",
-    "trunks.carrier": f"""profile = "carrier-ip"
-listener = "udp"
-targets = ["{CARRIER}:27210"]
-sources = ["{CARRIER}/32"]
-media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
-options = {{ interval_s = 0 }}""",
-    "trunks.good-caller": f"""profile = "carrier-ip"
-listener = "udp"
-targets = ["{GOOD_CALLER}:27220"]
-sources = ["{GOOD_CALLER}/32"]
-media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
-options = {{ interval_s = 0 }}""",
-    "trunks.good-callee": f"""profile = "carrier-ip"
-listener = "udp"
-targets = ["{GOOD_CALLEE}:27221"]
-sources = ["{GOOD_CALLEE}/32"]
-media = {{ security = "rtp", codecs = ["PCMU", "PCMA"] }}
-options = {{ interval_s = 0 }}""",
+    "trunks.platform": trunk("tls", f"{PLATFORM}:27211", f"{PLATFORM}/32", "srtp"),
+    "trunks.carrier": trunk("udp", f"{CARRIER}:27210", f"{CARRIER}/32"),
+    "trunks.good-caller": trunk("udp", f"{GOOD_CALLER}:27220", f"{GOOD_CALLER}/32"),
+    "trunks.good-callee": trunk("udp", f"{GOOD_CALLEE}:27221", f"{GOOD_CALLEE}/32"),
     "fraud": """allow_countries = ["US"]""",
     "metrics": """bind = "127.0.0.1:27204\"""",
 }
@@ -299,23 +277,13 @@ def note(text):
     print(f"     {text}", flush=True)
 
 
-def page(path, seconds=2):
-    try:
-        with urllib.request.urlopen(METRICS + path, timeout=seconds) as answer:
-            return answer.read().decode()
-    except (OSError, http.client.HTTPException):
-        return None
-
-
 def ready():
-    return page("/readyz", 5) is not None
+    return scrape.fetch(METRICS + "/readyz", 5) is not None
 
 
 def samples():
-    """Every sample of /metrics: name with labels -> value. Asked for again when no answer came, of which nothing could be concluded."""
-    text = next(filter(None, (page("/metrics", 10) for _ in range(3))), "")
-    pairs = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
-    return {name: float(value) for name, _, value in pairs}
+    """Every sample of /metrics: name with labels -> value."""
+    return scrape.samples(METRICS, 10, tries=3)
 
 
 def held(names=tuple(GAUGES)):

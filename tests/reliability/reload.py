@@ -8,8 +8,8 @@ import signal
 import socket
 import time
 
-from proof import SBC, WORK, Daemon, main, note, quantile, row, samples, settings, wait_until
-from traffic import Callee, Caller, GoodTrunk, carrier, platform, until
+from proof import SBC, WORK, Daemon, main, note, quantile, row, samples, settings, trunk, wait_until
+from traffic import GoodTrunk, from_platform, until
 
 # Calls that stand through every reload: each keeps the configuration that it began with.
 STANDING = 10
@@ -52,7 +52,7 @@ def broken_in_sense(sound):
         text = sound.replace(old, new, 1)
         return text, text[:text.index(new)].count("\n") + 1
 
-    trunk = "[trunks.carrier]\n"
+    carrier = "[trunks.carrier]\n"
     for old, new, word in [
         ('key = "certs/sbc.key"', 'key = "certs/none.key"', "none.key"),
         ('key = "certs/sbc.key"', 'key = "certs/load.key"', "is not the key"),
@@ -66,7 +66,7 @@ def broken_in_sense(sound):
         text, line = changed(old, new)
         yield text, None if "\n" in old + new else line, word
     yield sound + f'\n[listeners.more]\nnetwork = "loop"\ntransport = "tcp"\nport = {TAKEN}\n', None, "is taken"
-    yield sound.replace(trunk, f"{trunk}auth = {{ user = \"u\", realm = \"r\", password_file = \"none\" }}\n"), None, "No such file"
+    yield sound.replace(carrier, f"{carrier}auth = {{ user = \"u\", realm = \"r\", password_file = \"none\" }}\n"), None, "No such file"
     yield "", None, "no listener"
     yield "# ten mebibytes\n" * (10 << 16), None, "larger"
     yield "\ufffd[node\n", None, "not TOML"
@@ -106,12 +106,7 @@ def sound(turn):
     tables = {"node": f'name = "proof"\nstate_dir = "state"\ndrain_s = {turn % 50}'}
     routes = [("platform", "carrier"), ("carrier", "platform"), ("good-caller", "good-callee")]
     if turn % 3 == 0:
-        tables["trunks.extra"] = f'''profile = "carrier-ip"
-listener = "udp"
-targets = ["127.0.17.61:27261"]
-sources = ["127.0.17.61/32"]
-max_calls = {turn + 1}
-options = {{ interval_s = 0 }}'''
+        tables["trunks.extra"] = trunk("udp", "127.0.17.61:27261", "127.0.17.61/32", more=[f"max_calls = {turn + 1}"])
         routes.append(("extra", "good-callee"))
     if turn % 5 == 0:
         tables["listeners.extra"] = 'network = "loop"\ntransport = "tcp"\nport = 27290'
@@ -136,27 +131,23 @@ async def reload(daemon, turn):
 
 
 async def replace(daemon, count, every):
-    caller, callee = Caller(hold=None), Callee()
-    await platform(caller).open()
-    await carrier(callee).open()
-    standing = [caller.place() for _ in range(STANDING)]
-    await until(lambda: all(call.accepted for call in standing))
-    took, failed, before = [], 0, 0
-    began = time.monotonic()
-    for turn in range(1, count + 1):
-        seconds, done = await reload(daemon, turn)
-        took.append(seconds)
-        failed += not done
-        if turn == count // 4:
-            before = daemon.resident_kib()
-        await asyncio.sleep(max(0.0, began + turn * every - time.monotonic()))
-    grown = (daemon.resident_kib() - before) / 1024
-    for call in standing:
-        if call.accepted:
-            caller.hang_up(call)
-    await until(lambda: caller.tally.byes_served >= STANDING)
-    caller.side.close()
-    callee.side.close()
+    async with from_platform(None) as (caller, callee):
+        standing = [caller.place() for _ in range(STANDING)]
+        await until(lambda: all(call.accepted for call in standing))
+        took, failed, before = [], 0, 0
+        began = time.monotonic()
+        for turn in range(1, count + 1):
+            seconds, done = await reload(daemon, turn)
+            took.append(seconds)
+            failed += not done
+            if turn == count // 4:
+                before = daemon.resident_kib()
+            await asyncio.sleep(max(0.0, began + turn * every - time.monotonic()))
+        grown = (daemon.resident_kib() - before) / 1024
+        for call in standing:
+            if call.accepted:
+                caller.hang_up(call)
+        await until(lambda: caller.tally.byes_served >= STANDING)
     return took, failed, grown, caller.tally.byes_served, callee.byes
 
 

@@ -10,7 +10,7 @@ import urllib.parse
 import urllib.request
 
 from proof import BINARY, CERTS, METRICS, WORK, Daemon, log_of, main, row, samples, settings, wait_until
-from traffic import KEY, Callee, Caller, carrier, header, platform, until, with_body
+from traffic import KEY, Callee, from_platform, header, until, with_body
 
 PASSWORD = "pass+word/4711 of%carrier"
 API = "http://127.0.0.1:27206"
@@ -82,23 +82,19 @@ def broken(caller):
 
 
 async def calls(secrets):
-    caller, callee = Caller(0.3), Challenging()
-    await platform(caller).open()
-    await carrier(callee).open()
-    for number in range(9):
-        call = caller.place(f"+155500000{number:02}")
-        await until(lambda: call.final)
-        if call.accepted:
-            secrets.append(key_of(call.accepted).encode())
-    for message in broken(caller):
-        caller.side.send(message)
-        await asyncio.sleep(0.1)
-    await caller.over()
+    async with from_platform(0.3, Challenging()) as (caller, callee):
+        for number in range(9):
+            call = caller.place(f"+155500000{number:02}")
+            await until(lambda: call.final)
+            if call.accepted:
+                secrets.append(key_of(call.accepted).encode())
+        for message in broken(caller):
+            caller.side.send(message)
+            await asyncio.sleep(0.1)
+        await caller.over()
     secrets.extend(response.encode() for response in callee.responses)
     proofs = sorted({len(response) * 4 for response in callee.responses})
     row("S-L1", "digest answers in the calls, bits", f"{proofs} in {len(callee.responses)}", "[128, 256]: MD5 and SHA-256", proofs == [128, 256])
-    caller.side.close()
-    callee.side.close()
     return caller.tally
 
 

@@ -2,7 +2,7 @@
 of one source. A well-behaved trunk goes on meanwhile (R-B3, R-B4, R-B7)."""
 import time
 
-from proof import GAUGES, SHORT_GAUGES, TCP, Daemon, main, needs_files, row, samples, settings, total, wait_until
+from proof import GAUGES, SHORT_GAUGES, TCP, Daemon, main, needs_files, row, samples, settings, total, trunk, wait_until
 from streams import client_hello, is_closed, many, reset, tcp, tls
 from traffic import beside_good_calls
 
@@ -17,12 +17,7 @@ AT_ONCE = 20
 KNOWN = "127.0.21.1"
 OPTIONS = "OPTIONS sip:sbc.test SIP/2.0\r\nVia: SIP/2.0/TCP {source}:5060;branch=z9hG4bK{serial};rport\r\nMax-Forwards: 70\r\nFrom: <sip:a@{source}>;tag=1\r\n" \
           "To: <sip:sbc.test>\r\nCall-ID: {serial}@{source}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
-TRUNK = f'''profile = "carrier-ip"
-listener = "tcp"
-targets = ["{KNOWN}:5060"]
-sources = ["{KNOWN}/32"]
-media = {{ security = "rtp" }}
-options = {{ interval_s = 0 }}'''
+TRUNK = trunk("tcp", f"{KNOWN}:5060", f"{KNOWN}/32")
 
 
 def until_closed(connections, seconds):

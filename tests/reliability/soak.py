@@ -5,7 +5,7 @@ import os
 import time
 
 from proof import GAUGES, Daemon, free_of_ports, log_of, main, note, quick, records, row, samples, settings, wait_until
-from traffic import Callee, Caller, carrier, platform
+from traffic import from_platform
 
 # A day's calls, and what memory may grow in a day: 1 MiB an hour (R-D1).
 DAY_CALLS, DAY_MIB = 1_500_000, 24
@@ -24,18 +24,14 @@ def slope(points):
 
 async def calls(daemon, count, rate):
     """The calls; memory is looked at every few seconds: (calls placed, KiB)."""
-    caller, callee = Caller(HOLD), Callee()
-    await platform(caller).open()
-    await carrier(callee).open()
     points = []
-    calling = asyncio.ensure_future(caller.run(rate, count / rate))
-    while not calling.done():
-        await asyncio.sleep(min(2, count / rate / 20))
-        callee.seen.clear()
-        points.append((caller.tally.placed, daemon.resident_kib()))
-    await caller.over()
-    caller.side.close()
-    callee.side.close()
+    async with from_platform(HOLD) as (caller, callee):
+        calling = asyncio.ensure_future(caller.run(rate, count / rate))
+        while not calling.done():
+            await asyncio.sleep(min(2, count / rate / 20))
+            callee.seen.clear()
+            points.append((caller.tally.placed, daemon.resident_kib()))
+        await caller.over()
     return caller.tally, points
 
 

@@ -4,7 +4,7 @@ import resource
 import threading
 import time
 
-from proof import GAUGES, SHORT_GAUGES, TCP, TLS, Daemon, free_of_ports, held, main, needs_files, note, quick, row, samples, settings, total, wait_until
+from proof import GAUGES, SHORT_GAUGES, TCP, TLS, Daemon, free_of_ports, held, main, needs_files, note, quick, row, samples, settings, total, trunk, wait_until
 from streams import many, reset, tcp, tls
 from traffic import GoodTrunk, sdp, with_body
 
@@ -23,12 +23,6 @@ def rate():
     return 2 * min(CALLS_HELD, max(files - 4000, 400) // 4) / 40
 
 
-TRUNK = '''profile = "carrier-ip"
-listener = "{listener}"
-{more}targets = ["127.0.28.{host}:5060"]
-sources = ["127.0.28.{range}"]
-media = {{ security = "rtp", codecs = ["PCMU"] }}
-options = {{ interval_s = 0 }}'''
 SERIALS = iter(range(1 << 60))
 LOCK = threading.Lock()
 
@@ -82,8 +76,7 @@ def play(short):
     count = 1000 if short else 100_000
     needs_files(4000)
     routes = [("good-caller", "good-callee"), ("sudden-tcp", "good-callee"), ("sudden-tls", "good-callee")]
-    trunks = {"trunks__sudden-tcp": TRUNK.format(listener="tcp", more="", host=1, range="0/24"),
-              "trunks__sudden-tls": TRUNK.format(listener="tls", more='trust = "proof"\nfqdn = "sbc.test"\n', host=1, range="0/24")}
+    trunks = {f"trunks__sudden-{listener}": trunk(listener, "127.0.28.1:5060", "127.0.28.0/24") for listener in ("tcp", "tls")}
     text = settings(routes, limits="max_calls = 20000", **trunks).replace('rtp_ports = "10000-19999"', f'rtp_ports = "{PORTS}"')
     daemon = Daemon(quick(text) if short else text)
     daemon.start()

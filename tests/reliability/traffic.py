@@ -1,6 +1,7 @@
 """SIP parties in plain text over asyncio: who sends and receives, calls at a rate with what became of them, and a pair of
 well-behaved trunks that calls from a process of its own while something else is attacked. Nothing here is the product's code."""
 import asyncio
+import contextlib
 import multiprocessing
 import os
 import random
@@ -38,6 +39,11 @@ def media_of(message):
     """Where a description wants its audio."""
     address = message.partition("\r\nc=IN IP4 ")[2].partition("\r\n")[0]
     return address, int(message.partition("\r\nm=audio ")[2].partition(" ")[0])
+
+
+def rtp(serial, ssrc=b"call", payload=bytes(160)):
+    """A packet of G.711, 20 ms after the one before it."""
+    return b"\x80\0" + (serial & 0xFFFF).to_bytes(2, "big") + (serial * 160 & 0xFFFFFFFF).to_bytes(4, "big") + ssrc + payload
 
 
 def with_body(head, body):
@@ -392,13 +398,51 @@ def carrier(owner):
     return owner.side
 
 
-class GoodTrunk:
-    """Two well-behaved trunks and their calls, in a process of their own: an attack must not be felt there."""
+def good_trunks(hold):
+    """A caller and who is called, on two trunks that behave well."""
+    caller, callee = Caller(hold), Callee()
+    caller.side, callee.side = Udp(caller, GOOD_CALLER, 27220), Udp(callee, GOOD_CALLEE, 27221)
+    return open_for(caller, callee)
 
-    def __init__(self, rate, hold=2.0):
-        self.rate, self.hold = rate, hold
+
+def from_platform(hold, callee=None):
+    """A caller on the platform, and who is called at the carrier."""
+    caller, callee = Caller(hold), callee or Callee()
+    platform(caller)
+    carrier(callee)
+    return open_for(caller, callee)
+
+
+@contextlib.asynccontextmanager
+async def open_for(*parties):
+    for party in parties:
+        await party.side.open()
+    try:
+        yield parties
+    finally:
+        for party in parties:
+            party.side.close()
+
+
+class Apart:
+    """Parties in a process of their own, so that nobody's work but theirs delays them: `play(pipe)`."""
+
+    def __init__(self):
         self.ours, theirs = multiprocessing.get_context("fork").Pipe()
         self.process = multiprocessing.get_context("fork").Process(target=self.child, args=(theirs,), daemon=True)
+
+    def child(self, pipe):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        asyncio.run(self.play(pipe))
+
+
+class GoodTrunk(Apart):
+    """Two well-behaved trunks and their calls: an attack must not be felt there."""
+
+    def __init__(self, rate, hold=2.0):
+        super().__init__()
+        self.rate, self.hold = rate, hold
 
     def __enter__(self):
         self.process.start()
@@ -409,24 +453,16 @@ class GoodTrunk:
             self.process.kill()
         self.process.join()
 
-    def child(self, pipe):
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
-        asyncio.run(self.call(pipe))
-
-    async def call(self, pipe):
-        caller, callee = Caller(self.hold), Callee()
-        caller.side, callee.side = Udp(caller, GOOD_CALLER, 27220), Udp(callee, GOOD_CALLEE, 27221)
-        await caller.side.open()
-        await callee.side.open()
-        calling = asyncio.ensure_future(caller.run(self.rate, 1e9))
-        while not pipe.poll():
-            await asyncio.sleep(0.05)
-        calling.cancel()
-        await caller.over()
-        pipe.send(caller.tally)
-        # Still there for calls of others.
-        await asyncio.Event().wait()
+    async def play(self, pipe):
+        async with good_trunks(self.hold) as (caller, _):
+            calling = asyncio.ensure_future(caller.run(self.rate, 1e9))
+            while not pipe.poll():
+                await asyncio.sleep(0.05)
+            calling.cancel()
+            await caller.over()
+            pipe.send(caller.tally)
+            # Still there for calls of others.
+            await asyncio.Event().wait()
 
     def end(self):
         """Stops the calls, waits for the last of them, and says how they went. The callee still answers whoever calls."""
