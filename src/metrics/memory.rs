@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use rustix::param::page_size;
+use rustix::system::sysinfo;
 
 /// Octets in a MiB.
 pub const MIB: u64 = 1024 * 1024;
@@ -23,21 +24,17 @@ pub fn held() -> Option<u64> {
     resident.saturating_sub(shared).checked_mul(u64::try_from(page_size()).ok()?)
 }
 
-/// What the process may have, in octets. `memory_mb`: `limits.memory_mb`; 0 asks the control group and the machine.
+/// What the process may have, in octets. `memory_mb`: `limits.memory_mb`; 0 asks the control group and the machine. The machine
+/// is asked by sysinfo(2): a service that sees nothing of /proc but processes (`ProcSubset=pid`) has no /proc/meminfo.
 pub fn ceiling(memory_mb: u64) -> Option<u64> {
     if memory_mb > 0 {
         return memory_mb.checked_mul(MIB);
     }
-    let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| kib(&text, "MemTotal:"));
+    let told = sysinfo();
+    let machine = told.totalram.checked_mul(u64::from(told.mem_unit)).filter(|octets| *octets > 0);
     let group =
         fs::read_to_string("/proc/self/cgroup").ok().and_then(|text| of_group(&text, Path::new("/sys/fs/cgroup")));
     [machine, group].into_iter().flatten().min()
-}
-
-/// `Name:   17 kB` as octets.
-fn kib(text: &str, name: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    line.trim().split(' ').next()?.parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// The narrowest limit of a control group (version 2) and those it lies in, by /proc/self/cgroup.
@@ -51,6 +48,12 @@ fn of_group(groups: &str, root: &Path) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `Name:   17 kB` as octets.
+    fn kib(text: &str, name: &str) -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().split(' ').next()?.parse::<u64>().ok()?.checked_mul(1024)
+    }
 
     #[test]
     fn the_narrowest_group_counts() {
@@ -73,6 +76,7 @@ mod tests {
         // Tests beside this one may take memory between two looks; not between each two.
         assert!((0..1000).any(|_| held().is_some_and(|held| held > MIB && held.abs_diff(told()) < 16 * MIB)));
         assert_eq!(ceiling(512), Some(512 * MIB));
-        assert!(ceiling(0).is_some_and(|octets| octets > 64 * MIB));
+        let machine = kib(&fs::read_to_string("/proc/meminfo").unwrap(), "MemTotal:").unwrap();
+        assert!(ceiling(0).is_some_and(|octets| octets > 64 * MIB && octets <= machine));
     }
 }
