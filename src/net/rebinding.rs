@@ -172,10 +172,27 @@ impl Bound {
 fn not_bound(listener: &ListenerSettings, error: io::Error) -> StartError {
     let (name, address) = (listener.name.clone(), listener.bind);
     if error.kind() == io::ErrorKind::AddrInUse {
-        StartError::Taken { listener: name, transport: listener.transport, address }
+        StartError::Taken { listener: name, transport: listener.transport, address, by: None }
     } else {
         StartError::Unavailable { listener: name, address, error }
     }
+}
+
+/// Says of a port that is taken when it is so by a datagram socket of ours: those stay as long as calls need them.
+fn by_whom(error: StartError, held: &BTreeMap<ListenerId, Bound>) -> StartError {
+    match error {
+        StartError::Taken { listener, transport: Transport::Udp, address, by: None } => {
+            let holds = |bound: &&Bound| bound.port().is_some() && overlap(bound.local, address);
+            let by = held.values().find(holds).map(|bound| bound.settings.name.clone());
+            StartError::Taken { listener, transport: Transport::Udp, address, by }
+        }
+        StartError::Taken { .. } | StartError::Unavailable { .. } | StartError::Tls { .. } => error,
+    }
+}
+
+/// Whether two sockets cannot be there at once: one address covers the other.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() == b.port() && (a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified())
 }
 
 /// Our side of every TLS listener.
@@ -258,7 +275,8 @@ impl Rebinding {
             }
             let leaves = |id: &ListenerId| listeners.iter().all(|listener| listener.id != *id);
             let before = held.iter().filter(|(id, _)| leaves(id)).find_map(|(_, bound)| bound.taken_over(listener));
-            fresh.push(before.map_or_else(|| Bound::new(listener, &Inherited::default()), Ok)?);
+            let bind = || Bound::new(listener, &Inherited::default()).map_err(|error| by_whom(error, &held));
+            fresh.push(before.map_or_else(bind, Ok)?);
         }
         Ok(Prepared { listeners, material, servers, fresh, dns })
     }

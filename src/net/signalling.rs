@@ -30,8 +30,8 @@ use crate::sip::flow::Transport;
 /// Why the shell does not start.
 #[derive(Debug)]
 pub enum StartError {
-    /// Another process has the port.
-    Taken { listener: Arc<str>, transport: Transport, address: SocketAddr },
+    /// Another process has the port, or `by`, a listener of ours that goes or has gone, for calls of before.
+    Taken { listener: Arc<str>, transport: Transport, address: SocketAddr, by: Option<Arc<str>> },
     /// The system does not give us the address or port.
     Unavailable { listener: Arc<str>, address: SocketAddr, error: io::Error },
     /// The TLS settings cannot be used.
@@ -41,9 +41,15 @@ pub enum StartError {
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StartError::Taken { listener, transport, address } => write!(
+            StartError::Taken { listener, transport, address, by: None } => write!(
                 f,
                 "{} port {address} of listener `{listener}` is taken by another process; stop it or change `port`",
+                transport.via_token()
+            ),
+            StartError::Taken { listener, transport, address, by: Some(by) } => write!(
+                f,
+                "{} port {address} of listener `{listener}` is held by listener `{by}` for its calls; take `{by}` away first, and \
+                 add `{listener}` a minute after the last of them",
                 transport.via_token()
             ),
             StartError::Unavailable { listener, address, error } => {

@@ -1,5 +1,6 @@
 //! Which number each network, listener and trunk has. A later configuration of the same process gives those that stay the
-//! same ones: running calls, connections and media ports hold numbers, and must not find another's behind theirs.
+//! same ones: running calls, connections and media ports hold numbers, and must not find another's behind theirs. A listener
+//! that comes back has its number again: its socket may be there still, for calls of before.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -48,6 +49,25 @@ impl<N: Ord + Clone> Numbers<N> {
     /// Numbers of these names; those that are named no more are forgotten, and their numbers not used again.
     fn number(&mut self, names: Vec<N>, what: &'static str) -> Result<Vec<u16>, CompileError> {
         let before = std::mem::take(&mut self.held);
+        self.number_after(&before, names, what)
+    }
+
+    /// The same, but those that are named no more keep their numbers.
+    fn number_for_good(&mut self, names: Vec<N>, what: &'static str) -> Result<Vec<u16>, CompileError> {
+        let before = std::mem::take(&mut self.held);
+        let numbers = self.number_after(&before, names, what);
+        before.into_iter().for_each(|(name, number)| {
+            self.held.entry(name).or_insert(number);
+        });
+        numbers
+    }
+
+    fn number_after(
+        &mut self,
+        before: &BTreeMap<N, u16>,
+        names: Vec<N>,
+        what: &'static str,
+    ) -> Result<Vec<u16>, CompileError> {
         let mut numbers = Vec::with_capacity(names.len());
         for name in names {
             let known = before.get(&name).copied().filter(|_| !self.held.contains_key(&name));
@@ -86,10 +106,8 @@ impl Numbering {
             bind,
             name: (bind.port() == 0).then(|| listener.name.clone()),
         };
-        let numbers = self.listeners.number(listeners.iter().map(place).collect(), "listeners")?;
-        let ids: Vec<ListenerId> = numbers.into_iter().map(ListenerId).collect();
-        self.trusts.retain(|id, _| ids.contains(id));
-        Ok(ids)
+        let numbers = self.listeners.number_for_good(listeners.iter().map(place).collect(), "listeners")?;
+        Ok(numbers.into_iter().map(ListenerId).collect())
     }
 
     /// Trust stores of a listener, of which `wanted` are in use: those that were there keep their place for good.
@@ -119,6 +137,7 @@ impl Numbering {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::route::trunk::ClientCertificate;
 
     fn names(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -133,6 +152,23 @@ mod tests {
         assert_eq!(second, [TrunkId(2), TrunkId(0), TrunkId(3)]);
         let third = numbering.trunks(names(&["d"])).unwrap();
         assert_eq!(third, [TrunkId(4)], "a name that comes back is another trunk");
+    }
+
+    #[test]
+    fn a_listener_that_comes_back_is_the_one_it_was() {
+        let settings = ListenerSettings {
+            name: "main".to_owned(),
+            network: "public".to_owned(),
+            transport: Transport::Udp,
+            port: 5060,
+            certificates: Vec::new(),
+            client_certificate: ClientCertificate::Never,
+        };
+        let at = |port: u16| vec![(&settings, SocketAddr::from(([127, 0, 0, 1], port)))];
+        let mut numbering = Numbering::default();
+        assert_eq!(numbering.listeners(&at(5060)).unwrap(), [ListenerId(0)]);
+        assert_eq!(numbering.listeners(&at(5070)).unwrap(), [ListenerId(1)]);
+        assert_eq!(numbering.listeners(&at(5060)).unwrap(), [ListenerId(0)], "its socket may be there still");
     }
 
     #[test]

@@ -29,6 +29,32 @@ fn a_listener_that_moves_takes_new_calls_at_its_new_port_and_goes_on_with_the_ol
     scene.call_goes_on_and_ends();
 }
 
+/// An operator who takes a change back does not wait until the socket of before is no more.
+#[test]
+fn a_listener_that_comes_back_while_its_calls_go_on_is_the_one_it_was() {
+    let mut scene = scene();
+    let moved = ("transport = \"udp\"\nport = 15060", "transport = \"udp\"\nport = 15070");
+    for (from, to) in [moved, (moved.1, moved.0), moved, (moved.1, moved.0)] {
+        scene.rewrite(&[(from, to)]);
+        assert!(shown(&ctl(&scene.ground, &["reload"])).starts_with("rebind   listeners.udp.port\n"));
+    }
+    let socket = UdpSocket::bind((scene.ground.caller(), 15_999)).unwrap();
+    Peer::datagrams(socket, scene.ground.sip()).probe();
+    scene.call_goes_on_and_ends();
+}
+
+#[test]
+fn a_port_that_a_listener_of_ours_holds_is_not_said_to_be_another_processes() {
+    let ground = Ground::new(Rules::default());
+    let everywhere =
+        "[networks.all]\nbind = \"0.0.0.0\"\nadvertise = \"127.0.0.1\"\nrtp_ports = \"31000-31099\"\n[dns]";
+    super::rewrite(&ground, &[("[dns]", everywhere)]);
+    let _running = ground.start();
+    super::rewrite(&ground, &[("[listeners.udp]\nnetwork = \"loop\"", "[listeners.udp]\nnetwork = \"all\"")]);
+    let text = String::from_utf8(ctl(&ground, &["reload"]).stderr).unwrap();
+    assert!(text.contains("0.0.0.0:15060 of listener `udp` is held by listener `udp`"), "{text}");
+}
+
 #[test]
 fn a_port_that_another_process_has_refuses_the_whole_reload() {
     let mut scene = scene();
