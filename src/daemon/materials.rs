@@ -14,8 +14,9 @@ use crate::net::NetSettings;
 use crate::net::identity::{Identity, IdentityError};
 use crate::net::inherited::Inherited;
 use crate::net::pem::{self, PemError};
+use crate::net::renewal::Renewal;
 use crate::net::settings::{ClientCertificate, DnsSettings, ListenerSettings, TlsListener};
-use crate::net::tls::{TlsError, TlsMaterial, TlsServer, roots_of_pem, roots_of_system};
+use crate::net::tls::{TlsError, roots_of_pem, roots_of_system};
 use crate::net::trust::{self, RevocationLists};
 use crate::relay::{RelayNetwork, RelaySettings};
 use crate::route::snapshot::Snapshot;
@@ -67,26 +68,19 @@ pub fn net_settings(settings: &Settings, snapshot: &Snapshot) -> Result<NetSetti
     })
 }
 
-/// The API's side of TLS, where it has a certificate.
+/// The API's side of TLS, where it has a certificate; a renewed one is shown as soon as SIP shows it.
 ///
 /// # Errors
-/// The files cannot be used.
-pub fn api_tls(settings: &Settings) -> Result<Option<Arc<ServerConfig>>, BadFile> {
+/// The provider refuses our settings.
+pub fn api_tls(settings: &Settings, renewal: &Renewal) -> Result<Option<Arc<ServerConfig>>, BadFile> {
     let name = settings.api.as_ref().and_then(|api| api.certificate.as_ref());
     let Some((name, files)) = name.and_then(|name| settings.certificates.get_key_value(name)) else { return Ok(None) };
-    let mut material = TlsMaterial::default();
-    material.identities.insert(name.clone(), identity(name, files)?);
-    let listener = TlsListener {
-        certificates: vec![name.clone()],
-        client_certificate: ClientCertificate::Never,
-        trust: Vec::new(),
-    };
     let bad = |error: TlsError| BadFile {
         key: "api.certificate".to_owned(),
         file: files.chain.clone(),
         why: error.to_string(),
     };
-    TlsServer::new(&listener, &material).map(|server| Some(server.config)).map_err(bad)
+    renewal.server(name).map(|server| Some(Arc::new(server))).map_err(bad)
 }
 
 /// Settings of the relay.

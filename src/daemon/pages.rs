@@ -13,6 +13,7 @@ use crate::config::Settings;
 use crate::metrics::registry::Sources;
 use crate::metrics::server;
 use crate::net::inherited::Inherited;
+use crate::net::renewal::Renewal;
 
 /// `/metrics`, `/healthz` and `/readyz`, where `metrics.bind` is written.
 ///
@@ -44,11 +45,11 @@ pub fn metrics(
 pub fn api(
     settings: &Settings,
     served: Option<api::server::Served>,
-    inherited: &Inherited,
+    (renewal, inherited): (&Renewal, &Inherited),
     runtime: &Runtime,
 ) -> Result<(), StartFailure> {
     let (Some(api), Some(served)) = (&settings.api, served) else { return Ok(()) };
-    let tls = api_tls(settings).map_err(|bad| StartFailure::Files(vec![bad]))?;
+    let tls = api_tls(settings, renewal).map_err(|bad| StartFailure::Files(vec![bad]))?;
     let failed = |error| StartFailure::Api(api.bind, error);
     let socket = of_http(api.bind, inherited).map_err(failed)?;
     let local = socket.local_addr().map_err(failed)?;

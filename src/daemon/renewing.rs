@@ -2,9 +2,10 @@
 //! cannot be used changes nothing and is told once.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -23,8 +24,9 @@ const LOOK: Duration = Duration::from_millis(500);
 /// whole is a matter of minutes (MD-40).
 pub const REST: Duration = Duration::from_secs(120);
 
-/// When a file was written, and how large it is. `None`: it is not there.
-type Stamp = Option<(SystemTime, u64)>;
+/// Which file it is, how large, and when it or its rights were changed (seconds and nanoseconds since 1970): one that could
+/// not be read may be by now. `None`: it is not there.
+type Stamp = Option<(u64, u64, i64, i64)>;
 
 /// The files of one identity as they were last looked at.
 #[derive(Clone, Debug)]
@@ -81,8 +83,12 @@ pub async fn watch(beat: Instant, mut told: watch::Receiver<Watched>, renewal: R
             seen = told.borrow_and_update().clone().0;
         }
         let now = wall();
-        let renewed: BTreeMap<String, Arc<Identity>> =
-            seen.iter_mut().filter_map(|(name, seen)| Some((name.clone(), seen.renewed(name, now)?))).collect();
+        let fresh = |(name, seen): (&String, &mut Seen)| {
+            let identity = seen.renewed(name, now)?;
+            // Files that were only touched turn no connection over.
+            (!renewal.shows(name, &identity)).then(|| (name.clone(), identity))
+        };
+        let renewed: BTreeMap<String, Arc<Identity>> = seen.iter_mut().filter_map(fresh).collect();
         if !renewed.is_empty() {
             let connections = renewal.renew(&renewed, REST);
             for (name, identity) in &renewed {
@@ -130,11 +136,14 @@ impl Seen {
 /// Follows links: tools that renew change where they lead.
 fn stamp(file: &Path) -> Stamp {
     let metadata = std::fs::metadata(file).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
+    Some((metadata.ino(), metadata.len(), metadata.ctime(), metadata.ctime_nsec()))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -148,6 +157,12 @@ mod tests {
         assert!(!seen.has_changed());
         std::fs::write(&files.chain, "longer").unwrap();
         assert!(seen.has_changed() && !seen.has_changed());
+        // The system's stamps stand still for some milliseconds.
+        let has_changed = (0..1_000_000).any(|_| {
+            std::fs::set_permissions(&files.key, Permissions::from_mode(0o640)).unwrap();
+            seen.has_changed()
+        });
+        assert!(has_changed, "whoever was not let read it may be now");
         std::fs::remove_file(&files.key).unwrap();
         assert!(!seen.has_changed(), "half a pair is no pair");
         std::fs::remove_dir_all(&place).unwrap();

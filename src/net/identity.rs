@@ -107,6 +107,10 @@ impl Identity {
         self.span().is_none_or(|span| *span.start() <= seconds(now))
     }
 
+    pub(super) fn certified(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.key)
+    }
+
     fn can_sign(&self, schemes: &[SignatureScheme]) -> bool {
         self.key.key.choose_scheme(schemes).is_some()
     }

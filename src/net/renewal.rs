@@ -1,17 +1,21 @@
 //! A certificate of ours is renewed while the shell runs (MD-40, PF-186). New handshakes in either role show the new
 //! one at once; connections that showed the old one carry no new request of ours any more and are closed after a while,
 //! so that no peer goes on looking at a certificate that is about to expire. Calls do not notice: their messages belong to
-//! dialogs, not to connections (MD-36).
+//! dialogs, not to connections (MD-36). Whoever else serves TLS asks here for the certificate at each handshake.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::sign::CertifiedKey;
+
 use super::connection::Connection;
 use super::counters::ConnectionOutcome;
 use super::identity::Identity;
 use super::shared::Shared;
-use super::tls::TlsMaterial;
+use super::tls::{TlsError, TlsMaterial, server};
 use crate::base::ids::ListenerId;
 use crate::sip::flow::Target;
 
@@ -58,10 +62,37 @@ impl Renewal {
         turn_over(&self.shared, &changed, rest)
     }
 
+    /// Whether this is what stands under `name` already.
+    pub fn shows(&self, name: &str, identity: &Identity) -> bool {
+        self.shared.tls.load().identities.get(name).is_some_and(|held| held.chain() == identity.chain())
+    }
+
+    /// TLS for a server beside SIP, without client certificates: it shows what stands under `name` in `[certificates]` at
+    /// the time of each handshake.
+    ///
+    /// # Errors
+    /// The provider refuses our settings.
+    pub fn server(&self, name: &str) -> Result<ServerConfig, TlsError> {
+        server(None, Arc::new(Shown { shared: Arc::clone(&self.shared), name: name.to_owned() }))
+    }
+
     /// Our certificates as they are shown now, and when each ends, seconds since 1970.
     pub fn expiries(&self) -> Vec<(String, i64)> {
         let held = self.shared.tls.load();
         held.identities.iter().filter_map(|(name, identity)| Some((name.clone(), identity.expires()?))).collect()
+    }
+}
+
+/// The certificate under one key, whatever it is now.
+#[derive(Debug)]
+struct Shown {
+    shared: Arc<Shared>,
+    name: String,
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.shared.tls.load().identities.get(&self.name).map(|identity| identity.certified())
     }
 }
 

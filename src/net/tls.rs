@@ -12,7 +12,7 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio_rustls::rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
-use tokio_rustls::rustls::server::NoServerSessionStorage;
+use tokio_rustls::rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{
     AlertDescription, CertificateError, ClientConfig, Error, PeerIncompatible, RootCertStore, ServerConfig,
@@ -88,14 +88,7 @@ impl TlsServer {
     pub fn new(listener: &TlsListener, material: &TlsMaterial) -> Result<TlsServer, TlsError> {
         let identities = Arc::new(ServerIdentities::new(material.identities_named(&listener.certificates)?));
         let verifier = peer_verifier(listener, material)?;
-        let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13, &TLS12])?;
-        let builder = match &verifier {
-            Some(verifier) => builder.with_client_cert_verifier(verifier.clone()),
-            None => builder.with_no_client_auth(),
-        };
-        let mut config = builder.with_cert_resolver(identities.clone());
-        config.session_storage = Arc::new(NoServerSessionStorage {});
-        config.send_tls13_tickets = 0;
+        let config = server(verifier.clone(), identities.clone())?;
         Ok(TlsServer { config: Arc::new(config), identities, verifier })
     }
 
@@ -108,6 +101,25 @@ impl TlsServer {
             asked_for: None,
         }
     }
+}
+
+/// The server side of TLS: without a verifier no client is asked for a certificate.
+///
+/// # Errors
+/// The provider refuses our settings.
+pub(super) fn server(
+    verifier: Option<Arc<PeerVerifier>>,
+    identities: Arc<dyn ResolvesServerCert>,
+) -> Result<ServerConfig, TlsError> {
+    let builder = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13, &TLS12])?;
+    let builder = match verifier {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_cert_resolver(identities);
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    Ok(config)
 }
 
 impl TlsMaterial {

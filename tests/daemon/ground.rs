@@ -47,7 +47,7 @@ impl Default for Rules {
 /// See the module.
 pub struct Ground {
     directory: TempDir,
-    certificates: Certificates,
+    pub certificates: Certificates,
     first: u8,
     /// How often the first octets were used up before.
     turn: u8,
@@ -289,7 +289,7 @@ impl Ground {
     }
 }
 
-fn tls_settings(certificates: &Certificates) -> Arc<ClientConfig> {
+pub fn tls_settings(certificates: &Certificates) -> Arc<ClientConfig> {
     let settings = TlsSettings::new(&certificates.authority, &certificates.platform).unwrap();
     settings.connector.config().clone()
 }

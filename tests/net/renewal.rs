@@ -55,6 +55,7 @@ async fn six_hundred_renewals_under_handshakes_turn_nobody_away() {
     assert!(handshakes > 0);
     let last = &leaves[(RENEWALS - 1) % leaves.len()];
     assert_eq!(shown(&world, &authority).await, last.parts().0[0], "the last one is shown");
+    assert!(renewal.shows("main", &last.identity()) && !renewal.shows("main", &leaves[0].identity()));
 }
 
 /// T26 of the traps: the certificate is renewed and long-lived connections go on showing the old one.

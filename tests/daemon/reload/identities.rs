@@ -6,8 +6,11 @@ use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256};
 use trunkline::lab::certificates;
 
 use super::{ctl, media, rewrite, shown};
-use crate::ground::{Ground, Rules};
+use crate::ground::{Ground, Rules, tls_settings};
+use crate::peer::Peer;
 use crate::text::sdp;
+
+const API: u16 = 15_065;
 
 #[test]
 fn another_certificate_and_another_trust_store_count_for_new_connections_and_the_old_call_goes_on() {
@@ -48,6 +51,30 @@ fn another_certificate_and_another_trust_store_count_for_new_connections_and_the
     caller.send(dialog.request("BYE"));
     caller.expect("SIP/2.0 200");
     callee.expect("BYE ");
+}
+
+/// The API shows what SIP shows: a certificate that nobody renews there ends one day.
+#[test]
+fn the_api_shows_a_renewed_certificate_too() {
+    let ground = Ground::new(Rules::default());
+    let (daemon, metrics) = (ground.daemon(), "[metrics]\n");
+    let api = format!(
+        "[provisioning]\nsource = \"store\"\n[api]\nbind = \"{daemon}:{API}\"\ncertificate = \"main\"\n{metrics}"
+    );
+    rewrite(&ground, &[(metrics, &api)]);
+    let _running = ground.start();
+    let folder = ground.config().with_file_name("other");
+    fs::create_dir(&folder).unwrap();
+    let other = certificates::make(&folder).unwrap();
+    let asked = |peer: &mut Peer| peer.try_send(b"GET /api/v1/openapi.json HTTP/1.1\r\nHost: a\r\n\r\n");
+    let at = |api: &Ground, certificates| Peer::secured(api.caller(), (daemon, API).into(), tls_settings(certificates));
+    asked(&mut at(&ground, &ground.certificates)).unwrap();
+    assert!(asked(&mut at(&ground, &other)).is_err());
+    for file in ["sbc.key.pem", "sbc.chain.pem"] {
+        fs::copy(folder.join(file), ground.config().with_file_name(file)).unwrap();
+    }
+    ground.until(|ground| asked(&mut at(ground, &other)).map_err(|error| error.to_string()));
+    assert!(asked(&mut at(&ground, &ground.certificates)).is_err());
 }
 
 #[test]
