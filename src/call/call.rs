@@ -431,6 +431,15 @@ impl Call {
     }
 
     /// A released call of which nothing is awaited any more ends.
+    /// Nobody waits for answers to its BYE or CANCEL any more: a call that is being released is over, with its record.
+    pub fn let_go(&mut self, work: &mut Work<'_>) {
+        self.state = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Releasing(releasing) => releasing.timer(&mut self.common, CallTimer::ReleaseGuard, work),
+            before @ (State::Hunting(_) | State::Established(_) | State::Ended) => before,
+        };
+        self.settle(work);
+    }
+
     fn settle(&mut self, work: &mut Work<'_>) {
         if let State::Releasing(releasing) = &self.state
             && releasing.is_done(&self.common)

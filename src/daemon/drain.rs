@@ -46,10 +46,14 @@ impl Drain {
 
     /// Ends every call, and waits a bounded time for the far ends to answer.
     pub async fn stop(&mut self) {
+        if self.phase.current() < Phase::Draining {
+            self.inbox.put(Input::Command(CommandId(1), Command::Drain));
+        }
         self.phase.enter(Phase::Stopping);
         self.inbox.put(Input::Command(CommandId(2), Command::HangUpAll));
-        // A far end that does not answer its BYE is not waited for.
+        // A far end that does not answer its BYE is not waited for; its call has its record all the same.
         let _ = timeout(GOODBYE, self.idle()).await;
+        self.inbox.put(Input::Command(CommandId(3), Command::LetGo));
         tokio::time::sleep(LAST_WORDS).await;
     }
 

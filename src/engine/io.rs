@@ -57,6 +57,8 @@ pub enum Command {
     Drain,
     /// End every call with BYE or CANCEL.
     HangUpAll,
+    /// Wait for no answer any more: every call is over and has its record. The process ends.
+    LetGo,
     /// End this one. Answer: [`Reply::Done`] or [`Reply::NoSuchCall`].
     HangUp(CallId),
     /// Show the calls that follow `after`, the oldest first, at most `most` of them. Answer: [`Reply::Calls`].

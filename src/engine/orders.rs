@@ -37,6 +37,14 @@ impl Engine {
                 ids.into_iter().for_each(|id| self.hang_up(now, id, Cause::Shutdown, out));
                 Reply::Done
             }
+            Command::LetGo => {
+                let ids: Vec<CallId> = self.calls.keys().copied().collect();
+                for id in ids {
+                    self.hang_up(now, id, Cause::Shutdown, out);
+                    self.with_call(now, id, out, Call::let_go);
+                }
+                Reply::Done
+            }
             Command::HangUp(id) if self.calls.contains_key(&id) => {
                 self.hang_up(now, id, Cause::Terminated, out);
                 Reply::Done

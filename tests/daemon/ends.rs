@@ -63,12 +63,29 @@ fn the_deadline_of_a_drain_ends_what_is_left_with_bye_both_ways() {
     let mut scene = scene(1);
     scene.term();
     scene.answer_byes();
+    assert_eq!(exit_and_record(scene)["ended_by"], "node");
+}
+
+/// A far end that is gone answers no BYE, and the process waits for none; what was talked is still written down.
+#[test]
+fn a_call_whose_parties_answer_no_bye_has_its_record_and_none_is_taken_meanwhile() {
+    let mut scene = scene(600);
+    scene.running.signal("INT");
+    scene.caller.expect("BYE ");
+    scene.callee.expect("BYE ");
+    scene.caller.ask("INVITE", &sdp((scene.ground.caller(), 40_002).into()));
+    scene.caller.expect("SIP/2.0 503");
+    let record = exit_and_record(scene);
+    assert_eq!((&record["cause"], &record["ended_by"]), (&"shutdown".into(), &"node".into()), "{record}");
+}
+
+/// The record of the first call, which was written before the process ended.
+fn exit_and_record(scene: Scene) -> serde_json::Value {
     assert_eq!(scene.running.exit(), Some(0));
-    // Its record was written before the process ended.
     let spool = std::fs::read_dir(scene.ground.state().join("cdr")).unwrap();
     let lines: String = spool.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap_or_default()).collect();
-    let call = lines.lines().find(|line| line.contains("\"type\":\"call\"")).unwrap_or_else(|| panic!("{lines}"));
-    assert!(call.contains("\"ended_by\":\"node\""), "{call}");
+    let mut records = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    records.find(|record| record["type"] == "call" && record["call"] == 1).unwrap_or_else(|| panic!("{lines}"))
 }
 
 #[test]
