@@ -177,8 +177,38 @@ fn term_ends_an_idle_daemon_at_once_with_0() {
     let ground = Ground::new();
     let running = ground.start();
     running.signal("TERM");
-    assert!(running.told().contains("STOPPING=1"));
+    let told = running.told();
+    // The drain of 30 s and as much for the end, whatever the manager's own patience is.
+    assert!(told.contains("STOPPING=1") && told.contains("EXTEND_TIMEOUT_USEC=60000000\n"), "{told}");
     assert_eq!(running.exit(), Some(0));
+}
+
+/// A program that renews certificates does not ask whether the daemon has started already.
+#[test]
+fn a_hup_during_the_start_ends_nothing_and_is_heeded_afterwards() {
+    let ground = Ground::new();
+    let path = ground.directory.path().join("notify");
+    let notify = UnixDatagram::bind(&path).unwrap();
+    notify.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut child = ground.command().env("NOTIFY_SOCKET", &path).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    let running = Running { child, notify };
+    assert!(first.contains("\"building\""), "{first}");
+    running.signal("HUP");
+    assert!(running.told().contains("READY=1"));
+    assert!(running.told().contains("RELOADING=1"));
+    assert!(running.told().contains("READY=1"));
+    running.signal("TERM");
+    assert_eq!(running.exit(), Some(0));
+}
+
+#[test]
+fn a_log_that_cannot_be_written_changes_no_exit_code() {
+    let ground = Ground::new();
+    fs::write(ground.config(), "nonsense").unwrap();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    assert_eq!(ground.command().stderr(full).status().unwrap().code(), Some(78));
 }
 
 #[test]
@@ -211,6 +241,27 @@ fn memory_of_the_daemon_grows_by_small_pages() {
     // A kernel before 5.0 does not say.
     let said = status.lines().find_map(|line| line.strip_prefix("THP_enabled:"));
     assert_eq!(said.map_or("0", str::trim), "0", "{status}");
+}
+
+/// Whoever asks from a shell has 1,024 descriptors; the unit gives the daemon what it needs.
+#[test]
+fn doctor_judges_the_descriptors_of_the_daemon_that_runs() {
+    let ground = Ground::new();
+    let examined = || {
+        let mut shell = Command::new("bash");
+        shell.args([
+            "-c",
+            "ulimit -n 300; exec \"$0\" doctor --listen 0 --config \"$1\"",
+            env!("CARGO_BIN_EXE_trunkline"),
+        ]);
+        String::from_utf8(shell.arg(ground.config()).output().unwrap().stdout).unwrap()
+    };
+    assert!(examined().contains("descriptors: 300 may be open"));
+    let running = ground.start();
+    let limits = fs::read_to_string(format!("/proc/{}/limits", running.child.id())).unwrap();
+    let its = limits.lines().find_map(|line| line.strip_prefix("Max open files")?.split_whitespace().next());
+    let told = examined();
+    assert!(told.contains(&format!("descriptors: {} may be open", its.unwrap())), "{told}");
 }
 
 #[test]

@@ -94,11 +94,11 @@ pub fn run(question: &Question, out: &mut dyn Write) -> io::Result<Health> {
     let Question { config: path, form, .. } = question;
     let (findings, health) = match load_overridden(path, question.overriding.as_deref()) {
         Ok(loaded) => {
-            let findings = examine(
-                &loaded,
-                &HostFacts::read(),
-                Wish { daemon: daemon(&loaded.settings), listen: question.listen },
-            )?;
+            let control = UnixStream::connect(&loaded.settings.node.control).ok();
+            let wish = Wish { daemon: daemon(control.as_ref(), &loaded.settings), listen: question.listen };
+            let facts = HostFacts::read(control.as_ref());
+            drop(control);
+            let findings = examine(&loaded, &facts, wish)?;
             let health = question.standard.judge(&findings);
             (findings, health)
         }
@@ -112,8 +112,8 @@ pub fn run(question: &Question, out: &mut dyn Write) -> io::Result<Health> {
 }
 
 /// Who answers on the control socket is our daemon, or who serves our metrics: a stranger on either port is none.
-fn daemon(settings: &Settings) -> Daemon {
-    let runs = UnixStream::connect(&settings.node.control).is_ok() || settings.metrics.is_some_and(serves_metrics);
+fn daemon(control: Option<&UnixStream>, settings: &Settings) -> Daemon {
+    let runs = control.is_some() || settings.metrics.is_some_and(serves_metrics);
     if runs { Daemon::Running } else { Daemon::Absent }
 }
 

@@ -33,6 +33,8 @@ mod syntax;
 mod target;
 mod trunk;
 
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -196,13 +198,19 @@ fn parse_overridden(
     }
 }
 
-/// What is to be a folder and is something else by now: the daemon would run without records and control socket.
+/// What is to be a folder, or the control socket, and is something else by now: the daemon would run without records and control
+/// socket.
 fn check_folders(doc: &Document, settings: &Settings) {
     let named = [("node.state_dir", &settings.node.state_dir), ("cdr.path", &settings.cdr.writer.folder)];
     for (key, folder) in named.into_iter().filter(|(key, _)| doc.stands(key)) {
         if folder.exists() && !folder.is_dir() {
             doc.error(key, format!("{} is no folder; write the path of one", folder.display()));
         }
+    }
+    let control = &settings.node.control;
+    if fs::symlink_metadata(control).is_ok_and(|there| !there.file_type().is_socket()) {
+        let key = if doc.stands("node.control") { "node.control" } else { "node.state_dir" };
+        doc.error(key, format!("{} is there and is no socket; write a path where nothing is", control.display()));
     }
 }
 

@@ -78,12 +78,13 @@ fn gather(line: &[u8], lines: &mut Vec<u8>, out: &mut impl Write) {
     lines.extend_from_slice(line);
 }
 
-/// What is not taken is lost, and nothing else: where should it be said?
+/// What is not taken is lost and counted, and nothing else: where should it be said?
 fn put(lines: &mut Vec<u8>, out: &mut impl Write) {
-    if !lines.is_empty() {
-        drop(out.write_all(lines));
-        lines.clear();
+    if !lines.is_empty() && out.write_all(lines).is_err() {
+        let lost = lines.iter().filter(|octet| **octet == b'\n').count();
+        DROPS.failed.fetch_add(u64::try_from(lost).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
+    lines.clear();
 }
 
 impl Write for LogSink {
@@ -120,6 +121,31 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    /// A disk that is full, or a pipe whose reader has gone.
+    struct Refuses;
+
+    impl Write for Refuses {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_standard_error_refuses_are_counted() {
+        let mut sink = LogSink::start(Refuses);
+        let before = DROPS.failed.load(Ordering::Relaxed);
+        for _ in 0..3 {
+            sink.write_all(b"a line\n").unwrap();
+        }
+        while DROPS.failed.load(Ordering::Relaxed) - before < 3 {
+            sink.flush();
         }
     }
 

@@ -27,9 +27,9 @@ static LOG: OnceLock<Log> = OnceLock::new();
 /// Starts logging. Later calls do nothing: the first wins.
 pub fn start(settings: LogSettings) {
     let level = std::env::var(VARIABLE).unwrap_or_else(|_| settings.level.as_str().to_owned());
-    let (level, filter) = match filter(&level) {
-        Ok(filter) => (level, filter),
-        Err(_) => (settings.level.as_str().to_owned(), EnvFilter::new(settings.level.as_str())),
+    let (level, filter, bad) = match filter(&level) {
+        Ok(filter) => (level, filter, None),
+        Err(error) => (settings.level.as_str().to_owned(), EnvFilter::new(settings.level.as_str()), Some(error)),
     };
     let (sink, per_s) = (LogSink::start(std::io::stderr()), settings.lines_per_s_per_source);
     let writer = sink.clone();
@@ -56,6 +56,9 @@ pub fn start(settings: LogSettings) {
         }
     };
     let _ = LOG.set(Log { exchange, level: Mutex::new(level), sink });
+    if let Some(error) = bad {
+        tracing::warn!(%error, "{VARIABLE} is not used; log.level holds");
+    }
 }
 
 /// Waits until what was logged is written, at most a second: the process ends.
@@ -70,6 +73,10 @@ fn filter(level: &str) -> Result<EnvFilter, String> {
         return Err(format!(
             "{word:?} is no level: write error, warn, info, debug or trace, or a filter like trunkline::net=trace,info"
         ));
+    }
+    // Whoever asks for more of one module does not mean to lose the errors of all others.
+    if level.split(',').all(|part| part.contains('=')) {
+        return Err(format!("say the level of everything else too: {level},info"));
     }
     EnvFilter::try_new(format!("{level},{QUIET}")).map_err(|error| format!("no level and no filter: {error}"))
 }
@@ -107,7 +114,8 @@ mod tests {
         for level in ["info", "TRACE", "trunkline::net=trace,info", "warn,trunkline::call=debug", "off"] {
             assert!(filter(level).is_ok(), "{level}");
         }
-        for level in ["shout", "", "info,shout", "inf", "trunkline::net", "a=b=c"] {
+        for level in ["shout", "", "info,shout", "inf", "trunkline::net", "a=b=c", "a=b=c,info", "trunkline::net=trace"]
+        {
             assert!(filter(level).is_err(), "{level}");
         }
     }

@@ -31,4 +31,5 @@ pub mod start;
 pub mod watchdog;
 
 pub use failure::{Fault, StartFailure};
+pub use signals::Hangups;
 pub use start::Daemon;

@@ -13,15 +13,21 @@ use sd_notify::NotifyState;
 
 /// How long a manager whose queue is full may take: whoever tells it has calls to serve.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the end may take beyond the drain: the last calls' BYEs, records, threads.
+const END: Duration = Duration::from_secs(30);
 
 /// The process serves.
 pub fn ready() {
     send(&[NotifyState::Ready, NotifyState::Status("serving")]);
 }
 
-/// It takes no new calls any more, and ends.
-pub fn stopping() {
-    send(&[NotifyState::Stopping, NotifyState::Status("draining")]);
+/// It takes no new calls any more, and ends within `drain` and a little more: a manager that waits for less
+/// (`TimeoutStopSec=`) would kill it with calls and their records.
+pub fn stopping(drain: Duration) {
+    let end = (drain + END).as_micros();
+    // A count of microseconds that the crate's own variant has no room for: a drain may take a day.
+    let extended = format!("EXTEND_TIMEOUT_USEC={end}");
+    send(&[NotifyState::Stopping, NotifyState::Custom(&extended), NotifyState::Status("draining")]);
 }
 
 /// The configuration is being read again; [`ready`] follows, whatever comes of it.

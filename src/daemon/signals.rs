@@ -2,6 +2,7 @@
 
 use std::io;
 
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What the operator asked for.
@@ -21,6 +22,24 @@ pub enum Stop {
     AtOnce,
 }
 
+/// HUP, from the moment this is made: one that comes before the daemon serves is heeded when it does, and does not end the
+/// process.
+#[derive(Debug)]
+pub struct Hangups(Signal);
+
+impl Hangups {
+    /// Call it first of all, outside of every runtime.
+    ///
+    /// # Errors
+    /// The system does not let us listen.
+    pub fn listen() -> io::Result<Hangups> {
+        // What is registered outlives this runtime; what came meanwhile is heard by the next.
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let _inside = runtime.enter();
+        signal(SignalKind::hangup()).map(Hangups)
+    }
+}
+
 /// All of them, from the moment this is made.
 #[derive(Debug)]
 pub struct Signals {
@@ -34,12 +53,8 @@ impl Signals {
     ///
     /// # Errors
     /// The system does not let us listen.
-    pub fn listen() -> io::Result<Signals> {
-        Ok(Signals {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            hup: signal(SignalKind::hangup())?,
-        })
+    pub fn listen(Hangups(hup): Hangups) -> io::Result<Signals> {
+        Ok(Signals { term: signal(SignalKind::terminate())?, int: signal(SignalKind::interrupt())?, hup })
     }
 
     /// Waits for the next one. Several HUPs that came together are one.

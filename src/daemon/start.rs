@@ -33,7 +33,7 @@ use super::precedence;
 use super::provisioning::Provisioned;
 use super::reloading::{Reloader, Shells};
 use super::renewing::{self, Watched};
-use super::signals::{Signalled, Signals, Stop};
+use super::signals::{Hangups, Signalled, Signals, Stop};
 use super::watchdog::Watchdog;
 use crate::base::ids::CommandId;
 use crate::cdr::lines::Origin;
@@ -103,7 +103,7 @@ impl Daemon {
         let hands = shares.hands(&signalling, &records, operating.clone());
         let seen = (&shares.current, shares.api.clone());
         let served = provisioned.served(settings, seen, (&shares.orders, operating.clone()), hands.clone());
-        api(settings, served, &shares.inherited, &runtime)?;
+        api(settings, served, (&signalling.renewal(), &shares.inherited), &runtime)?;
         tell_unwanted(&shares.inherited);
         let (load, load_seen) = watch::channel(Load::Idle);
         let cargo = shares.cargo(&signalling, &relay, &records, load);
@@ -136,18 +136,18 @@ impl Daemon {
     ///
     /// # Errors
     /// Signals cannot be heard.
-    pub fn serve_until_signal(self) -> Result<(), StartFailure> {
+    pub fn serve_until_signal(self, hangups: Hangups) -> Result<(), StartFailure> {
         let mut signals = {
             let _inside = self.runtime.enter();
-            Signals::listen().map_err(StartFailure::System)?
+            Signals::listen(hangups).map_err(StartFailure::System)?
         };
         let watchdog = Watchdog::start(self.operating.orders.clone(), self.runtime.handle().clone());
         let watchdog = watchdog.map_err(StartFailure::System)?;
         notice::ready();
         self.runtime.block_on(async {
             let first = self.serve_until(&mut signals).await;
-            notice::stopping();
             let mut drain = self.drain();
+            notice::stopping(if first == Stop::Drain { drain.patience } else { Duration::ZERO });
             if first == Stop::Drain {
                 drain.drain(signals.stop()).await;
             }

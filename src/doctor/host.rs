@@ -1,9 +1,12 @@
 //! The machine: its descriptors, its UDP buffers, its ports.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::net::sockopt::socket_peercred;
+use rustix::process::{Resource, getrlimit};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::clock::{self, Keeping};
@@ -31,7 +34,7 @@ pub struct HostFacts {
     pub built: Option<SystemTime>,
     /// Who keeps the clock.
     pub keeping: Keeping,
-    /// Soft limit of open files.
+    /// Soft limit of open files, of the daemon where one runs.
     pub descriptors: Option<u64>,
     /// `net.core.rmem_max`, octets.
     pub receive_buffer: Option<u64>,
@@ -46,14 +49,14 @@ pub struct HostFacts {
 }
 
 impl HostFacts {
-    /// Of the machine we are on.
-    pub fn read() -> HostFacts {
+    /// Of the machine we are on. `daemon`: a connection to the one that runs, whose own limits count and not those of whoever asks.
+    pub fn read(daemon: Option<&UnixStream>) -> HostFacts {
         let built = std::env::current_exe().and_then(|file| file.metadata()).and_then(|data| data.modified());
         HostFacts {
             now: Some(now()),
             built: built.ok(),
             keeping: Keeping::read(),
-            descriptors: rustix::process::getrlimit(rustix::process::Resource::Nofile).current,
+            descriptors: daemon.and_then(descriptors_of).or_else(|| getrlimit(Resource::Nofile).current),
             receive_buffer: words("/proc/sys/net/core/rmem_max").and_then(|text| text.trim().parse().ok()),
             ephemeral: words("/proc/sys/net/ipv4/ip_local_port_range").as_deref().and_then(range_of_words),
             reserved: words("/proc/sys/net/ipv4/ip_local_reserved_ports").as_deref().map(ranges).unwrap_or_default(),
@@ -66,6 +69,13 @@ impl HostFacts {
 /// The calendar, from the one place that reads it.
 pub fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(wall().0)
+}
+
+/// Soft limit of open files of the process at the other end (proc(5), `limits`).
+fn descriptors_of(daemon: &UnixStream) -> Option<u64> {
+    let process = socket_peercred(daemon).ok()?.pid;
+    let limits = words(&format!("/proc/{process}/limits"))?;
+    limits.lines().find_map(|line| line.strip_prefix("Max open files"))?.split_whitespace().next()?.parse().ok()
 }
 
 fn words(file: &str) -> Option<String> {

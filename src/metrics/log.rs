@@ -14,13 +14,15 @@ pub struct LogDrops {
     pub source: AtomicU64,
     /// Standard error took none for too long.
     pub sink: AtomicU64,
+    /// Standard error refused them: a full disk, a pipe without a reader.
+    pub failed: AtomicU64,
 }
 
 /// Those of this process.
-pub static DROPS: LogDrops = LogDrops { source: AtomicU64::new(0), sink: AtomicU64::new(0) };
+pub static DROPS: LogDrops = LogDrops { source: AtomicU64::new(0), sink: AtomicU64::new(0), failed: AtomicU64::new(0) };
 
 pub(super) fn rows(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    let rows = [("source", &DROPS.source), ("sink", &DROPS.sink)];
+    let rows = [("source", &DROPS.source), ("sink", &DROPS.sink), ("failed", &DROPS.failed)];
     let rows = rows.map(|(reason, count)| ([("reason", reason.to_owned())], count.load(Ordering::Relaxed)));
     counters(encoder, "log_dropped", "Lines of the log that were not written", rows)
 }

@@ -73,6 +73,7 @@ fn every_file_that_the_configuration_names_must_be_one() {
             "is larger than 9604096 octets",
         ),
         ("node.state_dir", "state_dir = \"state\"", "state_dir = \"chain.pem\"", "is no folder; write the path of one"),
+        ("node.control", "state_dir = \"state\"", "control = \"key.pem\"", "is there and is no socket"),
     ];
     for (key, from, to, says) in named {
         let file = desk.write("named.toml", SOUND.replacen(from, to, 1));

@@ -84,6 +84,10 @@ def package():
     REPORT.check("folders", owners, wanted, owners == wanted)
     links = [link for link in said("find", "/etc/systemd/system", "-lname", "*trunkline*")[0].split() if link]
     REPORT.check("the service is not switched on before it is configured", links, "no link", not links)
+    shared = "/usr/share/doc/trunkline"
+    named = ["docs/doctor.md", "docs/pictures/prometheus.png", "examples/teams.toml", "examples/trunkline.socket", "examples/prometheus/alerts.yml", "examples/grafana/trunkline.json"]
+    absent = [name for name in named if not os.path.exists(os.path.join(shared, name))]
+    REPORT.check("docs, examples, dashboard and alerts", absent or "all there", "all there", not absent)
     size = os.path.getsize(file)
     print(f"     package: {size / 1e6:.1f} MB")
     return True
@@ -132,7 +136,11 @@ class Service:
         numbers = [one.fileno() for one in sockets]
         # LISTEN_PID is the daemon's own: a shell that becomes the daemon knows it, and puts the sockets at 3 and up.
         moved = " ".join(f"{3 + at}<&{number}" for at, number in enumerate(numbers))
-        shell = f"{'export LISTEN_PID=$$; ' if sockets else ''}exec {' '.join(self.rank)} setpriv --reuid trunkline --regid trunkline --clear-groups --no-new-privs {line} {moved}"
+        # As ProcSubset=pid has it: of /proc nothing but processes.
+        hidden = "unshare --mount sh -c 'mount -t proc -o subset=pid proc /proc && exec \"$@\"' sh"
+        if said("unshare", "--mount", "mount", "-t", "proc", "-o", "subset=pid", "proc", "/proc")[1] != 0:
+            hidden = ""
+        shell = f"{'export LISTEN_PID=$$; ' if sockets else ''}exec {' '.join(self.rank)} {hidden} setpriv --reuid trunkline --regid trunkline --clear-groups --no-new-privs {line} {moved}"
         self.process = subprocess.Popen(["bash", "-c", shell], env=environment, stdout=self.log, stderr=self.log, pass_fds=numbers)
 
     def wait(self, word, seconds):
@@ -174,7 +182,8 @@ class Service:
 
     def end(self):
         self.process.send_signal(signal.SIGTERM)
-        stopping = self.wait("STOPPING=1", 30)
+        # TOML has no drain_s: a minute, and half of one for the end.
+        stopping = self.wait("STOPPING=1\nEXTEND_TIMEOUT_USEC=90000000\n", 30)
         return stopping, self.process.wait(60)
 
 
@@ -222,6 +231,9 @@ def unit():
     # The manager ends what is silent for three seconds.
     seen, longest = service.beats(4)
     REPORT.check("signs of life with a watchdog of 3 s", f"{seen}, the longest wait {longest:.1f} s", "4, less than 3 s each", seen == 4 and longest < 3)
+    log = open(os.path.join(WORK, "service.log")).read()
+    ceiling = re.search(r'"ceiling_mb":(\d+)', log)
+    REPORT.check("knows how much memory there is", ceiling and ceiling.group(1), "a number of MiB, without /proc/meminfo", ceiling and int(ceiling.group(1)) > 0)
     stopping, code = service.end()
     REPORT.check("TERM", f"STOPPING=1: {stopping}, exit {code}", "told, exit 0", stopping and code == 0)
     handed_over()

@@ -2,7 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream as Blocking;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,10 +25,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Listens at `path`, and answers until the process ends. Call it inside the runtime.
 ///
 /// # Errors
-/// The socket cannot be made; `AddrInUse`: another daemon answers there.
+/// The socket cannot be made; `AddrInUse`: another daemon answers there; `AlreadyExists`: something else than a socket is there.
 pub fn listen(path: &Path, hands: Arc<Hands>) -> io::Result<()> {
     if Blocking::connect(path).is_ok() {
         return Err(io::Error::new(io::ErrorKind::AddrInUse, "another daemon answers there"));
+    }
+    if fs::symlink_metadata(path).is_ok_and(|there| !there.file_type().is_socket()) {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "what is there is no socket; it is left alone"));
     }
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
