@@ -85,9 +85,11 @@ def package():
     links = [link for link in said("find", "/etc/systemd/system", "-lname", "*trunkline*")[0].split() if link]
     REPORT.check("the service is not switched on before it is configured", links, "no link", not links)
     shared = "/usr/share/doc/trunkline"
-    named = ["docs/doctor.md", "docs/pictures/prometheus.png", "examples/teams.toml", "examples/trunkline.socket", "examples/prometheus/alerts.yml", "examples/grafana/trunkline.json"]
+    named = ["docs/doctor.md", "docs/pictures/prometheus.png", "examples/teams.toml", "examples/prometheus/alerts.yml", "examples/grafana/trunkline.json"]
     absent = [name for name in named if not os.path.exists(os.path.join(shared, name))]
     REPORT.check("docs, examples, dashboard and alerts", absent or "all there", "all there", not absent)
+    stops = said("dpkg-query", "--control-show", "trunkline", "prerm")[0]
+    REPORT.check("removal stops the service", stops.count("systemctl stop"), "prerm does it", "systemctl stop trunkline.socket trunkline.service" in stops)
     size = os.path.getsize(file)
     print(f"     package: {size / 1e6:.1f} MB")
     return True
