@@ -524,19 +524,21 @@ impl Inviting {
         self.described.clear();
     }
 
-    /// Gives up an attempt that has had its final answer.
-    pub fn close(mut self, work: &mut Work<'_>) {
+    /// Gives up an attempt that has had its final answer. What the relay has counted of it is still to come.
+    pub fn close(mut self, work: &mut Work<'_>) -> MediaEnd {
         self.forget_forks(work);
         work.supply.leave(&self.candidate.trunk);
         self.media.close(work);
+        self.media
     }
 
-    /// Gives up an attempt that may still be answered.
-    pub fn abandon(mut self, common: &mut Common, cause: Cause, work: &mut Work<'_>) {
+    /// The same for an attempt that may still be answered.
+    pub fn abandon(mut self, common: &mut Common, cause: Cause, work: &mut Work<'_>) -> MediaEnd {
         work.supply.leave(&self.candidate.trunk);
         self.forget_forks(work);
         self.invite.cancel(cause, work);
         self.media.close(work);
         common.losers.push(self.invite);
+        self.media
     }
 }

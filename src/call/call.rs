@@ -178,6 +178,8 @@ pub(super) struct Common {
     pub losers: Vec<OutgoingInvite>,
     /// Legs that others have taken the place of.
     pub departing: Departing,
+    /// Media of the last attempt that was given up: early media of a call that nobody answers is in its record.
+    pub tried: Option<Box<MediaEnd>>,
 }
 
 /// Where a call stands.
@@ -269,9 +271,9 @@ impl Call {
         caller.anonymity = asked.anonymity();
         work.out.push(Effect::DialogOpened { key: caller.key(), side: Side::Caller });
         let timers = Timers::default();
-        let (losers, departing) = (Vec::new(), Departing::default());
+        let (losers, departing, tried) = (Vec::new(), Departing::default(), None);
         let mut call = Box::new(Call {
-            common: Common { snapshot, directory, whose, caller, numbers, ledger, timers, losers, departing },
+            common: Common { snapshot, directory, whose, caller, numbers, ledger, timers, losers, departing, tried },
             state: State::Ended,
         });
         let common = &mut call.common;
@@ -473,6 +475,18 @@ impl Common {
         let slowest =
             losers.chain(callee.map(|leg| leg.trunk.timers.t1)).fold(self.caller.trunk.timers.t1, Duration::max);
         slowest * 128 + Duration::from_secs(1)
+    }
+
+    /// An attempt was given up; only the last one's media counts.
+    pub fn tried(&mut self, media: MediaEnd) {
+        self.tried = Some(Box::new(media));
+    }
+
+    /// The relay has counted the media of an attempt.
+    pub fn tried_closed(&mut self, endpoint: EndpointId, counts: &EndpointCounts) {
+        if let Some(media) = self.tried.as_mut().filter(|media| media.endpoint() == endpoint) {
+            media.closed(counts);
+        }
     }
 
     /// A response to an INVITE that was given up. True when it was one of those.

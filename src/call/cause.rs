@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::route::directory::Denied;
+use crate::route::directory::{Denial, Denied};
 use crate::route::ruling::Stopped;
 use crate::route::trunk::Trunk;
 use crate::sip::Status;
@@ -111,7 +111,51 @@ const fn line(status: u16, q850: u8, retry: Retry, label: &'static str, text: &'
     Line { status, q850, retry, label, text }
 }
 
+/// One of each label but those of a peer's refusals and of denials.
+const PLAIN: [Cause; 33] = [
+    Cause::NormalClearing,
+    Cause::CallerCancelled,
+    Cause::AnsweredElsewhere,
+    Cause::NoAnswer,
+    Cause::PeerSilent,
+    Cause::Unreachable,
+    Cause::NameNotResolved,
+    Cause::Malformed,
+    Cause::NoRoute,
+    Cause::MediaRefused,
+    Cause::BadAnswer,
+    Cause::NoPorts,
+    Cause::TooManyCalls,
+    Cause::TrunkOutOfService,
+    Cause::Shutdown,
+    Cause::Terminated,
+    Cause::TooLong,
+    Cause::NoAck,
+    Cause::NoPrack,
+    Cause::MediaSilent,
+    Cause::SessionExpired,
+    Cause::DialogLost,
+    Cause::Transferred,
+    Cause::Replaced,
+    Cause::Loop,
+    Cause::TooManyHops,
+    Cause::EmergencyMisdirected,
+    Cause::DestinationBlocked,
+    Cause::FraudLimit,
+    Cause::Unroutable(Status::NOT_FOUND),
+    Cause::NotTaken(Status::NOT_FOUND),
+    Cause::Pending,
+    Cause::Unexpected,
+];
+/// By the class of what a peer refused with.
+const REFUSED: [&str; 4] = ["refused_3xx", "refused_4xx", "refused_5xx", "refused_6xx"];
+
 impl Cause {
+    /// The metric labels of what ends calls, for the metrics' start at zero.
+    pub fn labels() -> impl Iterator<Item = &'static str> {
+        PLAIN.into_iter().map(Cause::label).chain(REFUSED).chain(Denial::ALL.map(Denial::label))
+    }
+
     /// The table of DESIGN rule 9. Q.850 causes after RFC 4497 8.4.4 and ITU-T Q.850.
     const fn line(self) -> Line {
         use Retry::{Final, NextCandidate};
@@ -224,12 +268,11 @@ impl Cause {
 /// that speaks about our own request only becomes a 5xx of ours.
 const fn refused(status: Status) -> Line {
     use Retry::{Final, NextCandidate};
-    const LABELS: [&str; 4] = ["refused_3xx", "refused_4xx", "refused_5xx", "refused_6xx"];
     let label = match status.code() {
-        300..=399 => LABELS[0],
-        400..=499 => LABELS[1],
-        500..=599 => LABELS[2],
-        _ => LABELS[3],
+        300..=399 => REFUSED[0],
+        400..=499 => REFUSED[1],
+        500..=599 => REFUSED[2],
+        _ => REFUSED[3],
     };
     let code = status.code();
     match code {

@@ -140,6 +140,7 @@ impl Call {
             timers,
             losers: Vec::new(),
             departing: Departing::default(),
+            tried: None,
         };
         Ok(Call { common, state: State::Established(Box::new(established)) })
     }

@@ -127,9 +127,12 @@ impl Hunting {
             CallInput::HangUp(cause) => self.cancelled(common, cause, EndedBy::Node, work),
             CallInput::Replacing(replacement) => self.picked_up(common, &replacement, work),
             CallInput::Ack { side: Side::Callee, request } => self.pick_up_acknowledged(common, &request, work),
+            CallInput::MediaClosed { endpoint, counts } => {
+                common.tried_closed(endpoint, &counts);
+                State::Hunting(self)
+            }
             CallInput::Cancelled { .. }
             | CallInput::Ack { side: Side::Caller, .. }
-            | CallInput::MediaClosed { .. }
             | CallInput::Presence { .. }
             | CallInput::Joined(_) => State::Hunting(self),
         }
@@ -304,7 +307,7 @@ impl Hunting {
                     _ => {
                         let trunk = Arc::clone(&inviting.candidate.trunk);
                         let parting = Parting::of_refusal(response, passed(common, &inviting, response));
-                        inviting.close(work);
+                        common.tried(inviting.close(work));
                         self.attempt_failed(common, &trunk, parting, work)
                     }
                 }
@@ -329,7 +332,7 @@ impl Hunting {
         let goes_again = inviting.invite.goes_again(response, flow, work);
         let trunk = Arc::clone(&inviting.candidate.trunk);
         if !goes_again {
-            inviting.close(work);
+            common.tried(inviting.close(work));
             return self.attempt_failed(common, &trunk, Cause::Refused(response.status), work);
         }
         // What the refused INVITE made is over with it.
@@ -380,7 +383,7 @@ impl Hunting {
         if cause != Cause::TooManyCalls {
             work.supply.failed(work.now.instant, inviting.way());
         }
-        inviting.close(work);
+        common.tried(inviting.close(work));
         self.go_on(common, candidate, addresses, cause, work)
     }
 
@@ -409,7 +412,8 @@ impl Hunting {
         let addresses = std::mem::take(&mut inviting.addresses);
         let candidate = inviting.candidate.clone();
         work.supply.failed(work.now.instant, inviting.way());
-        inviting.abandon(common, cause, work);
+        let media = inviting.abandon(common, cause, work);
+        common.tried(media);
         self.go_on(common, candidate, addresses, cause, work)
     }
 
@@ -486,7 +490,8 @@ impl Hunting {
             }
             (CallTimer::NoAnswer, Attempt::Inviting(inviting)) => {
                 let trunk = Arc::clone(&inviting.candidate.trunk);
-                inviting.abandon(common, Cause::NoAnswer, work);
+                let media = inviting.abandon(common, Cause::NoAnswer, work);
+                common.tried(media);
                 self.attempt_failed(common, &trunk, Cause::NoAnswer, work)
             }
             (CallTimer::Ringing, attempt) => {
@@ -529,7 +534,10 @@ impl Hunting {
         work: &mut Work<'_>,
     ) -> State {
         match std::mem::replace(&mut self.attempt, Attempt::None) {
-            Attempt::Inviting(inviting) => inviting.abandon(common, cause, work),
+            Attempt::Inviting(inviting) => {
+                let media = inviting.abandon(common, cause, work);
+                common.tried(media);
+            }
             Attempt::Answered(answered) => {
                 let mut callee = answered.callee;
                 callee.end(cause, work);

@@ -6,6 +6,7 @@ use super::compose;
 use super::effect::{Branch, Effect, Work};
 use super::event::CallEvent;
 use super::leg::Leg;
+use super::media_end::MediaEnd;
 use super::proof::is_challenge;
 use super::record::{EndedBy, Side};
 use crate::base::ids::TransactionId;
@@ -45,6 +46,7 @@ impl Releasing {
             && self.callee.as_deref().is_none_or(Leg::is_done)
             && common.losers.is_empty()
             && common.departing.is_empty()
+            && common.tried.as_ref().is_none_or(|media| media.is_gone())
     }
 
     /// Writes the record and lets the dialogs go.
@@ -53,7 +55,8 @@ impl Releasing {
         if let Some(callee) = &self.callee {
             work.out.push(Effect::DialogClosed { key: callee.key() });
         }
-        let callee = self.callee.as_ref().map(|leg| leg.media.counts()).unwrap_or_default();
+        let callee = self.callee.as_ref().map(|leg| &leg.media).or(common.tried.as_deref());
+        let callee = callee.map(MediaEnd::counts).unwrap_or_default();
         let record = common.ledger.close(common.caller.media.counts(), callee);
         work.out.push(Effect::Event(CallEvent::Ended(record)));
     }
@@ -88,6 +91,7 @@ impl Releasing {
                 }
             }
             CallInput::MediaClosed { endpoint, counts } => {
+                common.tried_closed(endpoint, &counts);
                 let caller = &mut common.caller;
                 for leg in [Some(caller), self.callee.as_deref_mut()].into_iter().flatten() {
                     if leg.media.endpoint() == endpoint {
@@ -187,6 +191,7 @@ impl Releasing {
                     work.out.push(Effect::Abandon { branch: invite.branch });
                 }
                 common.departing.forget(work);
+                common.tried = None;
                 common.caller.forget(work);
                 if let Some(callee) = &mut self.callee {
                     callee.forget(work);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
 use serde_json::Value;
 
 use super::queue::Records;
@@ -18,8 +18,10 @@ use super::spool;
 const LOOK: Duration = Duration::from_millis(500);
 /// Octets of the spool brought over in one transaction.
 const SHARE: u64 = 1024 * 1024;
-/// How long a reader of ours may keep the file.
-const BUSY: Duration = Duration::from_secs(10);
+/// How long one try waits for somebody else's change of the file. The end of the process may have to wait for one try.
+const BUSY: Duration = Duration::from_millis(250);
+/// Tries that find the file locked, after which it is told: a change of somebody else's is over in some ten seconds.
+const LOCKED_TRIES: u32 = 14;
 
 /// The schema. Columns are what one asks by; the whole line stands beside them.
 const TABLES: &str = "
@@ -75,6 +77,16 @@ impl std::fmt::Display for Fault {
     }
 }
 
+impl Fault {
+    /// Tries after which it is told.
+    fn patience(&self) -> u32 {
+        match self {
+            Fault::Sql(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => LOCKED_TRIES,
+            Fault::Sql(_) | Fault::Io(_) => 1,
+        }
+    }
+}
+
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Fault {
         Fault::Sql(error)
@@ -97,27 +109,41 @@ enum Progress {
 impl Database {
     /// Brings over what the spool has, and what comes, until the process ends.
     pub fn run(self) {
-        let mut connection = None;
-        let mut complained = false;
+        let (mut connection, mut failures) = (None, 0);
         loop {
-            let ending = self.records.is_ended() && self.records.waiting().0 == 0;
+            let is_last = self.records.is_closed();
             let outcome = self.step(&mut connection);
             match &outcome {
-                Ok(_) => complained = false,
+                Ok(_) => {
+                    failures = 0;
+                    self.works();
+                }
                 Err(fault) => {
                     connection = None;
-                    if !std::mem::replace(&mut complained, true) {
-                        let file = self.file.display();
-                        tracing::warn!(%file, %fault, "call records wait for their database; none is lost, the spool has them");
-                    }
+                    failures += 1;
+                    self.failed(fault, failures);
                 }
             }
             match outcome {
+                // What is left is brought over by the next process: it may be more than this one has time for.
+                _ if is_last => return,
                 Ok(Progress::More) => {}
-                // What is left is brought over by the next process.
-                Ok(Progress::Done) | Err(_) if ending => return,
-                Ok(Progress::Done) | Err(_) => self.records.pause(LOOK),
+                Ok(Progress::Done) | Err(_) => self.records.pause_reading(LOOK),
             }
+        }
+    }
+
+    fn works(&self) {
+        if self.records.counters().database_refuses.swap(false, Ordering::Relaxed) {
+            tracing::info!(file = %self.file.display(), "call records are brought to their database again");
+        }
+    }
+
+    fn failed(&self, fault: &Fault, failures: u32) {
+        let is_told = || self.records.counters().database_refuses.swap(true, Ordering::Relaxed);
+        if failures >= fault.patience() && !is_told() {
+            let file = self.file.display();
+            tracing::warn!(%file, %fault, "call records wait for their database; none is lost, the spool has them");
         }
     }
 
@@ -337,6 +363,24 @@ mod tests {
         // Another file under the same name, and a longer one: no line begins where the other ended.
         std::fs::write(file(1), [record(30_000), record(40_000)].concat()).unwrap();
         assert_eq!(brought(&mut connection, folder.path()), (4, 4));
+    }
+
+    /// A process that ends brings over one share of what it finds at most; the next one does the rest.
+    #[test]
+    fn the_end_does_not_wait_for_all_that_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let (spool, file) = (folder.path().to_owned(), folder.path().join("calls.sqlite"));
+        let count: u64 = 10_000;
+        let text: Vec<u8> = (0..count).flat_map(record).collect();
+        assert!(text.len() as u64 > 2 * SHARE);
+        std::fs::write(spool.join("calls-000000000001.jsonl"), text).unwrap();
+        let records = Arc::new(Records::new(0, crate::cdr::WhenFull::Drop, Box::new(|_| ())));
+        records.close();
+        Database { file: file.clone(), folder: spool.clone(), records: records.clone() }.run();
+        let stored = records.counters().stored.load(Ordering::Relaxed);
+        assert!((1..2 * count).contains(&stored), "{stored}");
+        let whole = i64::try_from(count).unwrap();
+        assert_eq!(brought(&mut opened(&file).unwrap(), &spool), (whole, whole));
     }
 
     #[test]

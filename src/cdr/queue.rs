@@ -52,6 +52,8 @@ struct Held {
     /// How many of the first are in the file, and not yet known to be on the disk.
     written: usize,
     ended: bool,
+    /// Nobody writes any more.
+    closed: bool,
 }
 
 /// What is counted; a scrape reads.
@@ -67,6 +69,8 @@ pub struct Counters {
     pub stored: AtomicU64,
     /// Number of the spool's file that SQLite has come to; `u64::MAX` without one.
     pub taken: AtomicU64,
+    /// SQLite takes no rows.
+    pub database_refuses: AtomicBool,
     /// The last write failed.
     pub disk_refuses: AtomicBool,
     /// New calls are refused for want of room for their records.
@@ -82,6 +86,7 @@ impl Default for Counters {
             failures: zero(),
             stored: zero(),
             taken: AtomicU64::new(u64::MAX),
+            database_refuses: AtomicBool::new(false),
             disk_refuses: AtomicBool::new(false),
             room_is_full: AtomicBool::new(false),
         }
@@ -232,6 +237,12 @@ impl Records {
         self.ending.notify_all();
     }
 
+    /// The writer has ended: the spool gains no more.
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.ending.notify_all();
+    }
+
     /// Lets time pass; the end of the process cuts it short.
     pub(super) fn pause(&self, time: Duration) {
         let held = self.lock();
@@ -239,8 +250,19 @@ impl Records {
         let _ = self.ending.wait_timeout_while(held, time, |held| !held.ended);
     }
 
+    /// Lets time pass, until the writer has ended.
+    pub(super) fn pause_reading(&self, time: Duration) {
+        let held = self.lock();
+        // Either way there is something to do now.
+        let _ = self.ending.wait_timeout_while(held, time, |held| !held.closed);
+    }
+
     pub(super) fn is_ended(&self) -> bool {
         self.lock().ended
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().closed
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {

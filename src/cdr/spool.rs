@@ -57,10 +57,7 @@ impl Spool {
     /// The folder cannot be made or written; `AddrInUse`: another process has it.
     pub fn open(folder: &Path, rotation: Rotation, now: WallTime) -> io::Result<Spool> {
         let lock = locked(folder)?;
-        let (first, path) = match files(folder)?.pop() {
-            Some(last) => last,
-            None => (1, path_of(folder, 1)),
-        };
+        let (first, path) = last_file(folder)?;
         let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
         let (length, next) = whole(&mut file, first)?;
         file.set_len(length)?;
@@ -202,8 +199,31 @@ fn fresh(folder: &Path, first: u64) -> io::Result<File> {
     if file.metadata()?.len() > 0 {
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, format!("{} is not empty", path.display())));
     }
-    sync_folder(folder)?;
+    if let Err(error) = sync_folder(folder) {
+        // The old file is gone on with. Where this does not go either, `last_file` passes it over.
+        let _ = fs::remove_file(&path);
+        return Err(error);
+    }
     Ok(file)
+}
+
+/// The file to go on with. Empty ones are left from changes of files that came no further; where the one before went on past
+/// their numbers, it is gone on with.
+fn last_file(folder: &Path) -> io::Result<(u64, PathBuf)> {
+    let mut empty = Vec::new();
+    for (first, path) in files(folder)?.into_iter().rev() {
+        if fs::metadata(&path)?.len() == 0 {
+            empty.push((first, path));
+            continue;
+        }
+        let (_, next) = whole(&mut File::open(&path)?, first)?;
+        for (_, passed) in empty.extract_if(.., |(number, _)| *number < next) {
+            fs::remove_file(passed)?;
+        }
+        empty.push((first, path));
+        break;
+    }
+    Ok(empty.into_iter().next().unwrap_or_else(|| (1, path_of(folder, 1))))
 }
 
 /// The spool's files with the number of their first record, oldest first.

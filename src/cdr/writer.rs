@@ -65,18 +65,23 @@ impl fmt::Debug for Durable {
 #[derive(Debug)]
 pub struct Started {
     pub records: Arc<Records>,
-    threads: Vec<JoinHandle<()>>,
+    writer: JoinHandle<()>,
+    database: Option<JoinHandle<()>>,
 }
 
 impl Started {
-    /// Writes what waits, and ends.
+    /// Writes what waits, and ends. What SQLite has not read by then, the next process brings over.
     pub fn end(self) {
         self.records.end();
-        for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the call records ended badly");
-            }
-        }
+        joined(self.writer);
+        self.records.close();
+        self.database.into_iter().for_each(joined);
+    }
+}
+
+fn joined(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a thread of the call records ended badly");
     }
 }
 
@@ -101,11 +106,11 @@ pub fn start(
         }
     };
     records.counters().disk_refuses.store(spool.is_none(), Ordering::Relaxed);
-    let mut threads = Vec::new();
+    let mut database = None;
     if let Some(file) = settings.database.clone() {
         records.counters().taken.store(0, Ordering::Relaxed);
-        let database = Database { file, folder: settings.folder.clone(), records: records.clone() };
-        threads.push(Builder::new().name("records-db".to_owned()).spawn(move || database.run())?);
+        let filled = Database { file, folder: settings.folder.clone(), records: records.clone() };
+        database = Some(Builder::new().name("records-db".to_owned()).spawn(move || filled.run())?);
     }
     let mut writer = Writer {
         settings,
@@ -116,8 +121,8 @@ pub fn start(
         keeps_old_file: false,
         lines: Vec::new(),
     };
-    threads.insert(0, Builder::new().name("records".to_owned()).spawn(move || writer.run())?);
-    Ok(Started { records, threads })
+    let writer = Builder::new().name("records".to_owned()).spawn(move || writer.run())?;
+    Ok(Started { records, writer, database })
 }
 
 /// Whether the process may start without a spool.

@@ -257,6 +257,8 @@ impl Shares {
     fn of(loaded: &Loaded) -> Shares {
         let clock = Clock::start();
         let inbox = Arc::new(Inbox::new(&loaded.snapshot.limits, clock));
+        let calls = CallCounters::default();
+        calls.keep_trunks(&loaded.snapshot);
         Shares {
             phase: PhaseBoard::default(),
             clock,
@@ -265,7 +267,7 @@ impl Shares {
             inherited: Inherited::from_environment(),
             current: Arc::new(ArcSwap::new(loaded.snapshot.clone())),
             gauges: Arc::default(),
-            calls: Arc::default(),
+            calls: Arc::new(calls),
             reloads: Arc::default(),
             api: Arc::default(),
             trace: Arc::new(Trace::new(loaded.settings.trace_octets, wall)),

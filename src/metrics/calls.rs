@@ -11,7 +11,7 @@ use super::finals::FinalResponses;
 use super::trunks::TrunkCounts;
 use crate::call::record::LegMediaCounts;
 use crate::call::scanner::Scanner;
-use crate::call::{CallEvent, CallRecord};
+use crate::call::{CallEvent, CallRecord, Cause};
 use crate::engine::io::{Detour, Dropped, ElinNews, Event};
 use crate::engine::shed::Shed;
 use crate::engine::targets::Changed;
@@ -260,14 +260,14 @@ impl CallCounters {
         self.labelled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Calls ended, by cause.
+    /// Calls ended, by cause; every cause from the start.
     pub fn ended(&self) -> Counts {
-        owned(&self.labelled().ended)
+        by_cause(&self.labelled().ended)
     }
 
-    /// Attempts failed, by cause.
+    /// Attempts failed, by cause; every cause from the start.
     pub fn failed_attempts(&self) -> Counts {
-        owned(&self.labelled().failed_attempts)
+        by_cause(&self.labelled().failed_attempts)
     }
 
     /// Transfers ended, by cause: `transferred` and `replaced` succeeded.
@@ -395,9 +395,14 @@ impl CallCounters {
         owned(&self.labelled().failed_registrations)
     }
 
-    /// Forgets what is said of trunks and targets that are configured no more. What was counted stays.
+    /// These trunks have their rows, before the first call. Forgets what is said of trunks and targets that are configured no
+    /// more; what was counted stays.
     pub fn keep_trunks(&self, snapshot: &Snapshot) {
         let mut held = self.labelled();
+        for trunk in &snapshot.trunks {
+            held.trunks.begin(&trunk.name);
+            held.finals.begin(&trunk.name);
+        }
         let is_there = |(trunk, host): &(String, String)| {
             let trunk = snapshot.trunk_named(trunk);
             trunk.is_some_and(|trunk| trunk.targets.iter().any(|target| *target_name(&trunk.targets, target) == **host))
@@ -425,6 +430,11 @@ impl CallCounters {
 
 fn one(counter: &AtomicU64) {
     counter.fetch_add(1, Ordering::Relaxed);
+}
+
+fn by_cause(counts: &BTreeMap<&'static str, u64>) -> Counts {
+    let none = Cause::labels().map(|label| (label, 0));
+    owned(&none.chain(counts.iter().map(|(label, count)| (*label, *count))).collect())
 }
 
 fn owned(counts: &BTreeMap<&'static str, u64>) -> Counts {

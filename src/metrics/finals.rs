@@ -29,6 +29,8 @@ impl Direction {
     }
 }
 
+/// Classes of final responses.
+const CLASSES: [&str; 5] = ["2xx", "3xx", "4xx", "5xx", "6xx"];
 /// Nothing final came: silence, no connection, no address.
 const NONE: &str = "none";
 
@@ -37,6 +39,16 @@ const NONE: &str = "none";
 pub struct FinalResponses(BTreeMap<(Arc<str>, Direction, &'static str), u64>);
 
 impl FinalResponses {
+    /// The rows of a trunk that is configured, as long as nothing has come.
+    pub fn begin(&mut self, trunk: &Arc<str>) {
+        for class in CLASSES.into_iter().chain([NONE]) {
+            self.0.entry((Arc::clone(trunk), Direction::Received, class)).or_default();
+        }
+        for class in CLASSES {
+            self.0.entry((Arc::clone(trunk), Direction::Sent, class)).or_default();
+        }
+    }
+
     /// Counts an attempt that failed.
     pub fn failed(&mut self, to: &Arc<str>, cause: Cause) {
         if let Cause::Refused(status) = cause {

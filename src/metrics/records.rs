@@ -16,6 +16,8 @@ pub(super) fn rows(encoder: &mut DescriptorEncoder<'_>, records: &Records) -> fm
     gauge(encoder, "records_waiting_octets", "What they take in memory", octets)?;
     let refuses = usize::from(counters.disk_refuses.load(Ordering::Relaxed));
     gauge(encoder, "records_disk_refuses", "1: the disk takes no call records", refuses)?;
+    let stuck = usize::from(counters.database_refuses.load(Ordering::Relaxed));
+    gauge(encoder, "records_database_refuses", "1: SQLite takes no call records, the spool keeps them", stuck)?;
     let full = usize::from(counters.room_is_full.load(Ordering::Relaxed));
     gauge(encoder, "records_room_full", "1: new calls are refused for want of room for their records", full)?;
     let read = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);

@@ -18,13 +18,15 @@ use super::log;
 use super::records;
 use super::reloads::ReloadCounters;
 use super::rows::{counter, counters, float, floats, gauge, gauges};
-use super::strangers;
+use super::strangers::{self, all};
 use super::trunks;
 use crate::cdr::Records;
 use crate::engine::io::Census;
 use crate::net::Counters;
+use crate::net::arrival::Class;
 use crate::net::counters::{Cell, Direction, Tally};
 use crate::net::guard::Gate;
+use crate::net::tls::HandshakeFailure;
 use crate::relay::{Relay, RelayCounters};
 use crate::route::liveness::TargetState;
 
@@ -173,10 +175,11 @@ impl Sources {
     fn failures(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let net = &self.net;
         tally(encoder, "sip_rejections", "Messages refused by the wire layer", "kind", &net.refused)?;
-        tally(encoder, "inbox_full", "Messages that found their inbox full", "class", &net.inbox_full)?;
+        let full = all("class", Class::COUNTED, &net.inbox_full);
+        counters(encoder, "inbox_full", "Messages that found their inbox full", full)?;
         tally(encoder, "transmit_failures", "Messages that did not leave", "reason", &net.transmit_failures)?;
-        let handshakes = "TLS handshakes that failed";
-        tally(encoder, "tls_handshake_failures", handshakes, "reason", &net.handshake_failures)?;
+        let handshakes = all("reason", HandshakeFailure::ALL, &net.handshake_failures);
+        counters(encoder, "tls_handshake_failures", "TLS handshakes that failed", handshakes)?;
         tally(encoder, "connections", "Connections by what became of them", "outcome", &net.connections)?;
         tally(encoder, "resolve_failures", "Names without an address", "reason", &net.resolve_failures)
     }

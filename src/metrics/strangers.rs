@@ -21,7 +21,8 @@ pub(super) fn rows(encoder: &mut DescriptorEncoder<'_>, net: &Counters, gate: &A
     gauge(encoder, "remembered_sources", "Strangers remembered", gate.remembered())
 }
 
-fn all<K: Copy + Eq + std::hash::Hash + fmt::Debug, const N: usize>(
+/// Every row of a tally, those at zero too: what a rule counts must be there before it grows.
+pub(super) fn all<K: Copy + Eq + std::hash::Hash + fmt::Debug, const N: usize>(
     name: &'static str,
     keys: [K; N],
     tally: &Tally<K>,

@@ -90,6 +90,11 @@ struct Counts {
 }
 
 impl TrunkCounts {
+    /// Both rows of a trunk that is configured: what grows between two scrapes must have been there at the first.
+    pub fn begin(&mut self, trunk: &Arc<str>) {
+        self.0.entry(Arc::clone(trunk)).or_default();
+    }
+
     /// Counts a call that has ended.
     pub fn ended(&mut self, record: &CallRecord) {
         self.counts(&record.from, Way::Incoming).add(record, |quality| quality.add(record.first_media(Side::Caller)));

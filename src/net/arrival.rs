@@ -27,6 +27,9 @@ pub enum Class {
 }
 
 impl Class {
+    /// Every class that is counted, for the metrics' start at zero.
+    pub const COUNTED: [Class; 4] = [Class::New, Class::Admitted, Class::Follows, Class::Established];
+
     /// The same without how long it has waited: what is counted.
     pub const fn inbox(self) -> Class {
         match self {

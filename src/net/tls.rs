@@ -227,6 +227,30 @@ pub enum HandshakeFailure {
 }
 
 impl HandshakeFailure {
+    /// Every reason, for the metrics' start at zero.
+    pub const ALL: [HandshakeFailure; 20] = [
+        HandshakeFailure::NoCertificate,
+        HandshakeFailure::UnknownIssuer,
+        HandshakeFailure::Expired,
+        HandshakeFailure::NotYetValid,
+        HandshakeFailure::WrongName,
+        HandshakeFailure::WrongPurpose,
+        HandshakeFailure::Revoked,
+        HandshakeFailure::SelfSigned,
+        HandshakeFailure::WeakKey,
+        HandshakeFailure::WeakSignature,
+        HandshakeFailure::BadCertificate,
+        HandshakeFailure::OurCertificateRefused,
+        HandshakeFailure::NoCommonVersion,
+        HandshakeFailure::NoCommonSuite,
+        HandshakeFailure::PeerAlert,
+        HandshakeFailure::NotTls,
+        HandshakeFailure::Misbehaved,
+        HandshakeFailure::TimedOut,
+        HandshakeFailure::Closed,
+        HandshakeFailure::OurSettings,
+    ];
+
     /// Names the reason behind what tokio-rustls reports.
     pub fn of(error: &io::Error) -> HandshakeFailure {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {

@@ -20,6 +20,7 @@ use crate::base::WallTime;
 use crate::base::bounds::Bound;
 use crate::base::ids::CallId;
 use crate::base::limits::RECENT_CALLS;
+use crate::call::record::user_of;
 use crate::call::{CallRecord, Side};
 use crate::net::counters::Direction;
 use crate::sip::flow::{Flow, Transport};
@@ -172,15 +173,30 @@ impl Recent {
     }
 }
 
-/// True when the call is from or to this number, written whole or by its end.
+/// True when the call is from or to this number, or a party of it is, written whole or by its end: as it is kept inside, as it
+/// came, or as it went out. Zeros before it (`0049`, `0` of national numbers) and signs between its digits tell nothing.
 pub fn concerns(record: &CallRecord, number: &str) -> bool {
-    let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-    let wanted = digits(number);
-    let fits = |held: &str| {
-        let held_digits = digits(held);
-        held == number || (wanted.len() >= TAIL_DIGITS && held_digits.ends_with(&wanted))
-    };
-    fits(&record.calling) || fits(&record.called)
+    let wanted = digits(number_in(number));
+    let wanted = wanted.trim_start_matches('0');
+    let fits = |held: &str| held == number || (wanted.len() >= TAIL_DIGITS && digits(held).ends_with(wanted));
+    let mut sent = record.sent.iter().map(|sent| (user_of(&sent.from), String::from_utf8_lossy(&sent.called)));
+    let written = record.received.iter().map(Box::as_ref);
+    let entered = record.transfers.iter().filter_map(|transfer| Some(&transfer.entered.as_ref()?.written));
+    fits(&record.calling)
+        || fits(&record.called)
+        || written.chain(entered).any(|written| fits(&written.calling) || fits(&written.called))
+        || record.transfers.iter().any(|transfer| fits(&transfer.asked))
+        || sent.any(|(calling, called)| fits(&calling) || fits(&called))
+}
+
+/// Without what stands around a number in a URI, and without the zero of national numbers that some write into others.
+fn number_in(text: &str) -> String {
+    let text = text.split(['@', ';']).next().unwrap_or_default();
+    text.replace("(0)", "")
+}
+
+fn digits(text: impl AsRef<str>) -> String {
+    text.as_ref().chars().filter(char::is_ascii_digit).collect()
 }
 
 /// Every Call-ID of a call, with the side it belongs to.

@@ -2,6 +2,8 @@
 //! right (PF-184, S-L1). Masked are credentials, SDP keys, ICE passwords, User-to-User, passwords in URIs, and every body
 //! that is no session description and no message fragment: digits, texts, locations.
 
+use memchr::memmem;
+
 /// What a key or a password comes after, wherever it stands in a line: a description that cannot be read has its lines in
 /// odd places.
 const KEY_WORDS: [&[u8]; 4] = [b"inline:", b"ice-pwd:", b"key-mgmt:", b"\rk="];
@@ -16,6 +18,12 @@ const SECRET_HEADERS: [(&str, Shown); 6] = [
     ("user-to-user", Shown::Nothing),
     ("x-user-to-user", Shown::Nothing),
 ];
+/// What a URI may have in it besides (RFC 3261 19.1.1, RFC 7433 4.2): headers and body of the request it leads to, and the
+/// digits to be sent once it is answered.
+const SECRET_FIELDS: [&[u8]; 6] =
+    [b"authorization=", b"proxy-authorization=", b"user-to-user=", b"x-user-to-user=", b"body=", b"postd="];
+/// Parts within parts that are looked into.
+const NESTED: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shown {
@@ -25,11 +33,11 @@ enum Shown {
 }
 
 /// What a body is, as far as masking goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum BodyKind {
     Description,
-    /// Parts, of which descriptions are shown.
-    Parts,
+    /// Parts between lines of this text, each masked by its own type.
+    Parts(Vec<u8>),
     /// Headers again (RFC 3420): status lines of a REFER's NOTIFY.
     Fragment,
     Other,
@@ -37,24 +45,68 @@ enum BodyKind {
 
 /// Masks a message.
 pub fn redact(octets: &mut [u8]) {
-    let body = body_start(octets);
-    let (head, body) = octets.split_at_mut(body);
+    let end = head_end(octets).unwrap_or(octets.len());
+    let (head, body) = octets.split_at_mut(end);
     let kind = mask_head(head);
+    mask_body(body, kind, NESTED);
+}
+
+fn mask_body(body: &mut [u8], kind: BodyKind, depth: usize) {
     match kind {
         BodyKind::Description => each_line(body, mask_description_line),
-        BodyKind::Parts => each_line(body, mask_part_line),
+        BodyKind::Parts(delimiter) if depth > 0 => mask_parts(body, &delimiter, depth - 1),
         BodyKind::Fragment => {
             mask_head(body);
             each_line(body, mask_description_line);
         }
-        BodyKind::Other => mask(body),
+        BodyKind::Parts(_) | BodyKind::Other => mask(body),
     }
 }
 
-fn body_start(octets: &[u8]) -> usize {
-    let crlf = memchr::memmem::find(octets, b"\r\n\r\n").map(|at| at + 4);
-    let lf = memchr::memmem::find(octets, b"\n\n").map(|at| at + 2);
-    crlf.into_iter().chain(lf).min().unwrap_or(octets.len())
+/// What stands before the first delimiter, after the last one, or after one that nothing closes, is nobody's part.
+fn mask_parts(body: &mut [u8], delimiter: &[u8], depth: usize) {
+    let (mut rest, mut is_part) = (body, false);
+    while let Some((start, end, closes)) = delimiter_line(rest, delimiter) {
+        let (before, after) = rest.split_at_mut(end);
+        let text = before.get_mut(..start).unwrap_or_default();
+        match head_end(text).filter(|_| is_part) {
+            Some(end) => {
+                let (head, body) = text.split_at_mut(end);
+                let kind = mask_head(head);
+                each_line(head, mask_foreign_line);
+                mask_body(body, kind, depth);
+            }
+            None => mask(text),
+        }
+        (rest, is_part) = (after, !closes);
+    }
+    mask(rest);
+}
+
+/// A part's head has nothing but these to tell.
+fn mask_foreign_line(line: &mut [u8]) {
+    if !line.get(..8).is_some_and(|name| name.eq_ignore_ascii_case(b"content-")) {
+        mask(line);
+    }
+}
+
+/// Where the next delimiter's line begins and ends, and whether it is the last one.
+fn delimiter_line(octets: &[u8], delimiter: &[u8]) -> Option<(usize, usize, bool)> {
+    let mut start = 0;
+    octets.split_inclusive(|octet| *octet == b'\n').find_map(|line| {
+        let begin = start;
+        start += line.len();
+        let after = line.trim_ascii_end().strip_prefix(delimiter)?;
+        (after.is_empty() || after == b"--").then_some((begin, start, !after.is_empty()))
+    })
+}
+
+/// Where a head ends, its empty line with it. A part may begin with that line.
+fn head_end(octets: &[u8]) -> Option<usize> {
+    let empty = [b"\r\n".as_slice(), b"\n"].into_iter().find(|line| octets.starts_with(line)).map(<[u8]>::len);
+    let crlf = || memmem::find(octets, b"\r\n\r\n").map(|at| at + 4);
+    let lf = || memmem::find(octets, b"\n\n").map(|at| at + 2);
+    empty.or_else(|| crlf().into_iter().chain(lf()).min())
 }
 
 /// Line ends stay: the shape of what is hidden may be seen.
@@ -68,106 +120,156 @@ fn each_line(octets: &mut [u8], act: impl Fn(&mut [u8])) {
     octets.split_mut(|octet| *octet == b'\n').for_each(act);
 }
 
+/// The header that folded lines go on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Header {
+    Secret,
+    ContentType,
+    Other,
+}
+
 /// Masks the head's secrets; says what its body is.
 fn mask_head(head: &mut [u8]) -> BodyKind {
-    let mut kind = BodyKind::Other;
-    // What the folded line after this one belongs to.
-    let mut hides_folds = false;
+    let (mut content_type, mut header) = (Vec::new(), Header::Other);
     for line in head.split_mut(|octet| *octet == b'\n') {
         if line.first().is_some_and(|octet| matches!(octet, b' ' | b'\t')) {
-            if hides_folds {
-                mask(line);
+            match header {
+                Header::Secret => mask(line),
+                Header::ContentType => content_type.extend_from_slice(line.trim_ascii()),
+                Header::Other => mask_uris(line),
             }
             continue;
         }
-        mask_uri_passwords(line);
+        mask_uris(line);
         let Some(colon) = memchr::memchr(b':', line) else {
-            hides_folds = false;
+            header = Header::Other;
             continue;
         };
         let (name, value) = line.split_at_mut(colon);
         let name = name.trim_ascii().to_ascii_lowercase();
         let value = value.get_mut(1..).unwrap_or_default();
-        if name == b"content-type" || name == b"c" {
-            kind = kind_of(value);
-        }
-        let secret = SECRET_HEADERS.iter().find(|(secret, _)| secret.as_bytes() == name);
-        hides_folds = secret.is_some();
-        match secret {
-            Some((_, Shown::Scheme)) => mask(after_first_word(value)),
-            Some((_, Shown::Nothing)) => mask(value),
-            None => {}
+        header = mask_value(&name, value);
+        if header == Header::ContentType {
+            content_type = value.trim_ascii().to_vec();
         }
     }
-    kind
+    kind_of(&content_type)
 }
 
-fn kind_of(value: &[u8]) -> BodyKind {
-    let value = value.trim_ascii().to_ascii_lowercase();
-    match value {
-        _ if value.starts_with(b"application/sdp") => BodyKind::Description,
-        _ if value.starts_with(b"multipart/") => BodyKind::Parts,
-        _ if value.starts_with(b"message/sipfrag") => BodyKind::Fragment,
-        _ => BodyKind::Other,
+fn mask_value(name: &[u8], value: &mut [u8]) -> Header {
+    if name == b"content-type" || name == b"c" {
+        return Header::ContentType;
+    }
+    match SECRET_HEADERS.iter().find(|(secret, _)| secret.as_bytes() == name) {
+        Some((_, Shown::Scheme)) => mask(after_scheme_word(value)),
+        Some((_, Shown::Nothing)) => mask(value),
+        None => return Header::Other,
+    }
+    Header::Secret
+}
+
+fn kind_of(content_type: &[u8]) -> BodyKind {
+    let lower = content_type.to_ascii_lowercase();
+    if lower.starts_with(b"application/sdp") {
+        BodyKind::Description
+    } else if lower.starts_with(b"message/sipfrag") {
+        BodyKind::Fragment
+    } else if lower.starts_with(b"multipart/") {
+        delimiter(content_type, &lower).map_or(BodyKind::Other, BodyKind::Parts)
+    } else {
+        BodyKind::Other
     }
 }
 
-fn after_first_word(value: &mut [u8]) -> &mut [u8] {
-    let start = value.iter().position(|octet| *octet != b' ').unwrap_or(value.len());
-    let word = value.iter().skip(start).position(|octet| *octet == b' ').map_or(value.len(), |at| start + at);
-    value.get_mut(word.saturating_add(1)..).unwrap_or_default()
+/// What the lines between parts begin with (RFC 2046 5.1.1).
+fn delimiter(content_type: &[u8], lower: &[u8]) -> Option<Vec<u8>> {
+    const PARAMETER: &[u8] = b"boundary=";
+    let value = content_type.get(memmem::find(lower, PARAMETER)? + PARAMETER.len()..)?;
+    let boundary = match value.strip_prefix(b"\"") {
+        Some(quoted) => quoted.split(|octet| *octet == b'"').next()?,
+        None => value.split(|octet| *octet == b';' || octet.is_ascii_whitespace()).next()?,
+    };
+    (!boundary.is_empty()).then(|| [b"--", boundary].concat())
 }
 
-/// `sip:user:password@host`: the password.
-fn mask_uri_passwords(line: &mut [u8]) {
+/// All but the scheme; where there is no more than one word, that one.
+fn after_scheme_word(value: &mut [u8]) -> &mut [u8] {
+    let start = value.iter().position(|octet| !octet.is_ascii_whitespace()).unwrap_or(value.len());
+    let word = value.iter().skip(start).position(|octet| matches!(octet, b' ' | b'\t')).map_or(0, |at| start + at + 1);
+    value.get_mut(word..).unwrap_or_default()
+}
+
+fn mask_uris(line: &mut [u8]) {
+    mask_passwords(line);
+    mask_fields(line);
+}
+
+/// Neither stands in a URI.
+const fn ends_uri(octet: u8) -> bool {
+    matches!(octet, b'<' | b'>' | b'"') || octet.is_ascii_whitespace()
+}
+
+/// `sip:user:password@host`, in any scheme and in either case: the password.
+fn mask_passwords(line: &mut [u8]) {
     let mut from = 0;
-    while let Some(at) = line.get(from..).and_then(|rest| memchr::memmem::find(rest, b"sip")) {
-        let scheme = from + at;
-        from = scheme + 3;
-        let colon = if line.get(from) == Some(&b's') { from + 1 } else { from };
-        if line.get(colon) != Some(&b':') {
-            continue;
-        }
-        let rest = line.get_mut(colon + 1..).unwrap_or_default();
-        let ends = |octet: &u8| matches!(octet, b'@' | b'>' | b',' | b'"' | b'<' | b' ' | b'\r');
-        let Some(end) = rest.iter().position(ends).filter(|end| rest.get(*end) == Some(&b'@')) else { continue };
-        if let Some(user) = rest.get_mut(..end)
-            && let Some(password) = memchr::memchr(b':', user)
+    while let Some(at) = line.get(from..).and_then(|rest| memchr::memchr(b'@', rest)).map(|at| from + at) {
+        let uri = line.get_mut(from..at).unwrap_or_default();
+        let start = uri.iter().rposition(|octet| ends_uri(*octet)).map_or(0, |end| end + 1);
+        let uri = uri.get_mut(start..).unwrap_or_default();
+        if let Some(user) = user_start(uri)
+            && let Some(password) = uri.iter().skip(user).position(|octet| *octet == b':')
         {
-            mask(user.get_mut(password + 1..).unwrap_or_default());
+            mask(uri.get_mut(user + password + 1..).unwrap_or_default());
         }
+        from = at + 1;
+    }
+}
+
+/// Where the user part begins: after the scheme, which a header's name may stand before.
+fn user_start(uri: &[u8]) -> Option<usize> {
+    let lower = uri.to_ascii_lowercase();
+    let after = |scheme: &[u8]| memmem::find(&lower, scheme).map(|at| at + scheme.len());
+    [after(b"sip:"), after(b"sips:"), after(b"://")].into_iter().flatten().min()
+}
+
+/// `?User-to-User=value`, and the other fields that nobody may read.
+fn mask_fields(line: &mut [u8]) {
+    let lower = line.to_ascii_lowercase();
+    for (at, _) in lower.iter().enumerate().filter(|(_, octet)| matches!(octet, b'?' | b'&' | b';')) {
+        let after = lower.get(at + 1..).unwrap_or_default();
+        let Some(field) = SECRET_FIELDS.iter().find(|field| after.starts_with(field)) else { continue };
+        let value = line.get_mut(at + 1 + field.len()..).unwrap_or_default();
+        let end =
+            value.iter().position(|octet| matches!(octet, b'&' | b'@') || ends_uri(*octet)).unwrap_or(value.len());
+        mask(value.get_mut(..end).unwrap_or_default());
     }
 }
 
 fn mask_description_line(line: &mut [u8]) {
     let lower = line.to_ascii_lowercase();
     for word in KEY_WORDS {
-        if let Some(at) = memchr::memmem::find(&lower, word) {
+        if let Some(at) = memmem::find(&lower, word) {
             mask(line.get_mut(at + word.len()..).unwrap_or_default());
         }
     }
-    if lower.trim_ascii_start().starts_with(b"k=") {
+    let start = lower.trim_ascii_start();
+    if start.starts_with(b"k=") {
         let value = lower.iter().position(|octet| *octet == b'=').map_or(0, |at| at + 1);
         mask(line.get_mut(value..).unwrap_or_default());
-    } else if is_keyless_crypto(&lower) {
-        let words = line.splitn_mut(3, |octet| *octet == b' ');
-        words.skip(2).for_each(mask);
+    } else if start.starts_with(b"a=crypto") {
+        let indent = lower.len() - start.len();
+        mask_keys(line.get_mut(indent..).unwrap_or_default());
     }
 }
 
-/// RFC 4568 writes `inline:`; who leaves it out has written a key all the same.
-fn is_keyless_crypto(lower: &[u8]) -> bool {
-    lower.trim_ascii_start().starts_with(b"a=crypto") && memchr::memmem::find(lower, b"inline:").is_none()
-}
-
-/// Of several parts: boundaries, their headers, and lines of descriptions.
-fn mask_part_line(line: &mut [u8]) {
-    let is_description = line.get(1) == Some(&b'=') && line.first().is_some_and(u8::is_ascii_lowercase);
-    if is_description {
-        mask_description_line(line);
-    } else if !line.starts_with(b"--") && !line.to_ascii_lowercase().starts_with(b"content-") {
-        mask(line);
-    }
+/// RFC 4568 9.1: tag, suite, and then keys, each after the word `inline:`; who leaves that out or writes another one has
+/// written a key all the same.
+fn mask_keys(line: &mut [u8]) {
+    const METHOD: &[u8] = b"inline:";
+    let mut words = line.splitn_mut(3, |octet| octet.is_ascii_whitespace());
+    let keys = words.nth(2).unwrap_or_default();
+    let is_known = keys.get(..METHOD.len()).is_some_and(|word| word.eq_ignore_ascii_case(METHOD));
+    mask(keys.get_mut(if is_known { METHOD.len() } else { 0 }..).unwrap_or_default());
 }
 
 #[cfg(test)]
@@ -204,6 +306,8 @@ mod tests {
             " a=crypto:1 AES_CM_128_HMAC_SHA1_80 INLINE:S3CRET\r\n",
             "a=crypto:1 AES_CM_128_HMAC_SHA1_80 S3CRET\r\n",
             "a=crypto :1 AES_CM_128_HMAC_SHA1_80  S3CRET\r\n",
+            "a=crypto:1 AES_CM_128_HMAC_SHA1_80 other:S3CRET;inline:S3CRET\r\n",
+            "a=crypto:1\tAES_CM_128_HMAC_SHA1_80\tS3CRET\r\n",
             "m=audio 1 RTP/SAVP 8 a=ice-pwd:S3CRET\r\n",
             "v=0\rk=clear:S3CRET\r",
             " k=clear:S3CRET\r\n",
@@ -241,9 +345,29 @@ mod tests {
     #[test]
     fn of_parts_the_description_is_shown_without_its_keys() {
         let parts = "--b\r\nContent-Type: application/sdp\r\n\r\nv=0\r\na=crypto:1 S inline:KEY\r\n--b\r\nContent-Type: application/pidf+xml\r\n\r\n<pos>52</pos>\r\n--b--\r\n";
-        let text = body("multipart/mixed;boundary=b", parts);
-        assert!(text.contains("v=0\r\na=crypto:1 S inline:xxx\r\n--b\r\n"), "{text}");
-        assert!(!text.contains("52"), "{text}");
+        for kind in ["multipart/mixed;boundary=b", "multipart/mixed;\r\n boundary=\"b\";x=y"] {
+            let text = body(kind, parts);
+            assert!(text.contains("v=0\r\na=crypto:1 S inline:xxx\r\n--b\r\n"), "{text}");
+            assert!(!text.contains("52"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_looks_like_a_description_or_a_delimiter_is_masked_by_its_type() {
+        let hidden = "p=4711\r\n--4711\r\nContent-4711: 4711\r\n\r\na=4711";
+        let inner = format!("--i\r\n\r\n{hidden}\r\n--i\r\nContent-Type: application/sdp\r\n\r\nv=0\r\n--i--\r\n");
+        let parts = format!(
+            "{hidden}\r\n--b\r\nContent-Type: text/plain\r\n\r\n{hidden}\r\n--b\r\np=4711\r\n\r\n--b\r\n\
+             a=4711\r\n--b\r\n\
+             Content-Type: multipart/mixed;boundary=i\r\n\r\n{inner}\r\n--b--\r\n{hidden}"
+        );
+        let text = body("multipart/mixed;boundary=\"b\"", &parts);
+        assert!(text.contains("\r\n\r\nv=0\r\n--i--\r\n\r\n--b--\r\n"), "{text}");
+        // Of a part without an empty line nobody knows where its head ends.
+        assert_eq!(text.matches("4711").count(), 0, "{text}");
+        for unclosed in ["multipart/mixed", "multipart/mixed;boundary=c"] {
+            assert!(!body(unclosed, &parts).contains("4711"));
+        }
     }
 
     #[test]
@@ -255,6 +379,32 @@ mod tests {
             "INVITE sip:bob:xxxxxxx@h SIP/2.0\r\nUser-to-User:xxxxxxxxxxxxxxxxxxx\r\nTo: <sip:bob@h>\r\n\r\n"
                 .replace("xxxxxxxxxxxxxxxxxxx\r\nTo", &format!("{}\r\nTo", "x".repeat(18)))
         );
+    }
+
+    #[test]
+    fn passwords_keys_and_data_are_masked_wherever_they_may_stand() {
+        for odd in [
+            "From: <SIP:bob:S3CRET@h>;tag=1",
+            "From:Sips:bob:S3CRET@h;tag=1",
+            "From: <sip:bob:a,S3CRET@h>",
+            "From: <sip:bob;x=1?y:a&=+$S3CRET@h>",
+            "Contact: <sip:[::1]:5060>,\r\n <sip:bob:S3CRET@[::1]>",
+            "Call-Info: <https://bob:S3CRET@h/x>;purpose=icon",
+            "Refer-To: <sip:a@h?Replaces=1%40h&User-to-User=S3CRET%3Bencoding%3Dhex>",
+            "Refer-To: sip:a@h?x-user-to-user=S3CRET",
+            "Contact: <sip:a@h?Authorization=Digest%20S3CRET&body=S3CRET>",
+            "To: <tel:+4930;postd=ppS3CRET;x=y>",
+            "To: <sip:+4930;postd=ppS3CRET@h>",
+            "Authorization:\tDigest\tusername=\"S3CRET\"",
+            "Proxy-Authorization: S3CRET",
+            "Authorization:\r\n\tDigest S3CRET",
+        ] {
+            let text = shown(&format!("INVITE sip:b@h SIP/2.0\r\n{odd}\r\nCall-ID: 1\r\n\r\n"));
+            assert!(!text.contains("S3CRET") && text.contains("\r\nCall-ID: 1\r\n"), "{text}");
+        }
+        let text =
+            shown("INVITE sip:b@h SIP/2.0\r\nRefer-To: <sip:a@h;user=phone?Replaces=1%40h&Require=replaces>\r\n\r\n");
+        assert!(text.contains("<sip:a@h;user=phone?Replaces=1%40h&Require=replaces>"), "{text}");
     }
 
     #[test]

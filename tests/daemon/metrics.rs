@@ -65,6 +65,57 @@ fn every_metric_is_on_its_page_and_nothing_else() {
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
+/// The metrics of a rule with the values that it wants of their labels: `name{label="a",other=~"b|c"}`.
+fn counted(rule: &str) -> Vec<(String, Vec<(String, String)>)> {
+    let mut found = Vec::new();
+    for (at, _) in rule.match_indices("sbc_") {
+        let text = &rule[at..];
+        let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+        let wanted = text[end..].strip_prefix('{').and_then(|rest| rest.split_once('}')).map_or("", |(inner, _)| inner);
+        let values = wanted.split("\",").filter_map(|matcher| {
+            matcher
+                .trim_end_matches('"')
+                .split_once("=~\"")
+                .or_else(|| matcher.trim_end_matches('"').split_once("=\"").filter(|(label, _)| !label.ends_with('!')))
+        });
+        let values = values.map(|(label, values)| (label.to_owned(), values.to_owned())).collect();
+        found.push((text[..end].to_owned(), values));
+    }
+    found
+}
+
+/// What grows from nothing between two scrapes has no increase that Prometheus can see: the rows that alert rules count are
+/// there before the first call.
+#[test]
+fn every_row_that_an_alert_rule_counts_is_there_from_the_start() {
+    // Rows of accounts, keys of the fraud guard, registrations and what a rate of minutes is asked of begin with the first.
+    const LATER: [&str; 4] =
+        ["sbc_screening_rejects_total", "sbc_fraud_stopped_total", "sbc_registered", "sbc_sip_requests_refused_total"];
+    // So do targets', with the first news of them.
+    const OF_TARGETS: &str = "sbc_target_state";
+    let ground = Ground::new(Rules::default());
+    let _running = ground.start();
+    let page = ground.get("/metrics");
+    let rules = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/prometheus/alerts.yml")).unwrap();
+    let wanted =
+        counted(&rules.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n"));
+    let mut held = 0;
+    for (name, labels) in wanted.iter().filter(|(name, _)| !LATER.contains(&name.as_str()) && name != OF_TARGETS) {
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with(name.as_str())).collect();
+        assert!(!rows.is_empty(), "{name} has no row");
+        for (label, values) in labels {
+            for value in values.split('|') {
+                let row = format!("{label}=\"{value}\"");
+                assert!(rows.iter().any(|line| line.contains(&row)), "{name} has no row with {row}");
+                held += 1;
+            }
+        }
+        let is_of_trunks = name.starts_with("sbc_trunk_") || name.starts_with("sbc_leg_");
+        assert!(!is_of_trunks || rows.iter().any(|line| line.contains("trunk=\"callee-udp\"")), "{name}");
+    }
+    assert!(held > 25, "{held} rows with labels");
+}
+
 /// A client with a token that nobody gave, and one that asks for what is free to all.
 #[test]
 fn requests_of_the_api_are_counted_by_what_became_of_them() {

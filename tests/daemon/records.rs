@@ -152,6 +152,32 @@ fn rows(ground: &Ground) -> (i64, i64) {
     (count("calls"), count("legs"))
 }
 
+/// Calls and records do not wait for SQLite, and whoever scrapes is told that it does not follow.
+#[test]
+fn a_database_that_takes_nothing_is_told_and_filled_later() {
+    let ground = ground("[cdr]\nsqlite = \"calls.sqlite\"");
+    let file = ground.state().join("cdr/calls.sqlite");
+    fs::create_dir_all(&file).unwrap();
+    let _running = ground.start();
+    let (mut caller, callee) = (ground.udp(ground.caller()), ground.udp(ground.callee()));
+    one_call(&ground, &mut caller, callee);
+    until_written(&ground, 1);
+    let until_refuses = |refuses: u8| {
+        let row = format!("\nsbc_records_database_refuses {refuses}\n");
+        ground.until(|ground| match ground.get("/metrics") {
+            page if page.contains(&row) && page.contains("\nsbc_records_disk_refuses 0\n") => Ok(()),
+            page => Err(page),
+        });
+    };
+    until_refuses(1);
+    fs::remove_dir(&file).unwrap();
+    until_refuses(0);
+    ground.until(|ground| match rows(ground) {
+        (1, 2) => Ok(()),
+        other => Err(format!("{other:?} calls and legs in SQLite")),
+    });
+}
+
 /// R-I: a disk that is full for a while costs no record and no call.
 #[test]
 fn a_full_disk_keeps_records_in_memory_and_writes_each_once_afterwards() {

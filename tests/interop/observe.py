@@ -15,6 +15,7 @@ from process import HERE, REPORT, WORK, certificates, run, start, wait_until
 
 ROOT = os.path.dirname(os.path.dirname(HERE))
 RULES = os.path.join(ROOT, "config/prometheus/alerts.yml")
+CASES = os.path.join(HERE, "alerts.yml")
 DASHBOARD = os.path.join(ROOT, "config/grafana/trunkline.json")
 OURS = "127.0.0.1:26060"
 PROMETHEUS = "http://127.0.0.1:26090"
@@ -63,6 +64,11 @@ def rules_are_right():
     found = subprocess.run(["promtool", "check", "rules", RULES], capture_output=True, text=True, check=False)
     summary = (found.stdout + found.stderr).strip().replace("\n", " ")
     REPORT.check("promtool on the alert rules", summary[-120:], "SUCCESS", found.returncode == 0)
+    found = subprocess.run(["promtool", "test", "rules", CASES], capture_output=True, text=True, check=False)
+    REPORT.check("each rule under its fault, none without one", (found.stdout + found.stderr).strip()[-400:], "SUCCESS", found.returncode == 0)
+    rules, cases = (open(path).read() for path in (RULES, CASES))
+    untried = [name for name in re.findall(r"- alert: (\w+)", rules) if f"        alertname: {name}\n        exp_alerts:\n" not in cases]
+    REPORT.check("rules that no case lets fire", untried, "none", not untried)
 
 
 def queries():

@@ -4,23 +4,29 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tempfile::TempDir;
 use trunkline::base::WallTime;
 use trunkline::base::ids::CallId;
-use trunkline::base::limits::RECENT_CALLS;
-use trunkline::call::record::{After, EndedBy, LegMediaCounts, Sent};
+use trunkline::base::limits::{REASON_OCTETS, REASONS, RECENT_CALLS, RECORDED_TRANSFERS};
+use trunkline::call::record::{
+    After, EndedBy, Entered, LegMediaCounts, Said, Sent, Side, TransferKind, TransferRecord, Written,
+};
 use trunkline::call::{CallRecord, Cause};
-use trunkline::cdr::lines::Origin;
+use trunkline::cdr::lines::{Origin, write};
 use trunkline::cdr::spool::{Spool, files};
 use trunkline::cdr::writer::{Durable, Surroundings, start};
 use trunkline::cdr::{AtStart, Records, Rotation, Settings, WhenFull};
+use trunkline::sip::Status;
 use trunkline::trace::Trace;
 
 const NEVER: Rotation = Rotation { octets: u64::MAX, age_ms: u64::MAX, keep: 0 };
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Nobody else reads the spool.
 const ALL: u64 = u64::MAX;
 
@@ -171,6 +177,23 @@ fn a_new_file_that_cannot_be_made_leaves_the_old_one_as_it_was() {
     assert_eq!(text(folder.path()), record(1) + &record(2));
 }
 
+/// Where a change of files failed halfway, and the process died after it had gone on with the old one.
+#[test]
+fn no_number_is_given_twice_where_a_new_file_was_made_and_not_used() {
+    let folder = folder();
+    let file = |number: u64| folder.path().join(format!("calls-{number:012}.jsonl"));
+    fs::write(file(1), record(1) + &record(2) + &record(3)).unwrap();
+    for unused in [2, 3] {
+        fs::write(file(unused), "").unwrap();
+    }
+    assert_eq!(open(folder.path(), NEVER).next(), 4);
+    assert_eq!((names(folder.path()), text(folder.path())), (vec![1], record(1) + &record(2) + &record(3)));
+    // One that was made and has had no record yet is the one to go on with: the others are closed.
+    fs::write(file(4), "").unwrap();
+    put(&mut open(folder.path(), NEVER));
+    assert_eq!(fs::read_to_string(file(4)).unwrap(), record(4));
+}
+
 fn call(id: u64) -> CallRecord {
     CallRecord {
         id: CallId(id),
@@ -210,6 +233,113 @@ fn call(id: u64) -> CallRecord {
         caller_media: LegMediaCounts::default(),
         callee_media: LegMediaCounts::default(),
     }
+}
+
+/// What peers may write at most, all of it escaped: readers count on the length that docs/call-records.md names.
+#[test]
+fn a_line_stays_below_its_length_whatever_peers_write() {
+    let worst = || "\u{1}".repeat(10_000);
+    let entered = || Entered {
+        address: ([192, 0, 2, 1], 5061).into(),
+        policy: "".into(),
+        written: Written { calling: worst(), called: worst() },
+    };
+    let transfer = || TransferRecord {
+        kind: TransferKind::Consultative,
+        side: Side::Callee,
+        by: "north".into(),
+        asked: worst(),
+        to: Some("teams".into()),
+        call_id: Some(worst()),
+        began: WallTime(u64::MAX),
+        ended: WallTime(u64::MAX),
+        cause: Cause::NotTaken(Status::NOT_FOUND),
+        media: LegMediaCounts::default(),
+        entered: Some(Box::new(entered())),
+    };
+    let said = || Said { side: Side::Caller, reason: "\u{1}".repeat(REASON_OCTETS) };
+    let record = CallRecord {
+        calling: worst(),
+        called: worst(),
+        received: Some(Box::new(Written { calling: worst(), called: worst() })),
+        caller_call_id: worst(),
+        callee_call_id: Some(worst()),
+        detail: Some(worst()),
+        said: (0..REASONS).map(|_| said()).collect(),
+        transfers: (0..2 * RECORDED_TRANSFERS).map(|_| transfer()).collect(),
+        ..call(u64::MAX)
+    };
+    let mut lines = Vec::new();
+    write(&Origin { node: "n".repeat(63), since: WallTime(0) }, u64::MAX, &record, &mut lines);
+    let lengths: Vec<usize> = lines.split(|octet| *octet == b'\n').map(<[u8]>::len).collect();
+    assert!(lengths.iter().all(|length| *length < 48 * 1024), "{lengths:?}");
+    assert!(lengths.iter().max() > Some(&(24 * 1024)), "the bound is far from what there may be: {lengths:?}");
+}
+
+#[test]
+fn a_call_is_found_by_its_numbers_as_anybody_writes_them() {
+    let trace = Trace::new(0, || WallTime(0));
+    let received = Written { calling: "0301111111".to_owned(), called: "998877665".to_owned() };
+    let mut record = CallRecord { received: Some(Box::new(received)), ..call(12_345) };
+    if let Some(sent) = &mut record.sent {
+        (sent.from, sent.called) =
+            (Bytes::from_static(b"<sip:+4932222222@h>;tag=1"), Bytes::from_static(b"0041433333"));
+    }
+    trace.ended(Arc::new(record));
+    trace.ended(Arc::new(CallRecord { called: "112".to_owned(), ..call(1) }));
+    let found = |number: &str| trace.recent_of(number).iter().map(|record| record.id.0).collect::<Vec<_>>();
+    for number in [
+        "+494000012345",
+        "00494000012345",
+        "0049 40 000 123 45",
+        "04000012345",
+        "(040) 0001-2345",
+        "+49 (0)40 00012345",
+        "tel:+49-40-00012345;phone-context=x9",
+        "sip:+494000012345@192.0.2.1:5060;user=phone",
+        "12345",
+        // As they came, and as they went out.
+        "0301111111",
+        "998877665",
+        "+4932222222",
+        "0041433333",
+    ] {
+        assert_eq!(found(number), [12_345], "{number}");
+    }
+    assert_eq!(found("112"), [1]);
+    for nobodys in ["2345", "+494000012346", "sip:x@12345", "", "00000"] {
+        assert_eq!(found(nobodys), [0; 0], "{nobodys}");
+    }
+}
+
+/// The records are lost and told of; the process must not wait for them (R-I).
+#[test]
+fn the_process_ends_also_where_the_disk_takes_no_record_and_a_database_waits_for_them() {
+    let folder = folder();
+    let spool = folder.path().join("cdr");
+    fs::write(&spool, "no folder").unwrap();
+    let settings = Settings {
+        folder: spool,
+        rotation: NEVER,
+        sync: Duration::from_millis(10),
+        when_full: WhenFull::Drop,
+        database: Some(folder.path().join("calls.sqlite")),
+    };
+    let records = Arc::new(Records::new(1 << 26, WhenFull::Drop, Box::new(|_| ())));
+    let surroundings = Surroundings {
+        origin: Origin { node: "sbc1".to_owned(), since: WallTime(0) },
+        clock: || WallTime(0),
+        durable: Durable(Arc::new(|| ())),
+    };
+    let started = start(settings, AtStart::MayFail, records.clone(), surroundings).unwrap();
+    records.push(Arc::new(call(1))).unwrap();
+    let (told, ended) = mpsc::channel();
+    thread::spawn(move || {
+        started.end();
+        told.send(()).unwrap();
+    });
+    assert_eq!(ended.recv_timeout(PATIENCE), Ok(()));
+    assert_eq!(records.waiting().0, 1);
 }
 
 /// More calls than the trace remembers: some go before their record is on the disk.

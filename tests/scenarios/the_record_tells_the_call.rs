@@ -8,6 +8,7 @@ use trunkline::media::plan::EndpointCounts;
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
 use crate::world::steps::number_of;
+use crate::world::text::sdp;
 
 #[test]
 fn of_an_answered_call() {
@@ -66,4 +67,29 @@ fn with_the_media_of_both_legs() {
         mos: 431,
     };
     assert_eq!((record.caller_media, record.callee_media), (expected, expected));
+}
+
+/// What was announced before an answer that never came was heard by the caller, and counted.
+#[test]
+fn with_the_media_of_a_call_that_nobody_answers() {
+    for is_cancelled in [true, false] {
+        let mut world = World::new();
+        world.relay.counts = EndpointCounts { received: 300, sent: 250, ..EndpointCounts::default() };
+        let (offered, sent) = world.dial(Platform, CarrierA);
+        world.send(CarrierA, offered.respond(183, CarrierA, &sdp(CarrierA, "sendrecv")));
+        world.expect(Platform, "SIP/2.0 183");
+        if is_cancelled {
+            world.send(Platform, sent.cancel());
+            world.expect(Platform, "SIP/2.0 200");
+            world.hears_cancel(CarrierA, &offered);
+        } else {
+            world.send(CarrierA, offered.respond(480, CarrierA, ""));
+            world.expect(CarrierA, "ACK");
+        }
+        world.refusal(Platform);
+        let record = world.finish().remove(0);
+        for media in [record.caller_media, record.callee_media] {
+            assert_eq!((media.received, media.sent), (300, 250), "cancelled: {is_cancelled}");
+        }
+    }
 }

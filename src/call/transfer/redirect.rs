@@ -65,7 +65,7 @@ impl Hunting {
         work: &mut Work<'_>,
     ) -> State {
         let candidate = inviting.candidate.clone();
-        inviting.close(work);
+        common.tried(inviting.close(work));
         let trunk = Arc::clone(&candidate.trunk);
         match trunk.transfer.redirect {
             RedirectPolicy::Follow => self.follow(common, &candidate, response, work),
