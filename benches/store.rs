@@ -1,5 +1,6 @@
-//! Report of the store: loading, following a change until calls go by it, deciding about a call beside a linear scan of the
-//! same table, and an import of 10,000 rows, at a million numbers (`STORE_NUMBERS=100000` for fewer, `--test` for few). Times are of this machine and this run; nothing is asserted.
+//! Report of the store: loading, following a change until calls go by it, deciding about a call beside a linear scan of
+//! the same table, and an import of 10,000 rows, at a million numbers (`STORE_NUMBERS=100000` for fewer, `--test` for
+//! few). Times are of this machine and this run; nothing is asserted.
 
 use std::fs;
 use std::path::Path;
@@ -118,8 +119,8 @@ fn main() {
     until_calls_see_it(store, &account);
 }
 
-/// What one call asks: whose number it is, whether it may go on, and where to; and the same number found by looking at every
-/// one.
+/// What one call asks: whose number it is, whether it may go on, and where to; and the same number found by looking at
+/// every one.
 fn decide(directory: &Directory, count: usize) {
     let loaded = parse("bench.toml", CONFIG, Path::new("/"), Files::Ignored).expect("a configuration");
     let trunk = loaded.snapshot.trunk_named("north").expect("a trunk");

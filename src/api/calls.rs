@@ -1,5 +1,5 @@
-//! `/calls/active`: calls that are not over, one of them, and its end by an operator (PV-56). Orders go through the engine's
-//! own inputs; a call ends with BYE or CANCEL as by anybody.
+//! `/calls/active`: calls that are not over, one of them, and its end by an operator (PV-56). Orders go through the
+//! engine's own inputs; a call ends with BYE or CANCEL as by anybody.
 
 use std::collections::BTreeSet;
 

@@ -72,8 +72,8 @@ impl Request {
     }
 }
 
-/// The revision of an entity tag: `"17"`; one that is no tag of ours matches nothing, nor does a weak one (RFC 9110 8.8.3.2), and
-/// a malformed one is none.
+/// The revision of an entity tag: `"17"`; one that is no tag of ours matches nothing, nor does a weak one (RFC 9110
+/// 8.8.3.2), and a malformed one is none.
 fn revision_of(tag: &str) -> Option<u64> {
     let (strong, is_weak) = tag.strip_prefix("W/").map_or((tag, false), |strong| (strong, true));
     let inner = strong.strip_prefix('"')?.strip_suffix('"').filter(|inner| !inner.contains('"'))?;

@@ -1,7 +1,7 @@
 //! The provisioning API: REST under `/api/v1` (PV-55 to PV-65), for this node alone.
 //!
-//! An answer is a function of the request, the store and the time ([`answer()`]); [`server`] is the shell that waits. A write
-//! and its audit event, its revision, and the answer kept for a repeated request are one transaction.
+//! An answer is a function of the request, the store and the time ([`answer()`]); [`server`] is the shell that waits. A
+//! write and its audit event, its revision, and the answer kept for a repeated request are one transaction.
 
 mod accounts;
 mod answer;

@@ -218,8 +218,8 @@ impl Asked {
         Anonymity::of_caller(&self.caller)
     }
 
-    /// What the peer of `to` is told. `redirection`: where the call goes since it came to us, and who sent it there; `us`: our
-    /// host towards it.
+    /// What the peer of `to` is told. `redirection`: where the call goes since it came to us, and who sent it there;
+    /// `us`: our host towards it.
     pub fn tell(&self, to: &Trunk, redirection: Option<&Redirection>, us: &SipUri, facts: &Facts<'_>) -> Told {
         let presentation = &to.presentation;
         let list = self.diverted(presentation, redirection);
@@ -339,8 +339,8 @@ fn called(request: &Request, presentation: &Presentation) -> Result<Party, Refus
     }
 }
 
-/// Whom a URI names that a peer of this trunk wrote for a transfer or a redirection, for routes and for an outgoing URI: its
-/// number in one form, like that of a Request-URI; what is none stays as it is written.
+/// Whom a URI names that a peer of this trunk wrote for a transfer or a redirection, for routes and for an outgoing
+/// URI: its number in one form, like that of a Request-URI; what is none stays as it is written.
 ///
 /// # Errors
 /// Octets that no number and no user name has.
@@ -374,8 +374,8 @@ fn key(request: &Request, key: &RouteKey) -> Option<Uri> {
     }
 }
 
-/// RFC 7332: a request of ours that follows from another one may be spread no further than that. One attempt at a time spreads
-/// nothing, so that each carries all of it (RFC 5393 5.3.2).
+/// RFC 7332: a request of ours that follows from another one may be spread no further than that. One attempt at a time
+/// spreads nothing, so that each carries all of it (RFC 5393 5.3.2).
 fn breadth(request: &Request) -> Vec<Line> {
     let said = max_breadth(&request.message).ok().flatten();
     said.map(|breadth| Line::core(Name::MaxBreadth.as_str(), Bytes::from(breadth.to_string()))).into_iter().collect()

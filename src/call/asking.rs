@@ -231,7 +231,8 @@ impl Leg {
 
     // ---- answers
 
-    /// A response to our re-INVITE or UPDATE came: a provisional one lets a waiting CANCEL go, a final one is the end of it.
+    /// A response to our re-INVITE or UPDATE came: a provisional one lets a waiting CANCEL go, a final one is the end
+    /// of it.
     pub fn answered(&mut self, branch: &Branch, status: Status, work: &mut Work<'_>) {
         let Some(asking) = self.asking.as_mut().filter(|asking| asking.branch == *branch) else { return };
         if status.is_final() {

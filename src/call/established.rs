@@ -144,8 +144,8 @@ impl Established {
         State::Established(self)
     }
 
-    /// RFC 3261 8.2.2.3 and RFC 4028 6: an extension that is required and not known, an interval that is too small. A BYE is
-    /// never refused for it: the call is over whatever it requires.
+    /// RFC 3261 8.2.2.3 and RFC 4028 6: an extension that is required and not known, an interval that is too small. A
+    /// BYE is never refused for it: the call is over whatever it requires.
     fn screened(
         mut self: Box<Self>,
         common: &mut Common,

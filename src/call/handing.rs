@@ -18,7 +18,8 @@ use crate::base::limits::{PASSED_BODY_OCTETS, PASSED_REQUESTS};
 use crate::sip::flow::Flow;
 use crate::sip::{Message, Method, Name, Request, Response, Status};
 
-/// Fields that belong to a body or say what the request is about; others pass by the policy of who gets it (`passed`) (RFC 3261 20.11 to 20.15, RFC 6086 8, RFC 6665 8.2).
+/// Fields that belong to a body or say what the request is about; others pass by the policy of who gets it (`passed`)
+/// (RFC 3261 20.11 to 20.15, RFC 6086 8, RFC 6665 8.2).
 const FIELDS: [&[u8]; 9] = [
     b"MIME-Version",
     b"Content-Disposition",

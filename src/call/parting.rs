@@ -38,8 +38,8 @@ impl Parting {
         Parting { cause: Cause::NormalClearing, q850: q850(message), passed }
     }
 
-    /// A refusal by the called side. Its own Q.850 cause crosses (PF-151) where its status does: what becomes another status
-    /// has that one's, and busy is always 17 (MD-121).
+    /// A refusal by the called side. Its own Q.850 cause crosses (PF-151) where its status does: what becomes another
+    /// status has that one's, and busy is always 17 (MD-121).
     pub fn of_refusal(response: &Response, passed: Passed) -> Parting {
         let cause = Cause::Refused(response.status);
         if cause.status() != response.status {
@@ -65,8 +65,8 @@ impl Parting {
     }
 }
 
-/// Whether a Q.850 cause may stand beside this status. One of the class "resource unavailable" tells a network to try another
-/// circuit: beside the word of a user it would ring him again (MD-121).
+/// Whether a Q.850 cause may stand beside this status. One of the class "resource unavailable" tells a network to try
+/// another circuit: beside the word of a user it would ring him again (MD-121).
 fn fits(cause: u8, status: Status) -> bool {
     let is_of_resources = (32..=47).contains(&cause);
     !is_of_resources || matches!(status.code(), 500..=599)

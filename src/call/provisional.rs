@@ -242,8 +242,8 @@ impl Hunting {
         State::Hunting(self)
     }
 
-    /// What a caller that asks is told of early media: what the called side's network authorises, and of what we let through
-    /// or play ourselves that.
+    /// What a caller that asks is told of early media: what the called side's network authorises, and of what we let
+    /// through or play ourselves that.
     fn authorised(&self, described: bool) -> Option<EarlyMedia> {
         let inviting = match (&self.attempt, self.early_media) {
             (Attempt::Inviting(inviting), TellsEarlyMedia::Told) => inviting,

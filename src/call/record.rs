@@ -82,8 +82,8 @@ pub struct TransferRecord {
     pub side: Side,
     /// Trunk of the party that left, or stayed when the transfer failed.
     pub by: Arc<str>,
-    /// Who was to take it: the number that Refer-To names, as the transferor's trunk reads it; of an INVITE with Replaces the
-    /// number of who sent it. Known whether or not it came to that.
+    /// Who was to take it: the number that Refer-To names, as the transferor's trunk reads it; of an INVITE with
+    /// Replaces the number of who sent it. Known whether or not it came to that.
     #[serde(default)]
     pub asked: String,
     /// Trunk and Call-ID of the new party's leg, where there was one.
@@ -214,7 +214,8 @@ pub struct CallRecord {
     /// Call-IDs of both legs, so that a record leads to a trace.
     pub caller_call_id: String,
     pub callee_call_id: Option<String>,
-    /// Call-IDs of attempts before the last one, so that a trace shows them; at most [`EARLIER`](crate::base::limits::EARLIER).
+    /// Call-IDs of attempts before the last one, so that a trace shows them; at most
+    /// [`EARLIER`](crate::base::limits::EARLIER).
     pub earlier: Vec<String>,
     pub started: WallTime,
     /// First 180 or 183 handed to the caller.

@@ -147,8 +147,8 @@ impl Established {
             return self.hang_up(common, Cause::BadAnswer, by(side), work);
         }
         media_end::connect(&mut leg.media, &mut other.media, work);
-        // A later answer may hold or resume. The first one of a call was offered what the other party had said: a hold in it is
-        // news there.
+        // A later answer may hold or resume. The first one of a call was offered what the other party had said: a hold
+        // in it is news there.
         let turned = match before {
             Some(before) => Some(before) != direction(leg),
             None => must_hear(other, leg),

@@ -32,7 +32,8 @@ pub enum Step {
     Urgent(Box<Urgency>),
     /// What each route of the trunk says.
     Routes(Vec<Considered>),
-    /// What the fraud guard takes the called number for, whether it may be called by which key, and the prefix that decides.
+    /// What the fraud guard takes the called number for, whether it may be called by which key, and the prefix that
+    /// decides.
     Weighed { destination: Destination, outcome: Result<AllowedBy, BlockedBy>, prefix: Option<Box<str>> },
     /// Where the call may go, in the order it is tried.
     Candidates(Vec<Place>),

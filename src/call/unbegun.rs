@@ -1,5 +1,5 @@
-//! An INVITE of a known peer that was refused before it was a call: by a limit, an operator's order, or for what it says. The
-//! customer who made it asks for it all the same, so it has a record like every other.
+//! An INVITE of a known peer that was refused before it was a call: by a limit, an operator's order, or for what it
+//! says. The customer who made it asks for it all the same, so it has a record like every other.
 
 use super::cause::Cause;
 use super::ledger::Ledger;
@@ -55,9 +55,9 @@ fn as_written(request: &Request) -> Numbers {
     }
 }
 
-/// What a record says of an INVITE that was refused so, and what of the INVITE it was. `None`: it is no attempt of its own. Its
-/// sender sends it again as it was asked to (421, 422), it is a copy of another (482 for a merged one), or it is for no
-/// dialog; and of a node under load who sends must be turned away at less cost than a record's.
+/// What a record says of an INVITE that was refused so, and what of the INVITE it was. `None`: it is no attempt of its
+/// own. Its sender sends it again as it was asked to (421, 422), it is a copy of another (482 for a merged one), or it
+/// is for no dialog; and of a node under load who sends must be turned away at less cost than a record's.
 pub fn cause(refusal: &Refusal) -> Option<(Cause, Option<String>)> {
     let because = |cause, detail: &str| Some((cause, Some(detail.to_owned())));
     let status = refusal.status();

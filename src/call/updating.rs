@@ -103,8 +103,8 @@ impl Established {
         }
     }
 
-    /// The party of this side, or both (`None`), leave: an offer of theirs that waits is taken from the line, and what is on
-    /// its way between the parties is answered.
+    /// The party of this side, or both (`None`), leave: an offer of theirs that waits is taken from the line, and what
+    /// is on its way between the parties is answered.
     pub(super) fn refuse_waiting(&mut self, common: &mut Common, side: Option<Side>, work: &mut Work<'_>) {
         if let Some(held) = self.held.take_if(|held| side.is_none_or(|side| held.side == side)) {
             let (asker, _) = self.legs(common, held.side);

@@ -1,4 +1,5 @@
-//! `trunkline explain`: what would happen to a call, and why; by the engine itself, with the numbers of this machine's store.
+//! `trunkline explain`: what would happen to a call, and why; by the engine itself, with the numbers of this machine's
+//! store.
 
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! `trunkline import FILE.csv`: the file into the store of this machine's configuration, with the same job that the API makes.
+//! `trunkline import FILE.csv`: the file into the store of this machine's configuration, with the same job that the API
+//! makes.
 //!
 //! A running daemon has the same store open: it sees the groups within a second, and goes on with the job when this process
 //! is ended in the middle.

@@ -1,5 +1,5 @@
-//! The contents of a file that an operator names: a regular one, of bounded size. A pipe makes its reader wait for as long as
-//! nobody writes, and a device such as /dev/zero has no end.
+//! The contents of a file that an operator names: a regular one, of bounded size. A pipe makes its reader wait for as
+//! long as nobody writes, and a device such as /dev/zero has no end.
 
 use std::fmt;
 use std::fs::{File, FileType};

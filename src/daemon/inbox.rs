@@ -20,8 +20,8 @@ use crate::engine::io::Input;
 use crate::net::{Class, News};
 use crate::sip::flow::Received;
 
-/// Requests that begin something, and inputs of calls, that are taken in one go: in between the answers so far leave, and who asks for
-/// a glance has his turn.
+/// Requests that begin something, and inputs of calls, that are taken in one go: in between the answers so far leave,
+/// and who asks for a glance has his turn.
 const NEW_AT_ONCE: usize = 32;
 const ESTABLISHED_AT_ONCE: usize = 64;
 /// Ends of calls and the like (tens of microseconds each) that are taken in one go: a message that comes meanwhile waits

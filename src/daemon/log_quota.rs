@@ -1,5 +1,6 @@
-//! Who fills the log: lines that name where something came from are limited by source and kind of line (S-L2), so that nobody
-//! outside writes the operator's disk full, or hides behind his own noise. Lines of the process and of calls are not.
+//! Who fills the log: lines that name where something came from are limited by source and kind of line (S-L2), so that
+//! nobody outside writes the operator's disk full, or hides behind his own noise. Lines of the process and of calls are
+//! not.
 
 use std::fmt::{self, Debug};
 use std::net::{IpAddr, SocketAddr};

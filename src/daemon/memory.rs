@@ -17,7 +17,8 @@ use crate::route::snapshot::Snapshot;
 /// How often memory is looked at near the ceiling, and at least.
 const LOOK: Duration = Duration::from_millis(250);
 const LOOK_AT_LEAST: Duration = Duration::from_secs(1);
-/// Octets that come in a second at most: 3,000 calls/s of 20 kB each. Far from the ceiling nobody wakes to see that it is far.
+/// Octets that come in a second at most: 3,000 calls/s of 20 kB each. Far from the ceiling nobody wakes to see that it
+/// is far.
 const GROWTH: u64 = 64 * MIB;
 /// Hundredths of the ceiling where new calls are refused, and below which they are taken again.
 const REFUSE: u64 = 90;

@@ -24,8 +24,8 @@ pub fn end_on_panic(code: i32) {
     }));
 }
 
-/// A panic's text without the values that it may show: what was unwrapped, what two sides of an assertion were, the string that was
-/// cut inside a character (S-L1).
+/// A panic's text without the values that it may show: what was unwrapped, what two sides of an assertion were, the
+/// string that was cut inside a character (S-L1).
 fn harmless(text: &str) -> &str {
     let ends = ["\n", "value: ", " of `"].into_iter().filter_map(|mark| Some(text.find(mark)? + mark.trim_end().len()));
     ends.min().and_then(|end| text.get(..end)).unwrap_or(text)

@@ -1,7 +1,7 @@
-//! Whose turn it is where processors are short: media first (the relay's workers see to that themselves), then signalling,
-//! then records, the log and what operators ask for. A thread that is woken meanwhile does not push aside one that answers a
-//! call. Where the system does not allow it (`RLIMIT_NICE`), or not as far as media goes, the threads are alike: signalling
-//! alone would go before the audio.
+//! Whose turn it is where processors are short: media first (the relay's workers see to that themselves), then
+//! signalling, then records, the log and what operators ask for. A thread that is woken meanwhile does not push aside
+//! one that answers a call. Where the system does not allow it (`RLIMIT_NICE`), or not as far as media goes, the
+//! threads are alike: signalling alone would go before the audio.
 
 use std::cell::Cell;
 use std::sync::OnceLock;

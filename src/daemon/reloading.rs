@@ -1,5 +1,5 @@
-//! The configuration is read again while calls go on (DESIGN 8): everything is read, checked, compiled and bound first; then
-//! all of it comes into force, or nothing does. What takes a restart stays as it was, and is named.
+//! The configuration is read again while calls go on (DESIGN 8): everything is read, checked, compiled and bound first;
+//! then all of it comes into force, or nothing does. What takes a restart stays as it was, and is named.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

@@ -228,8 +228,8 @@ impl Listening {
         }
     }
 
-    /// Somebody came and got nowhere: by the core first, else in the handshake. Whoever only connects, such as a monitor, is
-    /// no evidence.
+    /// Somebody came and got nowhere: by the core first, else in the handshake. Whoever only connects, such as a
+    /// monitor, is no evidence.
     fn turned_away(&self) -> Option<Away> {
         if let Some((remote, why)) = self.away.last() {
             return Some(((*why).to_owned(), format!("OPTIONS from {remote} were turned away")));

@@ -228,8 +228,8 @@ impl Engine {
         Some((caller.clone(), trunk.id))
     }
 
-    /// What becomes of a call back: it goes the way the call for help came, whatever the number's switches and the account's
-    /// state say.
+    /// What becomes of a call back: it goes the way the call for help came, whatever the number's switches and the
+    /// account's state say.
     pub(super) fn call_back(
         &self,
         call: CallId,

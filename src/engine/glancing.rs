@@ -14,8 +14,8 @@ impl Engine {
         self.overload.is_shedding()
     }
 
-    /// Judges a call whose INVITE has waited for so long. `None`: that cannot be told before it is read. What is taken here is
-    /// handed in as [`super::io::Input::Admitted`].
+    /// Judges a call whose INVITE has waited for so long. `None`: that cannot be told before it is read. What is taken
+    /// here is handed in as [`super::io::Input::Admitted`].
     pub fn glance(&mut self, now: Instant, flow: &Flow, invite: &PlainInvite<'_>, waited: Duration) -> Option<Fate> {
         let uri = invite.uri()?;
         let trunk = self.sender(flow, &uri).ok()??;

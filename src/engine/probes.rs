@@ -70,8 +70,8 @@ pub struct Probes {
 const FIRST_WITHIN: Duration = Duration::from_secs(1);
 
 impl Probes {
-    /// Probes the targets of `snapshot` instead of what was probed before. A target that stays is asked when it is its turn,
-    /// and a question that is out is answered: a new configuration is no reason to ask everybody at once.
+    /// Probes the targets of `snapshot` instead of what was probed before. A target that stays is asked when it is its
+    /// turn, and a question that is out is answered: a new configuration is no reason to ask everybody at once.
     pub fn replace(&mut self, snapshot: &Snapshot, standings: &Standings, now: Instant, entropy: &mut dyn Entropy) {
         let before = std::mem::take(&mut self.probes);
         let places = before.into_iter().map(|(id, probe)| ((probe.trunk, probe.target), (id, probe)));
@@ -134,8 +134,8 @@ impl Probes {
         Some((id, Due::Ask(asked)))
     }
 
-    /// Nothing is asked while a question is out: replaced by the next it would never be overdue, and nobody would learn of the
-    /// silence.
+    /// Nothing is asked while a question is out: replaced by the next it would never be overdue, and nobody would learn
+    /// of the silence.
     fn set_wake_up(&mut self, id: ProbeId) {
         let at = |probe: &Probe| probe.open.as_ref().map_or(probe.next, |(until, _)| *until);
         self.wake_ups.set(id, self.probes.get(&id).map(at));

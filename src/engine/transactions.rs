@@ -497,9 +497,9 @@ fn acknowledged<'a>(acks: &'a [Acknowledged], response: &Response) -> Option<&'a
 }
 
 /// Where responses to a request go (RFC 3261 18.2.2, RFC 3581): back on the connection, and when that is gone to the
-/// port its Via names at the same address (over TLS only where the trunk tells how to be sure who is there); on UDP to the source
-/// address, and to the source port only when the sender asked for it with `rport`, else to the port of its Via. Never to
-/// the host a Via names (bcast).
+/// port its Via names at the same address (over TLS only where the trunk tells how to be sure who is there); on UDP to
+/// the source address, and to the source port only when the sender asked for it with `rport`, else to the port of its
+/// Via. Never to the host a Via names (bcast).
 pub fn reply_to(request: &Request, flow: Flow, trunk: Option<&Trunk>) -> Destination {
     let mut address = flow.remote;
     if flow.transport.is_reliable() || request.via.param("rport").is_none() {

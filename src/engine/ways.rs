@@ -1,6 +1,6 @@
 //! Where a request inside a call goes when its way is gone under it: once more to the same place over a new connection
-//! (RFC 5923), then to the other addresses of its next hop (RFC 3261 8.1.3.1, RFC 3263 4.3). It stays the same transaction, so
-//! that whoever has it already knows the repetition by its branch (RFC 3261 17.2.3).
+//! (RFC 5923), then to the other addresses of its next hop (RFC 3261 8.1.3.1, RFC 3263 4.3). It stays the same
+//! transaction, so that whoever has it already knows the repetition by its branch (RFC 3261 17.2.3).
 
 use crate::sip::flow::{Destination, TransmitFailure};
 

@@ -1,9 +1,9 @@
 //! What would happen to a call, and why: `trunkline explain`, and `routes:evaluate` of the API.
 //!
-//! Nothing is decided here. The engine itself is given the INVITE that the trunk's peer would send ([`stage`]), on a stage
-//! of its own without network and clock, and tells its [`Step`](crate::call::step::Step)s; what is left is to put them into
-//! words. So what is shown is what the daemon does, as if nothing else were going on: limits that depend on other calls, and
-//! peers that were found dead, are not seen.
+//! Nothing is decided here. The engine itself is given the INVITE that the trunk's peer would send ([`stage`]), on a
+//! stage of its own without network and clock, and tells its [`Step`](crate::call::step::Step)s; what is left is to put
+//! them into words. So what is shown is what the daemon does, as if nothing else were going on: limits that depend on
+//! other calls, and peers that were found dead, are not seen.
 
 mod cause;
 mod header;

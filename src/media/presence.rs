@@ -59,7 +59,8 @@ impl Presence {
         self.last_voice = now;
     }
 
-    /// A new plan; `flowing` is what held until now. Another patience counts from now on: after a hold nobody is silent yet.
+    /// A new plan; `flowing` is what held until now. Another patience counts from now on: after a hold nobody is silent
+    /// yet.
     pub fn replan(&mut self, now: Instant, flowing: Flowing, patience: Option<Duration>) {
         self.note_pause(now, flowing);
         self.last_voice = now;

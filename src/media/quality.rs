@@ -2,9 +2,9 @@
 //!
 //! R = 93.2 - Id - Ie,eff. Id is the delay impairment by the usual straight-line fit of G.107's curve (0.024 d, and
 //! 0.11 more for each ms above 177.3). Ie,eff comes from loss with G.113's values for G.711 whose receiver conceals
-//! lost packets (Ie 0, Bpl 25.1), and random loss. Assumed: G.711, packets of 20 ms, a receiver that waits twice the jitter,
-//! half the round trip each way, everything else at G.107's defaults. For another codec the figure is the network's
-//! part only.
+//! lost packets (Ie 0, Bpl 25.1), and random loss. Assumed: G.711, packets of 20 ms, a receiver that waits twice the
+//! jitter, half the round trip each way, everything else at G.107's defaults. For another codec the figure is the
+//! network's part only.
 
 /// R with nothing impaired, at the defaults of G.107.
 const BEST_R: f64 = 93.2;

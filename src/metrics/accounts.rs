@@ -1,5 +1,5 @@
-//! What each account's calls came to (PF-196, PF-197), counted at their end. The first accounts that call have rows of their
-//! own, the others one together: a node has more accounts than a page of metrics has room for.
+//! What each account's calls came to (PF-196, PF-197), counted at their end. The first accounts that call have rows of
+//! their own, the others one together: a node has more accounts than a page of metrics has room for.
 
 use std::collections::BTreeMap;
 use std::fmt;

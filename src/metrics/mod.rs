@@ -1,5 +1,5 @@
-//! Prometheus metrics (prefix `sbc_`), `/healthz`, `/readyz` and `/drainz`. Nothing here counts on the hot path: the shells keep
-//! plain counters, and a scrape reads them.
+//! Prometheus metrics (prefix `sbc_`), `/healthz`, `/readyz` and `/drainz`. Nothing here counts on the hot path: the
+//! shells keep plain counters, and a scrape reads them.
 
 pub mod accounts;
 pub mod api;

@@ -43,8 +43,8 @@ fn is_effective(record: &CallRecord) -> bool {
     }
 }
 
-/// Whether an answered call that ended so was cut off: media or a party lost, a message that could not leave, an error. Hanging
-/// up, a transfer, an operator's order and the longest duration are ends that somebody wanted.
+/// Whether an answered call that ended so was cut off: media or a party lost, a message that could not leave, an error.
+/// Hanging up, a transfer, an operator's order and the longest duration are ends that somebody wanted.
 const fn is_failure(cause: Cause) -> bool {
     match cause {
         Cause::NormalClearing

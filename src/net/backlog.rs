@@ -1,5 +1,6 @@
-//! How long what is read now may have waited in its socket: the system does not say. It says how much waits; and nothing can
-//! have come before the socket was last found empty, nor wait where the thread that reads has rested since ([`rested`]).
+//! How long what is read now may have waited in its socket: the system does not say. It says how much waits; and
+//! nothing can have come before the socket was last found empty, nor wait where the thread that reads has rested since
+//! ([`rested`]).
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -75,9 +76,9 @@ fn since_then(emptied: Option<Instant>, rested: Option<Instant>) -> Option<Insta
     emptied.zip(rested).map(|(emptied, rested)| emptied.max(rested))
 }
 
-/// Of one socket of datagrams, which is read until it is empty: while reading it never came to an end, it has been behind. That a
-/// thread was busy with others since it was last found empty says nothing: whoever sends one datagram in a tenth of a second would
-/// seem to wait as long.
+/// Of one socket of datagrams, which is read until it is empty: while reading it never came to an end, it has been
+/// behind. That a thread was busy with others since it was last found empty says nothing: whoever sends one datagram in
+/// a tenth of a second would seem to wait as long.
 #[derive(Debug, Default)]
 pub struct Unbroken {
     since: Option<Instant>,

@@ -66,8 +66,8 @@ pub(super) fn failure_of(error: &NetError) -> ResolveFailure {
     }
 }
 
-/// What it means where a host's address was asked for. A name that is there but leads to no address, or in circles, is a zone
-/// that is broken: the last good answer stands in (R-K).
+/// What it means where a host's address was asked for. A name that is there but leads to no address, or in circles, is
+/// a zone that is broken: the last good answer stands in (R-K).
 pub(super) fn failure_of_host(error: &NetError) -> ResolveFailure {
     match failure_of(error) {
         ResolveFailure::NoSuchName if !error.is_nx_domain() => ResolveFailure::ServerFailed,

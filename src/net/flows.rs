@@ -137,8 +137,8 @@ impl Flows {
         });
     }
 
-    /// Connections that showed a certificate which is renewed: those dialled to a target that shows it, and those accepted by
-    /// a listener that does. No new message of ours goes on them; they stay up for what is under way.
+    /// Connections that showed a certificate which is renewed: those dialled to a target that shows it, and those
+    /// accepted by a listener that does. No new message of ours goes on them; they stay up for what is under way.
     pub fn retire(
         &self,
         dialled: impl Fn(&Target) -> bool,

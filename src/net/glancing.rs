@@ -1,5 +1,6 @@
-//! While the engine sheds calls, an INVITE is looked at before it is read: it is refused then and there, with no more than an
-//! answer to show for it, and the ACK of that answer goes no further (R-A2). What the engine would take is read as ever.
+//! While the engine sheds calls, an INVITE is looked at before it is read: it is refused then and there, with no more
+//! than an answer to show for it, and the ACK of that answer goes no further (R-A2). What the engine would take is read
+//! as ever.
 
 use std::hash::BuildHasher;
 use std::time::Duration;
@@ -24,8 +25,8 @@ pub enum Dealt {
     Read(Option<Class>),
 }
 
-/// Deals with a message of a peer that has waited for so long. `refusals`: what may come again, on datagrams. An answer is appended to
-/// `out`.
+/// Deals with a message of a peer that has waited for so long. `refusals`: what may come again, on datagrams. An answer
+/// is appended to `out`.
 pub fn deal(
     shared: &Shared,
     flow: &Flow,

@@ -1,6 +1,6 @@
-//! Calls that were refused at a glance, known again when they are repeated. Over UDP a caller repeats its INVITE until it has heard
-//! the 503, and what it repeats may come when there is room again: taken then, it would be a call that nobody asks for any more
-//! (RFC 3261 8.2.7, 17.1.1.2).
+//! Calls that were refused at a glance, known again when they are repeated. Over UDP a caller repeats its INVITE until
+//! it has heard the 503, and what it repeats may come when there is room again: taken then, it would be a call that
+//! nobody asks for any more (RFC 3261 8.2.7, 17.1.1.2).
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};

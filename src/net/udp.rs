@@ -156,8 +156,8 @@ impl UdpPort {
     }
 }
 
-/// Reads one listener, and sends what its socket did not take at once, until the process ends. Side by side: while datagrams
-/// never cease to come, those that wait leave all the same.
+/// Reads one listener, and sends what its socket did not take at once, until the process ends. Side by side: while
+/// datagrams never cease to come, those that wait leave all the same.
 pub async fn serve(shared: Arc<Shared>, port: Arc<UdpPort>) {
     tokio::join!(read(&shared, &port), port.send_late());
 }

@@ -111,8 +111,9 @@ impl Relay {
         self.wake(Unheard::Quiet);
     }
 
-    /// Hands an order to its worker, which takes it when [`Relay::wake`] is called. When a worker has more than `RELAY_COMMANDS` orders
-    /// waiting, those that start something are refused and counted; those that end something are taken.
+    /// Hands an order to its worker, which takes it when [`Relay::wake`] is called. When a worker has more than
+    /// `RELAY_COMMANDS` orders waiting, those that start something are refused and counted; those that end something
+    /// are taken.
     pub fn post(&self, command: MediaCommand) {
         let worker = match &command {
             MediaCommand::Refill { network, count } => return self.refill(*network, *count),

@@ -35,8 +35,8 @@ const BATCH: usize = 256;
 const BOUND_AT_ONCE: usize = 32;
 /// How often silence and rests are looked at.
 const TICK: Duration = Duration::from_millis(250);
-/// By how much a worker's nice value is below that of the threads that write records and logs. Those that answer calls stand
-/// half-way between.
+/// By how much a worker's nice value is below that of the threads that write records and logs. Those that answer calls
+/// stand half-way between.
 pub const PRECEDENCE: i32 = 9;
 /// The mark of the command queue among the sockets.
 const WAKE: u64 = u64::MAX;
@@ -76,8 +76,8 @@ enum PairState {
     Resting,
 }
 
-/// Media before signalling (R-A6): where processors are short, calls that talk are heard, and it is new ones that wait and are
-/// refused. Where the system does not allow it (`RLIMIT_NICE`), the threads are alike.
+/// Media before signalling (R-A6): where processors are short, calls that talk are heard, and it is new ones that wait
+/// and are refused. Where the system does not allow it (`RLIMIT_NICE`), the threads are alike.
 fn goes_first() {
     let _ = getpriority_process(None).and_then(|nice| setpriority_process(None, nice.saturating_sub(PRECEDENCE)));
 }
@@ -273,8 +273,8 @@ impl Worker {
         Course::On
     }
 
-    /// Announces `count` pairs: unbound ports first, then rested and, if need be, resting ones of our own. Some at a time: calls
-    /// that wait have the first ones early, and packets are read in between.
+    /// Announces `count` pairs: unbound ports first, then rested and, if need be, resting ones of our own. Some at a
+    /// time: calls that wait have the first ones early, and packets are read in between.
     fn refill(&mut self, network: NetworkId, count: usize, asked: usize, of: usize) {
         let now = count.min(BOUND_AT_ONCE);
         let mut leases = Vec::with_capacity(now);

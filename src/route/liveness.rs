@@ -7,12 +7,11 @@
 //! | Suspect | Up, unless its media is in doubt | Down after `down_after` in a row | Down | Suspect |
 //! | Down | Up after `up_after` in a row | Down | Down, for longer | Down |
 //!
-//! Media in doubt is cleared by a call that is heard, or by time. Calls go to targets that are Up or Unknown first, then
-//! to suspects, to those that are down last: nothing is ever left out. One that is Up or Unknown again takes the first call of each
-//! fifteen for five seconds, and the others where nobody better is left (R-L): what has just come back is not met by everybody at
-//! once. A target that is not probed leaves Suspect and Down
-//! by time alone, as nobody would call it otherwise: 30 s after the first failure, twice as long after each other one, ten
-//! minutes at most.
+//! Media in doubt is cleared by a call that is heard, or by time. Calls go to targets that are Up or Unknown first,
+//! then to suspects, to those that are down last: nothing is ever left out. One that is Up or Unknown again takes the
+//! first call of each fifteen for five seconds, and the others where nobody better is left (R-L): what has just come
+//! back is not met by everybody at once. A target that is not probed leaves Suspect and Down by time alone, as nobody
+//! would call it otherwise: 30 s after the first failure, twice as long after each other one, ten minutes at most.
 
 use std::time::Duration;
 
@@ -113,7 +112,8 @@ pub enum Turn {
 
 /// How long a target is spared that has come back (R-L).
 const SPARED: Duration = Duration::from_secs(5);
-/// Of so many calls it takes the first meanwhile: of twenty or more that is a tenth at most, and the only one shows whether it is well.
+/// Of so many calls it takes the first meanwhile: of twenty or more that is a tenth at most, and the only one shows
+/// whether it is well.
 const OF_CALLS: u32 = 15;
 
 /// A target that has just come back.

@@ -69,8 +69,8 @@ pub struct DivertingSettings {
     pub always: bool,
 }
 
-/// `bodies = { .. }`: what may stand beside the session description of an INVITE to this peer (MD-78, MD-162). Towards a peer
-/// with an empty list there is the description alone.
+/// `bodies = { .. }`: what may stand beside the session description of an INVITE to this peer (MD-78, MD-162). Towards
+/// a peer with an empty list there is the description alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BodyPolicy {
     /// Media types in lower case, `type/subtype` or `type/*`.

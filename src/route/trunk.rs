@@ -260,8 +260,8 @@ pub struct Trunk {
 }
 
 impl Trunk {
-    /// This trunk as an account's platform uses it: the account's number rules come before the trunk's (MD-67). A trunk that
-    /// takes numbers as they are written takes the others so still.
+    /// This trunk as an account's platform uses it: the account's number rules come before the trunk's (MD-67). A trunk
+    /// that takes numbers as they are written takes the others so still.
     pub fn of_account(self: &Arc<Trunk>, account: Option<&Account>) -> Arc<Trunk> {
         let rules = account.filter(|_| self.role == PeerRole::Platform).and_then(|account| account.rules.as_deref());
         let Some(rules) = rules else { return Arc::clone(self) };

@@ -1,6 +1,7 @@
-//! The second reader (DESIGN 6): rsip reads the octets we have read, and what both can represent must be the same. Our reading
-//! decides; a difference is counted and logged. rsip 0.4.0 is stalled and has known gaps (crates-measured.md 3.3, R1 to R24), so
-//! a refusal is explained by what the message holds. rsip went through 12 million mutated inputs without a panic.
+//! The second reader (DESIGN 6): rsip reads the octets we have read, and what both can represent must be the same. Our
+//! reading decides; a difference is counted and logged. rsip 0.4.0 is stalled and has known gaps (crates-measured.md
+//! 3.3, R1 to R24), so a refusal is explained by what the message holds. rsip went through 12 million mutated inputs
+//! without a panic.
 
 use memchr::memmem;
 use rsip::headers::{ToTypedHeader, UntypedHeader};

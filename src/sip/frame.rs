@@ -133,8 +133,8 @@ impl StreamFramer {
         }
     }
 
-    /// The next message, if it is there whole and there is nothing before it, only looked at: [`StreamFramer::skip`] passes over it,
-    /// [`StreamFramer::next`] reads it.
+    /// The next message, if it is there whole and there is nothing before it, only looked at: [`StreamFramer::skip`]
+    /// passes over it, [`StreamFramer::next`] reads it.
     pub fn glance(&mut self) -> Option<Glance<'_>> {
         if self.refused.is_some() || !self.is_inside_message() {
             return None;

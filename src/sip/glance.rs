@@ -1,6 +1,6 @@
-//! A message read only as far as its refusal under load needs, so that a call refused costs next to nothing (R-A2): an INVITE
-//! that would begin a call, and the ACK of the answer it got. Only what is written plainly is recognised; everything else is
-//! left to the reader of every message, which says what is wrong with it.
+//! A message read only as far as its refusal under load needs, so that a call refused costs next to nothing (R-A2): an
+//! INVITE that would begin a call, and the ACK of the answer it got. Only what is written plainly is recognised;
+//! everything else is left to the reader of every message, which says what is wrong with it.
 
 use bytes::Bytes;
 

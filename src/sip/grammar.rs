@@ -162,7 +162,8 @@ pub(crate) fn unfold(value: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
-/// True when every NUL is the second half of a quoted pair in a quoted string (RFC 3261 25.1: `quoted-pair = "\" %x00-09...`).
+/// True when every NUL is the second half of a quoted pair in a quoted string (RFC 3261 25.1: `quoted-pair = "\"
+/// %x00-09...`).
 pub(crate) fn nuls_are_quoted(line: &[u8]) -> bool {
     only_in_quoted_pairs(line, |octet| octet == 0)
 }

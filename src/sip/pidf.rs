@@ -1,7 +1,8 @@
 //! What a location object says (PIDF-LO, RFC 4119; civic elements RFC 5139): the text of one of its elements.
 //!
 //! Simplified: a reader of tags and texts, not of XML. No namespaces (a prefix is passed over), no document type, no
-//! entities but those of XML itself; a broken document gives the texts up to its break. Octets that are no UTF-8 are replaced.
+//! entities but those of XML itself; a broken document gives the texts up to its break. Octets that are no UTF-8 are
+//! replaced.
 
 use memchr::memmem;
 

@@ -1,8 +1,9 @@
 //! The one scanner (DESIGN rule 5): finds start line, header fields and the end of the head in octets that may still be
 //! growing. Datagrams and streams both come through here, so they cannot be read differently (RFC 3261 s.7, s.18.3).
 //!
-//! A head with a defect (bare CR, bare LF, NUL, a line that is no field) is scanned to its end all the same: the fields that
-//! are whole are needed for the answer. The first defect decides what the message is refused for. A limit ends the scan at once.
+//! A head with a defect (bare CR, bare LF, NUL, a line that is no field) is scanned to its end all the same: the fields
+//! that are whole are needed for the answer. The first defect decides what the message is refused for. A limit ends the
+//! scan at once.
 
 use std::borrow::Cow;
 
@@ -233,8 +234,9 @@ impl Scanner {
         self.defect
     }
 
-    /// Passes over a field that is whole on its line, as nearly all are, and behind which another line has begun. False, and
-    /// nothing has changed: whatever stands there is read line by line. The two give the same fields and the same defects.
+    /// Passes over a field that is whole on its line, as nearly all are, and behind which another line has begun.
+    /// False, and nothing has changed: whatever stands there is read line by line. The two give the same fields and the
+    /// same defects.
     fn pass_plain_field(&mut self, octets: &[u8]) -> bool {
         let is_fresh = self.start_line_end.is_some() && self.searched == self.line_start && self.open.is_none();
         if !is_fresh || self.fields.len() >= limits::HEADER_COUNT {

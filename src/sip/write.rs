@@ -43,7 +43,8 @@ impl Writer {
         Writer { out }
     }
 
-    /// Status line, then the request's Vias (top one with received and rport), From, To (with `to_tag` if it has none), Call-ID, CSeq; RFC 3261 8.2.6.2.
+    /// Status line, then the request's Vias (top one with received and rport), From, To (with `to_tag` if it has none),
+    /// Call-ID, CSeq; RFC 3261 8.2.6.2.
     pub fn response(
         status: Status,
         reason: Option<&str>,
@@ -270,7 +271,8 @@ impl ResponseHead {
     }
 }
 
-/// Appends the 503 of a node that has too much to do (R-A2), complete: what every answer begins with, and when to come back.
+/// Appends the 503 of a node that has too much to do (R-A2), complete: what every answer begins with, and when to come
+/// back.
 pub(super) fn write_busy(
     request: &Answered<'_>,
     source: Source,
@@ -311,8 +313,8 @@ fn room_for_copies(head: Head<'_>) -> usize {
 /// `;received=` and `;rport=` with their longest values.
 const STAMP_ROOM: usize = 64;
 
-/// Copies the first field of that name octet for octet; the sender's own folds and escapes come back to it as it wrote them.
-/// A refused request's field with control octets is left out. False when nothing was written.
+/// Copies the first field of that name octet for octet; the sender's own folds and escapes come back to it as it wrote
+/// them. A refused request's field with control octets is left out. False when nothing was written.
 fn write_first(head: Head<'_>, name: Name, out: &mut Vec<u8>) -> bool {
     let sound = head.first(name).filter(|field| head.is_harmless(field));
     if let Some(field) = sound {
@@ -355,8 +357,8 @@ fn write_top_via(head: Head<'_>, field: &Field, source: Source, copied: Copied<'
     out.extend_from_slice(b"\r\n");
 }
 
-/// RFC 3261 18.2.1 and RFC 3581 s.4: `received` when sent-by does not show the source or `rport` was asked for; `rport` filled.
-/// What the sender itself wrote into them is replaced.
+/// RFC 3261 18.2.1 and RFC 3581 s.4: `received` when sent-by does not show the source or `rport` was asked for; `rport`
+/// filled. What the sender itself wrote into them is replaced.
 fn stamp(top: &[u8], sent_by: Option<IpAddr>, source: Source, out: &mut Vec<u8>) {
     let (sent, params) = split_params(top);
     out.extend_from_slice(sent.trim_ascii_end());

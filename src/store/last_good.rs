@@ -1,7 +1,7 @@
 //! The last good directory on disk: the daemon starts and runs with it when its store does not open.
 //!
-//! One line of JSON for each account and number, a line before them that counts them, and one behind them with the SHA-256 of
-//! everything before it. Written beside the file and moved over it, so that there is always a whole one.
+//! One line of JSON for each account and number, a line before them that counts them, and one behind them with the
+//! SHA-256 of everything before it. Written beside the file and moved over it, so that there is always a whole one.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};

@@ -69,8 +69,8 @@ fn append_date(out: &mut Vec<u8>, days: u64) {
     out.extend_from_slice(&[a, b, b'-', c, d, b'-', e, f]);
 }
 
-/// The last two digits of a number. A record has four times in it, and the formatter of the standard library costs a hundred
-/// instructions for each number.
+/// The last two digits of a number. A record has four times in it, and the formatter of the standard library costs a
+/// hundred instructions for each number.
 fn two(number: u64) -> [u8; 2] {
     [digit(number / 10), digit(number)]
 }

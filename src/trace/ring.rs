@@ -55,7 +55,8 @@ struct Entry {
     transport: Transport,
 }
 
-/// An address and its port in 18 octets, where the library's take 32. An IPv4 address stands as IPv4-mapped (RFC 4291 2.5.5.2).
+/// An address and its port in 18 octets, where the library's take 32. An IPv4 address stands as IPv4-mapped (RFC 4291
+/// 2.5.5.2).
 #[derive(Clone, Copy, Debug)]
 struct Address {
     ip: Ipv6Addr,

@@ -1,6 +1,6 @@
-//! Emergency calls through the running daemon: in each form, past limits and guard, with their location octet for octet,
-//! never from a carrier to a platform; and the number of a place with the call back to it (PF-49 to PF-51, PF-161 to PF-163,
-//! MD-161 to MD-164).
+//! Emergency calls through the running daemon: in each form, past limits and guard, with their location octet for
+//! octet, never from a carrier to a platform; and the number of a place with the call back to it (PF-49 to PF-51,
+//! PF-161 to PF-163, MD-161 to MD-164).
 
 use std::fs;
 

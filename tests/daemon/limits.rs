@@ -63,8 +63,8 @@ fn sources(folder: &Path, out: &mut String) {
     }
 }
 
-/// The counter is on the page of metrics, with its label where it is written from the start; else the sources have the label,
-/// as a text or as the name of a variant.
+/// The counter is on the page of metrics, with its label where it is written from the start; else the sources have the
+/// label, as a text or as the name of a variant.
 fn is_there(counter: &str, metrics: &str, code: &str) -> bool {
     let (family, labels) = counter.split_once('{').unwrap_or((counter, ""));
     let declared = format!("# TYPE {} ", family.trim_end_matches("_total"));

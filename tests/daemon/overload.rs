@@ -1,5 +1,5 @@
-//! More calls than the daemon can take, and less memory than it wants: new calls are told to come back, the call that is there
-//! goes on (R-A, S-H).
+//! More calls than the daemon can take, and less memory than it wants: new calls are told to come back, the call that
+//! is there goes on (R-A, S-H).
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -96,7 +96,8 @@ fn a_flood_of_calls_is_refused_with_a_time_to_come_back_and_a_call_that_is_there
     assert_eq!(count(&ground, "sbc_calls_shed_total{reason=\"overload\"}"), shed.len() as u64);
 }
 
-/// Asks OPTIONS until the answers that are kept fill the memory to more than `octets`. Each answer repeats about 28 KiB of `Via`.
+/// Asks OPTIONS until the answers that are kept fill the memory to more than `octets`. Each answer repeats about 28 KiB
+/// of `Via`.
 fn fill(ground: &Ground, peer: &mut Peer, octets: u64) {
     let hop = format!("Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK{}\r\n", "a".repeat(7_000));
     let far = format!("{}Max-Forwards: ", hop.repeat(4));

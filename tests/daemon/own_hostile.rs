@@ -28,8 +28,8 @@ fn index() -> Vec<Row> {
     text.lines().skip(1).map(row).collect()
 }
 
-/// A verdict as the index writes it: `-` (not for this kind of transport), `call`, `nothing`, `close`, `wait`, or one of some statuses, with `close` when a stream is
-/// closed behind the answer.
+/// A verdict as the index writes it: `-` (not for this kind of transport), `call`, `nothing`, `close`, `wait`, or one
+/// of some statuses, with `close` when a stream is closed behind the answer.
 fn verdict(text: &str) -> Option<Then> {
     let words: Vec<&str> = text.split(' ').collect();
     Some(match words.as_slice() {

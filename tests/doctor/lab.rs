@@ -1,5 +1,5 @@
-//! The doctor on the shipped `config/teams.toml` against the platform that `trunkline lab teams` plays: on a healthy set-up it
-//! finds no fault, and each fault that is put in, it names.
+//! The doctor on the shipped `config/teams.toml` against the platform that `trunkline lab teams` plays: on a healthy
+//! set-up it finds no fault, and each fault that is put in, it names.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};

@@ -168,7 +168,8 @@ impl Deployment {
     }
 }
 
-/// The first of a hundred ports that nobody has, apart from those of the tests beside it, and below those that Linux lends (32,768).
+/// The first of a hundred ports that nobody has, apart from those of the tests beside it, and below those that Linux
+/// lends (32,768).
 fn free_rtp() -> u16 {
     const RANGES: u16 = 190;
     static TAKEN: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);

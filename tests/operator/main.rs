@@ -1,5 +1,5 @@
-//! What the command line says to an operator who made a mistake: file, line, what is wrong, what to do. Nothing here waits for
-//! anybody else: whatever the configuration names.
+//! What the command line says to an operator who made a mistake: file, line, what is wrong, what to do. Nothing here
+//! waits for anybody else: whatever the configuration names.
 
 mod files;
 mod mistakes;

@@ -1,5 +1,5 @@
-//! Ranks of the daemon's threads under what the system allows (`RLIMIT_NICE`, `CAP_SYS_NICE`), as a user without rights. Needs
-//! root, to become one.
+//! Ranks of the daemon's threads under what the system allows (`RLIMIT_NICE`, `CAP_SYS_NICE`), as a user without
+//! rights. Needs root, to become one.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
@@ -52,7 +52,8 @@ impl Permission {
     }
 }
 
-/// The daemon with that permission and no other, at ports of its own; its threads' names and nice values once it serves, and its log.
+/// The daemon with that permission and no other, at ports of its own; its threads' names and nice values once it
+/// serves, and its log.
 fn under(permission: Permission, ports: &str) -> (BTreeMap<String, i64>, String) {
     let desk = Desk::new();
     desk.write("ranks.toml", SOUND.replace("port = 2546", &format!("port = {ports}")));

@@ -1,4 +1,5 @@
-//! RFC 3261 12.2: the Contact of a re-INVITE, and of the 200 to one of ours, is where later requests go, within what the trunk allows.
+//! RFC 3261 12.2: the Contact of a re-INVITE, and of the 200 to one of ours, is where later requests go, within what
+//! the trunk allows.
 
 use std::time::Duration;
 

@@ -192,8 +192,8 @@ fn of_a_transfer() {
     assert_eq!(world.finish()[0].redirects, 1);
 }
 
-/// RFC 7044 9.3, 10.4: the history goes on from where it stood; its last entry is where the call goes now, with the cause of
-/// RFC 4458 and the entry it came from. Who hid stays hidden.
+/// RFC 7044 9.3, 10.4: the history goes on from where it stood; its last entry is where the call goes now, with the
+/// cause of RFC 4458 and the entry it came from. Who hid stays hidden.
 #[test]
 fn its_history_goes_on_to_the_new_target() {
     for (privacy, shows) in [("", true), ("?Privacy=history", false)] {

@@ -60,7 +60,8 @@ fn silence_makes_it_suspect_then_down_and_one_answer_brings_it_back() {
     world.finish();
 }
 
-/// A trunk that is asked as often as its answer is waited for, or more often: silence is found all the same, and an answer too.
+/// A trunk that is asked as often as its answer is waited for, or more often: silence is found all the same, and an
+/// answer too.
 #[test]
 fn silence_is_found_where_the_next_question_is_due_before_the_last_is_overdue() {
     for (interval, timeout) in [(5, 5), (1, 5), (1, 1)] {

@@ -1,5 +1,5 @@
-//! An operator drains or disables one trunk, and enables it again: its new calls go elsewhere or are refused, those that are
-//! there do not notice.
+//! An operator drains or disables one trunk, and enables it again: its new calls go elsewhere or are refused, those
+//! that are there do not notice.
 
 use std::sync::Arc;
 use std::time::Duration;

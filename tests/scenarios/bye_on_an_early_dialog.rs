@@ -1,4 +1,5 @@
-//! RFC 3261 15.1.1: the caller may end a ringing call with BYE: 200, and 487 to its INVITE. If the answer crossed, RFC 5407 3.1.3.
+//! RFC 3261 15.1.1: the caller may end a ringing call with BYE: 200, and 487 to its INVITE. If the answer crossed, RFC
+//! 5407 3.1.3.
 
 use std::time::Duration;
 
@@ -56,8 +57,8 @@ fn with_an_old_number_it_is_refused() {
     world.finish();
 }
 
-/// RFC 3261 15: a called party hangs up after its 2xx only, which comes late here. It is acknowledged, and nobody is connected
-/// to a party that has left.
+/// RFC 3261 15: a called party hangs up after its 2xx only, which comes late here. It is acknowledged, and nobody is
+/// connected to a party that has left.
 #[test]
 fn the_called_party_has_left_before_its_answer_comes() {
     let mut world = World::new();

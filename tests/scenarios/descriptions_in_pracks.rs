@@ -102,7 +102,8 @@ fn another_fork_that_answers_is_offered_after_the_answer() {
     world.finish();
 }
 
-/// What the caller left out of its answer, or of a new offer, the called party still sends: it hears so when it has answered.
+/// What the caller left out of its answer, or of a new offer, the called party still sends: it hears so when it has
+/// answered.
 #[test]
 fn what_is_no_longer_taken_is_told_after_the_answer() {
     for (body, left) in [("", "sendrecv"), ("offer", "sendrecv"), ("offer", "sendonly")] {

@@ -1,5 +1,5 @@
-//! Which scenario plays which flow of RFC 3665, RFC 3666, RFC 5359 and RFC 5407, as far as a back-to-back user agent meets it.
-//! A flow whose scenario is gone fails here.
+//! Which scenario plays which flow of RFC 3665, RFC 3666, RFC 5359 and RFC 5407, as far as a back-to-back user agent
+//! meets it. A flow whose scenario is gone fails here.
 
 /// The flow, and the file and name of the scenario.
 const FLOWS: [(&str, &str, &str); 62] = [

@@ -1,5 +1,6 @@
-//! What the policy of a trunk lets through crosses octet for octet in answers, in BYE and in requests inside a call, as it does
-//! in the INVITE (RFC 7433 6); each direction by the policy of who gets it, and nothing of what we say ourselves.
+//! What the policy of a trunk lets through crosses octet for octet in answers, in BYE and in requests inside a call, as
+//! it does in the INVITE (RFC 7433 6); each direction by the policy of who gets it, and nothing of what we say
+//! ourselves.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! An INVITE without a description (RFC 3264 5): the called party is offered to all the same (MD-77), the caller gets our offer in the 200, its answer rides on the ACK.
+//! An INVITE without a description (RFC 3264 5): the called party is offered to all the same (MD-77), the caller gets
+//! our offer in the 200, its answer rides on the ACK.
 
 use std::time::Duration;
 
@@ -38,7 +39,8 @@ fn an_ack_without_the_answer_ends_the_call() {
     assert_eq!(world.finish()[0].cause, Cause::BadAnswer);
 }
 
-/// RFC 3264 6.1: the called party sends the first codec of its answer, and the caller takes another one: it is asked to change.
+/// RFC 3264 6.1: the called party sends the first codec of its answer, and the caller takes another one: it is asked to
+/// change.
 #[test]
 fn a_called_party_that_sends_what_the_answer_left_out_hears_of_it() {
     let mut world = World::new();

@@ -1,5 +1,5 @@
-//! RFC 3261 8.2.1: out of a dialog an unknown method gets 501, a known one 405 with Allow, one that needs a dialog 481; in a
-//! dialog the unknown and the refused get the same, and the call goes on.
+//! RFC 3261 8.2.1: out of a dialog an unknown method gets 501, a known one 405 with Allow, one that needs a dialog 481;
+//! in a dialog the unknown and the refused get the same, and the call goes on.
 
 use trunkline::call::Cause;
 use trunkline::route::methods::Rule;

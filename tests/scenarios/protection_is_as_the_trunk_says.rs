@@ -1,4 +1,5 @@
-//! Plain RTP on a trunk that demands SRTP, SRTP where it is not taken, SAVP without a key: 488 with a Warning, and nobody is rung.
+//! Plain RTP on a trunk that demands SRTP, SRTP where it is not taken, SAVP without a key: 488 with a Warning, and
+//! nobody is rung.
 
 use trunkline::call::Cause;
 

@@ -1,4 +1,5 @@
-//! RFC 3261 12.1, 16.12: the caller's Record-Route is copied into the 200, the called party's turned round; requests follow loose and strict routes, and neither leg sees the other's.
+//! RFC 3261 12.1, 16.12: the caller's Record-Route is copied into the 200, the called party's turned round; requests
+//! follow loose and strict routes, and neither leg sees the other's.
 
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;

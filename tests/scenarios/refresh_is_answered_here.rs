@@ -1,4 +1,5 @@
-//! MD-125, MD-134: a re-INVITE that says the same is answered with the same description, version unchanged, and does not cross.
+//! MD-125, MD-134: a re-INVITE that says the same is answered with the same description, version unchanged, and does
+//! not cross.
 
 use std::time::Duration;
 

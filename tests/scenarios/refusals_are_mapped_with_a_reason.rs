@@ -1,5 +1,5 @@
-//! One table from a peer's refusal to what the caller hears (DESIGN rule 9): no challenge, no redirection, always a Q.850 cause:
-//! the peer's own where it fits (PF-151), else the table's.
+//! One table from a peer's refusal to what the caller hears (DESIGN rule 9): no challenge, no redirection, always a
+//! Q.850 cause: the peer's own where it fits (PF-151), else the table's.
 
 use crate::world::Name::{CarrierA, Platform};
 use crate::world::World;
@@ -47,7 +47,8 @@ fn every_refusal_has_its_line() {
     }
 }
 
-/// RFC 3398 8.2.6.1: what we refuse ourselves before it is a call says why too, by the same table; other requests are no calls.
+/// RFC 3398 8.2.6.1: what we refuse ourselves before it is a call says why too, by the same table; other requests are
+/// no calls.
 #[test]
 fn what_an_invite_asks_for_in_vain_has_its_line() {
     let diverted = "Diversion: <sip:+4930555@h>;counter=11";

@@ -1,4 +1,5 @@
-//! 488 to a crossing re-INVITE: who asked hears 488, the session stays (RFC 3261 14.1). A challenge or a 5xx does not cross.
+//! 488 to a crossing re-INVITE: who asked hears 488, the session stays (RFC 3261 14.1). A challenge or a 5xx does not
+//! cross.
 
 use std::time::Duration;
 

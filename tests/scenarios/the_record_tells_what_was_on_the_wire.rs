@@ -1,5 +1,5 @@
-//! The lines of a call's record against its messages, for calls that did not go straight: numbers, Call-IDs and addresses of
-//! every leg, who ended it, why, and what media each party sent.
+//! The lines of a call's record against its messages, for calls that did not go straight: numbers, Call-IDs and
+//! addresses of every leg, who ended it, why, and what media each party sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

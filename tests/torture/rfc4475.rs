@@ -1,4 +1,5 @@
-//! Every message of RFC 4475 with its verdict at this layer. Where the layer accepts, the row says what the layers above do.
+//! Every message of RFC 4475 with its verdict at this layer. Where the layer accepts, the row says what the layers
+//! above do.
 
 use trunkline::sip::message::RejectionKind::{self, *};
 

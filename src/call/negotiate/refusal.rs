@@ -18,7 +18,8 @@ pub enum MediaRefusal {
     AudioOff,
     /// A port out of range, or several ports asked for.
     Port,
-    /// A transport that is neither RTP/AVP, RTP/SAVP, RTP/SAVPF nor UDP/TLS/RTP/SAVP, or an answer with another than was offered.
+    /// A transport that is neither RTP/AVP, RTP/SAVP, RTP/SAVPF nor UDP/TLS/RTP/SAVP, or an answer with another than
+    /// was offered.
     Profile,
     /// Plain RTP where the trunk demands SRTP.
     PlainRefused,

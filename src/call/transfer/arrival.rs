@@ -18,8 +18,8 @@ use crate::call::record::{EndedBy, Side};
 use crate::sip::Status;
 
 impl Established {
-    /// The new party of a transfer is there, and nothing is being agreed between the old ones. `exchange`: what is still to be
-    /// agreed with the new one.
+    /// The new party of a transfer is there, and nothing is being agreed between the old ones. `exchange`: what is
+    /// still to be agreed with the new one.
     pub(super) fn arrived_takes_place(
         mut self: Box<Self>,
         common: &mut Common,

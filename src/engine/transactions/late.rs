@@ -1,7 +1,7 @@
-//! What may still come for an INVITE of ours that is over: a proxy sends a 2xx on even where it has sent a failure before (RFC
-//! 3261 16.7 step 5), and whoever answered so waits for an ACK and a BYE (13.2.2.4). Over UDP timer D keeps the transaction
-//! for that long; over a connection it is zero, and after timer B nothing is left at all. What is kept here is no
-//! transaction: it counts for no limit of calls, and no end of a call waits for it.
+//! What may still come for an INVITE of ours that is over: a proxy sends a 2xx on even where it has sent a failure
+//! before (RFC 3261 16.7 step 5), and whoever answered so waits for an ACK and a BYE (13.2.2.4). Over UDP timer D keeps
+//! the transaction for that long; over a connection it is zero, and after timer B nothing is left at all. What is kept
+//! here is no transaction: it counts for no limit of calls, and no end of a call waits for it.
 
 use std::mem;
 use std::time::Duration;

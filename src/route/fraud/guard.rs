@@ -238,8 +238,8 @@ impl FraudGuard {
         outcome.map(|_| destination).map_err(|by| Blocked { by, destination })
     }
 
-    /// The same with what decides. Where prefixes of the configuration fit, the longest does, a denied one before an allowed
-    /// one of its length.
+    /// The same with what decides. Where prefixes of the configuration fit, the longest does, a denied one before an
+    /// allowed one of its length.
     pub fn weigh(&self, called: &str, country: Option<&Country>) -> Weighed<'_> {
         let dialled = dialled(called, country);
         let destination = self.of_dialled(&dialled);

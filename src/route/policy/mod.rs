@@ -1,11 +1,12 @@
 //! Which headers of one side reach the other, and what is added, changed and removed on the way (DESIGN rule 4: we
 //! originate; what a policy lets through goes byte for byte).
 //!
-//! A trunk's [`HeaderPolicy`] says what may reach *its* peer, in whatever message: the INVITE, 18x, 2xx and refusals, BYE and
-//! requests that cross. [`HeaderPolicy::outgoing`] starts with what the call core wrote besides the dialog's own headers,
-//! takes up what the other side sent and the allow-list passes, and applies the edits in their order; in an INVITE the builder
-//! of User-to-User comes last ([`ContextBuilder`]). Every line remembers the rule that made it, so that `explain` and a
-//! trace can say so. Headers that make the dialog, route it, secure it or lead to the other side can be neither passed nor edited.
+//! A trunk's [`HeaderPolicy`] says what may reach *its* peer, in whatever message: the INVITE, 18x, 2xx and refusals,
+//! BYE and requests that cross. [`HeaderPolicy::outgoing`] starts with what the call core wrote besides the dialog's
+//! own headers, takes up what the other side sent and the allow-list passes, and applies the edits in their order; in
+//! an INVITE the builder of User-to-User comes last ([`ContextBuilder`]). Every line remembers the rule that made it,
+//! so that `explain` and a trace can say so. Headers that make the dialog, route it, secure it or lead to the other
+//! side can be neither passed nor edited.
 
 mod user_to_user;
 mod edit;

@@ -37,9 +37,9 @@ impl Inbound {
         Some(Inbound { current: Box::new(Opener::new(master, mki, Vec::new())?), next: None })
     }
 
-    /// The far end signalled `master` and the MKI of its packets. The same key: everything goes on as it is (MD-172). A new one waits
-    /// beside the old until a packet authenticates under it, whether its sender kept the roll-over counter
-    /// or began again at 0 (MD-173). `None`, and nothing changed, when its length is not its suite's.
+    /// The far end signalled `master` and the MKI of its packets. The same key: everything goes on as it is (MD-172). A
+    /// new one waits beside the old until a packet authenticates under it, whether its sender kept the roll-over
+    /// counter or began again at 0 (MD-173). `None`, and nothing changed, when its length is not its suite's.
     pub fn rekey(&mut self, master: &SrtpMaster, mki: Option<Mki>) -> Option<()> {
         if self.current.master == *master {
             self.current.mki = mki;

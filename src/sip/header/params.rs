@@ -65,8 +65,8 @@ impl Params {
         behind(&self.text, name.as_bytes()).map(|after| value_in(after).0)
     }
 
-    /// False when the parameter of that name (no case) stands there with two values. Twice with the same one it can be read in one way
-    /// only, and baresip writes `transport` so.
+    /// False when the parameter of that name (no case) stands there with two values. Twice with the same one it can be
+    /// read in one way only, and baresip writes `transport` so.
     pub(crate) fn has_one_value(&self, name: &str) -> bool {
         let of_name = self.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
         let mut values = of_name.map(|(_, value)| value);

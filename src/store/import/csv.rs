@@ -32,8 +32,8 @@ enum BadQuote {
     Inner,
 }
 
-/// Reads `text` record by record; blank lines are left out. Lines end with LF, CRLF or, as old spreadsheets write them, CR. A
-/// cell cannot hold a line end: in no layout may it, and an open quote must not swallow the rest of the file.
+/// Reads `text` record by record; blank lines are left out. Lines end with LF, CRLF or, as old spreadsheets write them,
+/// CR. A cell cannot hold a line end: in no layout may it, and an open quote must not swallow the rest of the file.
 pub fn records(text: &str) -> impl Iterator<Item = Result<Record, CsvFault>> + '_ {
     let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
     let lines = lines.flat_map(|line| line.split('\r')).enumerate();

@@ -9,8 +9,8 @@ use super::voice::Rollover;
 use crate::ground::{Ground, PATIENCE, Rules};
 use crate::text::{Dialog, Message};
 
-/// Milliseconds of one packet: a packet that does not come is waited for so long once the daemon has read it, so that a gap of
-/// n packets is one of n times 20 ms, and a relay that is not run for a while is not spoken to meanwhile.
+/// Milliseconds of one packet: a packet that does not come is waited for so long once the daemon has read it, so that a
+/// gap of n packets is one of n times 20 ms, and a relay that is not run for a while is not spoken to meanwhile.
 pub const PACKET: Duration = Duration::from_millis(20);
 /// How long the last packets of a call are waited for.
 const LAST_PACKETS: Duration = Duration::from_secs(10);

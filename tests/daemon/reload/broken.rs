@@ -1,5 +1,5 @@
-//! R-G: a hundred configurations, each broken in one place. `trunkline check` refuses each with 78, the line and the reason,
-//! and the running daemon refuses it whole: the one in force stays, and the call that is there does not notice.
+//! R-G: a hundred configurations, each broken in one place. `trunkline check` refuses each with 78, the line and the
+//! reason, and the running daemon refuses it whole: the one in force stays, and the call that is there does not notice.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

@@ -6,7 +6,8 @@ use super::teams;
 use crate::world::Name::{CarrierA, CarrierB, Platform};
 use crate::world::text::{Dialog, invite, route, sdp, with_header};
 
-/// T18: the call drops after 30 s because the ACK goes astray: along the route set, at once, before the caller says anything.
+/// T18: the call drops after 30 s because the ACK goes astray: along the route set, at once, before the caller says
+/// anything.
 #[test]
 fn t18_the_ack_goes_at_once_along_the_route_set() {
     let mut world = teams(|_| {});
