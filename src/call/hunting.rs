@@ -152,14 +152,8 @@ impl Hunting {
         let asked = Pending::new(transaction, request, flow);
         let in_order =
             self.dialog(common, side, request).is_some_and(|dialog| dialog.check_request(&request.cseq).is_ok());
-        let treatment = treatment(&request.method, &common.caller.trunk.methods);
-        if treatment != Treatment::End
-            && in_order
-            && let (own, trunk) = self.towards(common, side)
-            && let Err(refusal) = screening::extensions(request, trunk)
-        {
-            let bytes = compose::screened(&refusal, &asked.head, (None, None), Some(own));
-            work.out.push(Effect::Respond { transaction, status: refusal.status(), bytes });
+        let treatment = treatment(&request.method, &self.towards(common, side).1.methods);
+        if treatment != Treatment::End && in_order && self.refuses_extension(common, side, &asked, request, work) {
             return State::Hunting(self);
         }
         let status = match (treatment, side) {
@@ -202,6 +196,22 @@ impl Hunting {
             }
             _ => State::Hunting(self),
         }
+    }
+
+    /// A party that requires what we do not know is refused (RFC 3261 8.2.2.3). True when it was.
+    fn refuses_extension(
+        &self,
+        common: &Common,
+        side: Side,
+        asked: &Pending,
+        request: &Request,
+        work: &mut Work<'_>,
+    ) -> bool {
+        let (own, trunk) = self.towards(common, side);
+        let Err(refusal) = screening::extensions(request, trunk) else { return false };
+        let bytes = compose::screened(&refusal, &asked.head, (None, None), Some(own));
+        work.out.push(Effect::Respond { transaction: asked.transaction, status: refusal.status(), bytes });
+        true
     }
 
     /// UPDATE without a description before the answer: the sender is reached elsewhere from now on.

@@ -87,3 +87,27 @@ fn before_the_answer() {
     world.caller_hangs_up(&mut talk);
     world.finish();
 }
+
+#[test]
+fn before_the_answer_each_party_is_told_what_its_own_trunk_says() {
+    let mut world = World::configured(|settings| {
+        let carrier = settings.trunks.iter_mut().find(|trunk| trunk.name == "carrier-a").expect("this trunk");
+        let methods = &mut carrier.behaviour.methods;
+        (methods.message, methods.unknown) = (Rule::Answer, Rule::Answer);
+    });
+    let (offered, _) = world.dial(Platform, CarrierA);
+    let ringing = offered.respond(180, CarrierA, "");
+    let mut callee = Dialog::of_callee(CarrierA, &offered, &ringing);
+    world.send(CarrierA, ringing);
+    let mut caller = Dialog::of_caller(Platform, &world.expect(Platform, "SIP/2.0 180"));
+    for (method, refused) in [("MESSAGE", 405), ("FROBNICATE", 501)] {
+        world.send(CarrierA, callee.request(method, ""));
+        assert_eq!(world.refusal(CarrierA).status(), Some(200), "{method}");
+        world.send(Platform, caller.request(method, ""));
+        assert_eq!(world.refusal(Platform).status(), Some(refused), "{method}");
+    }
+    world.send(CarrierA, offered.respond(486, CarrierA, ""));
+    world.expect(CarrierA, "ACK");
+    world.refusal(Platform);
+    world.finish();
+}
