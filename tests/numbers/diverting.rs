@@ -1,6 +1,8 @@
 //! Diversion and History-Info: three hops both ways, reasons, privacy, counters, and loops (PF-138, PF-139, PF-214).
 
 use bytes::Bytes;
+use trunkline::base::bounds::Bound;
+use trunkline::base::limits::HISTORY_ENTRIES;
 use trunkline::route::diverting::{
     DiversionReason, Diversions, Diverted, DivertingPrivacy, HistoryStyle, merged, read_diversions, read_history,
     write_diversions, write_history,
@@ -48,6 +50,16 @@ fn three_hops_are_read_from_diversion_newest_first() {
     let headers = "Diversion: <sip:+49303@x>;reason=unconditional;counter=1;privacy=off,\r\n \
                    <sip:+49302@x>;reason=no-answer\r\nDiversion: <sip:+49301@x>;reason=\"user-busy\"\r\n";
     assert_eq!(read_diversions(&message(headers), &plan()), three_hops());
+}
+
+#[test]
+fn no_more_of_a_history_is_read_than_its_bound() {
+    let entry = |depth: usize| format!("History-Info: <sip:+49{depth}@x;cause=302>;index=1{}\r\n", ".1".repeat(depth));
+    let history = |entries: usize| message(&(0..entries).map(entry).collect::<String>());
+    let read = |entries: usize| read_history(&history(entries), &plan()).oldest_first().len();
+    let reached = Bound::HistoryEntries.count();
+    assert_eq!((read(HISTORY_ENTRIES), Bound::HistoryEntries.count()), (HISTORY_ENTRIES - 1, reached));
+    assert_eq!((read(HISTORY_ENTRIES + 9), Bound::HistoryEntries.count()), (HISTORY_ENTRIES - 1, reached + 1));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use trunkline::base::bounds::Bound;
+use trunkline::base::limits::OPEN_PRACKS;
 use trunkline::route::provisional::{ProvisionalSettings, Reliability};
 
 use crate::world::Name::{CarrierA, Platform};
@@ -51,6 +53,33 @@ fn after_a_gap_nothing_is_acknowledged_until_it_is_filled() {
     world.send(CarrierA, reliably(&offered.respond(183, CarrierA, &sdp(CarrierA, "sendrecv")), 7));
     world.hears_prack(CarrierA, "7 1 INVITE");
     world.expect(Platform, "SIP/2.0 183");
+    end(world, &offered);
+}
+
+#[test]
+fn whoever_answers_no_prack_gets_no_more_than_eight() {
+    let mut world = world();
+    let (offered, _) = world.dial(Platform, CarrierA);
+    let ringing = |number| reliably(&offered.respond(180, CarrierA, ""), number);
+    let hears = |world: &mut World, number| {
+        world.send(CarrierA, ringing(number));
+        let prack = world.expect(CarrierA, "PRACK");
+        assert_eq!(prack.header("RAck"), format!("{number} 1 INVITE"));
+        prack
+    };
+    let most = u32::try_from(OPEN_PRACKS).unwrap();
+    let open: Vec<Text> = (1..=most).map(|number| hears(&mut world, number)).collect();
+    world.expect(Platform, "SIP/2.0 180");
+    let reached = Bound::OpenPracks.count();
+    world.send(CarrierA, ringing(most + 1));
+    world.pass(Duration::from_millis(100));
+    assert!(world.is_quiet(CarrierA) && world.is_quiet(Platform));
+    assert!(Bound::OpenPracks.count() > reached);
+    for prack in open {
+        world.send(CarrierA, prack.respond(200, CarrierA, ""));
+    }
+    let last = hears(&mut world, most + 1);
+    world.send(CarrierA, last.respond(200, CarrierA, ""));
     end(world, &offered);
 }
 
