@@ -75,7 +75,15 @@ impl fmt::Display for StartFailure {
             StartFailure::Api(address, error) => write!(f, "api.bind {address}: {error}"),
             StartFailure::Relay(error) => write!(f, "the media relay does not start: {error}"),
             StartFailure::Records(folder, error) => {
-                write!(f, "call records cannot be kept in {} (`cdr.path`): {error}", folder.display())
+                let folder = folder.display();
+                write!(f, "call records cannot be kept in {folder} (`cdr.path`): {error}")?;
+                match error.kind() {
+                    io::ErrorKind::ReadOnlyFilesystem => {
+                        write!(f, "; a service writes where its unit lets it: ReadWritePaths={folder}")
+                    }
+                    io::ErrorKind::PermissionDenied => f.write_str("; make the daemon's user its owner"),
+                    _ => Ok(()),
+                }
             }
             StartFailure::System(error) => write!(f, "the system does not let the daemon start: {error}"),
         }
@@ -83,3 +91,15 @@ impl fmt::Display for StartFailure {
 }
 
 impl std::error::Error for StartFailure {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_the_unit_does_not_open_is_told_with_the_remedy() {
+        let failure = |kind: io::ErrorKind| StartFailure::Records("/srv/cdr".into(), kind.into()).to_string();
+        assert!(failure(io::ErrorKind::ReadOnlyFilesystem).ends_with("ReadWritePaths=/srv/cdr"));
+        assert!(failure(io::ErrorKind::PermissionDenied).ends_with("make the daemon's user its owner"));
+    }
+}

@@ -5,8 +5,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::net::sockopt::socket_peercred;
 use rustix::process::{Resource, getrlimit};
+use tokio::runtime::Builder;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::clock::{self, Keeping};
@@ -73,9 +73,18 @@ pub fn now() -> SystemTime {
 
 /// Soft limit of open files of the process at the other end (proc(5), `limits`).
 fn descriptors_of(daemon: &UnixStream) -> Option<u64> {
-    let process = socket_peercred(daemon).ok()?.pid;
+    let process = process_of(daemon)?;
     let limits = words(&format!("/proc/{process}/limits"))?;
     limits.lines().find_map(|line| line.strip_prefix("Max open files"))?.split_whitespace().next()?.parse().ok()
+}
+
+/// The process at the other end; one in another name space has no number here.
+fn process_of(daemon: &UnixStream) -> Option<i32> {
+    let runtime = Builder::new_current_thread().enable_io().build().ok()?;
+    let _inside = runtime.enter();
+    let stream = daemon.try_clone().ok()?;
+    stream.set_nonblocking(true).ok()?;
+    tokio::net::UnixStream::from_std(stream).ok()?.peer_cred().ok()?.pid()
 }
 
 fn words(file: &str) -> Option<String> {
