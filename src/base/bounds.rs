@@ -60,6 +60,8 @@ bounds! {
     PassedBodyOctets => "passed_body_octets",
     /// A reliable response that gave way to the next.
     ReliableQueue => "reliable_queue",
+    /// A request of ours that was refused for its session interval, again and again.
+    IntervalRefusals => "interval_refusals",
     /// An early dialog with too many requests of ours.
     EarlyRequests => "early_requests",
     /// A reliable response that found too many PRACKs without an answer.
@@ -142,6 +144,10 @@ bounds! {
     ApiFailures => "api_failures",
     /// A connection to the API that waited for others' handshakes.
     ApiHandshakes => "api_handshakes",
+    /// A connection to a page that was closed at once.
+    HttpConnections => "http_connections",
+    /// A request for a page that came too slowly, or whose answer was not read.
+    HttpPatience => "http_patience",
     /// A request that found the store's queue full.
     StoreWaiting => "store_waiting",
     /// Transfers that a record counts and does not tell.

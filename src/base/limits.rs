@@ -75,6 +75,9 @@ pub const MAX_BREADTH: u8 = 60;
 /// Longest interval of a session timer in seconds: a day, as long as a call may last by default. A peer that asks for more
 /// gets this; one that demands more (Min-SE) is not called again.
 pub const SESSION_EXPIRES_S: u32 = 86_400;
+/// 422 with a larger Min-SE each time that a request of ours is sent again for (RFC 4028 7.3), as many as there may be proxies
+/// with one of their own. At the limit it is refused, until one is taken.
+pub const INTERVAL_REFUSALS: u8 = 5;
 /// Requests of one party that are on their way to the other at once: INFO, MESSAGE, NOTIFY and unknown ones (more: 500 with
 /// Retry-After), and REFERs with their NOTIFYs, where the trunk passes them (more: 491).
 pub const PASSED_REQUESTS: usize = 8;
@@ -247,6 +250,14 @@ pub const API_FAILURES: u32 = 10;
 pub const API_LOCKED_OUT: Duration = Duration::from_secs(600);
 /// TLS handshakes of the API at once. At the limit accepting stops.
 pub const API_HANDSHAKES: usize = 64;
+/// Connections to the API at once, and as many to the metrics. More are closed: the descriptors are for calls.
+pub const HTTP_CONNECTIONS: usize = 128;
+/// The same of one address; four times as many of one IPv6 /64.
+pub const HTTP_CONNECTIONS_PER_SOURCE: usize = 32;
+/// How long such a connection stays without an octet of ours: longer than a body and its answer may take together.
+pub const HTTP_PATIENCE: Duration = Duration::from_secs(75);
+/// Octets of a body that are read before it is known whose request it is. A longer one is for those with a token.
+pub const STRANGE_BODY_OCTETS: u64 = 64 * 1024;
 /// Requests to the store that wait for its thread. At the limit a further one is answered 503.
 pub const STORE_WAITING: usize = 256;
 /// Transfers told in one record, and legs of each side; more are counted in `transfer_count`.

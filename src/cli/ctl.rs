@@ -163,7 +163,7 @@ fn run(daemon: &Daemon, request: &Request) -> Exit {
     };
     let shown = match request {
         Request::Calls {} => calls(&answer),
-        Request::Bans {} => table(&answer, "bans", &["source", "left_s", "times", "why"]),
+        Request::Bans {} => table(&answer, "bans", &["source", "left_s", "times", "why", "over"]),
         Request::Trunks {} => table(&answer, "trunks", &["name", "standing", "callsIncoming", "callsOutgoing"]),
         Request::Reload {} => reloaded(&answer),
         Request::Unban { .. }

@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio_rustls::rustls::Connection as TlsSession;
 
 use super::counters::ConnectionOutcome;
+use super::guard::Visitor;
 use crate::base::bounds::Bound;
 use crate::base::ids::TransmitId;
 use crate::base::limits::WRITTEN_REQUESTS;
@@ -25,6 +26,8 @@ const PIECES: usize = 16;
 #[derive(Debug)]
 pub struct Connection {
     pub flow: Flow,
+    /// What its far end has proved to be, or was dialled as.
+    pub visitor: Visitor,
     socket: OwnedWriteHalf,
     channel: Mutex<Channel>,
     /// Wakes the task: there is something to write when the socket allows, or the end has come.
@@ -105,11 +108,17 @@ pub enum Stream {
 
 impl Connection {
     /// `tls`: the session after its handshake. `limit`: octets that may wait to be written.
-    pub fn new(flow: Flow, socket: OwnedWriteHalf, tls: Option<Box<TlsSession>>, limit: usize) -> Self {
+    pub fn new(
+        (flow, visitor): (Flow, Visitor),
+        socket: OwnedWriteHalf,
+        tls: Option<Box<TlsSession>>,
+        limit: usize,
+    ) -> Self {
         let channel =
             Channel { tls, waiting: VecDeque::new(), octets: 0, written: VecDeque::new(), left: 0, end: None };
         Connection {
             flow,
+            visitor,
             socket,
             channel: Mutex::new(channel),
             wake: Notify::new(),

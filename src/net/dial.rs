@@ -14,6 +14,7 @@ use super::arrival::News;
 use super::connection::Connection;
 use super::counters::{ConnectionOutcome, label};
 use super::dial_log::Worth;
+use super::guard::Visitor;
 use super::listener::prepare_stream;
 use super::names::certificate_names;
 use super::reading::{self, Origin};
@@ -61,7 +62,8 @@ fn begin(shared: &Arc<Shared>, target: &Target, dialled: Dialled) {
     };
     shared.gate.trust(&flow);
     let (read, write) = dialled.stream.into_split();
-    let connection = Arc::new(Connection::new(flow, write, dialled.tls, shared.limits.connection_write_octets));
+    let (known, limit) = ((flow, Visitor::Peer), shared.limits.connection_write_octets);
+    let connection = Arc::new(Connection::new(known, write, dialled.tls, limit));
     shared.counters.connections.add(ConnectionOutcome::Dialled);
     tell_success(shared, target);
     shared.sink.report(News::FlowOpened(flow.id, dialled.peer));

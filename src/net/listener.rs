@@ -182,7 +182,8 @@ impl Arrival {
             shared.gate.trust(&flow);
         }
         let (read, write) = stream.into_split();
-        let connection = Arc::new(Connection::new(flow, write, tls, shared.limits.connection_write_octets));
+        let (known, limit) = ((flow, seat.visitor()), shared.limits.connection_write_octets);
+        let connection = Arc::new(Connection::new(known, write, tls, limit));
         shared.counters.connections.add(ConnectionOutcome::Accepted);
         tracing::debug!(flow = flow.id.0, remote = %flow.remote, names = ?peer.names, "connection accepted");
         shared.flows.opened(connection.clone(), &peer);

@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -78,6 +78,8 @@ pub async fn run(shared: Arc<Shared>, connection: Arc<Connection>, read: OwnedRe
         },
         visitor,
         said: Said::Nothing,
+        has_moved_on: false,
+        begun: Instant::now(),
         backlog: Backlog::default(),
         heard: false,
         timer: Box::pin(tokio::time::sleep(first)),
@@ -152,6 +154,10 @@ struct Reader {
     offers: Offers,
     visitor: Visitor,
     said: Said,
+    /// Something came to its end in this read: what is inside a message now is inside another one.
+    has_moved_on: bool,
+    /// When the message was begun that is not complete.
+    begun: Instant,
     /// What waits in the socket.
     backlog: Backlog,
     /// Octets came since [`Reader::note_heard`].
@@ -165,7 +171,7 @@ struct Reader {
     write: Duration,
 }
 
-/// Whether a whole message or a keep-alive has come.
+/// Whether a whole message has come. Keep-alives keep no stranger alive: whoever sends nothing else has no business here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {
     Nothing,
@@ -179,7 +185,7 @@ enum Deadline {
     First,
     /// The connection is closed when nothing happened since the timer was set: between one and two idle periods.
     Idle,
-    /// The message that was begun must be complete.
+    /// The message that was begun must be complete. Where each read ends inside another one, the timer is set again when it fires.
     Message,
 }
 
@@ -315,9 +321,12 @@ impl Reader {
             // One read brings hundreds of small messages: other connections, and the datagrams, have their turn between them.
             tokio::task::consume_budget().await;
             self.connection.mark_used();
-            self.said = Said::Something;
+            self.has_moved_on = true;
             match framed {
-                Framed::Message(message) => self.hand_up(message, class).await?,
+                Framed::Message(message) => {
+                    self.said = Said::Something;
+                    self.hand_up(message, class).await?;
+                }
                 Framed::Ping => self.pong()?,
                 Framed::Refused(rejection) => self.refuse(rejection)?,
             }
@@ -336,7 +345,7 @@ impl Reader {
         if dealt == Dealt::Done {
             self.framer.skip();
             self.connection.mark_used();
-            self.said = Said::Something;
+            self.has_moved_on = true;
         }
         dealt
     }
@@ -405,7 +414,7 @@ impl Reader {
     }
 
     fn note_heard(&mut self) {
-        if std::mem::take(&mut self.heard)
+        if mem::take(&mut self.heard)
             && let Some(pings) = self.own_pings.as_mut()
         {
             pings.heard(self.framer.buffer(), || self.shared.draw());
@@ -430,7 +439,11 @@ impl Reader {
 
     /// The timer is moved only when a message begins or ends between two reads: rare, so it costs nothing per message.
     fn set_deadline(&mut self) {
+        let has_moved_on = mem::take(&mut self.has_moved_on);
         let (deadline, after) = if self.framer.is_inside_message() {
+            if has_moved_on || self.waits_for != Deadline::Message {
+                self.begun = Instant::now();
+            }
             (Deadline::Message, self.message)
         } else if self.said == Said::Nothing && self.visitor == Visitor::Stranger {
             return;
@@ -446,6 +459,10 @@ impl Reader {
     fn timer_fired(&mut self) -> Option<ConnectionOutcome> {
         match self.waits_for {
             Deadline::First => Some(ConnectionOutcome::Silent),
+            Deadline::Message if self.begun.elapsed() < self.message => {
+                self.timer.as_mut().reset(self.begun + self.message);
+                None
+            }
             Deadline::Message => Some(ConnectionOutcome::MessageTimeout),
             Deadline::Idle if self.connection.take_used() => {
                 self.timer.as_mut().reset(Instant::now() + self.idle);

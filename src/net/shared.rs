@@ -14,7 +14,7 @@ use super::arrival::{News, Sink};
 use super::counters::{ConnectionOutcome, Counters, Direction};
 use super::dial_log::DialLog;
 use super::flows::Flows;
-use super::guard::{Gate, Offence, Source};
+use super::guard::{Gate, Offence, Over, Source, Visitor};
 use super::resolver::Resolver;
 use super::seats::Seats;
 use super::settings::{ListenerSettings, SecondReader, Tap};
@@ -117,20 +117,31 @@ impl Shared {
         self.gate.answers(flow)
     }
 
-    /// Counts what the far end of a flow did. If that brings its ban, its connections are closed.
+    /// Counts what the far end of a flow did. If that brings its ban, its connections are closed. Whoever proved itself on this
+    /// connection is no stranger, however long ago that was, and neither is whom we dialled.
     pub fn offended(&self, flow: &Flow, offence: Offence) {
         self.counters.offences.add(offence);
+        if self.flows.connection(flow.id).is_some_and(|connection| connection.visitor == Visitor::Peer) {
+            return;
+        }
         let Some(ban) = self.gate.offend(flow, offence) else { return };
         self.counters.bans.add(offence);
         tracing::info!(
             remote = %ban.source,
+            over = ban.over.transports(),
             why = offence.words(),
             banned_s = ban.left.as_secs(),
             times = ban.times,
             "source banned"
         );
+        if ban.over == Over::Connections {
+            self.close_strangers(ban.source);
+        }
+    }
+
+    fn close_strangers(&self, source: Source) {
         for connection in self.flows.all() {
-            if Source::of(connection.flow.remote.ip()) == ban.source {
+            if connection.visitor == Visitor::Stranger && Source::of(connection.flow.remote.ip()) == source {
                 connection.close(ConnectionOutcome::Banned);
             }
         }

@@ -1,11 +1,11 @@
 //! What strangers may do to the shell, and what peers may (R-B3, R-B4, R-B7, S-R1, S-R2).
 
 use std::io::{Read, Write};
-use std::net::{TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use trunkline::base::limits::Limits;
+use trunkline::base::limits::{Limits, TRUSTED_SOURCES};
 use trunkline::net::counters::{ConnectionOutcome, TurnedAway};
 use trunkline::net::guard::Offence;
 use trunkline::net::settings::{Acquaintance, ClientCertificate, Known, NetSettings};
@@ -146,6 +146,57 @@ async fn a_silent_stranger_is_closed_and_one_that_speaks_is_not() {
     world.counted(|counters| counters.connections.count(ConnectionOutcome::Silent), 1).await;
     speaks.write_all(options("two").as_bytes()).unwrap();
     assert_eq!(call_id(&world.message().await.1), "two");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_that_only_pings_has_said_nothing() {
+    let world = strange(TCP, Transport::Tcp, Limits { first_message_s: 1, ..Limits::default() });
+    let mut pings = TcpStream::connect(world.addr(TCP)).unwrap();
+    pings.write_all(b"\r\n\r\n").unwrap();
+    let mut pong = [0u8; 2];
+    pings.read_exact(&mut pong).unwrap();
+    assert_eq!(&pong, b"\r\n");
+    closed(&mut pings);
+    world.counted(|counters| counters.connections.count(ConnectionOutcome::Silent), 1).await;
+}
+
+/// S-R3: the address on a datagram is what somebody wrote there, and a peer that its certificate names has no range of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_datagrams_keep_nobody_from_its_connections() {
+    let authority = Authority::new("one");
+    let leaf = authority.leaf(&["localhost"]);
+    let mut settings = secured(&[("main", &leaf)], &[("peers", &authority)], ClientCertificate::Request);
+    settings.listeners.extend(plain(UDP, Transport::Udp, Limits::default()).listeners);
+    settings.limits = Limits { unknown_requests_per_s: 1000, ..Limits::default() };
+    let mut far = World::new(without_peers(settings));
+    let near = World::tls(&authority.leaf(&["peer.example"]), &authority, ClientCertificate::Request);
+    let bad = options("bad").replace("CSeq: 1 OPTIONS", "CSeq: x OPTIONS");
+    datagrams(&far, 30, &bad);
+    far.counted(|counters| counters.turned_away.count(TurnedAway::Banned), 10).await;
+    near.send(1, to(tls_target(far.addr(TLS), "localhost", &[])), &options("after"));
+    assert_eq!(call_id(&far.message().await.1), "after");
+}
+
+/// The proof that it gave holds as long as the connection does, and not for an hour.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_proved_a_certificate_on_this_connection_is_not_banned_for_what_it_sends_there() {
+    let authority = Authority::new("one");
+    let leaf = authority.leaf(&["localhost"]);
+    let settings = secured(&[("main", &leaf)], &[("peers", &authority)], ClientCertificate::Request);
+    let mut far = World::new(without_peers(settings));
+    let near = World::tls(&authority.leaf(&["peer.example"]), &authority, ClientCertificate::Request);
+    let target = to(tls_target(far.addr(TLS), "localhost", &[]));
+    near.send(1, target.clone(), &options("before"));
+    let flow = far.message().await.1.flow;
+    // Others have taken its place among those that are trusted.
+    for n in 0..2 * TRUSTED_SOURCES as u32 {
+        let remote = (Ipv4Addr::from_bits(0x0a00_0000 | n), 5060).into();
+        far.signalling.gate().trust(&Flow { remote, ..flow });
+    }
+    (0..50).for_each(|_| far.signalling.outgoing().note(&flow, Bearing::Scanner));
+    near.send(2, target, &options("after"));
+    assert_eq!(call_id(&far.message().await.1), "after");
+    assert_eq!(far.signalling.gate().bans(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

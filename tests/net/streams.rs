@@ -1,5 +1,7 @@
 //! Connections without TLS: framing, limits, deadlines, keep-alive.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use trunkline::base::limits::Limits;
@@ -158,6 +160,27 @@ async fn a_message_that_is_begun_must_be_finished() {
     let world = World::tcp_limited(Limits { message_s: 0, ..Limits::default() });
     let mut stream = connect(&world).await;
     stream.write_all(b"OPTIONS sip:a@b SIP/2.0\r\nVia: ").await.unwrap();
+    read_to_end(&mut stream).await;
+    world.counted(|counters| counters.connections.count(ConnectionOutcome::MessageTimeout), 1).await;
+}
+
+/// A busy peer, or one whose messages lie across segments: there is never a moment without one that is not complete.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_follow_so_closely_that_each_read_ends_inside_one_are_not_late() {
+    let mut world = World::tcp_limited(Limits { message_s: 3, ..Limits::default() });
+    let mut stream = connect(&world).await;
+    let all: Vec<String> = (0..5).map(|n| bye(&n.to_string())).collect();
+    let mut rest = "";
+    for (n, message) in all.iter().enumerate() {
+        let (begins, ends) = message.split_at(100);
+        stream.write_all(format!("{rest}{begins}").as_bytes()).await.unwrap();
+        if n > 0 {
+            assert_eq!(call_id(&world.message().await.1), (n - 1).to_string());
+        }
+        rest = ends;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    // The last one is begun, and never completed.
     read_to_end(&mut stream).await;
     world.counted(|counters| counters.connections.count(ConnectionOutcome::MessageTimeout), 1).await;
 }

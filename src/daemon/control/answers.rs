@@ -95,6 +95,7 @@ impl Hands {
                 "why": ban.why.words(),
                 "left_s": ban.left.as_secs(),
                 "times": ban.times,
+                "over": ban.over.transports(),
             })
         };
         let bans = self.gate.bans();

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant as Clock;
 
-use super::{Ban, Guard, Offence, Source, Verdict};
+use super::{Ban, Guard, Offence, Over, Source, Verdict};
 use crate::base::Instant;
 use crate::base::limits::Limits;
 use crate::net::settings::{Acquaintance, Known};
@@ -61,7 +61,9 @@ impl Gate {
     pub fn message(&self, flow: &Flow) -> Verdict {
         match self.visitor(flow, &PeerIdentity::default()) {
             Visitor::Peer => Verdict::Take,
-            Visitor::Stranger => self.lock().message(self.now(), Source::of(flow.remote.ip())),
+            Visitor::Stranger => {
+                self.lock().message(self.now(), Source::of(flow.remote.ip()), Over::of(flow.transport))
+            }
         }
     }
 
@@ -82,7 +84,9 @@ impl Gate {
     pub fn offend(&self, flow: &Flow, offence: Offence) -> Option<Ban> {
         match self.visitor(flow, &PeerIdentity::default()) {
             Visitor::Peer => None,
-            Visitor::Stranger => self.lock().offend(self.now(), Source::of(flow.remote.ip()), offence),
+            Visitor::Stranger => {
+                self.lock().offend(self.now(), Source::of(flow.remote.ip()), Over::of(flow.transport), offence)
+            }
         }
     }
 

@@ -5,6 +5,9 @@
 //! sources of configured peers never come here but to be slowed down: they are not banned. Nor is a *trusted* source: one
 //! we sent a request to or dialled (so every address a target's name was resolved to), one whose message belonged to a
 //! call, or one that proved a certificate or a password, for [`TRUST`].
+//!
+//! What comes in datagrams is counted apart ([`Over`]): whoever writes on them the address of a peer that only its certificate
+//! names keeps it from none of its connections.
 
 mod gate;
 mod recent;
@@ -19,7 +22,7 @@ use crate::base::limits::{BAN_MAX, Limits, OFFENCES_COUNTED, PEER_SOURCES, TRUST
 
 pub use gate::{Gate, Visitor};
 pub use recent::Recent;
-pub use source::Source;
+pub use source::{Over, Source};
 
 /// What a stranger does that brings it nearer to a ban. The name is the metric label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,6 +84,8 @@ impl Offence {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ban {
     pub source: Source,
+    /// What brought it; one of datagrams holds for datagrams only.
+    pub over: Over,
     pub why: Offence,
     /// How long it still holds.
     pub left: Duration,
@@ -111,7 +116,7 @@ struct Rules {
 #[derive(Debug)]
 pub struct Guard {
     rules: Rules,
-    strangers: Recent<Source, Conduct>,
+    strangers: Recent<(Source, Over), Conduct>,
     trusted: Recent<Source, Instant>,
     peers: Recent<Source, Bucket>,
 }
@@ -153,22 +158,32 @@ impl Guard {
     }
 
     /// A stranger sends a message.
-    pub fn message(&mut self, now: Instant, source: Source) -> Verdict {
-        self.judged(now, source, |conduct, rules| conduct.requests.take(now, rules.requests))
+    pub fn message(&mut self, now: Instant, source: Source, over: Over) -> Verdict {
+        if over == Over::Datagrams && self.is_kept_out(now, source) {
+            return Verdict::Banned;
+        }
+        self.judged(now, source, over, |conduct, rules| conduct.requests.take(now, rules.requests))
     }
 
     /// A stranger opens a connection.
     pub fn connection(&mut self, now: Instant, source: Source) -> Verdict {
-        self.judged(now, source, |conduct, rules| conduct.connections.take(now, rules.connections))
+        let take = |conduct: &mut Conduct, rules: &Rules| conduct.connections.take(now, rules.connections);
+        self.judged(now, source, Over::Connections, take)
     }
 
-    fn judged(&mut self, now: Instant, source: Source, take: impl FnOnce(&mut Conduct, &Rules) -> bool) -> Verdict {
+    fn judged(
+        &mut self,
+        now: Instant,
+        source: Source,
+        over: Over,
+        take: impl FnOnce(&mut Conduct, &Rules) -> bool,
+    ) -> Verdict {
         if self.is_trusted(now, source) {
             return Verdict::Take;
         }
         let rules = self.rules;
-        let conduct = self.conduct(now, source);
-        if conduct.banned.is_some_and(|banned| banned.until > now) {
+        let conduct = self.conduct(now, source, over);
+        if conduct.is_banned(now) {
             return Verdict::Banned;
         }
         if take(conduct, &rules) { Verdict::Take } else { Verdict::TooMany }
@@ -181,20 +196,20 @@ impl Guard {
     }
 
     /// A stranger offends. Returns its ban, if this brings one.
-    pub fn offend(&mut self, now: Instant, source: Source, offence: Offence) -> Option<Ban> {
+    pub fn offend(&mut self, now: Instant, source: Source, over: Over, offence: Offence) -> Option<Ban> {
         if self.rules.ban.is_zero() || self.is_trusted(now, source) {
             return None;
         }
         let first = self.rules.ban;
-        let conduct = self.conduct(now, source);
-        if conduct.banned.is_some_and(|banned| banned.until > now) || !conduct.count(now, offence) {
+        let conduct = self.conduct(now, source, over);
+        if conduct.is_banned(now) || !conduct.count(now, offence) {
             return None;
         }
         let before = conduct.banned.filter(|banned| now.since(banned.until) < BAN_MAX).map_or(0, |banned| banned.times);
         let left = first.saturating_mul(2u32.saturating_pow(before)).min(BAN_MAX);
         let times = before.saturating_add(1);
         conduct.banned = Some(Banned { until: now + left, why: offence, times });
-        Some(Ban { source, why: offence, left, times })
+        Some(Ban { source, over, why: offence, left, times })
     }
 
     /// The source is as good as a peer for a while; a ban of it ends.
@@ -205,18 +220,17 @@ impl Guard {
 
     /// Ends a ban; `false`: there is none. What the source did before is forgotten.
     pub fn lift(&mut self, now: Instant, source: Source) -> bool {
-        let Some(conduct) = self.strangers.held(&source) else { return false };
-        conduct.offences = [0; Offence::ALL.len()];
-        conduct.banned.take().is_some_and(|banned| banned.until > now)
+        let mut forget = |over| self.strangers.held(&(source, over)).is_some_and(|conduct| conduct.forget(now));
+        [Over::Datagrams, Over::Connections].map(&mut forget).contains(&true)
     }
 
     /// Bans that hold, the longest first.
     pub fn bans(&self, now: Instant) -> Vec<Ban> {
-        let mut bans = self.strangers.collect(|(source, conduct)| {
+        let mut bans = self.strangers.collect(|((source, over), conduct)| {
             let Banned { until, why, times } = conduct.banned.filter(|banned| banned.until > now)?;
-            Some(Ban { source: *source, why, left: until.since(now), times })
+            Some(Ban { source: *source, over: *over, why, left: until.since(now), times })
         });
-        bans.sort_unstable_by_key(|ban| (std::cmp::Reverse(ban.left), ban.source));
+        bans.sort_unstable_by_key(|ban| (std::cmp::Reverse(ban.left), ban.source, ban.over));
         bans
     }
 
@@ -229,9 +243,15 @@ impl Guard {
         self.trusted.get(&source).is_some_and(|until| *until > now)
     }
 
-    fn conduct(&mut self, now: Instant, source: Source) -> &mut Conduct {
+    /// What it did on its connections has brought a ban, which holds for its datagrams too.
+    fn is_kept_out(&self, now: Instant, source: Source) -> bool {
+        let conduct = self.strangers.get(&(source, Over::Connections));
+        conduct.is_some_and(|conduct| conduct.is_banned(now)) && !self.is_trusted(now, source)
+    }
+
+    fn conduct(&mut self, now: Instant, source: Source, over: Over) -> &mut Conduct {
         let rules = self.rules;
-        self.strangers.entry(source, || Conduct {
+        self.strangers.entry((source, over), || Conduct {
             requests: Bucket::full(now, rules.requests),
             connections: Bucket::full(now, rules.connections),
             since: now,
@@ -242,6 +262,16 @@ impl Guard {
 }
 
 impl Conduct {
+    fn is_banned(&self, now: Instant) -> bool {
+        self.banned.is_some_and(|banned| banned.until > now)
+    }
+
+    /// Ends a ban, and returns whether it still held; earlier offences are forgotten.
+    fn forget(&mut self, now: Instant) -> bool {
+        self.offences = [0; Offence::ALL.len()];
+        self.banned.take().is_some_and(|banned| banned.until > now)
+    }
+
     /// Counts an offence; `true`: that was one too many.
     fn count(&mut self, now: Instant, offence: Offence) -> bool {
         if now.since(self.since) >= OFFENCES_COUNTED {
@@ -260,6 +290,7 @@ impl Conduct {
 
 #[cfg(test)]
 mod tests {
+    use super::Over::{Connections, Datagrams};
     use super::*;
 
     fn at(seconds: u64) -> Instant {
@@ -275,7 +306,7 @@ mod tests {
     }
 
     fn banned(guard: &mut Guard, now: Instant, offence: Offence) -> Option<Ban> {
-        (0..offence.borne()).find_map(|_| guard.offend(now, source(1), offence))
+        (0..offence.borne()).find_map(|_| guard.offend(now, source(1), Connections, offence))
     }
 
     #[test]
@@ -283,15 +314,15 @@ mod tests {
         for offence in Offence::ALL {
             let mut guard = guard();
             let counted: Vec<bool> =
-                (0..offence.borne()).map(|_| guard.offend(at(1), source(1), offence).is_some()).collect();
+                (0..offence.borne()).map(|_| guard.offend(at(1), source(1), Connections, offence).is_some()).collect();
             assert_eq!(
                 counted.iter().position(|banned| *banned),
                 Some(usize::from(offence.borne()) - 1),
                 "{offence:?}"
             );
-            assert_eq!(guard.message(at(1), source(1)), Verdict::Banned);
+            assert_eq!(guard.message(at(1), source(1), Connections), Verdict::Banned);
             assert_eq!(guard.connection(at(1), source(1)), Verdict::Banned);
-            assert_eq!(guard.message(at(1), source(2)), Verdict::Take, "another source is not banned");
+            assert_eq!(guard.message(at(1), source(2), Connections), Verdict::Take, "another source is not banned");
         }
     }
 
@@ -300,7 +331,7 @@ mod tests {
         let mut guard = guard();
         for minute in 0..10 {
             for _ in 0..2 {
-                assert_eq!(guard.offend(at(60 * minute), source(1), Offence::Scanner), None);
+                assert_eq!(guard.offend(at(60 * minute), source(1), Connections, Offence::Scanner), None);
             }
         }
         assert_eq!(guard.bans(at(600)), []);
@@ -314,7 +345,7 @@ mod tests {
         for _ in 0..10 {
             let ban = banned(&mut guard, now, Offence::Scanner).unwrap();
             lengths.push(ban.left.as_secs());
-            assert_eq!(guard.message(now + ban.left, source(1)), Verdict::Take, "a ban ends by itself");
+            assert_eq!(guard.message(now + ban.left, source(1), Connections), Verdict::Take, "a ban ends by itself");
             now = now + ban.left;
         }
         assert_eq!(lengths, [600, 1200, 2400, 4800, 9600, 19_200, 38_400, 76_800, 86_400, 86_400]);
@@ -329,9 +360,36 @@ mod tests {
         guard.trust(at(1), source(1));
         assert_eq!(guard.bans(at(1)), []);
         assert_eq!(banned(&mut guard, at(1), Offence::Malformed), None);
-        assert!((0..1000).all(|_| guard.message(at(1), source(1)) == Verdict::Take));
-        assert_eq!(guard.message(at(1) + TRUST, source(1)), Verdict::Take);
+        assert!((0..1000).all(|_| guard.message(at(1), source(1), Connections) == Verdict::Take));
+        assert_eq!(guard.message(at(1) + TRUST, source(1), Connections), Verdict::Take);
         assert!(banned(&mut guard, at(1) + TRUST, Offence::Malformed).is_some(), "trust ends");
+    }
+
+    /// S-R3: the address on a datagram is what somebody wrote there.
+    #[test]
+    fn what_comes_in_datagrams_keeps_nobody_from_its_connections() {
+        let mut guard = guard();
+        for _ in 0..20 {
+            guard.message(at(1), source(1), Datagrams);
+            guard.offend(at(1), source(1), Datagrams, Offence::Malformed);
+        }
+        assert_eq!(guard.message(at(1), source(1), Datagrams), Verdict::Banned);
+        assert_eq!(guard.connection(at(1), source(1)), Verdict::Take);
+        assert_eq!(guard.message(at(1), source(1), Connections), Verdict::Take);
+        banned(&mut guard, at(2), Offence::Scanner).unwrap();
+        let shown: Vec<_> = guard.bans(at(2)).iter().map(|ban| (ban.over.transports(), ban.why)).collect();
+        assert_eq!(shown, [("udp, tcp, tls", Offence::Scanner), ("udp", Offence::Malformed)]);
+        assert!(guard.lift(at(3), source(1)), "both at once");
+        assert_eq!(guard.bans(at(3)), []);
+    }
+
+    #[test]
+    fn what_comes_over_a_connection_speaks_for_datagrams_too() {
+        let mut guard = guard();
+        banned(&mut guard, at(1), Offence::Scanner).unwrap();
+        assert_eq!(guard.message(at(1), source(1), Datagrams), Verdict::Banned);
+        guard.trust(at(2), source(1));
+        assert_eq!(guard.message(at(2), source(1), Datagrams), Verdict::Take);
     }
 
     #[test]
@@ -340,8 +398,8 @@ mod tests {
         banned(&mut guard, at(0), Offence::Scanner).unwrap();
         assert!(guard.lift(at(1), source(1)));
         assert!(!guard.lift(at(1), source(1)) && !guard.lift(at(1), source(9)));
-        assert_eq!(guard.message(at(1), source(1)), Verdict::Take);
-        assert_eq!(guard.offend(at(1), source(1), Offence::Scanner), None);
+        assert_eq!(guard.message(at(1), source(1), Connections), Verdict::Take);
+        assert_eq!(guard.offend(at(1), source(1), Connections, Offence::Scanner), None);
     }
 
     #[test]
@@ -349,7 +407,7 @@ mod tests {
         let mut guard = guard();
         for last in 1..=3 {
             for _ in 0..3 {
-                guard.offend(at(u64::from(last)), source(last), Offence::Scanner);
+                guard.offend(at(u64::from(last)), source(last), Connections, Offence::Scanner);
             }
         }
         let shown: Vec<(String, u64)> =
@@ -368,8 +426,9 @@ mod tests {
     #[test]
     fn strangers_have_rates_of_their_own_for_messages_and_connections() {
         let mut guard = guard();
-        let taken =
-            |guard: &mut Guard, now| (0..100).filter(|_| guard.message(now, source(1)) == Verdict::Take).count();
+        let taken = |guard: &mut Guard, now| {
+            (0..100).filter(|_| guard.message(now, source(1), Connections) == Verdict::Take).count()
+        };
         assert_eq!((taken(&mut guard, at(0)), taken(&mut guard, at(1))), (20, 10));
         let opened = (0..100).filter(|_| guard.connection(at(1), source(1)) == Verdict::Take).count();
         assert_eq!(opened, 10);
@@ -390,8 +449,8 @@ mod tests {
         let mut guard = Guard::new(&limits);
         for n in 0..1_000_000u32 {
             let source = Source::of(std::net::Ipv4Addr::from_bits(n % 10_000).into());
-            guard.message(at(0), source);
-            guard.offend(at(0), source, Offence::UnknownSource);
+            guard.message(at(0), source, Connections);
+            guard.offend(at(0), source, Connections, Offence::UnknownSource);
         }
         assert!(guard.remembered() <= 5000);
     }

@@ -1,7 +1,9 @@
-//! Who is meant by a source: one IPv4 address, or one IPv6 network of a subscriber.
+//! Who is meant by a source: one IPv4 address, or one IPv6 network of a subscriber; and what vouches for it.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::sip::flow::Transport;
 
 /// What limits and bans hold for. An IPv6 host has a whole /64 to send from, so that is one source (R-B7, S-R1); an
 /// IPv4-mapped address is the IPv4 address (S-R2).
@@ -10,6 +12,32 @@ pub enum Source {
     V4(Ipv4Addr),
     /// The first 64 bits.
     V6(u64),
+}
+
+/// What a source's address stands on. Anybody can write any address on a datagram, so what comes in datagrams speaks for datagrams
+/// only; a connection is not had without its handshake, so what comes over one speaks for all (S-R3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Over {
+    Datagrams,
+    Connections,
+}
+
+impl Over {
+    /// What a transport's messages speak for.
+    pub const fn of(transport: Transport) -> Over {
+        match transport {
+            Transport::Udp => Over::Datagrams,
+            Transport::Tcp | Transport::Tls => Over::Connections,
+        }
+    }
+
+    /// The transports on which a ban holds that was brought so; for the operator.
+    pub const fn transports(self) -> &'static str {
+        match self {
+            Over::Datagrams => "udp",
+            Over::Connections => "udp, tcp, tls",
+        }
+    }
 }
 
 impl Source {
