@@ -37,7 +37,7 @@ const ROLES: &[(&str, &[&str])] = &[
     ("tokio_rustls", &["net", "api::server", "config::certificates", "lab", "daemon", "doctor", "cli"]),
     ("rustls_pemfile", &["net"]),
     ("hickory_resolver", &["net"]),
-    ("axum", &["metrics", "api::server"]),
+    ("axum", &["net::http", "metrics", "api::server"]),
     ("prometheus_client", &["metrics"]),
     ("clap", &["cli", "bin"]),
     ("sd_notify", &["daemon"]),

@@ -69,6 +69,13 @@ pub fn answer(
     response.with("X-Request-Id", request.id.clone())
 }
 
+/// What nobody that we know is told, before the body of the request is read.
+pub fn unknown(site: &Site, store: &mut dyn Store, request: &Request, now: WallTime) -> Option<Response> {
+    let refusal = reading(store, |rows| site.authenticator.holder(rows, request, now)).err()?;
+    let response = unadmitted(site, request, refusal, now).unwrap_or_else(|refusal| refused(&refusal, request));
+    Some(response.with("X-Request-Id", request.id.clone()))
+}
+
 fn refused(refusal: &Refusal, request: &Request) -> Response {
     let response = Response::refused(refusal, &request.id);
     match (refusal.code, Place::of(&request.path)) {

@@ -1,31 +1,34 @@
 //! The shell: HTTP in, the store's thread asked, HTTP out. TLS 1.2 or later where the listener is not on loopback.
 
+use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::to_bytes;
+use axum::body::{Body as HttpBody, HttpBody as _, to_bytes};
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::serve::{IncomingStream, Listener};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
-use super::answer::{Site, answer};
+use super::answer::{Site, answer, unknown};
 use super::message::{Body, Request, Response};
 use super::{BASE, BODY_OCTETS, portal};
 use crate::base::bounds::Bound;
-use crate::base::limits::API_HANDSHAKES;
+use crate::base::limits::{API_HANDSHAKES, STRANGE_BODY_OCTETS};
 use crate::base::{Entropy, WallTime};
 use crate::metrics::api::ApiCounters;
+use crate::net::http::{Guest, Pages};
 use crate::store::refusal::{Code, Refusal};
+use crate::store::rows::Store;
 use crate::store::thread::StoreHandle;
 
 /// How long a body may take to come.
@@ -48,8 +51,8 @@ pub struct Served {
 #[derive(Clone, Copy, Debug)]
 struct Peer(SocketAddr);
 
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+impl Connected<IncomingStream<'_, Pages>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Pages>) -> Self {
         Peer(*stream.remote_addr())
     }
 }
@@ -64,9 +67,10 @@ impl Connected<IncomingStream<'_, TlsListener>> for Peer {
 pub async fn serve(socket: TcpListener, tls: Option<Arc<ServerConfig>>, served: Served) {
     let routes = Router::new().fallback(handle).with_state(Arc::new(served));
     let routes = routes.into_make_service_with_connect_info::<Peer>();
+    let pages = Pages::new(socket);
     let ended = match tls {
-        None => axum::serve(socket, routes).await,
-        Some(config) => match TlsListener::start(socket, config) {
+        None => axum::serve(pages, routes).await,
+        Some(config) => match TlsListener::start(pages, config) {
             Ok(listener) => axum::serve(listener, routes).await,
             Err(error) => Err(error),
         },
@@ -92,7 +96,7 @@ async fn handle(
     let method = request.method().clone();
     let (began, response) = match read(&served, peer, request).await {
         Ok(request) => (Instant::now(), respond(&served, request).await),
-        Err((refusal, id)) => (Instant::now(), Response::refused(&refusal, &id).with("X-Request-Id", id)),
+        Err(refused) => (Instant::now(), refused),
     };
     served.counters.answered(method.as_str(), response.status, began.elapsed());
     if let Some(code) = response.refusal {
@@ -102,8 +106,8 @@ async fn handle(
 }
 
 async fn respond(served: &Served, request: Request) -> Response {
-    let id = request.id.clone();
-    let answered = ask(served, request).await;
+    let (id, site, clock) = (request.id.clone(), served.site.clone(), served.clock);
+    let answered = ask(served, move |store, entropy| answer(&site, store, entropy, &request, clock())).await;
     answered.unwrap_or_else(|refusal| Response::refused(&refusal, &id).with("X-Request-Id", id))
 }
 
@@ -123,7 +127,7 @@ fn page(file: portal::File) -> HttpResponse {
 }
 
 /// The whole request as a plain value.
-async fn read(served: &Served, peer: SocketAddr, request: HttpRequest) -> Result<Request, (Refusal, String)> {
+async fn read(served: &Served, peer: SocketAddr, request: HttpRequest) -> Result<Request, Response> {
     let (head, body) = request.into_parts();
     let text = |(name, value): (&HeaderName, &HeaderValue)| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -139,25 +143,57 @@ async fn read(served: &Served, peer: SocketAddr, request: HttpRequest) -> Result
     };
     let given = read.header("x-request-id").filter(|id| is_id(id)).map(str::to_owned);
     read.id = given.unwrap_or_else(|| (served.entropy)().token(8));
-    let too_large = || Refusal::new(Code::FileTooLarge, format!("A body has at most {BODY_OCTETS} octets."));
-    read.body = match timeout(BODY_TIME, to_bytes(body, BODY_OCTETS)).await {
-        Ok(Ok(body)) => body.to_vec(),
-        Ok(Err(_)) | Err(_) => return Err((too_large(), read.id)),
-    };
-    Ok(read)
+    if body.size_hint().upper().is_none_or(|octets| octets > STRANGE_BODY_OCTETS) {
+        read = knocked(served, read).await?;
+    }
+    match body_of(body).await {
+        Ok(body) => Ok(Request { body, ..read }),
+        Err(refusal) => Err(Response::refused(&refusal, &read.id).with("X-Request-Id", read.id)),
+    }
+}
+
+/// A long body is read for those who may ask only: nobody else fills memory with it (S-A3).
+async fn knocked(served: &Served, request: Request) -> Result<Request, Response> {
+    let (id, site, clock) = (request.id.clone(), served.site.clone(), served.clock);
+    let known = ask(served, move |store, _| match unknown(&site, store, &request, clock()) {
+        None => Ok(request),
+        Some(response) => Err(response),
+    });
+    known.await.unwrap_or_else(|refusal| Err(Response::refused(&refusal, &id).with("X-Request-Id", id)))
+}
+
+async fn body_of(body: HttpBody) -> Result<Vec<u8>, Refusal> {
+    match timeout(BODY_TIME, to_bytes(body, BODY_OCTETS)).await {
+        Ok(Ok(body)) => Ok(body.to_vec()),
+        Ok(Err(error)) if is_too_long(&error) => {
+            Err(Refusal::new(Code::FileTooLarge, format!("A body has at most {BODY_OCTETS} octets.")))
+        }
+        Ok(Err(_)) | Err(_) => {
+            let text = format!("The body did not come whole within {} s.", BODY_TIME.as_secs());
+            Err(Refusal::new(Code::BodyIncomplete, text))
+        }
+    }
+}
+
+/// axum tells of its limit by the source of an error, whose type is another crate's.
+fn is_too_long(error: &axum::Error) -> bool {
+    error.source().is_some_and(|source| source.to_string().contains("length limit exceeded"))
 }
 
 fn is_id(id: &str) -> bool {
     (1..=64).contains(&id.len()) && id.bytes().all(|octet| octet.is_ascii_graphic())
 }
 
-async fn ask(served: &Served, request: Request) -> Result<Response, Refusal> {
+/// Has something done on the store's thread.
+async fn ask<T: Send + 'static>(
+    served: &Served,
+    work: impl FnOnce(&mut dyn Store, &mut dyn Entropy) -> T + Send + 'static,
+) -> Result<T, Refusal> {
     let (tell, told) = oneshot::channel();
-    let (site, clock, entropy) = (served.site.clone(), served.clock, served.entropy);
+    let entropy = served.entropy;
     served.store.submit(Box::new(move |store| {
-        let response = answer(&site, store, &mut *entropy(), &request, clock());
         // Who asked may have gone away.
-        let _ = tell.send(response);
+        let _ = tell.send(work(store, &mut *entropy()));
     }))?;
     let late = || Refusal::new(Code::StoreUnavailable, "The store does not answer in time; try again later.");
     timeout(ANSWER_TIME, told).await.map_err(|_| late())?.map_err(|_| late())
@@ -187,34 +223,32 @@ fn written(response: Response) -> HttpResponse {
     out
 }
 
+/// A connection whose handshake is done, and whose it is.
+type Secured = (TlsStream<Guest>, SocketAddr);
+
 /// Connections whose handshake is done. Each has a task of its own, so that a slow one delays nobody.
 struct TlsListener {
-    done: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    done: mpsc::Receiver<Secured>,
     local: SocketAddr,
 }
 
 impl TlsListener {
-    fn start(socket: TcpListener, config: Arc<ServerConfig>) -> io::Result<TlsListener> {
-        let local = socket.local_addr()?;
+    fn start(pages: Pages, config: Arc<ServerConfig>) -> io::Result<TlsListener> {
+        let local = pages.local_addr()?;
         let (finished, done) = mpsc::channel(API_HANDSHAKES);
-        tokio::spawn(accept_all(socket, TlsAcceptor::from(config), finished));
+        tokio::spawn(accept_all(pages, TlsAcceptor::from(config), finished));
         Ok(TlsListener { done, local })
     }
 }
 
-async fn accept_all(
-    mut socket: TcpListener,
-    acceptor: TlsAcceptor,
-    finished: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
-) {
+async fn accept_all(mut pages: Pages, acceptor: TlsAcceptor, finished: mpsc::Sender<Secured>) {
     let room = Arc::new(Semaphore::new(API_HANDSHAKES));
     loop {
         if room.available_permits() == 0 {
             Bound::ApiHandshakes.reached();
         }
         let Ok(seat) = room.clone().acquire_owned().await else { return };
-        // axum's own accept waits out a lack of descriptors.
-        let (stream, peer) = Listener::accept(&mut socket).await;
+        let (stream, peer) = pages.accept().await;
         let (acceptor, finished) = (acceptor.clone(), finished.clone());
         tokio::spawn(async move {
             if let Ok(Ok(stream)) = timeout(HANDSHAKE_TIME, acceptor.accept(stream)).await {
@@ -227,7 +261,7 @@ async fn accept_all(
 }
 
 impl Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
+    type Io = TlsStream<Guest>;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {

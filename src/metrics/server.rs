@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 
 use super::gauges::GaugeBoard;
 use super::registry::{Sources, registry};
+use crate::net::http::Pages;
 
 /// The media type of the text format (OpenMetrics 1.0).
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -44,7 +45,7 @@ pub async fn serve(socket: TcpListener, sources: Sources, readiness: Readiness) 
         .route("/readyz", get(readyz))
         .route("/drainz", get(drainz))
         .with_state(served);
-    if let Err(error) = axum::serve(socket, routes).await {
+    if let Err(error) = axum::serve(Pages::new(socket), routes).await {
         tracing::error!(%error, "metrics are no longer served");
     }
 }

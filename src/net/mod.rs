@@ -18,6 +18,7 @@ mod dns;
 pub mod flows;
 mod glancing;
 pub mod guard;
+pub mod http;
 pub mod identity;
 pub mod inherited;
 mod listener;

@@ -26,6 +26,7 @@ pub enum Code {
     TrunkNotFound,
     ResourceNotFound,
     MethodNotAllowed,
+    BodyIncomplete,
     AccountNotEmpty,
     NumberOwnedByOtherAccount,
     NumberInUse,
@@ -66,6 +67,7 @@ impl Code {
             | Code::TrunkNotFound
             | Code::ResourceNotFound => 404,
             Code::MethodNotAllowed => 405,
+            Code::BodyIncomplete => 408,
             Code::AccountNotEmpty
             | Code::NumberOwnedByOtherAccount
             | Code::NumberInUse

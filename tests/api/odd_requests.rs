@@ -1,5 +1,9 @@
 //! Requests as careless programs and attackers send them: a plain refusal that names the place, and nothing half done.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::world::{Answer, World};
@@ -38,6 +42,26 @@ fn a_property_that_stands_twice_is_no_property() {
     let twice = r#"{"numbers": [{"phoneNumber": "+4930555"}], "numbers": []}"#;
     assert_eq!(raw(&world, "POST", "/accounts/acme/numbers:batchPut", twice).code(), "MalformedJson");
     assert_eq!(numbers(&world), Some(0));
+}
+
+/// S-A3: what nobody knows fills no memory. Not an octet of these bodies is sent.
+#[test]
+fn a_long_body_is_waited_for_only_when_it_is_known_whose_it_is() {
+    let world = World::stocked();
+    let answer = |token: &str, length: &str| {
+        let mut stream = TcpStream::connect(world.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let head =
+            format!("POST /api/v1/imports HTTP/1.1\r\nHost: sbc\r\nAuthorization: Bearer {token}\r\n{length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut octets = [0; 12];
+        stream.read_exact(&mut octets).map(|()| String::from_utf8_lossy(&octets).into_owned())
+    };
+    for length in ["Content-Length: 70000", "Transfer-Encoding: chunked"] {
+        assert_eq!(answer("nobody", length).unwrap(), "HTTP/1.1 401", "{length}");
+    }
+    let short = world.ask_as("POST", "/imports", &[("Authorization", "Bearer nobody")], &[b' '; 1000]);
+    assert_eq!((short.status, short.code().as_str()), (401, "TokenInvalid"));
 }
 
 #[test]

@@ -10,12 +10,13 @@ mod running;
 mod schemas;
 
 /// Every way a request can be refused, each with the error body.
-const REFUSALS: [(&str, &str); 13] = [
+const REFUSALS: [(&str, &str); 14] = [
     ("400", "The request cannot be understood."),
     ("401", "No token, or one that is not known."),
     ("403", "The token may not do this."),
     ("404", "There is no such thing."),
     ("405", "The method is not possible here."),
+    ("408", "The body did not come in time, or not whole."),
     ("409", "Something else stands against it."),
     ("412", "The condition does not hold."),
     ("413", "Too large."),
