@@ -302,7 +302,8 @@ impl Rebinding {
         self.shared.servers.store(Arc::new(servers));
         if let Some(dns) = dns {
             let _inside = self.shared.runtime.enter();
-            self.shared.resolver.store(Arc::new(Resolver::new(dns)));
+            let resolver = Resolver::new(dns).remembering(&self.shared.resolver.load());
+            self.shared.resolver.store(Arc::new(resolver));
         }
         self.show(&held);
         told();

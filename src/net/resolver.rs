@@ -87,6 +87,13 @@ impl Resolver {
         Resolver { hosts, dns: dns.ok(), kept: Mutex::new(HashMap::new()) }
     }
 
+    /// The same, with the last good answers of the one before: other servers may fail as well.
+    pub fn remembering(self, before: &Resolver) -> Resolver {
+        let kept = before.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let untried = kept.into_iter().map(|(key, kept)| (key, Kept { failed: None, ..kept }));
+        Resolver { kept: Mutex::new(untried.collect()), ..self }
+    }
+
     /// Answers as news, later.
     pub(super) fn ask(self: &Arc<Self>, shared: &Arc<Shared>, question: Resolve) {
         let (resolver, tasks) = (self.clone(), shared.clone());
@@ -374,6 +381,7 @@ fn limited(addresses: &mut Vec<SocketAddr>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::ids::ResolveId;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -399,6 +407,26 @@ mod tests {
         assert!(!kept(at, None).rests(at));
         assert!(kept(at, Some(at)).rests(at + SECOND * 29));
         assert!(!kept(at, Some(at)).rests(at + SECOND * 30));
+    }
+
+    /// An operator who changes servers because the old ones fail may have written a wrong one.
+    #[tokio::test]
+    async fn other_servers_are_asked_at_once_and_stand_on_what_was_known_before() {
+        let dead = || DnsSettings { servers: vec!["127.0.0.1:1".parse().unwrap()], hosts: BTreeMap::new() };
+        let question = Resolve {
+            id: ResolveId(1),
+            host: "sip.example".into(),
+            port: None,
+            transport: Transport::Udp,
+            discovery: Discovery::Hosts,
+        };
+        let (key, before) = (Key::of(&question), Resolver::new(dead()));
+        before.keep(key.clone(), &resolved());
+        before.note_failure(&key);
+        let after = Resolver::new(dead()).remembering(&before);
+        assert!(after.kept(&key).is_some_and(|kept| !kept.rests(Instant::now())));
+        let found = after.answer(question, || 0).await;
+        assert_eq!(found.map(|found| found.addresses), Ok(resolved().addresses));
     }
 
     /// A name that is no more leads nowhere; a server that fails has said nothing of it.
