@@ -21,6 +21,7 @@ use super::inbox::{Held, Inbox, Stay, Watch};
 use super::orders::Orders;
 use super::precedence;
 use crate::base::Instant;
+use crate::base::ids::FlowId;
 use crate::call::CallEvent;
 use crate::cdr::Records;
 use crate::engine::Engine;
@@ -69,6 +70,8 @@ struct Ship {
     out: Outbox,
     /// Messages of the round, which leave when the relay has been told what they promise.
     leaving: Vec<Transmit>,
+    /// Connections that end after it.
+    closing: Vec<FlowId>,
 }
 
 /// See the module. Shared by everyone who brings something.
@@ -98,7 +101,8 @@ impl Helm {
     /// # Errors
     /// The system gives no thread.
     pub fn launch(self: &Arc<Self>, cargo: Cargo) -> io::Result<JoinHandle<()>> {
-        let ship = Ship { cargo, unheard: Unheard::Nothing, inputs: Vec::new(), out: Vec::new(), leaving: Vec::new() };
+        let (inputs, out, leaving, closing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let ship = Ship { cargo, unheard: Unheard::Nothing, inputs, out, leaving, closing };
         *self.ship.lock().unwrap_or_else(PoisonError::into_inner) = Some(ship);
         let helm = self.clone();
         Builder::new().name("engine".to_owned()).spawn(move || helm.watch())
@@ -201,6 +205,8 @@ impl Ship {
         self.unheard = self.cargo.relay.wake(from);
         self.leaving.drain(..).for_each(|transmit| self.cargo.outgoing.transmit(transmit));
         self.cargo.outgoing.flush();
+        // What is said to whoever is shown the door is said before.
+        self.closing.drain(..).for_each(|flow| self.cargo.outgoing.close(flow));
         self.publish();
     }
 
@@ -233,7 +239,7 @@ impl Ship {
                     }
                 }
                 Output::Bearing(flow, bearing) => self.cargo.outgoing.note(&flow, bearing),
-                Output::CloseFlow(flow) => self.cargo.outgoing.close(flow),
+                Output::CloseFlow(flow) => self.closing.push(flow),
                 Output::Reply(id, reply) => self.cargo.orders.answered(id, reply),
             }
         }

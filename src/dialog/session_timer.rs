@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::Instant;
 use crate::base::bounds::Bound;
-use crate::base::limits::SESSION_EXPIRES_S;
+use crate::base::limits::{INTERVAL_REFUSALS, SESSION_EXPIRES_S};
 use crate::sip::header::{MinSe, Refresher, SessionExpires};
 use crate::sip::{Message, Name};
 
@@ -130,13 +130,15 @@ pub struct SessionTimer {
     settings: TimerSettings,
     /// The largest Min-SE a 422 of this dialog named (RFC 4028 7.4).
     floor_s: u32,
+    /// How many there were since a request of ours was last taken.
+    refusals: u8,
     running: Option<Running>,
 }
 
 impl SessionTimer {
     /// Nothing is agreed yet.
     pub const fn new(settings: TimerSettings) -> SessionTimer {
-        SessionTimer { settings, floor_s: settings.min_se_s, running: None }
+        SessionTimer { settings, floor_s: settings.min_se_s, refusals: 0, running: None }
     }
 
     // ---- our requests
@@ -164,11 +166,16 @@ impl SessionTimer {
     }
 
     /// 422 to a request of ours: it goes again with a larger interval. False when the peer named none that is larger, or
-    /// one beyond [`SESSION_EXPIRES_S`].
+    /// one beyond [`SESSION_EXPIRES_S`], or has done so [`INTERVAL_REFUSALS`] times.
     pub fn refused(&mut self, said: &Said) -> bool {
         let asked = self.running.map_or(self.settings.expires_s, |running| running.interval_s).max(self.floor_s);
         match said.min_se_s {
             Some(min_se) if min_se > asked && min_se <= SESSION_EXPIRES_S => {
+                if self.refusals >= INTERVAL_REFUSALS {
+                    Bound::IntervalRefusals.reached();
+                    return false;
+                }
+                self.refusals += 1;
                 self.floor_s = min_se;
                 true
             }
@@ -179,6 +186,7 @@ impl SessionTimer {
     /// 2xx to an INVITE or UPDATE of ours: the session lives on as it says (RFC 4028 7.2). A trunk that demands timers
     /// has its session refreshed from here when the peer says nothing of them.
     pub fn answered(&mut self, now: Instant, said: &Said) {
+        self.refusals = 0;
         self.running = match (self.settings.mode, said.expires) {
             (TimerMode::Off, _) | (TimerMode::Supported, None) => None,
             (TimerMode::Required, None) => {
@@ -440,6 +448,19 @@ mod tests {
         assert!(
             !timer.refused(&refusal(1800)) && !timer.refused(&refusal(u32::MAX)) && !timer.refused(&Said::default())
         );
+    }
+
+    /// A second more each time would go on for a day.
+    #[test]
+    fn a_peer_that_wants_more_each_time_is_believed_so_often_until_it_takes_one() {
+        let mut timer = timer(|_| {});
+        let refused = |timer: &mut SessionTimer, first: u32| {
+            let said = |min_se| Said { min_se_s: Some(min_se), ..Said::default() };
+            (first..first + 100).take_while(|min_se| timer.refused(&said(*min_se))).count()
+        };
+        assert_eq!(refused(&mut timer, 3600), usize::from(INTERVAL_REFUSALS));
+        timer.answered(START, &said(7200, None, None));
+        assert_eq!(refused(&mut timer, 7300), usize::from(INTERVAL_REFUSALS));
     }
 
     #[test]

@@ -216,8 +216,7 @@ impl Engine {
         if is_told && request.method != Method::Ack {
             let (head, to) = (ResponseHead::new(request, flow.remote), reply_to(request, flow, None));
             let bytes = compose::plain_response(Status::FORBIDDEN, &head, Some(self.overload_tag.as_bytes()), None);
-            // The connection stays for it; the stranger's limits close it.
-            return out.push(Output::Transmit(Transmit { id: TransmitId(0), to, bytes }));
+            out.push(Output::Transmit(Transmit { id: TransmitId(0), to, bytes }));
         }
         if flow.transport.is_reliable() {
             out.push(Output::CloseFlow(flow.id));
@@ -452,13 +451,20 @@ impl Engine {
         let timers = trunk.map(|trunk| trunk.timers).unwrap_or_default();
         let timers = TimerValues { t1: timers.t1, t2: timers.t2, t4: timers.t4 };
         let to = reply_to(request, flow, trunk.map(|trunk| &**trunk));
-        match self.transactions.open(now.instant, request, to.clone(), timers, user) {
+        let above = self.beyond_the_limit(request, user);
+        match self.transactions.open(now.instant, request, (to.clone(), timers), user, above) {
             Ok(transaction) => Some(transaction),
             Err(_) => {
                 self.no_room(request, flow, to, out);
                 None
             }
         }
+    }
+
+    /// What ends a call, or one that is being set up, is served whatever else is open (R-A4): each call has two parties who may.
+    fn beyond_the_limit(&self, request: &Request, user: User) -> usize {
+        let ends = request.method == Method::Cancel || request.method == Method::Bye && user != User::Nobody;
+        if ends { self.calls.len().saturating_mul(2) } else { 0 }
     }
 
     /// The trunk on this flow; `None` for a peer we do not know by its address.

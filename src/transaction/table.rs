@@ -63,8 +63,16 @@ impl<V> Table<V> {
     /// # Errors
     /// The table is full (counted), or the key is taken.
     pub fn insert(&mut self, key: impl Into<Key>, value: V) -> Result<TransactionId, Refused> {
+        self.insert_within(0, key, value)
+    }
+
+    /// The same, where it may be one of so many above the limit.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn insert_within(&mut self, above: usize, key: impl Into<Key>, value: V) -> Result<TransactionId, Refused> {
         let key = Arc::new(key.into());
-        let is_full = self.is_full();
+        let is_full = self.entries.len() >= self.limit.saturating_add(above);
         let place = match self.ids.entry(Arc::clone(&key)) {
             MapEntry::Occupied(held) => return Err(Refused::Duplicate(*held.get())),
             MapEntry::Vacant(_) if is_full => {

@@ -98,4 +98,6 @@ fn where_the_policy_says_so_a_stranger_is_told_403_and_not_who_we_are() {
         let told = [answer.header("Server"), answer.header("Contact"), answer.header("User-Agent")];
         assert_eq!(told, ["", "", ""], "{}", answer.0);
     }
+    // Nobody keeps a seat by it.
+    metric(&ground, "sbc_connections_total{outcome=\"closed\"} 1");
 }

@@ -44,6 +44,34 @@ fn even_without_any_room_a_bye_leaves() {
     assert_eq!(world.finish().len(), 1);
 }
 
+/// R-A4. All that may be open is: the INVITE's two transactions.
+#[test]
+fn even_without_any_room_a_partys_bye_is_served() {
+    for caller_first in [true, false] {
+        let mut world = World::configured(|settings| settings.limits.max_transactions = 1);
+        let mut talk = world.talk(CarrierA, Platform);
+        assert_eq!(world.engine.gauges().transactions, 2);
+        if caller_first {
+            world.caller_hangs_up(&mut talk);
+        } else {
+            world.callee_hangs_up(&mut talk);
+        }
+        assert_eq!(world.finish().len(), 1);
+    }
+}
+
+#[test]
+fn even_without_any_room_a_call_that_rings_can_be_given_up() {
+    let mut world = World::configured(|settings| settings.limits.max_transactions = 1);
+    let (offered, sent) = world.ring(CarrierA, Platform);
+    assert_eq!(world.engine.gauges().transactions, 2);
+    world.send(CarrierA, sent.cancel());
+    world.expect(CarrierA, "SIP/2.0 200");
+    world.expect(CarrierA, "SIP/2.0 487");
+    world.hears_cancel(Platform, &offered);
+    assert_eq!(world.finish().len(), 1);
+}
+
 #[test]
 fn a_new_configuration_brings_its_own_limit() {
     let mut world = World::configured(|settings| settings.limits.max_transactions = 1);

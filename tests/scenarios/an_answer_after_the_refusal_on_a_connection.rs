@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use trunkline::base::bounds::Bound;
-use trunkline::base::limits::{ACKNOWLEDGED_FORKS, LATE_ANSWERS};
+use trunkline::base::limits::{ACKNOWLEDGED_FORKS, INTERVAL_REFUSALS, LATE_ANSWERS};
 use trunkline::call::Cause;
 use trunkline::engine::io::{Dropped, Event};
 use trunkline::sip::Status;
@@ -117,37 +117,43 @@ fn of_a_party_that_was_given_up() {
     world.finish();
 }
 
+/// So many calls at once, each refused for its session interval until it has failed. Returns the INVITEs that were refused.
+fn too_short_again_and_again(world: &mut World, calls: usize) -> Vec<Text> {
+    let mut open: Vec<Text> = (0..calls).map(|_| world.dial(CarrierA, Platform).0).collect();
+    let mut refused = Vec::new();
+    for round in 1..=u32::from(INTERVAL_REFUSALS) + 1 {
+        for invite in &open {
+            let longer = format!("Min-SE: {}", 1800 + round);
+            world.send(Platform, with_header(&invite.respond(422, Platform, ""), &longer));
+        }
+        refused.append(&mut open);
+        for _ in 0..calls {
+            world.expect(Platform, "ACK");
+            if round <= u32::from(INTERVAL_REFUSALS) {
+                open.push(world.expect(Platform, "INVITE"));
+            }
+        }
+    }
+    (0..calls).for_each(|_| assert_eq!(world.refusal(CarrierA).status(), Some(480)));
+    refused
+}
+
 /// Of more refused INVITEs than there is room for, a late 2xx is a stray response, and each of them is counted.
 #[test]
 fn of_as_many_as_there_is_room_for() {
-    const AT_ONCE: usize = 3;
+    const AT_ONCE: usize = 20;
+    // Each 422 ends one INVITE, and the next follows, until that was too often.
+    const OF_A_CALL: usize = INTERVAL_REFUSALS as usize + 1;
     let (mut world, before) = (World::new(), Bound::LateAnswers.count());
-    let mut open: Vec<Text> = (0..AT_ONCE).map(|_| world.dial(CarrierA, Platform).0).collect();
-    let (first, mut last) = (open[0].clone(), None);
-    // Each 422 ends one INVITE, and the next follows.
-    for round in 0..LATE_ANSWERS.div_ceil(AT_ONCE) {
-        for invite in &open {
-            let longer = format!("Min-SE: {}", 1801 + round);
-            world.send(Platform, with_header(&invite.respond(422, Platform, ""), &longer));
-        }
-        last = open.last().cloned();
-        for invite in &mut open {
-            world.expect(Platform, "ACK");
-            *invite = world.expect(Platform, "INVITE");
-        }
-    }
-    let beyond = LATE_ANSWERS.next_multiple_of(AT_ONCE) - LATE_ANSWERS;
-    assert_eq!(Bound::LateAnswers.count() - before, beyond as u64);
-    world.send(Platform, answer(&first, "late"));
+    let batches = LATE_ANSWERS.div_ceil(AT_ONCE * OF_A_CALL);
+    let refused: Vec<Text> = (0..batches).flat_map(|_| too_short_again_and_again(&mut world, AT_ONCE)).collect();
+    assert_eq!(refused.len(), batches * AT_ONCE * OF_A_CALL);
+    assert_eq!(Bound::LateAnswers.count() - before, (refused.len() - LATE_ANSWERS) as u64);
+    world.send(Platform, answer(&refused[0], "late"));
     is_ended(&mut world, "late");
-    world.send(Platform, answer(&last.expect("there were rounds"), "later"));
+    world.send(Platform, answer(&refused[refused.len() - 1], "later"));
     world.pass(Duration::from_millis(100));
     assert!(world.is_quiet(Platform) && stray(&world) == 1);
-    for invite in open {
-        world.send(Platform, invite.respond(486, Platform, ""));
-        world.expect(Platform, "ACK");
-        world.refusal(CarrierA);
-    }
     world.finish();
 }
 

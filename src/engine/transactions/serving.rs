@@ -50,7 +50,7 @@ impl Transactions {
         }
     }
 
-    /// Opens the server transaction of a new request.
+    /// Opens the server transaction of a new request, which may be one of `above` beyond the limit.
     ///
     /// # Errors
     /// The table is full, or the transaction exists already.
@@ -58,9 +58,9 @@ impl Transactions {
         &mut self,
         now: Instant,
         request: &Request,
-        to: Destination,
-        timers: TimerValues,
+        (to, timers): (Destination, TimerValues),
         user: User,
+        above: usize,
     ) -> Result<TransactionId, Refused> {
         let transport = transport(&to);
         let machine = if request.method == Method::Invite {
@@ -69,7 +69,7 @@ impl Transactions {
             Machine::Server { machine: ServerNonInvite::new(now, transport, timers), trying: Bytes::new() }
         };
         let entry = Entry { machine, user, to, branch: None, fallback: None, ways: Ways::NONE };
-        let id = self.table.insert(ServerKey::of(request), entry)?;
+        let id = self.table.insert_within(above, ServerKey::of(request), entry)?;
         self.settle(now, id);
         Ok(id)
     }
