@@ -75,8 +75,8 @@ pub const MAX_BREADTH: u8 = 60;
 /// Longest interval of a session timer in seconds: a day, as long as a call may last by default. A peer that asks for more
 /// gets this; one that demands more (Min-SE) is not called again.
 pub const SESSION_EXPIRES_S: u32 = 86_400;
-/// 422 with a larger Min-SE each time that a request of ours is sent again for (RFC 4028 7.3), as many as there may be proxies
-/// with one of their own. At the limit it is refused, until one is taken.
+/// 422 with a larger Min-SE each time that a request of ours is sent again for (RFC 4028 7.3), as many as there may be
+/// proxies with one of their own. At the limit it is refused, until one is taken.
 pub const INTERVAL_REFUSALS: u8 = 5;
 /// Requests of one party that are on their way to the other at once: INFO, MESSAGE, NOTIFY and unknown ones (more: 500 with
 /// Retry-After), and REFERs with their NOTIFYs, where the trunk passes them (more: 491).

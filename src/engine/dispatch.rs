@@ -461,7 +461,8 @@ impl Engine {
         }
     }
 
-    /// What ends a call, or one that is being set up, is served whatever else is open (R-A4): each call has two parties who may.
+    /// What ends a call, or one that is being set up, is served whatever else is open (R-A4): each call has two parties
+    /// who may.
     fn beyond_the_limit(&self, request: &Request, user: User) -> usize {
         let ends = request.method == Method::Cancel || request.method == Method::Bye && user != User::Nobody;
         if ends { self.calls.len().saturating_mul(2) } else { 0 }

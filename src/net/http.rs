@@ -1,5 +1,6 @@
-//! Connections of those who speak HTTP, within limits: so many at once, of one source, and no longer without an octet of ours.
-//! The pages stand beside telephony in one process, and nobody who keeps their connections open may take its descriptors.
+//! Connections of those who speak HTTP, within limits: so many at once, of one source, and no longer without an octet
+//! of ours. The pages stand beside telephony in one process, and nobody who keeps their connections open may take its
+//! descriptors.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
@@ -26,8 +27,8 @@ pub struct Pages {
     patience: Duration,
 }
 
-/// One of its connections. It fails when nothing of ours has left for [`HTTP_PATIENCE`]: a request that does not come, comes in
-/// drops, or whose answer is not read.
+/// One of its connections. It fails when nothing of ours has left for [`HTTP_PATIENCE`]: a request that does not come,
+/// comes in drops, or whose answer is not read.
 #[derive(Debug)]
 pub struct Guest {
     stream: TcpStream,

@@ -171,7 +171,8 @@ struct Reader {
     write: Duration,
 }
 
-/// Whether a whole message has come. Keep-alives keep no stranger alive: whoever sends nothing else has no business here.
+/// Whether a whole message has come. Keep-alives keep no stranger alive: whoever sends nothing else has no business
+/// here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said {
     Nothing,
@@ -185,7 +186,8 @@ enum Deadline {
     First,
     /// The connection is closed when nothing happened since the timer was set: between one and two idle periods.
     Idle,
-    /// The message that was begun must be complete. Where each read ends inside another one, the timer is set again when it fires.
+    /// The message that was begun must be complete. Where each read ends inside another one, the timer is set again
+    /// when it fires.
     Message,
 }
 

@@ -117,8 +117,8 @@ impl Shared {
         self.gate.answers(flow)
     }
 
-    /// Counts what the far end of a flow did. If that brings its ban, its connections are closed. Whoever proved itself on this
-    /// connection is no stranger, however long ago that was, and neither is whom we dialled.
+    /// Counts what the far end of a flow did. If that brings its ban, its connections are closed. Whoever proved itself
+    /// on this connection is no stranger, however long ago that was, and neither is whom we dialled.
     pub fn offended(&self, flow: &Flow, offence: Offence) {
         self.counters.offences.add(offence);
         if self.flows.connection(flow.id).is_some_and(|connection| connection.visitor == Visitor::Peer) {

@@ -160,7 +160,8 @@ async fn a_stranger_that_only_pings_has_said_nothing() {
     world.counted(|counters| counters.connections.count(ConnectionOutcome::Silent), 1).await;
 }
 
-/// S-R3: the address on a datagram is what somebody wrote there, and a peer that its certificate names has no range of its own.
+/// S-R3: the address on a datagram is what somebody wrote there, and a peer that its certificate names has no range of
+/// its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_datagrams_keep_nobody_from_its_connections() {
     let authority = Authority::new("one");

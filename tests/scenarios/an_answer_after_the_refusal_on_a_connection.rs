@@ -117,7 +117,8 @@ fn of_a_party_that_was_given_up() {
     world.finish();
 }
 
-/// So many calls at once, each refused for its session interval until it has failed. Returns the INVITEs that were refused.
+/// So many calls at once, each refused for its session interval until it has failed. Returns the INVITEs that were
+/// refused.
 fn too_short_again_and_again(world: &mut World, calls: usize) -> Vec<Text> {
     let mut open: Vec<Text> = (0..calls).map(|_| world.dial(CarrierA, Platform).0).collect();
     let mut refused = Vec::new();

@@ -6,8 +6,8 @@
 //! we sent a request to or dialled (so every address a target's name was resolved to), one whose message belonged to a
 //! call, or one that proved a certificate or a password, for [`TRUST`].
 //!
-//! What comes in datagrams is counted apart ([`Over`]): whoever writes on them the address of a peer that only its certificate
-//! names keeps it from none of its connections.
+//! What comes in datagrams is counted apart ([`Over`]): whoever writes on them the address of a peer that only its
+//! certificate names keeps it from none of its connections.
 
 mod gate;
 mod recent;

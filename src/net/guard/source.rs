@@ -14,8 +14,8 @@ pub enum Source {
     V6(u64),
 }
 
-/// What a source's address stands on. Anybody can write any address on a datagram, so what comes in datagrams speaks for datagrams
-/// only; a connection is not had without its handshake, so what comes over one speaks for all (S-R3).
+/// What a source's address stands on. Anybody can write any address on a datagram, so what comes in datagrams speaks
+/// for datagrams only; a connection is not had without its handshake, so what comes over one speaks for all (S-R3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Over {
     Datagrams,
