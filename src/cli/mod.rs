@@ -38,8 +38,10 @@ struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the daemon.
+    #[command(override_usage = "trunkline run [OPTIONS] [FILE]")]
     Run(ConfigFile),
     /// Check the configuration: every error at once, with line, path and what to write instead.
+    #[command(override_usage = "trunkline check [OPTIONS] [FILE]")]
     Check(ConfigFile),
     /// Place calls through a daemon on this machine's loopback, against a lab platform and a lab carrier.
     #[cfg(feature = "lab")]
@@ -55,6 +57,7 @@ enum Command {
     ///
     /// Exit code, with --json and without: 0 nothing is at fault (warnings are printed), 1 something breaks calls, 64 wrong
     /// usage, 78 the configuration is refused.
+    #[command(override_usage = "trunkline doctor [OPTIONS] [FILE]")]
     Doctor {
         #[command(flatten)]
         file: ConfigFile,

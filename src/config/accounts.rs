@@ -13,6 +13,7 @@ use crate::route::settings::TrunkSettings;
 use crate::store::records::{AccountRecord, NumberRecord, Record, Services};
 use crate::store::refusal::Refusal;
 use crate::store::rules::{AccountNumberRules, RuleRecord};
+use crate::store::wall;
 
 /// Everything provisioned by the file.
 pub(super) fn directory(
@@ -47,7 +48,10 @@ fn accounts(root: &Table<'_>, declared: &Declared<'_>, trunks: &[TrunkSettings])
                 None => taken.push((name, path)),
             }
         }
-        table.close();
+        // Of one without a name nothing was asked.
+        if record.is_some() {
+            table.close();
+        }
         accounts.extend(record);
     }
     accounts
@@ -63,7 +67,11 @@ fn names(record: &AccountRecord, table: &Table<'_>) -> Vec<(String, String)> {
 fn account(name: &str, table: &Table<'_>, declared: &Declared<'_>, trunks: &[TrunkSettings]) -> Option<AccountRecord> {
     const STATES: [(&str, AccountState); 2] =
         [("active", AccountState::Active), ("suspended", AccountState::Suspended)];
-    let parsed = AccountName::parse(name).map_err(|bad| table.doc().error(table.path(), format!("the name {bad}")));
+    let parsed = AccountName::parse(name).map_err(|bad| {
+        if !table.doc().is_refused(table.path()) {
+            table.doc().error(table.path(), format!("the name {bad}"));
+        }
+    });
     let mut record = AccountRecord::new(parsed.ok()?);
     let services = table.field("services", "[\"teamsDirectRouting\"]").and_then(|field| services(&field));
     record.services = services.unwrap_or_else(|| Services::of(Service::all()));
@@ -146,8 +154,13 @@ fn provisioned(key: &str, field: &Field<'_>, declared: &Declared<'_>) -> Option<
         (table.text("valid_from", "\"2027-01-31T00:00:00Z\""), table.text("valid_to", "\"2027-12-31T00:00:00Z\""));
     let carrier = table.text("carrier", "\"north-tel\"");
     let account = account.and_then(|name| AccountName::parse(&name).ok());
-    let mut record = NumberRecord::new(phone.ok()?, account?);
-    record.services = services?;
+    check_times(&table, valid_from.as_deref(), valid_to.as_deref());
+    let (Ok(phone), Some(account)) = (phone, account) else {
+        table.close();
+        return None;
+    };
+    let mut record = NumberRecord::new(phone, account);
+    record.services = services.unwrap_or_default();
     (record.inbound_enabled, record.outbound_enabled) = (inbound, outbound);
     (record.custom_header, record.carrier) = (custom_header, carrier);
     record.screening_aliases = aliases.unwrap_or_default();
@@ -159,10 +172,24 @@ fn provisioned(key: &str, field: &Field<'_>, declared: &Declared<'_>) -> Option<
     Some(record)
 }
 
+/// A time that ends before it begins never comes.
+fn check_times(number: &Table<'_>, from: Option<&str>, to: Option<&str>) {
+    let time = |text: Option<&str>| text.and_then(wall::parse);
+    if let (Some(from), Some(to)) = (time(from), time(to))
+        && to <= from
+    {
+        number
+            .doc()
+            .error(&number.path_of("valid_to"), "ends before valid_from: nobody could be called; write a later time");
+    }
+}
+
 /// What the store would refuse is refused here, with the key's own spelling.
 fn checked(record: &impl Record, table: &Table<'_>) {
     if let Err(refusal) = record.check() {
-        table.doc().error(&table.path_of(&key_of(&refusal)), refusal.message);
+        let target = refusal.target.as_deref().unwrap_or_default();
+        let told = refusal.message.strip_prefix(target).unwrap_or(&refusal.message).trim_start().trim_end_matches('.');
+        table.doc().error(&table.path_of(&key_of(&refusal)), told);
     }
 }
 

@@ -10,7 +10,7 @@ use super::presentation::presentation;
 use super::provisional::provisional;
 use super::read::{Field, Table};
 use super::report::shown;
-use super::suggest::nearest;
+use super::suggest::{country_meant, nearest};
 use crate::media::plan::{RingingTone, SrtpSuite};
 use crate::route::directory::Service;
 use crate::route::media::{
@@ -125,7 +125,7 @@ fn ringback(media: &Table<'_>, base: Option<RingingTone>) -> Option<RingingTone>
         RingingTone::of_country(text).ok_or_else(|| format!("is none of the countries known: {}", codes()))
     };
     let written = table.field("country", "\"DE\"");
-    let country = written.as_ref().and_then(|field| field.parsed(known)).or(base);
+    let country = written.as_ref().and_then(|field| field.parsed(|text| country_meant(text, known))).or(base);
     let enabled = table.flag("enabled", "true").unwrap_or(base.is_some());
     if enabled && country.is_none() && written.is_none() {
         table.doc().error(table.path(), "the ringing tone's country is missing; write country = \"DE\"");
@@ -136,6 +136,9 @@ fn ringback(media: &Table<'_>, base: Option<RingingTone>) -> Option<RingingTone>
 
 /// The one word that lets every codec pass.
 const EVERY_CODEC: &str = "*";
+
+/// What goes beside speech.
+const NO_SPEECH: [&str; 3] = ["telephone-event", "CN", "RED"];
 
 /// Names whose meaning is known (RTP payload formats of telephony). Others pass too, but are more often mistakes.
 const CODECS: [&str; 38] = [
@@ -184,8 +187,18 @@ fn codecs(field: &Field<'_>) -> Option<Vec<String>> {
     field.refuse_empty("no codec is left to offer (\"*\" lets all pass)");
     let names = field.all(grammar::token).filter(|names| !names.is_empty())?;
     let known = |name: &str| CODECS.iter().any(|codec| codec.eq_ignore_ascii_case(name));
+    let is_speech = |name: &String| !NO_SPEECH.iter().any(|other| other.eq_ignore_ascii_case(name));
     match names.as_slice() {
         [only] if only == EVERY_CODEC => return Some(Vec::new()),
+        all if all.iter().any(|name| name == EVERY_CODEC) => {
+            field
+                .refuse_key("names \"*\", which lets every codec pass, and others; write [\"*\"], or the others alone");
+            return None;
+        }
+        all if !all.iter().any(is_speech) => {
+            field.refuse("names no codec for speech: every call would be refused with 488");
+            return None;
+        }
         all => all.iter().filter(|name| !known(name)).for_each(|name| field.doubt(&unknown_codec(name))),
     }
     Some(names)
@@ -249,7 +262,9 @@ fn timers(parent: &Table<'_>, base: SipTimers) -> SipTimers {
         max_duration: table.seconds("max_duration_s", "86400", 10..=604_800).unwrap_or(base.max_duration),
     };
     if timers.t2 < timers.t1 {
-        table.doc().error(&table.path_of("t2_ms"), "T2 is below T1; write t2_ms = 4000");
+        let (key, least) = (if table.has("t2_ms") { "t2_ms" } else { "t1_ms" }, timers.t1.as_millis());
+        let text = format!("T2 ({} ms) is below T1 ({least} ms); write t2_ms = {least} or more", timers.t2.as_millis());
+        table.doc().error(&table.path_of(key), text);
     }
     table.close();
     timers

@@ -1,6 +1,6 @@
 //! The files that certificates and trust stores name: do they exist, do they hold what they should, do they fit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use tokio_rustls::rustls::crypto::aws_lc_rs::sign::any_supported_type;
@@ -21,8 +21,12 @@ use crate::net::{pem, tls, trust};
 use crate::route::profile::{Need, Profile, Thumbprint};
 use crate::route::settings::TrunkSettings;
 
-/// The finding about a certificate's dates, which an examination of the certificate itself makes better.
-pub const DATES: &str = "certificate.dates";
+/// Findings about a certificate's dates, its purpose and its names, which an examination of the certificate itself makes better.
+pub const EXAMINED: [&str; 4] = [DATES, PURPOSE, NAME, LISTENER];
+const DATES: &str = "certificate.dates";
+const PURPOSE: &str = "certificate.no_server_auth";
+const NAME: &str = "certificate.name_missing";
+const LISTENER: &str = "certificate.not_at_listener";
 
 /// Whether the files a configuration names are looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +39,15 @@ pub enum Files {
 
 /// Checks every file that `[certificates]` and `[trust]` name, and that trunks show names their certificates carry.
 pub(super) fn check(doc: &Document, settings: &Settings) {
-    for (name, files) in &settings.certificates {
-        if let Some(leaf) = identity(doc, &joined("certificates", name), files) {
-            check_fqdns(doc, settings, name, &leaf.names);
-            check_kind(doc, settings, name, leaf.kind);
-        }
+    let leaf = |(name, files): (&String, &CertificateFiles)| {
+        Some((name.clone(), identity(doc, &joined("certificates", name), files)?))
+    };
+    let leaves: Leaves = settings.certificates.iter().filter_map(leaf).collect();
+    for (name, leaf) in &leaves {
+        check_kind(doc, settings, name, leaf.kind);
+        check_purpose(doc, settings, name, leaf.purpose);
     }
+    settings.routing.trunks.iter().for_each(|trunk| check_names(doc, settings, trunk, &leaves));
     for (name, roots) in &settings.trust {
         let held = match roots {
             TrustRoots::System => None,
@@ -72,7 +79,10 @@ fn check_lists(doc: &Document, path: &str, file: &Path) {
     }
 }
 
-/// Reads one identity; gives what its leaf says.
+/// What the first certificates say, by the names of their tables.
+type Leaves = BTreeMap<String, Leaf>;
+
+/// Reads one identity; gives what its leaf says. Of one that is refused nothing more is said.
 fn identity(doc: &Document, path: &str, files: &CertificateFiles) -> Option<Leaf> {
     let (chain_path, key_path) = (format!("{path}.chain"), format!("{path}.key"));
     let chain = certificates(doc, &chain_path, &files.chain);
@@ -84,7 +94,7 @@ fn identity(doc: &Document, path: &str, files: &CertificateFiles) -> Option<Leaf
     if let Some(key) = key {
         check_pair(doc, (&chain_path, &key_path), files, &chain, &key);
     }
-    read_leaf(doc, &chain_path, chain.first()?)
+    read_leaf(doc, &chain_path, chain.first()?).filter(|_| !doc.is_refused(path))
 }
 
 fn certificates(doc: &Document, path: &str, file: &Path) -> Option<Vec<CertificateDer<'static>>> {
@@ -148,7 +158,29 @@ fn check_pair(
 struct Leaf {
     /// DNS names in lower case.
     names: Vec<String>,
+    /// What stands as its common name, which nobody reads as a name any more (RFC 6125 6.4.4).
+    common_name: Option<String>,
     kind: KeyKind,
+    purpose: Purpose,
+}
+
+/// What a certificate says that it may be used for (RFC 5280 4.2.1.12).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Unsaid,
+    Server,
+    /// Something, and no server.
+    Other,
+}
+
+impl Purpose {
+    fn of(certificate: &X509Certificate<'_>) -> Purpose {
+        match certificate.extended_key_usage().ok().flatten() {
+            None => Purpose::Unsaid,
+            Some(usage) if usage.value.any || usage.value.server_auth => Purpose::Server,
+            Some(_) => Purpose::Other,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -179,7 +211,13 @@ fn read_leaf(doc: &Document, path: &str, leaf: &CertificateDer<'static>) -> Opti
     };
     let is_rsa = certificate.public_key().algorithm.algorithm == OID_PKCS1_RSAENCRYPTION;
     let kind = if is_rsa { KeyKind::Rsa } else { KeyKind::Other };
-    Some(Leaf { names: names.filter_map(dns).collect(), kind })
+    let common_name = certificate.subject().iter_common_name().next().and_then(|name| name.as_str().ok());
+    Some(Leaf {
+        names: names.filter_map(dns).collect(),
+        common_name: common_name.map(str::to_ascii_lowercase),
+        kind,
+        purpose: Purpose::of(&certificate),
+    })
 }
 
 /// Trunks that show a certificate, with what is known of such peers.
@@ -243,14 +281,42 @@ fn thumbprint(certificate: &CertificateDer<'static>) -> Option<Thumbprint> {
     digest.as_ref().try_into().ok().map(Thumbprint)
 }
 
-/// A trunk that shows a name its certificate does not carry is refused by its peer (MD-24).
-fn check_fqdns(doc: &Document, settings: &Settings, certificate: &str, names: &[String]) {
-    for trunk in settings.routing.trunks.iter().filter(|trunk| shown_by(settings, trunk) == Some(certificate)) {
-        let Some(fqdn) = &trunk.fqdn else { continue };
-        if !names.iter().any(|name| grammar::covers(name, fqdn)) {
-            let text = format!("certificate \"{certificate}\" does not carry {fqdn}: peers that check will refuse us");
-            doc.warn_named("certificate.name_missing", &key_of("trunks", &trunk.name, "fqdn"), text);
-        }
+/// PF-187..189: whoever is shown it refuses a certificate that is not for servers; clouds want it said (MD-27).
+fn check_purpose(doc: &Document, settings: &Settings, certificate: &str, purpose: Purpose) {
+    let is_clouds = || showing(settings, certificate).any(|(trunk, _)| trunk.behaviour.service.is_some());
+    let told = match purpose {
+        Purpose::Server => return,
+        Purpose::Unsaid if is_clouds() => "says nothing of its purpose (extended key usage)",
+        Purpose::Unsaid => return,
+        Purpose::Other => "is not for servers (extended key usage)",
+    };
+    let text = format!("{told}: peers will refuse us; get one with serverAuth");
+    doc.warn_named(PURPOSE, &key_of("certificates", certificate, "chain"), text);
+}
+
+/// A trunk that shows a name its certificate does not carry is refused by its peer (MD-24), and so is one whose listener
+/// shows another certificate to whoever dials that name.
+fn check_names(doc: &Document, settings: &Settings, trunk: &TrunkSettings, leaves: &Leaves) {
+    let Some((fqdn, shown)) = trunk.fqdn.as_deref().zip(shown_by(settings, trunk)) else { return };
+    let covers = |leaf: &Leaf| leaf.names.iter().any(|name| grammar::covers(name, fqdn));
+    let Some(leaf) = leaves.get(shown) else { return };
+    if !covers(leaf) {
+        let only = match leaf.common_name.as_deref() == Some(fqdn) {
+            true => " among its alternative names, and the common name counts no more",
+            false => "",
+        };
+        let text = format!("certificate \"{shown}\" does not carry {fqdn}{only}: peers that check will refuse us");
+        return doc.warn_named(NAME, &key_of("trunks", &trunk.name, "fqdn"), text);
+    }
+    let listener = settings.routing.listeners.iter().find(|listener| listener.name == trunk.listener);
+    let at_listener = listener.map(|listener| listener.certificates.as_slice()).unwrap_or_default();
+    if at_listener.iter().filter_map(|name| leaves.get(name)).all(|leaf| !covers(leaf)) {
+        let text = format!(
+            "listener \"{0}\" shows no certificate with {fqdn} to whoever dials it; write \"{shown}\" into \
+             listeners.{0}.certificates too",
+            trunk.listener
+        );
+        doc.warn_named(LISTENER, &key_of("trunks", &trunk.name, "certificate"), text);
     }
 }
 

@@ -11,11 +11,14 @@ use super::trunk::foreign_family;
 use super::user_to_user;
 use crate::route::identify::ambiguities;
 use crate::route::media::Security;
+use crate::route::number::Reads;
+use crate::route::presentation::Unroutable;
 use crate::route::profile::{Need, Profile, Standing};
 use crate::route::role::PeerRole;
 use crate::route::settings::{
     ListenerSettings, NetworkSettings, Reuse, RouteSettings, RoutingSettings, ServerNames, TrunkSettings,
 };
+use crate::route::table::Pattern;
 use crate::route::trunk::{ClientCertificate, PeerShows, TargetSpec};
 use crate::sip::flow::{KeepAlive, LargeRequests, Transport};
 
@@ -36,6 +39,7 @@ pub(super) fn check(doc: &Document, settings: &Settings) {
         doc.error(&key_of("trunks", &pair.second, "sources"), text);
     }
     check_routes(doc, routing);
+    check_emergency(doc, routing);
     user_to_user::check(doc, routing);
     check_guard(doc, routing);
     if routing.listeners.is_empty() && doc.is_accepted() {
@@ -150,15 +154,46 @@ fn check_trunk(doc: &Document, routing: &RoutingSettings, trunk: &TrunkSettings)
         doc.error(&at("targets"), text);
     }
     check_own_targets(doc, routing, trunk, listener.transport);
-    let all = trunk.effective_sources().iter().any(|range| range.prefix_len() == 0);
-    if all && trunk.peer_names.is_empty() {
-        doc.warn(&at("sources"), "anybody may send as this trunk; write the addresses of the peer");
+    if trunk.max_calls == Some(0) {
+        doc.warn(&at("max_calls"), "0 lets no call through this trunk; leave it out for no limit of its own");
     }
+    check_sources(doc, trunk, listener, network);
     let is_known = !trunk.effective_sources().is_empty() || !trunk.peer_names.is_empty();
     // A registrar's calls come over the connection that we registered with (PF-133).
     let was_written = ["sources", "sources_file", "targets"].iter().any(|key| doc.is_refused(&at(key)));
     if !is_known && trunk.registration.is_none() && !was_written {
         doc.warn(&at("sources"), "nobody is let in from this trunk; write sources = [\"198.51.100.0/28\"]");
+    }
+}
+
+/// Sources that let in everybody, or nobody.
+fn check_sources(
+    doc: &Document,
+    trunk: &TrunkSettings,
+    listener: &ListenerSettings,
+    network: Option<&NetworkSettings>,
+) {
+    let path = key_of("trunks", &trunk.name, "sources");
+    let sources = trunk.effective_sources();
+    let all = sources.iter().any(|range| range.prefix_len() == 0);
+    let shows_one = listener.client_certificate == ClientCertificate::Require
+        || listener.client_certificate == ClientCertificate::Request && trunk.peer_shows == PeerShows::Certificate;
+    if all && trunk.peer_names.is_empty() {
+        doc.warn(&path, "anybody may send as this trunk; write the addresses of the peer");
+    } else if all && !shows_one {
+        let text = "anybody who shows no certificate may send as this trunk; write the addresses of the peer, or \
+                    client_certificate = \"require\"";
+        doc.warn(&path, text);
+    }
+    let is_foreign = |network: &NetworkSettings| {
+        !sources.is_empty() && sources.iter().all(|range| range.addr().is_ipv4() != network.bind.is_ipv4())
+    };
+    if let Some(network) = network.filter(|network| is_foreign(network) && doc.stands(&path)) {
+        let text = format!(
+            "nobody is let in: network \"{}\" is bound to {}, and no source has an address of that family",
+            network.name, network.bind
+        );
+        doc.warn(&path, text);
     }
 }
 
@@ -286,6 +321,21 @@ fn check_plain_trunk(doc: &Document, listener: &ListenerSettings, trunk: &TrunkS
     }
 }
 
+/// A route for a number that nobody takes for an emergency number is never asked.
+fn check_emergency(doc: &Document, routing: &RoutingSettings) {
+    let countries = routing.trunks.iter().filter_map(|trunk| trunk.behaviour.presentation.numbers.country);
+    let of_countries = countries.flat_map(|country| country.emergency.iter().copied());
+    let known: BTreeSet<&str> = of_countries.chain(routing.emergency.numbers.iter().map(String::as_str)).collect();
+    for (index, route) in routing.emergency.routes.iter().enumerate() {
+        if let Some(number) = route.numbers.iter().find(|number| !known.contains(number.as_str())) {
+            let text = format!(
+                "{number} is no emergency number here: no trunk's country has it; write it into emergency.numbers too"
+            );
+            doc.error(&format!("emergency.routes[{index}].numbers"), text);
+        }
+    }
+}
+
 /// Calls from platforms to carriers are where the money goes: somebody must say what is home.
 fn check_guard(doc: &Document, routing: &RoutingSettings) {
     let countries = routing.trunks.iter().any(|trunk| trunk.behaviour.presentation.numbers.country.is_some());
@@ -314,6 +364,7 @@ fn check_routes(doc: &Document, routing: &RoutingSettings) {
         if let Some(twin) = twin {
             doc.error(&format!("routes[{index}].name"), format!("routes[{twin}] has this name too; write another one"));
         }
+        check_patterns(doc, routing, index, route);
         match open.get(route.from.as_str()) {
             Some(first) => {
                 let from = &route.from;
@@ -331,6 +382,44 @@ fn check_routes(doc: &Document, routing: &RoutingSettings) {
     for trunk in routing.trunks.iter().filter(|trunk| !used.contains(trunk.name.as_str())) {
         doc.warn(&joined("trunks", &trunk.name), "no route uses this trunk");
     }
+}
+
+/// Numbers of trunks with a numbers table begin with a plus, so a pattern that begins as they are dialled meets none.
+fn check_patterns(doc: &Document, routing: &RoutingSettings, index: usize, route: &RouteSettings) {
+    let names = members(routing, &route.from);
+    let plans = || routing.trunks.iter().filter(|trunk| names.contains(&trunk.name.as_str()));
+    let normalised = |trunk: &TrunkSettings| {
+        let presentation = &trunk.behaviour.presentation;
+        presentation.numbers.reads == Reads::ByForm && presentation.unroutable != Unroutable::Pass
+    };
+    if !plans().all(normalised) {
+        return;
+    }
+    for (key, pattern) in [("calling", &route.calling), ("called", &route.called)] {
+        let (text, member) = match pattern {
+            Some(Pattern::Number(text)) => (text, ""),
+            Some(Pattern::Prefix(text)) => (text, ".prefix"),
+            Some(Pattern::Regex(_)) | None => continue,
+        };
+        if let Some(meant) = plans().find_map(|trunk| with_plus(text, trunk)) {
+            let told =
+                "meets no number: those of this trunk are normalised, and begin with a plus and the country code";
+            doc.warn(&format!("routes[{index}].{key}{member}"), format!("{told}; did you mean \"{meant}\"?"));
+        }
+    }
+}
+
+/// What is dialled in a trunk's country, as it is written inside; `None` for what may be a short number.
+fn with_plus(text: &str, trunk: &TrunkSettings) -> Option<String> {
+    let country = trunk.behaviour.presentation.numbers.country?;
+    if text.starts_with('+') {
+        return None;
+    }
+    let abroad = country.international_prefixes.iter().find_map(|prefix| text.strip_prefix(prefix));
+    let national = || text.strip_prefix(country.trunk_prefix).filter(|_| !country.trunk_prefix.is_empty());
+    let whole = || text.strip_prefix(country.calling_code).filter(|rest| rest.len() >= 2);
+    let inside = |rest: &str| format!("+{}{rest}", country.calling_code);
+    abroad.map(|rest| format!("+{rest}")).or_else(|| national().map(inside)).or_else(|| whole().map(inside))
 }
 
 /// A call that goes back to where it came from meets the same route there, or a peer that sends it here again.

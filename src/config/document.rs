@@ -100,16 +100,21 @@ impl Document {
     /// every line after it in the same way: only the first of them is shown.
     fn note_fault(&mut self, text: &str, fault: &toml::de::Error) {
         let line = fault.span().map_or_else(|| nested(text), |span| self.line_of(&span));
-        let before = line.checked_sub(1).and_then(|before| self.broken.get(&before));
-        let continued = fault.message().contains("array") && before.is_some_and(|before| before == fault.message());
+        let in_list = fault.message().contains("array");
+        let continued = in_list && self.broken.values().any(|before| before == fault.message());
         if self.broken.insert(line, fault.message().to_owned()).is_some() || continued {
             return;
         }
+        let line = if in_list { open_list(text, line) } else { line };
+        self.broken.insert(line, fault.message().to_owned());
         let written = text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
         let text = match fault.message() {
             "duplicate key" => {
                 let found = fault.span().and_then(|span| text.get(span)).filter(|found| !found.is_empty());
-                format!("{} is defined twice; keep one of the two", found.map(shown).unwrap_or_default())
+                format!(
+                    "{} is defined twice; keep one of the two",
+                    found.map(|key| shown(key.trim_matches('"'))).unwrap_or_default()
+                )
             }
             message if message.contains("recur") => "nested too deeply; this file needs four levels at most".to_owned(),
             message => syntax::told(message, written),
@@ -241,6 +246,24 @@ fn cut(path: &str) -> String {
         Some((end, _)) => format!("{}...", path.get(..end).unwrap_or_default()),
         None => path.to_owned(),
     }
+}
+
+/// Where a list stays open: a fault inside it is told of its own line, and one on a line that begins something else of the
+/// line that opens the list, the nearest one before it with more brackets opened than closed.
+fn open_list(text: &str, fault: usize) -> usize {
+    let count = |line: &str, bracket: char| {
+        let bare: String = line.split('"').step_by(2).collect();
+        bare.split('#').next().unwrap_or_default().matches(bracket).count()
+    };
+    let begins_anew = |line: &str| {
+        let key = line.split('=').next().filter(|key| key.len() < line.len()).unwrap_or_default().trim();
+        let is_bare = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet);
+        line.trim_start().starts_with('[') || (!key.is_empty() && key.bytes().all(is_bare))
+    };
+    let before: Vec<&str> = text.lines().take(fault).collect();
+    let Some((_, before)) = before.split_last().filter(|(own, _)| begins_anew(own)) else { return fault };
+    let opens = |line: &&str| count(line, '[') > count(line, ']') && line.contains('=');
+    before.iter().rposition(opens).map_or(fault, |place| place.saturating_add(1))
 }
 
 /// The line of the longest dotted name: where a name has too many parts, the parser does not say where it stands.

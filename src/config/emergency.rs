@@ -89,7 +89,7 @@ pub(super) fn writing(
                 numbers.retain(|(own, _)| *own != code);
                 numbers.push((code, number));
             }
-            (Err(reason), _) => field.refuse(format_args!("the key {reason}")),
+            (Err(reason), _) => field.refuse_key(&format!("the key {reason}; write \"112\" = \"+493012345\"")),
             (Ok(_), None) => {}
         }
     }

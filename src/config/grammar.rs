@@ -11,15 +11,55 @@ pub(super) fn address(text: &str) -> Result<IpAddr, String> {
     text.parse::<IpAddr>().map(|address| address.to_canonical()).map_err(|_| "is no IP address".to_owned())
 }
 
+/// An address that somebody can be reached at.
+pub(super) fn place(text: &str) -> Result<IpAddr, String> {
+    let address = address(text)?;
+    reachable(address).map(|()| address)
+}
+
+/// # Errors
+/// Nobody can be reached there.
+pub(super) fn reachable(address: IpAddr) -> Result<(), String> {
+    let everybody = matches!(address, IpAddr::V4(four) if four.is_broadcast()) || address.is_multicast();
+    match (address.is_unspecified(), everybody) {
+        (true, _) => Err("is nobody's address: no peer can be sent to there, or can send there".to_owned()),
+        (false, true) => Err("is an address of many machines, and a peer is one".to_owned()),
+        (false, false) => Ok(()),
+    }
+}
+
 /// Address and port, IPv6 in brackets.
 pub(super) fn socket(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map(canonical).map_err(|_| "is no address with a port".to_owned())
+    match text.parse::<SocketAddr>().map(canonical) {
+        Ok(socket) if socket.port() > 0 => Ok(socket),
+        Ok(_) => Err("has port 0, which is none".to_owned()),
+        Err(_) => Err("is no address with a port, as 127.0.0.1:9464 and [::1]:9464 are".to_owned()),
+    }
 }
 
 /// Address, or address and port; `port` where none is given.
 pub(super) fn socket_or(text: &str, port: u16) -> Result<SocketAddr, String> {
-    let alone = || Some(SocketAddr::new(text.parse().ok()?, port));
-    text.parse().ok().or_else(alone).map(canonical).ok_or_else(|| "is no address".to_owned())
+    unambiguous(text)?;
+    match text.parse::<IpAddr>() {
+        Ok(address) => Ok(canonical(SocketAddr::new(address, port))),
+        Err(_) => socket(text).map_err(|_| "is no address, and no address with a port from 1 to 65535".to_owned()),
+    }
+}
+
+/// An IPv6 address without brackets whose last part looks like a port: `2001:db8::1:5060` is an address without one.
+///
+/// # Errors
+/// Both ways to write what may be meant.
+pub(super) fn unambiguous(text: &str) -> Result<(), String> {
+    let Some((address, port)) = text.rsplit_once(':') else { return Ok(()) };
+    let is_port = port.parse().is_ok_and(|port: u16| port >= 1024 || [53, 443].contains(&port));
+    match is_port && address.parse::<std::net::Ipv6Addr>().is_ok() && text.parse::<std::net::Ipv6Addr>().is_ok() {
+        true => Err(format!(
+            "reads as one address, with {port} as its last part; write [{address}]:{port} for the port, or [{text}] for the \
+             address"
+        )),
+        false => Ok(()),
+    }
 }
 
 fn canonical(socket: SocketAddr) -> SocketAddr {

@@ -20,8 +20,13 @@ pub(super) fn session_timer(parent: &Table<'_>, base: TimerSettings) -> TimerSet
         refresher: refresher.unwrap_or(base.refresher),
     };
     if settings.expires_s < settings.min_se_s {
-        let text = "is below min_se_s: we would refuse what we ask for; write expires_s = 1800";
-        table.doc().error(&table.path_of("expires_s"), text);
+        let key = if table.has("expires_s") { "expires_s" } else { "min_se_s" };
+        let least = settings.min_se_s;
+        let text = format!(
+            "expires_s = {} is below min_se_s = {least}: we would refuse what we ask for; write expires_s = {least} or more",
+            settings.expires_s
+        );
+        table.doc().error(&table.path_of(key), text);
     }
     table.close();
     settings

@@ -34,6 +34,7 @@ mod target;
 mod trunk;
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,7 +44,7 @@ use crate::route::directory::Directory;
 use crate::route::settings::{ListenerSettings, RoutingSettings};
 use crate::route::snapshot::Snapshot;
 
-pub use certificates::{DATES, Files};
+pub use certificates::{EXAMINED, Files};
 pub use changes::{Change, Source, Takes};
 pub use profile::profile;
 pub use report::{Finding, Level, Report};
@@ -212,6 +213,24 @@ fn check_folders(doc: &Document, settings: &Settings) {
         let key = if doc.stands("node.control") { "node.control" } else { "node.state_dir" };
         doc.error(key, format!("{} is there and is no socket; write a path where nothing is", control.display()));
     }
+    if let Some(database) = settings.cdr.writer.database.as_deref().filter(|file| !is_database(file)) {
+        let text = format!("{} is something else than an SQLite database; name a file of its own", database.display());
+        doc.error("cdr.sqlite", text);
+    }
+}
+
+/// Whether there is one, or room for one (its first octets are those of the format's first field).
+fn is_database(path: &Path) -> bool {
+    const BEGIN: &[u8] = b"SQLite format 3\0";
+    match path.metadata() {
+        Ok(data) if data.is_file() && data.len() > 0 => {
+            let mut begin = Vec::new();
+            let read = std::fs::File::open(path).and_then(|file| file.take(16).read_to_end(&mut begin));
+            read.is_err() || begin == BEGIN
+        }
+        Ok(data) => data.is_file(),
+        Err(_) => true,
+    }
 }
 
 fn read_settings<'d>(root: Table<'d>, declared: Declared<'d>, base: &'d Path, files: Files) -> (Settings, Directory) {
@@ -258,7 +277,7 @@ fn routing(
         trunks: reader.trunks(root),
         groups: routes::groups(root, &reader.declared),
         routes: routes::routes(root, &reader.declared, provisioning.source),
-        fraud: fraud::fraud(root, &reader.declared),
+        fraud: fraud::fraud(root, &reader.declared, provisioning.source),
         emergency: emergency::emergency(root, &reader.declared),
         custom_header: provisioning.custom_header.clone(),
         codes: provisioning.codes.clone(),

@@ -22,13 +22,21 @@ pub(super) fn networks(root: &Table<'_>) -> Vec<NetworkSettings> {
 }
 
 fn network(name: String, table: Table<'_>) -> Option<NetworkSettings> {
-    let bind = table.need("bind", "\"0.0.0.0\"").and_then(|field| field.parsed(grammar::address));
+    let bind = table.need("bind", "\"0.0.0.0\"").and_then(|field| field.parsed(local_address));
     let advertise = advertise(&table, bind);
     let rtp_ports = table.need("rtp_ports", "\"10000-18999\"").and_then(|field| field.parsed(grammar::rtp_ports));
     let allow_media = table.field("allow_media", "[\"10.0.0.0/8\"]").and_then(|field| field.all(grammar::range));
     table.close();
     let allow_media = allow_media.unwrap_or_default();
     Some(NetworkSettings { name, bind: bind?, advertise: advertise?, rtp_ports: rtp_ports?, allow_media })
+}
+
+/// An address of one machine, or all of them.
+fn local_address(text: &str) -> Result<IpAddr, String> {
+    match grammar::address(text)? {
+        all if all.is_unspecified() => Ok(all),
+        _ => grammar::place(text),
+    }
 }
 
 /// The address peers are told: by default the one bound, which then must be a single one.
@@ -39,10 +47,8 @@ fn advertise(table: &Table<'_>, bind: Option<IpAddr>) -> Option<IpAddr> {
         Some(_) => table.need("advertise", EXAMPLE)?,
         None => table.field("advertise", EXAMPLE)?,
     };
-    let address = field.parsed(grammar::address)?;
-    if address.is_unspecified() || address.is_multicast() {
-        field.refuse("no peer can send to this address");
-    } else if bind.is_some_and(|bind| bind.is_ipv4() != address.is_ipv4()) {
+    let address = field.parsed(grammar::place)?;
+    if bind.is_some_and(|bind| bind.is_ipv4() != address.is_ipv4()) {
         field.refuse("bind and advertise must both be IPv4 or both IPv6");
     }
     Some(address)

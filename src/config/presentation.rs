@@ -1,6 +1,8 @@
 //! `numbers`, `identity`, `diversion` and `headers` of a trunk or a profile.
 
 use super::read::{Field, Table};
+use super::report::shown;
+use super::suggest::country_meant;
 use super::{emergency, grammar, user_to_user};
 use crate::route::caller::{
     AnonymousHost, AssertedShows, CallerReading, CallerShowing, DisplayRule, FromShows, IdentityHeader, PrivateFrom,
@@ -72,7 +74,8 @@ fn route_key(text: &str) -> Result<RouteKey, String> {
 fn plan(table: &Table<'_>, base: &NumberPlan) -> NumberPlan {
     const STYLES: [(&str, UriStyle); 3] =
         [("sip", UriStyle::Sip), ("sip-phone", UriStyle::SipPhone), ("tel", UriStyle::Tel)];
-    let found = table.field("country", "\"DE\"").and_then(|field| field.parsed(known_country));
+    let found =
+        table.field("country", "\"DE\"").and_then(|field| field.parsed(|text| country_meant(text, known_country)));
     let plan = NumberPlan {
         reads: base.reads,
         country: found.or(base.country),
@@ -82,7 +85,9 @@ fn plan(table: &Table<'_>, base: &NumberPlan) -> NumberPlan {
         incoming_rules: rules(table, "incoming_rules").unwrap_or_else(|| base.incoming_rules.clone()),
         outgoing_rules: rules(table, "outgoing_rules").unwrap_or_else(|| base.outgoing_rules.clone()),
     };
-    needs_country(table, &plan);
+    if !table.has("country") {
+        needs_country(table, &plan);
+    }
     plan
 }
 
@@ -136,10 +141,13 @@ fn rule(field: &Field<'_>) -> Option<NumberRule> {
     let table = field.table()?;
     let only = table.field("field", "\"request_uri\"").and_then(|field| field.choice(&fields));
     let pattern = table.need("match", "\"^9(.*)$\"");
-    let replacement = table.need("replace", "\"+49${1}\"").and_then(|field| field.text_or_nothing());
+    let replacement = table.need("replace", "\"+49${1}\"");
     table.close();
+    let pattern = pattern?.parsed(|text| NumberRule::new(only, text, "").map(|_| text.to_owned()))?;
     let replacement = replacement?;
-    pattern?.parsed(|text| NumberRule::new(only, text, replacement))
+    let text = replacement.text_or_nothing()?;
+    let rule = NumberRule::new(only, &pattern, text);
+    rule.map_err(|reason| replacement.refuse(format_args!("{} {reason}", shown(text)))).ok()
 }
 
 // ---- identity
@@ -183,7 +191,7 @@ fn showing(table: &Table<'_>, base: &CallerShowing, country: Option<&'static Cou
         anonymous_host: host.unwrap_or(base.anonymous_host),
     };
     let wants_pilot = showing.from == FromShows::Pilot || showing.asserted == AssertedShows::Pilot;
-    if wants_pilot && showing.pilot.is_none() {
+    if wants_pilot && showing.pilot.is_none() && !table.has("pilot") {
         let example = country.map_or("+493012345".to_owned(), |country| format!("+{}...", country.calling_code));
         table.doc().error(table.path(), format!("shows the pilot number and names none; write pilot = \"{example}\""));
     }

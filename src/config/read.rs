@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::{Document, joined};
 use super::report::shown;
-use super::suggest::nearest;
+use super::suggest::{nearest, part_of};
 use crate::base::limits::CONFIG_TABLES;
 
 /// One table of the file and the keys asked of it.
@@ -70,6 +70,19 @@ impl<'d> Table<'d> {
 
     pub(super) fn text(&self, key: &'static str, example: &str) -> Option<String> {
         self.field(key, example)?.text().map(str::to_owned)
+    }
+
+    /// The path of something that is made where it is not there yet: what a shell would expand would be made as it is written.
+    pub(super) fn place(&self, key: &'static str, example: &str) -> Option<String> {
+        let field = self.field(key, example)?;
+        let text = field.text()?;
+        if text.starts_with('~') || text.contains('$') {
+            field.refuse(format_args!(
+                "{} is taken as it stands, without ~ and variables; write the whole path",
+                shown(text)
+            ));
+        }
+        Some(text.to_owned())
     }
 
     pub(super) fn flag(&self, key: &'static str, example: &str) -> Option<bool> {
@@ -158,10 +171,18 @@ impl<'d> Table<'d> {
     pub(super) fn tables(&self, key: &'static str) -> Vec<Table<'d>> {
         let Some(field) = self.field(key, "[[table]]") else { return Vec::new() };
         if !matches!(field.value.get_ref(), DeValue::Array(_)) {
-            self.doc.error(&field.path, format!("expected tables in a list; write [[{key}]] with two brackets"));
+            self.doc
+                .error(&field.path, format!("expected tables in a list; write [[{}]] with two brackets", field.path));
             return Vec::new();
         }
         field.list().unwrap_or_default().iter().filter_map(Field::table).collect()
+    }
+
+    /// True of a table that holds one other and nothing besides: so reads a name with dots without its quotes.
+    fn is_half_a_name(&self) -> bool {
+        let mut entries = self.entries.into_iter().flat_map(|entries| entries.values());
+        let only = entries.next().filter(|_| entries.next().is_none());
+        self.path.contains('.') && only.is_some_and(|value| value.get_ref().is_table())
     }
 
     /// Refuses every key nobody asked for.
@@ -174,6 +195,11 @@ impl<'d> Table<'d> {
             let near = if index < COMPARED { nearest(key.get_ref(), asked.iter().copied()) } else { None };
             let text = match near {
                 Some(name) => format!("unknown key; did you mean \"{name}\"?"),
+                None if self.is_half_a_name() => {
+                    let (table, half) = self.path.split_once('.').unwrap_or_default();
+                    let whole = format!("{half}.{}", key.get_ref());
+                    format!("unknown key; if {whole} is one name, write it in quotes: [{table}.{}]", shown(&whole))
+                }
                 None => format!("unknown key; known here: {}", listed(asked.iter().copied())),
             };
             self.doc.error(&joined(&self.path, key.get_ref()), text);
@@ -202,7 +228,7 @@ impl<'d> Field<'d> {
     /// Refuses the value and shows a right one, unless the text ends with one.
     pub(super) fn refuse(&self, text: impl Display) {
         let text = text.to_string();
-        match text.ends_with('?') {
+        match text.ends_with('?') || text.contains("; write ") {
             true => self.doc.error(&self.path, text),
             false => self.doc.error(&self.path, format!("{text}; write {}", self.example)),
         }
@@ -304,7 +330,9 @@ impl<'d> Field<'d> {
             value,
             example: self.example.clone(),
         };
-        Some(elements.iter().enumerate().map(element).collect())
+        let elements: Vec<Field<'d>> = elements.iter().enumerate().map(element).collect();
+        doubt_repeated(&elements);
+        Some(elements)
     }
 
     pub(super) fn table(&self) -> Option<Table<'d>> {
@@ -339,7 +367,7 @@ impl<'d> Field<'d> {
         let found = choices.iter().find(|(word, _)| *word == text);
         if found.is_none() {
             let words = choices.iter().map(|(word, _)| *word);
-            match nearest(text, words.clone()) {
+            match nearest(text, words.clone()).or_else(|| part_of(text, words.clone())) {
                 Some(word) => self.doc.error(&self.path, format!("unknown value; did you mean \"{word}\"?")),
                 None => self.refuse(format_args!("{} is none of {}", shown(text), listed(words))),
             }
@@ -361,6 +389,15 @@ impl<'d> Field<'d> {
         };
         self.doc.error(&self.path, format!("there is no {} {}; {advice}", kind.word(), shown(name)));
         None
+    }
+}
+
+/// A text that stands twice in a list is a slip, and does no harm.
+fn doubt_repeated(elements: &[Field<'_>]) {
+    let mut seen = BTreeSet::new();
+    let texts = elements.iter().filter_map(|field| Some((field, field.value.get_ref().as_str()?)));
+    for (field, text) in texts.filter(|(_, text)| !seen.insert(*text)) {
+        field.doubt(&format!("{} stands in this list already; take one of the two out", shown(text)));
     }
 }
 

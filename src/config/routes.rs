@@ -1,8 +1,11 @@
 //! `[groups.NAME]` and `[[routes]]`.
 
+use std::collections::BTreeSet;
+
 use super::behaviour::service;
 use super::read::{Declared, Field, Kind, Table};
 use super::settings::ProvisioningSource;
+use super::suggest::nearest;
 use super::target::rank;
 use super::user_to_user;
 use crate::route::directory::AccountName;
@@ -26,7 +29,11 @@ pub(super) fn groups(root: &Table<'_>, declared: &Declared<'_>) -> Vec<GroupSett
         if let Some(field) = members {
             field.refuse_empty("a group needs a member");
             let members = field.list().unwrap_or_default();
-            let members = members.iter().filter_map(|field| member(field, declared)).collect();
+            let members: Vec<MemberSettings> = members.iter().filter_map(|field| member(field, declared)).collect();
+            let mut seen = BTreeSet::new();
+            if let Some(twice) = members.iter().find(|member| !seen.insert(member.trunk.as_str())) {
+                field.refuse_key(&format!("names trunk \"{}\" twice; write it once, with one weight", twice.trunk));
+            }
             groups.push(GroupSettings { name, order, members });
         }
         table.close();
@@ -86,8 +93,25 @@ fn hours(table: &Table<'_>) -> Option<Hours> {
     if windows.len() > WINDOWS {
         field.refuse(format_args!("has more than {WINDOWS} windows"));
     }
-    let zone = zone.map_or_else(|| Some(TimeZone::default()), |zone| zone.parsed(TimeZone::parse))?;
+    let zone = zone.map_or_else(|| Some(TimeZone::default()), |zone| time_zone(&zone))?;
     (!windows.is_empty()).then_some(Hours { zone, windows })
+}
+
+/// POSIX counts the hours to the west, and most people to the east.
+fn time_zone(field: &Field<'_>) -> Option<TimeZone> {
+    let zone = field.parsed(|text| {
+        let meant = || nearest(text, TimeZone::names()).map(|name| format!("is no zone; did you mean \"{name}\"?"));
+        TimeZone::parse(text).map_err(|told| meant().unwrap_or(told))
+    })?;
+    let offset = field.text()?.strip_prefix("GMT").or(field.text()?.strip_prefix("UTC")).unwrap_or_default();
+    if let Some((side, other)) = [("+", "-"), ("-", "+")].into_iter().find(|(sign, _)| offset.starts_with(sign)) {
+        let place = if side == "+" { "behind" } else { "ahead of" };
+        let hours = offset.trim_start_matches(['+', '-']);
+        field.doubt(&format!(
+            "means {hours} h {place} UTC, as POSIX counts; write \"UTC{other}{hours}\" for the other side"
+        ));
+    }
+    Some(zone)
 }
 
 fn destinations(field: &Field<'_>, declared: &Declared<'_>) -> Option<Vec<String>> {

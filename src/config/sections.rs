@@ -11,7 +11,7 @@ use super::settings::{
     ApiSettings, CdrSettings, CertificateFiles, DnsSettings, LogFormat, LogLevel, LogSettings, MediaEngineSettings,
     NodeSettings, ProvisioningSettings, ProvisioningSource, TrustRoots,
 };
-use crate::base::limits::Limits;
+use crate::base::limits::{Limits, MESSAGE_OCTETS};
 use crate::cdr::{self, AtStart, Rotation, WhenFull};
 use crate::route::directory::{Denial, DenialCodes, Direction, RefusalStatus};
 use crate::route::mark::{CustomHeader, Marked, NAME_OCTETS};
@@ -27,9 +27,9 @@ const SOCKET_PATH: usize = 107;
 pub(super) fn node(root: &Table<'_>, base: &Path) -> NodeSettings {
     let table = root.table("node", "{ name = \"sbc1\" }");
     let name = table.field("name", "\"sbc1\"").and_then(|field| field.parsed(grammar::token));
-    let state_dir = table.text("state_dir", "\"/var/lib/trunkline\"");
+    let state_dir = table.place("state_dir", "\"/var/lib/trunkline\"");
     let drain = table.seconds("drain_s", "60", 0..=86_400);
-    let control = table.text("control", "\"/run/trunkline/control.sock\"");
+    let control = table.place("control", "\"/run/trunkline/control.sock\"");
     let state_dir = base.join(state_dir.as_deref().unwrap_or("/var/lib/trunkline"));
     let control = control.map_or_else(|| state_dir.join("control.sock"), |path| base.join(path));
     if control.as_os_str().len() > SOCKET_PATH {
@@ -60,11 +60,17 @@ pub(super) fn dns(root: &Table<'_>) -> DnsSettings {
 fn hosts(table: &Table<'_>) -> BTreeMap<String, Vec<IpAddr>> {
     let mut hosts = BTreeMap::new();
     for (name, field) in table.pairs("[\"192.0.2.1\"]") {
+        if field.is_table() {
+            field.refuse_key(
+                "is half of a name; write a name with dots in quotes: \"sip.example.com\" = [\"192.0.2.1\"]",
+            );
+            continue;
+        }
+        field.refuse_empty("has no address");
         let addresses = field.all(grammar::address).unwrap_or_default();
         match grammar::host_name(&name) {
-            Ok(name) if !addresses.is_empty() => drop(hosts.insert(name.to_ascii_lowercase(), addresses)),
-            Ok(_) => field.refuse("has no address"),
-            Err(reason) => field.refuse(format_args!("the key {reason}")),
+            Ok(name) => drop(hosts.insert(name.to_ascii_lowercase(), addresses)),
+            Err(_) => field.refuse_key("the key is no host name; write \"sip.example.com\" = [\"192.0.2.1\"]"),
         }
     }
     hosts
@@ -162,7 +168,9 @@ pub(super) fn limits(root: &Table<'_>) -> Limits {
         remembered_sources: count("remembered_sources", default.remembered_sources, 10_000_000),
         inbox_new: count("inbox_new", default.inbox_new, 1_000_000),
         inbox_established: count("inbox_established", default.inbox_established, 1_000_000),
-        connection_write_octets: count("connection_write_octets", default.connection_write_octets, 1 << 30),
+        connection_write_octets: table
+            .whole("connection_write_octets", &default.connection_write_octets.to_string(), MESSAGE_OCTETS..=1 << 30)
+            .unwrap_or(default.connection_write_octets),
         hello_s: seconds("hello_s", default.hello_s),
         handshake_s: seconds("handshake_s", default.handshake_s),
         message_s: seconds("message_s", default.message_s),
@@ -340,10 +348,10 @@ fn bind(table: Table<'_>, example: &str) -> Option<SocketAddr> {
 pub(super) fn cdr(root: &Table<'_>, base: &Path, node: &NodeSettings) -> CdrSettings {
     const POLICIES: [(&str, WhenFull); 2] = [("drop", WhenFull::Drop), ("refuse", WhenFull::Refuse)];
     let table = root.table("cdr", "{ path = \"/var/lib/trunkline/cdr\" }");
-    let path = table.text("path", "\"/var/lib/trunkline/cdr\"");
+    let path = table.place("path", "\"/var/lib/trunkline/cdr\"");
     let at_start = if path.is_some() { AtStart::MustOpen } else { AtStart::MayFail };
     let folder = path.map_or_else(|| node.state_dir.join("cdr"), |path| base.join(path));
-    let database = table.text("sqlite", "\"calls.sqlite\"").map(|file| folder.join(file));
+    let database = table.place("sqlite", "\"calls.sqlite\"").map(|file| folder.join(file));
     let age = table.seconds("rotate_s", "86400", 60..=31_536_000).unwrap_or(Duration::from_secs(86_400));
     let rotation = Rotation {
         octets: table.whole("rotate_mib", "64", 1..=65_536).unwrap_or(64) * MIB,

@@ -52,7 +52,7 @@ const ESCAPE: &str =
 const ENDS: &str = "the line goes on where it should end; write one key and value a line";
 const BRACES: &str = "a table between braces has keys and values, and is closed; write { a = 1, b = 2 }";
 const PAIR: &str = "a key needs = and a value; write KEY = VALUE";
-const LIST: &str = "a comma is missing between two elements; is the bracket of the list above closed?";
+const LIST: &str = "a comma or the closing bracket of a list is missing; write [1, 2]";
 
 /// Of the parser's complaints what tells one from another, in the order in which they are looked for; and ours.
 const COMPLAINTS: [(&str, &str); 36] = [

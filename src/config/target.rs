@@ -27,24 +27,37 @@ pub(super) fn target(field: &Field<'_>) -> Option<TargetSpec> {
 
 /// Reads the text forms.
 pub(super) fn from_text(text: &str) -> Result<TargetSpec, String> {
-    if ["sip:", "sips:"].iter().any(|scheme| text.starts_with(scheme)) || text.contains(';') {
+    let is_uri = text.contains("://") || text.contains(';') || text.contains('@');
+    if is_uri || ["sip:", "sips:"].iter().any(|scheme| text.starts_with(scheme)) {
         return Err("is a URI, and a target is a host and a port alone".to_owned());
     }
     if let Ok(socket) = text.parse::<SocketAddr>() {
-        return check_port(socket.port()).map(|port| spec(&socket.ip().to_canonical().to_string(), Some(port)));
+        return at_address(socket.ip(), Some(check_port(socket.port())?));
     }
+    grammar::unambiguous(text)?;
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     if let Ok(address) = bare.parse::<IpAddr>() {
-        return Ok(spec(&address.to_canonical().to_string(), None));
+        return at_address(address, None);
     }
     let (host, port) = match text.rsplit_once(':') {
         Some((host, port)) => {
-            (host, Some(check_port(port.parse().map_err(|_| "has no port after its colon".to_owned())?)?))
+            if host.parse::<std::net::Ipv6Addr>().is_ok() {
+                return Err(format!("is no address; an IPv6 address with a port is written [{host}]:{port}"));
+            }
+            (
+                host,
+                Some(check_port(port.parse().map_err(|_| "has no port from 1 to 65535 after its colon".to_owned())?)?),
+            )
         }
         None => (text, None),
     };
     let host = grammar::host_name(host).map_err(|_| "is no host name and no address".to_owned())?;
     Ok(spec(&host, port))
+}
+
+fn at_address(address: IpAddr, port: Option<u16>) -> Result<TargetSpec, String> {
+    let address = address.to_canonical();
+    grammar::reachable(address).map(|()| spec(&address.to_string(), port))
 }
 
 fn check_port(port: u16) -> Result<u16, String> {
@@ -64,7 +77,7 @@ fn spec(host: &str, port: Option<u16>) -> TargetSpec {
 }
 
 fn from_table(table: Table<'_>) -> Option<TargetSpec> {
-    let host = table.need("host", "\"sbc.example.com\"").and_then(|field| field.parsed(grammar::host));
+    let host = table.need("host", "\"sbc.example.com\"").and_then(|field| field.parsed(host));
     let port = table.whole("port", "5060", 1..=u16::MAX);
     let discovery = discovery(&table);
     let (priority, weight) = rank(&table);
@@ -74,6 +87,11 @@ fn from_table(table: Table<'_>) -> Option<TargetSpec> {
     }
     table.close();
     target
+}
+
+fn host(text: &str) -> Result<String, String> {
+    let host = grammar::host(text)?;
+    host.parse().map_or(Ok(()), grammar::reachable).map(|()| host)
 }
 
 /// `priority` (lower first) and `weight` of a target or a member.

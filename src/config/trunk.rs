@@ -36,7 +36,10 @@ impl TrunkReader<'_> {
     }
 
     fn trunk(&self, name: String, table: Table<'_>) -> Option<TrunkSettings> {
-        let profile = table.need("profile", &format!("\"{}\"", profile_list().replace(", ", "\" or \"")));
+        let profile = match table.has("profile") {
+            true => table.field("profile", "\"carrier-ip\""),
+            false => table.need("profile", &format!("\"{}\"", profile_list().replace(", ", "\" or \""))),
+        };
         let profile = profile.and_then(|field| profile_of(&field));
         let base = profile.map_or_else(Behaviour::default, |profile| profile.behaviour.clone());
         let behaviour = behaviour(&table, &base, &|field| self.music(field));

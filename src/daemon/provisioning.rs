@@ -54,7 +54,8 @@ pub fn store_file(state_dir: &Path) -> PathBuf {
     state_dir.join("store.sqlite")
 }
 
-fn last_good_file(state_dir: &Path) -> PathBuf {
+/// What was last known of the store's contents.
+pub fn last_good_file(state_dir: &Path) -> PathBuf {
     state_dir.join("directory.json")
 }
 

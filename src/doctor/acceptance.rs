@@ -11,6 +11,7 @@ use crate::config::{Loaded, file, profile};
 use crate::net::names::{certificate_names, name_matches};
 use crate::net::pem;
 use crate::route::profile::{Need, Profile, Wildcards};
+use crate::route::role::PeerRole;
 use crate::route::settings::TrunkSettings;
 
 /// Every trunk that shows a certificate to a peer whose rules are known.
@@ -23,17 +24,19 @@ fn trunk_findings(loaded: &Loaded, trunk: &TrunkSettings) -> Vec<Finding> {
     let listener = routing.listeners.iter().find(|listener| listener.name == trunk.listener);
     let default = listener.and_then(|listener| listener.certificates.first());
     let Some(name) = trunk.certificate.as_ref().or(default) else { return Vec::new() };
-    let files = loaded.settings.certificates.get(name);
-    let chain = files
-        .and_then(|files| file::read(&files.chain, CONFIG_OCTETS).ok())
-        .and_then(|octets| pem::certificates(&octets).ok());
-    let (Some(chain), Ok(profile)) = (chain, profile(&trunk.profile)) else { return Vec::new() };
+    let (Some(chain), Ok(profile)) = (chain_of(loaded, name), profile(&trunk.profile)) else { return Vec::new() };
     let mut found = held_against(&profile, trunk, &format!("certificates.{name}"), &chain);
+    found.extend(at_listener(loaded, trunk));
     if let (Some(shown), true) = (shown(&chain), found.is_empty()) {
         let told = format!("{shown}, as profile {} asks", trunk.profile);
         found.push(Finding::good("certificate.accepted", format!("trunks.{}", trunk.name), told));
     }
     found
+}
+
+fn chain_of(loaded: &Loaded, certificate: &str) -> Option<Vec<CertificateDer<'static>>> {
+    let files = loaded.settings.certificates.get(certificate)?;
+    pem::certificates(&file::read(&files.chain, CONFIG_OCTETS).ok()?).ok()
 }
 
 /// What the platform would refuse of this chain.
@@ -49,10 +52,50 @@ fn held_against(
         authority(profile, certificate, chain),
         key(profile, certificate, leaf),
         wildcard(profile, trunk, certificate, &names),
+        name(trunk, certificate, &names),
     ]
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// MD-24: a platform refuses whoever shows another name than it was given; others may not look.
+fn name(trunk: &TrunkSettings, certificate: &str, names: &[String]) -> Option<Finding> {
+    let fqdn = trunk.fqdn.as_deref().filter(|fqdn| !names.iter().any(|name| name_matches(name, fqdn)))?;
+    let carried = if names.is_empty() { "no alternative name at all".to_owned() } else { names.join(", ") };
+    Some(told_to(
+        trunk,
+        "certificate.name_missing",
+        format!("{certificate} carries {carried}, and not {fqdn}"),
+        "get one with that name among its alternative names (the common name counts no more), or correct fqdn",
+    ))
+}
+
+/// Whoever dials our name is shown a certificate of the listener, whichever the trunk shows where we dial.
+fn at_listener(loaded: &Loaded, trunk: &TrunkSettings) -> Option<Finding> {
+    let fqdn = trunk.fqdn.as_deref()?;
+    let listener = loaded.settings.routing.listeners.iter().find(|listener| listener.name == trunk.listener)?;
+    let own = trunk.certificate.as_ref().filter(|own| !listener.certificates.contains(own))?;
+    let covers = |chain: Vec<CertificateDer<'_>>| {
+        chain.first().and_then(certificate_names).is_some_and(|names| names.iter().any(|name| name_matches(name, fqdn)))
+    };
+    if listener.certificates.iter().filter_map(|name| chain_of(loaded, name)).any(covers) {
+        return None;
+    }
+    Some(told_to(
+        trunk,
+        "certificate.not_at_listener",
+        format!("listener `{}` shows no certificate with {fqdn} to whoever dials it", listener.name),
+        &format!("write \"{own}\" into listeners.{}.certificates too", listener.name),
+    ))
+}
+
+fn told_to(trunk: &TrunkSettings, code: &str, told: String, advice: &str) -> Finding {
+    let subject = format!("trunks.{}.fqdn", trunk.name);
+    match trunk.behaviour.role {
+        PeerRole::Platform => Finding::fault(code, subject, told, advice),
+        PeerRole::Carrier => Finding::warning(code, subject, told, advice),
+    }
 }
 
 /// MD-26, PF-102: public, and of the authorities the platform names.

@@ -122,7 +122,7 @@ pub fn chain_findings(subject: &str, chain: &[CertificateDer<'_>], expectation: 
         return vec![Finding::fault("certificate.damaged", subject, "cannot be read", "write a PEM certificate")];
     };
     let mut findings = vec![dates(subject, leaf, expectation.now)];
-    findings.extend(parsed.iter().skip(1).find_map(|issuer| ended(subject, issuer, expectation.now)));
+    findings.extend(ended(subject, &parsed, expectation));
     findings.extend(order(subject, &parsed).or_else(|| issuer(subject, &parsed, expectation)));
     findings.extend(parsed.iter().find_map(|one| signature(subject, one)));
     findings.extend(purpose(subject, leaf, expectation.shown_to));
@@ -167,18 +167,34 @@ fn dates(subject: &str, leaf: &X509Certificate<'_>, now: i64) -> Finding {
     Finding::good("certificate.dates", subject, format!("ends in {days} days"))
 }
 
-/// A certificate behind the leaf that peers do not take any more.
-fn ended(subject: &str, issuer: &X509Certificate<'_>, now: i64) -> Option<Finding> {
-    let to = issuer.validity().not_after;
-    let is_root = issuer.subject() == issuer.issuer();
-    (to.timestamp() < now && !is_root).then(|| {
-        Finding::fault(
+/// A certificate behind the leaf that has ended. Behind one that a root of the peer's has signed nobody needs it: so end the
+/// chains of authorities whose root an older one has signed too.
+fn ended(subject: &str, chain: &[X509Certificate<'_>], expectation: &Expectation<'_>) -> Option<Finding> {
+    let is_over = |one: &X509Certificate<'_>| {
+        one.validity().not_after.timestamp() < expectation.now && one.subject() != one.issuer()
+    };
+    let (place, issuer) = chain.iter().enumerate().skip(1).find(|(_, one)| is_over(one))?;
+    let told = format!("{} in the chain ended {}", issuer.subject(), issuer.validity().not_after);
+    let needed = reached(chain, expectation.public_roots).is_none_or(|end| place <= end);
+    Some(match needed {
+        true => Finding::fault(
             "certificate.intermediate_expired",
             subject,
-            format!("{} in the chain ended {to}", issuer.subject()),
+            told,
             "replace it by the authority's present intermediate certificate; renewing brings both",
-        )
+        ),
+        false => Finding::warning(
+            "certificate.cross_signature_expired",
+            subject,
+            format!("{told}; what stands before it reaches a public root already"),
+            "take it out of the file: most peers take the shorter way, and older ones refuse the whole chain",
+        ),
     })
+}
+
+/// The first certificate of the chain that one of these roots has signed.
+fn reached(chain: &[X509Certificate<'_>], roots: &[CertificateDer<'_>]) -> Option<usize> {
+    chain.iter().position(|one| is_root(roots, one.issuer()))
 }
 
 /// Signatures that no peer believes any more, by the object identifiers of RFC 3279 2.2: MD5 and SHA-1 with RSA, DSA and
@@ -237,11 +253,11 @@ fn order(subject: &str, chain: &[X509Certificate<'_>]) -> Option<Finding> {
 /// The chain must reach a root that the peer has.
 fn issuer(subject: &str, chain: &[X509Certificate<'_>], expectation: &Expectation<'_>) -> Option<Finding> {
     let (leaf, last) = (chain.first()?, chain.last()?);
-    if is_root(expectation.public_roots, last.issuer()) {
-        return Some(Finding::good("certificate.chain", subject, format!("reaches {}", last.issuer())));
+    if let Some(end) = reached(chain, expectation.public_roots).and_then(|place| chain.get(place)) {
+        return Some(Finding::good("certificate.chain", subject, format!("reaches {}", end.issuer())));
     }
     let self_signed = last.issuer() == last.subject();
-    let is_own = !(self_signed && chain.len() == 1) && is_root(expectation.own_roots, last.issuer());
+    let is_own = !(self_signed && chain.len() == 1) && reached(chain, expectation.own_roots).is_some();
     if is_own && expectation.shown_to != Audience::Cloud {
         let told = format!("reaches {}, an authority of our own trust stores", last.issuer());
         return Some(Finding::good("certificate.chain", subject, told));
@@ -268,7 +284,8 @@ fn issuer(subject: &str, chain: &[X509Certificate<'_>], expectation: &Expectatio
         (
             "certificate.private_authority",
             format!("ends at {}, which is no public root", last.issuer()),
-            "a platform trusts public authorities alone; peers of your own must be given that root",
+            "append that authority's certificate if a public one has signed it: a platform trusts public authorities alone; \
+             peers of your own must be given that root",
         )
     };
     Some(match expectation.shown_to {

@@ -16,7 +16,7 @@ use crate::base::limits::Limits;
 use crate::config::Settings;
 use crate::daemon::clock::wall;
 use crate::net::tls;
-use crate::route::settings::NetworkSettings;
+use crate::route::settings::{NetworkSettings, RouteSettings, RoutingSettings};
 use crate::sip::flow::Transport;
 
 /// Sockets of a bridged call: RTP and RTCP on each of its legs (PF-169).
@@ -34,7 +34,7 @@ pub struct HostFacts {
     pub built: Option<SystemTime>,
     /// Who keeps the clock.
     pub keeping: Keeping,
-    /// Soft limit of open files, of the daemon where one runs.
+    /// Files that may be open: of the daemon where one runs, else the hard limit, to which it raises its soft one.
     pub descriptors: Option<u64>,
     /// `net.core.rmem_max`, octets.
     pub receive_buffer: Option<u64>,
@@ -56,7 +56,7 @@ impl HostFacts {
             now: Some(now()),
             built: built.ok(),
             keeping: Keeping::read(),
-            descriptors: daemon.and_then(descriptors_of).or_else(|| getrlimit(Resource::Nofile).current),
+            descriptors: daemon.and_then(descriptors_of).or_else(|| getrlimit(Resource::Nofile).maximum),
             receive_buffer: words("/proc/sys/net/core/rmem_max").and_then(|text| text.trim().parse().ok()),
             ephemeral: words("/proc/sys/net/ipv4/ip_local_port_range").as_deref().and_then(range_of_words),
             reserved: words("/proc/sys/net/ipv4/ip_local_reserved_ports").as_deref().map(ranges).unwrap_or_default(),
@@ -112,7 +112,7 @@ pub fn examine(facts: &HostFacts, settings: &Settings) -> Vec<Finding> {
     let mut findings = clock::examine(facts);
     findings.extend([descriptors(facts, limits), buffers(facts)].into_iter().flatten());
     findings.extend(settings.routing.networks.iter().filter_map(|network| ephemeral(facts, network)));
-    findings.extend(settings.routing.networks.iter().filter_map(|network| room(network, limits)));
+    findings.extend(settings.routing.networks.iter().map(|network| room(network, &settings.routing)));
     findings
 }
 
@@ -170,21 +170,33 @@ fn ephemeral(facts: &HostFacts, network: &NetworkSettings) -> Option<Finding> {
 }
 
 /// PF-169: a call has a pair of ports in the network of each leg.
-fn room(network: &NetworkSettings, limits: &Limits) -> Option<Finding> {
+fn room(network: &NetworkSettings, routing: &RoutingSettings) -> Finding {
     let (first, last) = network.rtp_ports;
     let pairs = usize::from(last.saturating_sub(first)).div_ceil(2);
+    let (calls, legs) = (routing.limits.max_calls, legs_here(network, routing));
     let subject = format!("networks.{}.rtp_ports", network.name);
-    let told = format!("{pairs} pairs of ports, limits.max_calls = {}", limits.max_calls);
-    Some(if pairs >= limits.max_calls {
-        Finding::good("rtp_ports.room", subject, told)
-    } else {
-        Finding::warning(
-            "rtp_ports.few",
-            subject,
-            told,
-            format!("call {} is refused with 503: widen the range, or lower limits.max_calls", pairs + 1),
-        )
-    })
+    let both = if legs == 1 { "" } else { ", both legs of a call may be here" };
+    let told = format!("{pairs} pairs of ports, limits.max_calls = {calls}{both}");
+    if pairs >= calls.saturating_mul(legs) {
+        return Finding::good("rtp_ports.room", subject, told);
+    }
+    let refused = pairs / legs + 1;
+    let advice = format!("call {refused} is refused with 503: widen the range, or lower limits.max_calls");
+    Finding::warning("rtp_ports.few", subject, told, advice)
+}
+
+/// How many legs of one call can be in this network: two where a route leads from one of its trunks to another.
+fn legs_here(network: &NetworkSettings, routing: &RoutingSettings) -> usize {
+    let is_listener_here =
+        |name: &str| routing.listeners.iter().any(|listener| listener.name == name && listener.network == network.name);
+    let is_trunk_here =
+        |name: &str| routing.trunks.iter().any(|trunk| trunk.name == name && is_listener_here(&trunk.listener));
+    let is_here = |name: &String| match routing.groups.iter().find(|group| group.name == *name) {
+        Some(group) => group.members.iter().any(|member| is_trunk_here(&member.trunk)),
+        None => is_trunk_here(name),
+    };
+    let is_inside = |route: &RouteSettings| is_here(&route.from) && route.to.iter().any(is_here);
+    if routing.routes.iter().any(is_inside) { 2 } else { 1 }
 }
 
 /// Whether a daemon has the ports now.

@@ -12,6 +12,7 @@ pub mod host;
 pub mod names;
 pub mod reach;
 pub mod deployment;
+pub mod tenants;
 
 use std::io;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use tokio::runtime::Builder;
 pub use finding::{Finding, Verdict};
 pub use host::{Daemon, HostFacts};
 
-use crate::config::{self, DATES, Loaded, Report};
+use crate::config::{self, EXAMINED, Loaded, Report};
 use crate::daemon::materials::net_settings;
 use crate::net::settings::NetSettings;
 
@@ -39,8 +40,8 @@ pub struct Wish {
 /// The system gives no runtime.
 pub fn examine(loaded: &Loaded, facts: &HostFacts, wish: Wish) -> io::Result<Vec<Finding>> {
     let mut findings = vec![Finding::good("configuration", "configuration", "accepted")];
-    // Of dates the certificates' own examination tells more.
-    findings.extend(loaded.warnings().iter().filter(|warning| warning.name != Some(DATES)).map(warned));
+    let is_told_better = |warning: &&config::Finding| warning.name.is_some_and(|name| EXAMINED.contains(&name));
+    findings.extend(loaded.warnings().iter().filter(|warning| !is_told_better(warning)).map(warned));
     findings.extend(host::examine(facts, &loaded.settings));
     findings.extend(host::bind(&loaded.settings, wish.daemon));
     findings.extend(folders::examine(&loaded.settings, facts.room.unwrap_or(|_| None)));
@@ -57,7 +58,9 @@ pub fn examine(loaded: &Loaded, facts: &HostFacts, wish: Wish) -> io::Result<Vec
     };
     findings.extend(certificates::examine(loaded, facts));
     findings.extend(acceptance::examine(loaded));
-    findings.extend(network(loaded, net, wish)?);
+    let tenants = tenants::Names::of(loaded);
+    findings.extend(tenants.examine(&loaded.snapshot, &net));
+    findings.extend(network(loaded, &tenants, net, wish)?);
     Ok(findings)
 }
 
@@ -80,11 +83,11 @@ fn subject(finding: &config::Finding) -> &str {
     if finding.path.is_empty() { &finding.file } else { &finding.path }
 }
 
-fn network(loaded: &Loaded, net: NetSettings, wish: Wish) -> io::Result<Vec<Finding>> {
+fn network(loaded: &Loaded, tenants: &tenants::Names, net: NetSettings, wish: Wish) -> io::Result<Vec<Finding>> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(async {
         let resolver = names::resolver(&net);
-        let mut findings = names::examine(loaded, &resolver).await;
+        let mut findings = names::examine(loaded, tenants, &resolver).await;
         let ears = back::Ears::open(loaded, &net, wish.daemon, wish.listen).await;
         let answers = reach::examine(loaded, net, &resolver, wish.daemon).await;
         findings.extend(ears.hear(loaded, &answers, wish.listen).await);

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::finding::Finding;
 use super::host::is_public;
+use super::tenants;
 use crate::base::ids::ResolveId;
 use crate::config::Loaded;
 use crate::net::resolver::Resolver;
@@ -45,8 +46,8 @@ pub async fn addresses(
     resolver.answer(question, || 0).await.map(|resolved| resolved.addresses)
 }
 
-/// Every target with a name, and every name of ours.
-pub async fn examine(loaded: &Loaded, resolver: &Resolver) -> Vec<Finding> {
+/// Every target with a name, and every name of ours and of our tenants.
+pub async fn examine(loaded: &Loaded, tenants: &tenants::Names, resolver: &Resolver) -> Vec<Finding> {
     let mut findings = Vec::new();
     for trunk in &loaded.snapshot.trunks {
         let network = loaded.snapshot.networks.iter().find(|network| network.id == trunk.network);
@@ -55,12 +56,13 @@ pub async fn examine(loaded: &Loaded, resolver: &Resolver) -> Vec<Finding> {
             findings.push(target_name(trunk, target, network, resolver).await);
         }
     }
+    let own =
+        loaded.snapshot.trunks.iter().filter_map(|trunk| Some((trunk.fqdn.as_deref()?.to_owned(), trunk.network)));
+    let of_tenants = tenants.names.iter().map(|tenant| (tenant.name.clone(), tenant.network));
     let mut seen = BTreeSet::new();
-    for trunk in &loaded.snapshot.trunks {
-        let Some(fqdn) = trunk.fqdn.as_deref().filter(|fqdn| seen.insert(fqdn.to_string())) else { continue };
-        let network = loaded.snapshot.networks.iter().find(|network| network.id == trunk.network);
-        if let Some(network) = network {
-            findings.push(own_name(fqdn, network.advertise, resolver).await);
+    for (fqdn, network) in own.chain(of_tenants).filter(|(fqdn, _)| seen.insert(fqdn.clone())) {
+        if let Some(network) = loaded.snapshot.networks.iter().find(|known| known.id == network) {
+            findings.push(own_name(&fqdn, network.advertise, resolver).await);
         }
     }
     findings

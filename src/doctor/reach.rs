@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use super::finding::Finding;
@@ -16,6 +16,8 @@ use super::names::addresses;
 use crate::base::text::Escaped;
 use crate::call::subcode;
 use crate::config::Loaded;
+use crate::daemon::entropy::OsEntropy;
+use crate::engine::options_request;
 use crate::net::resolver::Resolver;
 use crate::net::settings::NetSettings;
 use crate::net::tls::{HandshakeFailure, TlsMaterial, client_config, dialled_name};
@@ -23,9 +25,10 @@ use crate::route::role::PeerRole;
 use crate::route::trunk::{ContactHost, Listener, Network, TargetSpec, Trunk};
 use crate::sip::SipMessage;
 use crate::sip::flow::Transport;
-use crate::sip::frame::datagram;
+use crate::sip::frame::{Framed, StreamFramer, datagram};
 use crate::sip::header::Name;
 use crate::sip::message::Response;
+use crate::transaction::Branch;
 
 /// For a connection, for a handshake, and for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -35,11 +38,15 @@ const ANSWER_OCTETS: usize = 16 * 1024;
 const SKEW: Duration = Duration::from_secs(60);
 /// Octets shown of what is no SIP.
 const SHOWN: usize = 40;
+/// Octets shown of a reason phrase.
+const REASON: usize = 100;
 /// HTTPS.
 const WEB_PORT: u16 = 443;
 
 /// Addresses of one target that are probed.
 const ADDRESSES: usize = 4;
+/// Until a datagram without an answer is sent again, then twice as long (T1 of RFC 3261 17.1.2.2).
+const AGAIN: Duration = Duration::from_millis(500);
 /// How long a closed port may take to say so.
 const CLOSED: Duration = Duration::from_millis(500);
 
@@ -98,21 +105,10 @@ impl Probe<'_> {
         }
     }
 
-    /// Contact and Via name us as the daemon does: peers judge by them (MD-50).
-    fn request(&self, local: SocketAddr) -> String {
-        let host = self.trunk.fqdn.as_deref().map_or_else(|| self.network.advertise.to_string(), str::to_owned);
-        let transport = self.trunk.transport;
-        let contact = format!("<sip:{host}:{}{}>", self.listener.bind.port(), transport_parameter(transport));
-        let branch = format!("z9hG4bKdoctor{:x}.{}.{}", std::process::id(), self.trunk.id.0, self.address.port());
-        format!(
-            "OPTIONS sip:{target}{parameter} SIP/2.0\r\nVia: SIP/2.0/{token} {local};branch={branch};rport\r\n\
-             Max-Forwards: 70\r\nFrom: <sip:{host}>;tag=doctor\r\nTo: <sip:{target}>\r\nCall-ID: {branch}@{host}\r\n\
-             CSeq: 1 OPTIONS\r\nContact: {contact}\r\nUser-Agent: Trunkline doctor\r\nAccept: application/sdp\r\n\
-             Content-Length: 0\r\n\r\n",
-            target = self.target.host,
-            parameter = transport_parameter(transport),
-            token = transport.via_token(),
-        )
+    /// What the daemon sends, word for word: peers judge by how it names them and us (MD-50).
+    fn question(&self) -> Question {
+        let (branch, octets) = options_request(self.trunk, self.target, &mut OsEntropy::new());
+        Question { branch, octets }
     }
 
     async fn by_datagram(&self) -> Result<Response, Failed> {
@@ -123,19 +119,7 @@ impl Probe<'_> {
             Err(_) => UdpSocket::bind((self.network.bind, 0)).await.map_err(|error| self.homeless(&error))?,
         };
         let local = socket.local_addr().map_err(|error| self.unreachable(&error))?;
-        let request = self.request(local);
-        socket.send_to(request.as_bytes(), self.address).await.map_err(|error| self.unreachable(&error))?;
-        let mut octets = vec![0; ANSWER_OCTETS];
-        let answered = timeout(PATIENCE, async {
-            loop {
-                let (length, from) = socket.recv_from(&mut octets).await?;
-                let text = Bytes::copy_from_slice(octets.get(..length).unwrap_or_default());
-                if let Some(Ok(SipMessage::Response(response))) = datagram(&text, from) {
-                    return Ok::<_, std::io::Error>(*response);
-                }
-            }
-        });
-        match answered.await {
+        match timeout(PATIENCE, datagram_answer(&socket, self.address, &self.question())).await {
             Ok(answer) => answer.map_err(|error| self.unreachable(&error)),
             Err(_) => Err(self.closed_port().await.unwrap_or_else(|| self.silent(local))),
         }
@@ -146,7 +130,7 @@ impl Probe<'_> {
         let socket = UdpSocket::bind((self.network.bind, 0)).await.ok()?;
         let told = timeout(CLOSED, async {
             socket.connect(self.address).await?;
-            socket.send(self.request(socket.local_addr()?).as_bytes()).await?;
+            socket.send(&self.question().octets).await?;
             socket.recv(&mut [0]).await
         });
         told.await.ok()?.err().map(|error| self.unreachable(&error))
@@ -199,11 +183,11 @@ impl Probe<'_> {
         mut stream: S,
         local: SocketAddr,
     ) -> Result<Response, Failed> {
-        let request = self.request(local);
+        let question = self.question();
         let spoken = async {
-            stream.write_all(request.as_bytes()).await?;
+            stream.write_all(&question.octets).await?;
             stream.flush().await?;
-            read_answer(&mut stream, self.address).await
+            read_answer(&mut stream, self.address, &question).await
         };
         match timeout(PATIENCE, spoken).await {
             Ok(Ok(Said::Answer(response))) => Ok(*response),
@@ -282,7 +266,8 @@ impl Probe<'_> {
     /// What a status says about the pairing (MD-46, MD-234).
     fn status(&self, response: &Response) -> Finding {
         let code = response.status.code();
-        let told = format!("answered OPTIONS with {code} {}", String::from_utf8_lossy(&response.reason));
+        let reason = Escaped::limited(&response.reason, REASON);
+        let told = format!("{} answered OPTIONS with {code} {reason}", self.address);
         let told = match explained(response) {
             Some(words) => format!("{told}: {words}"),
             None => told,
@@ -354,11 +339,35 @@ fn explained(response: &Response) -> Option<String> {
     (!words.is_empty()).then(|| words.join("; in its books "))
 }
 
-fn transport_parameter(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Udp => "",
-        Transport::Tcp => ";transport=tcp",
-        Transport::Tls => ";transport=tls",
+/// OPTIONS, and what its answer is known by.
+struct Question {
+    branch: Branch,
+    octets: Bytes,
+}
+
+impl Question {
+    /// A final response to it (RFC 3261 17.1.3): not "100 Trying", and not what another question brought late.
+    fn is_answered_by(&self, response: &Response) -> bool {
+        response.status.code() >= 200 && response.via.branch() == Some(self.branch.as_bytes())
+    }
+}
+
+/// Asks again until an answer comes: one datagram may be lost.
+async fn datagram_answer(socket: &UdpSocket, peer: SocketAddr, question: &Question) -> std::io::Result<Response> {
+    let mut octets = vec![0; ANSWER_OCTETS];
+    let mut wait = AGAIN;
+    loop {
+        socket.send_to(&question.octets, peer).await?;
+        let again = Instant::now() + wait;
+        while let Ok(received) = timeout_at(again, socket.recv_from(&mut octets)).await {
+            let (length, from) = received?;
+            let text = Bytes::copy_from_slice(octets.get(..length).unwrap_or_default());
+            match datagram(&text, from) {
+                Some(Ok(SipMessage::Response(response))) if question.is_answered_by(&response) => return Ok(*response),
+                Some(_) | None => {}
+            }
+        }
+        wait = wait.saturating_mul(2);
     }
 }
 
@@ -370,27 +379,44 @@ enum Said {
     Nothing,
 }
 
-async fn read_answer<S: AsyncRead + Unpin>(stream: &mut S, from: SocketAddr) -> std::io::Result<Said> {
-    let mut octets = Vec::new();
+async fn read_answer<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    from: SocketAddr,
+    question: &Question,
+) -> std::io::Result<Said> {
+    let mut framer = StreamFramer::default();
+    let mut begin = Vec::new();
     let mut part = [0; 4096];
-    while octets.len() < ANSWER_OCTETS {
+    // A request of the peer's may come first.
+    let mut is_sip = false;
+    while begin.len() < ANSWER_OCTETS {
         let length = stream.read(&mut part).await?;
-        if length == 0 {
-            break;
+        let read = part.get(..length).unwrap_or_default();
+        begin.extend_from_slice(read);
+        framer.buffer().extend_from_slice(read);
+        while let Some(framed) = framer.next(from) {
+            match framed {
+                Framed::Message(SipMessage::Response(response)) if question.is_answered_by(&response) => {
+                    return Ok(Said::Answer(response));
+                }
+                Framed::Message(_) => is_sip = true,
+                Framed::Ping | Framed::Refused(_) => {}
+            }
         }
-        octets.extend_from_slice(part.get(..length).unwrap_or_default());
-        let whole = octets.windows(4).any(|window| window == b"\r\n\r\n");
-        if whole && let Some(Ok(SipMessage::Response(response))) = datagram(&Bytes::copy_from_slice(&octets), from) {
-            return Ok(Said::Answer(response));
-        }
-        let line = octets.trim_ascii_start().split(|octet| *octet == b'\n').next().unwrap_or_default();
-        // A request of the peer's may come first.
-        if line.len() < octets.trim_ascii_start().len() && memchr::memmem::find(line, b"SIP/2.0").is_none() {
+        if length == 0 || !(is_sip || may_be_sip(&begin)) {
             break;
         }
     }
-    let begin = octets.split(|octet| matches!(octet, b'\r' | b'\n')).find(|line| !line.is_empty());
-    Ok(begin.map_or(Said::Nothing, |begin| Said::Other(Escaped::limited(begin, SHOWN).to_string())))
+    let line = begin.split(|octet| matches!(octet, b'\r' | b'\n')).find(|line| !line.is_empty());
+    let shown = |line| Said::Other(Escaped::limited(line, SHOWN).to_string());
+    Ok(line.filter(|_| !is_sip).map_or(Said::Nothing, shown))
+}
+
+/// False when the first line is there whole and is no line of SIP.
+fn may_be_sip(begin: &[u8]) -> bool {
+    let text = begin.trim_ascii_start();
+    let line = text.split(|octet| *octet == b'\n').next().unwrap_or_default();
+    line.len() == text.len() || memchr::memmem::find(line, b"SIP/2.0").is_some()
 }
 
 fn handshake_advice(failure: HandshakeFailure) -> (&'static str, &'static str) {

@@ -58,6 +58,8 @@ use crate::sip::Method;
 use crate::sip::auth::DigestServer;
 use crate::sip::flow::{PeerIdentity, Resolution};
 
+pub use outgoing::options_request;
+
 use admission::Admission;
 use elins::Elins;
 use fraud_watch::FraudWatch;

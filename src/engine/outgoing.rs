@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::base::Now;
 use crate::base::ids::{CallId, TransmitId};
 use crate::base::limits::MAX_FORWARDS;
+use crate::base::{Entropy, Now};
 use crate::call::compose::NewRequest;
 use crate::call::own_address::OwnAddress;
 use crate::call::record::{CallRecord, Sent};
@@ -83,26 +83,10 @@ impl Engine {
     }
 
     fn send_options(&mut self, now: Now, id: ProbeId, probe: &Probe, trunk: &Arc<Trunk>, address: SocketAddr) {
-        let own = OwnAddress::of(trunk);
         let Some(spec) = spec(trunk, probe.target) else { return };
-        let uri = Uri::Sip(peer_uri(trunk, spec));
-        let mut from = NameAddr::new(Uri::Sip(SipUri::new(None, host_of(own.host()), None)));
-        from.set_tag(self.entropy.token(10).as_bytes());
-        let request = NewRequest {
-            from: from.to_bytes(),
-            to: NameAddr::new(uri.clone()).to_bytes(),
-            uri,
-            call_id: self.entropy.token(16).into(),
-            cseq: 1,
-            max_forwards: MAX_FORWARDS,
-            routes: Vec::new(),
-            extra: Vec::new(),
-            beside: Default::default(),
-        };
-        let branch = Branch::fresh(&mut *self.entropy);
+        let (branch, bytes) = options_request(trunk, spec, &mut *self.entropy);
         let target = trunk.target(address, trunk.tls_towards(spec));
         let timers = TimerValues { t1: trunk.timers.t1, t2: trunk.timers.t2, t4: trunk.timers.t4 };
-        let bytes = request.options(&own, &branch);
         let to = Destination::Target(target);
         let large = trunk.large_requests;
         let request = ClientRequest {
@@ -216,6 +200,28 @@ fn target_of(trunk: &Trunk, sent: &Sent) -> Option<TargetId> {
 
 fn host_of(text: &str) -> Host {
     Host::parse(text).unwrap_or(Host::Name(Bytes::copy_from_slice(text.as_bytes())))
+}
+
+/// The OPTIONS that asks one target whether it lives, and the branch that its answer carries (RFC 3261 11.1).
+pub fn options_request(trunk: &Trunk, spec: &TargetSpec, entropy: &mut dyn Entropy) -> (Branch, Bytes) {
+    let own = OwnAddress::of(trunk);
+    let uri = Uri::Sip(peer_uri(trunk, spec));
+    let mut from = NameAddr::new(Uri::Sip(SipUri::new(None, host_of(own.host()), None)));
+    from.set_tag(entropy.token(10).as_bytes());
+    let request = NewRequest {
+        from: from.to_bytes(),
+        to: NameAddr::new(uri.clone()).to_bytes(),
+        uri,
+        call_id: entropy.token(16).into(),
+        cseq: 1,
+        max_forwards: MAX_FORWARDS,
+        routes: Vec::new(),
+        extra: Vec::new(),
+        beside: Default::default(),
+    };
+    let branch = Branch::fresh(entropy);
+    let bytes = request.options(&own, &branch);
+    (branch, bytes)
 }
 
 /// A target itself, as its trunk wants Request-URIs written (MD-49).

@@ -17,6 +17,8 @@ pub enum PemError {
     NoPrivateKey,
     /// A key that needs a password.
     EncryptedKey,
+    /// The other form of such files.
+    Binary,
     /// A section that is not base64 or has no end.
     Damaged(String),
 }
@@ -29,6 +31,7 @@ impl PemError {
             PemError::NoRevocationList => "pem.no_revocation_list",
             PemError::NoPrivateKey => "pem.no_private_key",
             PemError::EncryptedKey => "pem.encrypted_key",
+            PemError::Binary => "pem.binary",
             PemError::Damaged(_) => "pem.damaged",
         }
     }
@@ -49,7 +52,11 @@ impl fmt::Display for PemError {
             PemError::EncryptedKey => {
                 f.write_str("holds an encrypted key: write it without a password (openssl pkey -in KEY -out NEW)")
             }
-            PemError::Damaged(what) => write!(f, "is damaged: {what}"),
+            PemError::Binary => f.write_str(
+                "is binary (DER, or PKCS #12 as .pfx and .p12 are) and no PEM: convert it with openssl x509, pkey or crl \
+                 -inform DER -in FILE -out NEW, or with openssl pkcs12 -nodes -in FILE -out NEW",
+            ),
+            PemError::Damaged(what) => write!(f, "is damaged: {what}; copy it anew from where it was made"),
         }
     }
 }
@@ -64,7 +71,7 @@ pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemError
     let found: Vec<_> = rustls_pemfile::certs(&mut without_mark(pem))
         .collect::<Result<_, _>>()
         .map_err(|error| PemError::Damaged(error.to_string()))?;
-    if found.is_empty() { Err(PemError::NoCertificate) } else { Ok(found) }
+    if found.is_empty() { Err(missing(pem, PemError::NoCertificate)) } else { Ok(found) }
 }
 
 /// All lists of withdrawn certificates (RFC 5280 5).
@@ -75,7 +82,7 @@ pub fn revocation_lists(pem: &[u8]) -> Result<RevocationLists, PemError> {
     let found: Vec<_> = rustls_pemfile::crls(&mut without_mark(pem))
         .collect::<Result<_, _>>()
         .map_err(|error| PemError::Damaged(error.to_string()))?;
-    if found.is_empty() { Err(PemError::NoRevocationList) } else { Ok(found) }
+    if found.is_empty() { Err(missing(pem, PemError::NoRevocationList)) } else { Ok(found) }
 }
 
 /// The first private key: PKCS #8, PKCS #1 (RSA) or SEC 1 (EC).
@@ -86,10 +93,15 @@ pub fn private_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     match rustls_pemfile::private_key(&mut without_mark(pem)) {
         Ok(Some(key)) => Ok(key),
         Ok(None) if is_encrypted(pem) => Err(PemError::EncryptedKey),
-        Ok(None) => Err(PemError::NoPrivateKey),
+        Ok(None) => Err(missing(pem, PemError::NoPrivateKey)),
         Err(_) if is_encrypted(pem) => Err(PemError::EncryptedKey),
         Err(error) => Err(PemError::Damaged(error.to_string())),
     }
+}
+
+/// Every file of DER begins with a sequence (X.690 8.9).
+fn missing(pem: &[u8], what: PemError) -> PemError {
+    if pem.first() == Some(&0x30) { PemError::Binary } else { what }
 }
 
 /// Some editors begin a text with a byte order mark; it would hide the first section.
@@ -129,6 +141,14 @@ mod tests {
     fn a_text_without_a_certificate_says_so() {
         assert_eq!(certificates(section("PRIVATE KEY").as_bytes()), Err(PemError::NoCertificate));
         assert_eq!(certificates(b""), Err(PemError::NoCertificate));
+    }
+
+    #[test]
+    fn the_binary_form_is_told_from_a_file_without_anything() {
+        for read in [|pem: &[u8]| certificates(pem).err(), |pem: &[u8]| private_key(pem).err()] {
+            assert_eq!(read(b"\x30\x82\x03\x0c\x30\x82"), Some(PemError::Binary));
+        }
+        assert_eq!(revocation_lists(b"\x30\x82").err(), Some(PemError::Binary));
     }
 
     #[test]

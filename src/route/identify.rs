@@ -37,7 +37,8 @@ pub fn ambiguities(settings: &RoutingSettings) -> Vec<Ambiguity> {
         let listener = settings.listeners.iter().find(|listener| listener.name == trunk.listener);
         for source in trunk.effective_sources() {
             let others = seen.entry((trunk.listener.as_str(), source)).or_default();
-            let twin = others.iter().find(|other| !distinguished(listener, other, trunk));
+            // A source that a trunk names twice is no second trunk.
+            let twin = others.iter().find(|other| other.name != trunk.name && !distinguished(listener, other, trunk));
             found.extend(twin.map(|twin| Ambiguity { first: twin.name.clone(), second: trunk.name.clone(), source }));
             others.push(trunk);
         }

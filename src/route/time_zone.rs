@@ -95,6 +95,11 @@ impl TimeZone {
         })
     }
 
+    /// The names that are known.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(name, _)| *name)
+    }
+
     /// What clocks show there.
     pub fn local(&self, now: WallTime) -> LocalTime {
         let utc = i64::try_from(now.0 / 1000).unwrap_or_default();

@@ -14,7 +14,7 @@ refused! {
     a_rule_that_is_no_expression: SOUTH => &with("numbers = { incoming_rules = [{ match = \"(\", replace = \"\" }] }"),
         "trunks.south.numbers.incoming_rules[0].match", "is no regular expression";
     a_rule_that_names_a_group_it_lacks: SOUTH => &with("numbers = { outgoing_rules = [{ match = \"^0\", replace = \"$1\" }] }"),
-        "trunks.south.numbers.outgoing_rules[0].match", "refers to group $1";
+        "trunks.south.numbers.outgoing_rules[0].replace", "refers to group $1";
     a_form_that_is_none: SOUTH => &with("numbers = { country = \"DE\", incoming = { to = \"local\" } }"),
         "trunks.south.numbers.incoming.to", "national";
     a_pilot_that_is_no_number: SOUTH => &with("identity = { pilot = \"0301\" }"),

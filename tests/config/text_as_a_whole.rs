@@ -45,10 +45,12 @@ fn the_same_mistake_on_two_lines_is_two_errors() {
 
 #[test]
 fn a_list_left_open_is_one_error() {
-    let report = read(&changed("targets = [\"sip.example.com\"]", "targets = [\"sip.example.com\"")).unwrap_err();
+    let text = changed("targets = [\"sip.example.com\"]", "targets = [\"sip.example.com\" #!");
+    let report = read(&text).unwrap_err();
     let open: Vec<_> = report.errors.iter().filter(|error| error.text.contains("not TOML")).collect();
     assert_eq!(open.len(), 1, "{report}");
-    assert!(open[0].text.contains("is the bracket of the list above closed?"), "{report}");
+    assert!(open[0].text.contains("the closing bracket of a list is missing"), "{report}");
+    assert_eq!(open[0].line, marked_line(&text), "{report}");
     assert_eq!(report.warnings, []);
 }
 

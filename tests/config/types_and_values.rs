@@ -26,7 +26,7 @@ refused! {
     an_address_that_is_none_is_refused: "bind = \"192.0.2.1\"" => "bind = \"192.0.2.256\" #!",
         "networks.public.bind", "\"192.0.2.256\" is no IP address; write bind = \"0.0.0.0\"";
     an_address_nobody_can_reach_is_not_advertised: "bind = \"192.0.2.1\"" => "bind = \"192.0.2.1\"\nadvertise = \"0.0.0.0\" #!",
-        "networks.public.advertise", "no peer can send to this address";
+        "networks.public.advertise", "is nobody's address";
     two_families_on_one_network_are_refused: "bind = \"192.0.2.1\"" => "bind = \"192.0.2.1\"\nadvertise = \"2001:db8::1\" #!",
         "networks.public.advertise", "both be IPv4 or both IPv6";
     an_odd_first_rtp_port_is_refused: "\"10000-18999\"" => "\"10001-18999\" #!",
@@ -88,7 +88,7 @@ a_trace_that_leaves_calls_no_room: "[limits]" => "[trace]\noctets = 60000000 #!\
     a_password_in_the_file_is_refused_and_not_shown: "[limits]" => "[trunks.south.auth]\nuser = \"u\"\nrealm = \"r\"\npassword = \"hunter2\" #!\n[limits]",
         "trunks.south.auth.password", "secrets do not stand in this file; write password_file";
     t2_is_not_below_t1: "[limits]" => "[trunks.south.timers]\nt1_ms = 1000\nt2_ms = 500 #!\n[limits]",
-        "trunks.south.timers.t2_ms", "T2 is below T1; write t2_ms = 4000";
+        "trunks.south.timers.t2_ms", "T2 (500 ms) is below T1 (1000 ms); write t2_ms = 1000 or more";
 }
 
 #[test]

@@ -49,6 +49,16 @@ impl Authority {
         Authority { issuer: Issuer::new(middle, key), root: pem }
     }
 
+    /// This authority's own name and key, signed by another one too (RFC 4949: cross-certificate).
+    pub fn cross_signed(&self, by: &Authority, name: &str, (from, to): Years) -> String {
+        let mut own = CertificateParams::default();
+        own.not_before = rcgen::date_time_ymd(from, 1, 1);
+        own.not_after = rcgen::date_time_ymd(to, 1, 1);
+        own.distinguished_name.push(DnType::CommonName, name);
+        own.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        own.signed_by(self.issuer.key(), &by.issuer).unwrap().pem()
+    }
+
     pub fn roots(&self) -> Arc<RootCertStore> {
         tls::roots_of_pem(self.root.as_bytes()).unwrap().store
     }

@@ -12,12 +12,39 @@ use trunkline::doctor::folders::Room;
 use trunkline::net::pem;
 
 use crate::Deployment;
-use crate::authority::{Authority, LONG};
-use crate::peer::{Manner, dns, dns_of};
+use crate::authority::{Authority, LONG, Years};
+use crate::peer::{Manner, dns, dns_of, forgetful_carrier};
 
 /// Exactly this is wrong.
 fn only(deployment: &Deployment, code: &str) {
     assert_eq!(deployment.faults(), [code]);
+}
+
+// ---- what is no fault
+
+#[test]
+fn a_peer_that_asks_first_is_heard_to_the_end() {
+    let deployment = Deployment::with(Manner::AsksFirst);
+    assert!(deployment.faults().is_empty(), "{:#?}", deployment.findings());
+}
+
+#[test]
+fn one_lost_datagram_is_no_dead_carrier() {
+    let deployment = Deployment::healthy();
+    let known = deployment.text.split("targets = [\"127.0.18.4").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let forgetful = forgetful_carrier().to_string();
+    let deployment = deployment.spoil(&format!("127.0.18.4{known}"), &forgetful);
+    assert!(deployment.faults().is_empty(), "{:#?}", deployment.findings());
+}
+
+#[test]
+fn an_answer_to_somebody_elses_question_is_none() {
+    only(&Deployment::with(Manner::AnswersAnother), "target.silent");
+}
+
+#[test]
+fn what_only_begins_to_answer_has_not_answered() {
+    only(&Deployment::with(Manner::Trying), "target.silent");
 }
 
 // ---- the machine
@@ -79,7 +106,15 @@ fn media_ports_that_the_system_lends_to_others() {
 
 #[test]
 fn fewer_media_ports_than_calls() {
-    only(&Deployment::healthy().spoil("max_calls = 20\n", "max_calls = 51\n"), "rtp_ports.few");
+    // A hundred ports are fifty pairs, and both legs of a call are here.
+    only(&Deployment::healthy().spoil("max_calls = 20\n", "max_calls = 26\n"), "rtp_ports.few");
+    let apart = |calls: &str| {
+        Deployment::healthy()
+            .spoil("[[routes]]\nfrom = \"platform\"\nto = [\"carrier\"]\n", "")
+            .spoil("max_calls = 20\n", &format!("max_calls = {calls}\n"))
+    };
+    assert!(!apart("50").faults().contains(&"rtp_ports.few".to_owned()), "one leg of a call at most is here");
+    assert!(apart("51").faults().contains(&"rtp_ports.few".to_owned()));
 }
 
 #[test]
@@ -255,6 +290,68 @@ fn an_intermediate_certificate_of_the_same_name_and_another_key() {
 }
 
 /// MD-27: it must be said.
+/// As the chains of authorities end whose root an older one has signed, for machines that do not know the new one.
+fn cross_signed(years: Years) -> Deployment {
+    let mut deployment = Deployment::healthy();
+    let older = Authority::new("older");
+    let middle = deployment.authority.below("middle");
+    deployment.ours = middle.leaf("sbc.example.com");
+    deployment.ours.chain += &middle.root;
+    deployment.ours.chain += &deployment.authority.cross_signed(&older, "root", years);
+    deployment
+}
+
+#[test]
+fn a_root_that_an_unknown_authority_has_signed_too_is_no_fault() {
+    let deployment = cross_signed(LONG);
+    assert!(deployment.faults().is_empty(), "{:#?}", deployment.findings());
+}
+
+#[test]
+fn a_cross_certificate_that_nobody_needs_has_ended() {
+    only(&cross_signed((2020, 2021)), "certificate.cross_signature_expired");
+}
+
+#[test]
+fn the_listener_shows_another_certificate_than_the_trunk() {
+    let deployment = Deployment::healthy();
+    let other = deployment.authority.leaf("other.example.com");
+    std::fs::write(deployment.folder.path().join("other.pem"), &other.chain).unwrap();
+    let key = deployment.folder.path().join("other.key");
+    std::fs::write(&key, &other.key).unwrap();
+    std::fs::set_permissions(key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let deployment = deployment
+        .spoil("[trust.default]", "[certificates.other]\nchain = \"other.pem\"\nkey = \"other.key\"\n[trust.default]")
+        .spoil("certificates = [\"main\"]", "certificates = [\"other\"]")
+        .spoil("fqdn = \"sbc", "certificate = \"main\"\nfqdn = \"sbc");
+    only(&deployment, "certificate.not_at_listener");
+    let both = deployment.spoil("certificates = [\"other\"]", "certificates = [\"other\", \"main\"]");
+    assert!(both.faults().is_empty());
+}
+
+fn with_account(deployment: Deployment) -> Deployment {
+    let name = "\"acme.example.com\" = [\"203.0.113.10\"], ";
+    deployment
+        .spoil("hosts = { ", &format!("hosts = {{ {name}"))
+        .spoil("[limits]", "[accounts.acme]\nfqdn = \"acme.example.com\"\n[limits]")
+}
+
+#[test]
+fn no_certificate_covers_the_name_of_a_tenant() {
+    only(&with_account(Deployment::healthy()), "certificate.account_name_missing");
+}
+
+#[test]
+fn the_name_of_a_tenant_is_somewhere_else() {
+    let mut deployment = with_account(Deployment::healthy());
+    deployment.ours = deployment.authority.rsa_leaf(&["sbc.example.com", "acme.example.com"]);
+    assert!(deployment.faults().is_empty(), "{:#?}", deployment.findings());
+    only(
+        &deployment.spoil("acme.example.com\" = [\"203.0.113.10\"]", "acme.example.com\" = [\"203.0.113.11\"]"),
+        "dns.own.elsewhere",
+    );
+}
+
 #[test]
 fn a_certificate_without_a_purpose() {
     let mut deployment = Deployment::healthy();

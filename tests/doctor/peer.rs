@@ -23,6 +23,12 @@ pub enum Manner {
     /// As `Answers` with 200, but its Via says where it saw us.
     SawUsAt(&'static str),
     Silent,
+    /// Sends an OPTIONS of its own on the connection before it answers ours.
+    AsksFirst,
+    /// Answers 200 with the branch of another request, and then nothing.
+    AnswersAnother,
+    /// "100 Trying", and then nothing.
+    Trying,
     HangsUp,
     NotTls,
     /// These octets instead of a handshake.
@@ -89,6 +95,23 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, manner: Manner) {
                 let _ = secured.write_all(text.as_bytes()).await;
                 let _ = secured.shutdown().await;
             }
+            Manner::AsksFirst => {
+                let own = "OPTIONS sip:sbc.example.com SIP/2.0\r\nVia: SIP/2.0/TLS sip.platform.example;branch=z9hG4bKown\r\n\
+                           From: <sip:sip.platform.example>;tag=a\r\nTo: <sip:sbc.example.com>\r\nCall-ID: own\r\n\
+                           CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
+                let both = own.to_owned() + &answer(&request, "200 OK", "127.0.18.1", "");
+                let _ = secured.write_all(both.as_bytes()).await;
+            }
+            Manner::AnswersAnother => {
+                let other =
+                    answer(&request, "200 OK", "127.0.18.1", "").replace("branch=z9hG4bK", "branch=z9hG4bKother");
+                let _ = secured.write_all(other.as_bytes()).await;
+                std::future::pending().await
+            }
+            Manner::Trying => {
+                let _ = secured.write_all(answer(&request, "100 Trying", "127.0.18.1", "").as_bytes()).await;
+                std::future::pending().await
+            }
             Manner::Silent => std::future::pending().await,
             Manner::HangsUp | Manner::NotTls | Manner::Raw(_) | Manner::WantsAnother(_) => {
                 let _ = secured.shutdown().await;
@@ -111,10 +134,22 @@ pub fn carrier() -> SocketAddr {
 }
 
 pub fn carrier_at(address: &str) -> SocketAddr {
+    answering(address, 0)
+}
+
+/// One whose first datagram from us gets lost.
+pub fn forgetful_carrier() -> SocketAddr {
+    answering("127.0.18.4", 1)
+}
+
+fn answering(address: &str, lost: usize) -> SocketAddr {
     let socket = UdpSocket::bind((address, 0)).unwrap();
     let address = socket.local_addr().unwrap();
     std::thread::spawn(move || {
         let mut octets = [0; 8192];
+        for _ in 0..lost {
+            let _ = socket.recv_from(&mut octets);
+        }
         while let Ok((length, from)) = socket.recv_from(&mut octets) {
             let request = String::from_utf8_lossy(&octets[..length]).into_owned();
             let _ = socket.send_to(answer(&request, "200 OK", "127.0.18.1", "").as_bytes(), from);

@@ -6,7 +6,151 @@ use super::{Desk, SOUND};
 /// What is replaced in the sound file, by what, and the finding behind file and line.
 type Row = (&'static str, &'static str, &'static str);
 
-const MISTAKES: [Row; 25] = [
+const MISTAKES: [Row; 60] = [
+    (
+        "bind = \"127.0.0.1\"\n",
+        "bind = \"224.0.0.1\" #!\n",
+        "networks.public.bind: \"224.0.0.1\" is an address of many machines",
+    ),
+    (
+        "rtp_ports =",
+        "advertise = \"255.255.255.255\" #!\nrtp_ports =",
+        "networks.public.advertise: \"255.255.255.255\" is an address of many machines",
+    ),
+    (
+        "targets = [\"127.0.1.2:5060\"]",
+        "targets = [\"0.0.0.0:5060\"] #!",
+        "trunks.north.targets[0]: \"0.0.0.0:5060\" is nobody's address",
+    ),
+    (
+        "targets = [\"127.0.1.2:5060\"]",
+        "targets = [{ host = \"0.0.0.0\" }] #!",
+        "targets[0].host: \"0.0.0.0\" is nobody's address",
+    ),
+    (
+        "targets = [\"127.0.1.2:5060\"]",
+        "targets = [\"2001:db8::1:5060\"] #!",
+        "write [2001:db8::1]:5060 for the port, or [2001:db8::1:5060] for the address",
+    ),
+    (
+        "targets = [\"127.0.1.2:5060\"]",
+        "targets = [\"2001:db8::1:15060\"] #!",
+        "an IPv6 address with a port is written [2001:db8::1]:15060",
+    ),
+    (
+        "targets = [\"127.0.1.2:5060\"]",
+        "targets = [\"tls://sip.example.com\"] #!",
+        "is a URI, and a target is a host and a port alone",
+    ),
+    (
+        "targets = [\"127.0.1.2:5060\"]",
+        "targets = [\"sip.example.com:70000\"] #!",
+        "has no port from 1 to 65535 after its colon",
+    ),
+    ("[node]\n", "[dns]\nservers = [\"127.0.0.53:0\"] #!\n[node]\n", "dns.servers[0]: \"127.0.0.53:0\" is no address"),
+    ("[node]\n", "[dns]\nservers = [\"2001:db8::1:5353\"] #!\n[node]\n", "write [2001:db8::1]:5353 for the port"),
+    ("[node]\n", "[dns.hosts]\nsip.example.com = [\"192.0.2.1\"] #!\n[node]\n", "write a name with dots in quotes"),
+    ("[node]\n", "[metrics]\nbind = \"127.0.0.1:0\" #!\n[node]\n", "metrics.bind: \"127.0.0.1:0\" has port 0"),
+    (
+        "[node]\n",
+        "[cdr]\npath = \"$HOME/cdr\" #!\n[node]\n",
+        "is taken as it stands, without ~ and variables; write the whole path",
+    ),
+    ("state_dir = \"state\"", "state_dir = \"~/state\" #!", "node.state_dir: \"~/state\" is taken as it stands"),
+    (
+        "[node]\n",
+        "[cdr]\nsqlite = \"/etc/passwd\" #!\n[node]\n",
+        "is something else than an SQLite database; name a file of its own",
+    ),
+    (
+        "numbers = { country = \"DE\" }",
+        "numbers = { country = \"UK\", incoming = \"national\" } #!",
+        "did you mean \"GB\"?",
+    ),
+    (
+        "numbers = { country = \"DE\" }",
+        "numbers = { country = \"+49\" } #!",
+        "trunks.north.numbers.country: is no country known here",
+    ),
+    (
+        "[node]\n",
+        "[fraud]\nallow_countries = [\"UK\"] #!\n[node]\n",
+        "fraud.allow_countries[0]: is no country known here; did you mean \"GB\"?",
+    ),
+    (
+        "[node]\n",
+        "[fraud]\ndeny_countries = [\"DE\"] #!\n[node]\n",
+        "fraud.deny_countries: unknown key; known here: allow_classes",
+    ),
+    (
+        "[node]\n",
+        "[fraud]\nallow_prefixes = [\"+49180\"]\ndeny_prefixes = [\"+49180\"] #!\n[node]\n",
+        "fraud.deny_prefixes: \"+49180\" stands in allow_prefixes too; take it out of one of the two",
+    ),
+    (
+        "[node]\n",
+        "[[fraud.limits]]\nper = \"account\"\nonly = \"ghost\" #!\ncalls = 5\n[node]\n",
+        "fraud.limits[0].only: there is no account \"ghost\"",
+    ),
+    ("[node]\n", "[fraud.limits] #!\nper = \"node\"\n[node]\n", "write [[fraud.limits]] with two brackets"),
+    (
+        "[[routes]]\n",
+        "[groups.g]\nmembers = [{ trunk = \"north\" }, { trunk = \"north\" }] #!\n[[routes]]\n",
+        "groups.g.members: names trunk \"north\" twice",
+    ),
+    (
+        "numbers = { country = \"DE\" }",
+        "numbers = { country = \"DE\", incoming_rules = [{ match = \"^0(.*)\", replace = \"${2}\" }] } #!",
+        "incoming_rules[0].replace: \"${2}\" refers to group $2",
+    ),
+    (
+        "fqdn = \"sbc.test\"",
+        "fqdn = \"sbc.test\"\nmedia = { codecs = [\"*\", \"PCMA\"] } #!",
+        "codecs: names \"*\", which lets every codec pass, and others",
+    ),
+    (
+        "fqdn = \"sbc.test\"",
+        "fqdn = \"sbc.test\"\nmedia = { codecs = [\"CN\"] } #!",
+        "codecs: names no codec for speech",
+    ),
+    (
+        "fqdn = \"sbc.test\"",
+        "fqdn = \"sbc.test\"\ntimers = { t1_ms = 5000 } #!",
+        "timers.t1_ms: T2 (4000 ms) is below T1 (5000 ms); write t2_ms = 5000",
+    ),
+    (
+        "fqdn = \"sbc.test\"",
+        "fqdn = \"sbc.test\"\nsession_timer = { min_se_s = 7200 } #!",
+        "session_timer.min_se_s: expires_s = 1800 is below min_se_s = 7200: we would refuse what we ask for; write expires_s = 7200",
+    ),
+    (
+        "profile = \"generic-tls\"",
+        "profile = \"teams\" #!",
+        "trunks.platform.profile: unknown value; did you mean \"microsoft-teams\"?",
+    ),
+    ("[trunks.north]\n", "[trunks.sip.north] #!\n", "write it in quotes: [trunks.\"sip.north\"]"),
+    ("[node]\n", "[accounts.\"Acme GmbH\"] #!\nfqdn = \"acme.test.example\"\n[node]\n", "\"Acme GmbH\" is no name"),
+    (
+        "[node]\n",
+        "[accounts.a]\n[numbers.\"+4930\"]\naccount = \"a\"\nservices = [\"zoom\"]\nvalid_from = \"2027-01-01T00:00:00Z\"\n\
+         valid_to = \"2026-01-01T00:00:00Z\" #!\n[node]\n",
+        "valid_to: ends before valid_from",
+    ),
+    (
+        "[node]\n",
+        "[accounts.a]\n[numbers.\"+4930\"]\naccount = \"a\"\nservice = \"zoom\" #!\n[node]\n",
+        "service: unknown key; did you mean \"services\"?",
+    ),
+    (
+        "[node]\n",
+        "[[emergency.routes]]\nnumbers = [\"999\"] #!\nto = [\"north\"]\n[node]\n",
+        "emergency.routes[0].numbers: 999 is no emergency number here",
+    ),
+    (
+        "[node]\n",
+        "[limits]\nconnection_write_octets = 1 #!\n[node]\n",
+        "limits.connection_write_octets: 1 is not between 65536 and",
+    ),
     (
         "rtp_ports = \"10000-18999\"",
         "rtp_ports = \"10000,18999\" #!",
@@ -102,7 +246,7 @@ const MISTAKES: [Row; 25] = [
     (
         "[node]\n",
         "[metrics]\nbind = \"9464\" #!\n[node]\n",
-        "metrics.bind: \"9464\" is no address with a port; write bind =",
+        "metrics.bind: \"9464\" is no address with a port, as 127.0.0.1:9464",
     ),
 ];
 
@@ -123,6 +267,83 @@ fn a_mistake_is_told_with_file_line_and_what_to_do_and_nothing_besides() {
         // No warning about what only the refused value would have said.
         assert!(!told.contains("nobody is let in"), "{to}: {told}");
     }
+}
+
+/// What is replaced in the sound file, by what, and the warning behind file and line.
+const DOUBTS: [Row; 9] = [
+    (
+        "to = [\"platform\"]",
+        "to = [\"platform\", \"platform\"] #!",
+        "routes[0].to[1]: \"platform\" stands in this list already",
+    ),
+    (
+        "from = \"north\"\n",
+        "from = \"north\"\ncalled = { prefix = \"4930\" } #!\n",
+        "routes[0].called.prefix: meets no number: those of this trunk are normalised, and begin with a plus and the country \
+         code; did you mean \"+4930\"?",
+    ),
+    ("from = \"north\"\n", "from = \"north\"\ncalling = \"0044207\" #!\n", "routes[0].calling: meets no number"),
+    (
+        "from = \"north\"\n",
+        "from = \"north\"\nhours = [\"mon 08:00-09:00\"]\ntime_zone = \"GMT+1\" #!\n",
+        "routes[0].time_zone: means 1 h behind UTC, as POSIX counts; write \"UTC-1\" for the other side",
+    ),
+    (
+        "sources = [\"127.0.1.1/32\"]",
+        "peer_names = [\"sip.test\"]\nsources = [\"0.0.0.0/0\"] #!",
+        "trunks.platform.sources: anybody who shows no certificate may send as this trunk",
+    ),
+    (
+        "sources = [\"127.0.1.1/32\"]",
+        "sources = [\"2001:db8::/32\"] #!",
+        "trunks.platform.sources: nobody is let in: network \"public\" is bound to 127.0.0.1",
+    ),
+    (
+        "fqdn = \"sbc.test\"",
+        "fqdn = \"sbc.test\"\nmax_calls = 0 #!",
+        "trunks.platform.max_calls: 0 lets no call through",
+    ),
+    (
+        "sources = [\"127.0.1.1/32\"]",
+        "sources = [\"127.0.1.1\", \"127.0.1.1\"] #!",
+        "trunks.platform.sources[1]: \"127.0.1.1\" stands in this list already",
+    ),
+    (
+        "chain = \"chain.pem\"",
+        "chain = \"client.pem\" #!",
+        "certificates.main.chain: is not for servers (extended key usage)",
+    ),
+];
+
+#[test]
+fn what_is_probably_a_mistake_is_told_and_the_file_is_taken() {
+    let desk = Desk::new();
+    let key = rcgen::KeyPair::from_pem(&std::fs::read_to_string(desk.path("key.pem")).unwrap()).unwrap();
+    let mut client = rcgen::CertificateParams::new(["sbc.test".to_owned()]).unwrap();
+    client.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    desk.write("client.pem", client.self_signed(&key).unwrap().pem());
+    for (from, to, says) in DOUBTS {
+        let text = SOUND.replacen(from, to, 1);
+        assert_ne!(text, SOUND, "{from}");
+        let line = text.lines().position(|line| line.contains("#!")).expect("a mark") + 1;
+        let (told, code) = desk.check(&desk.write("doubt.toml", &text));
+        let place = format!("doubt.toml:{line}: warning: ");
+        let found = told.lines().any(|found| found.starts_with(&place) && found.contains(says));
+        assert!(found && code == 0, "{to}: {code} {told}");
+    }
+}
+
+/// The daemon raises its soft limit of open files to the hard one; what a shell's soft limit is says nothing.
+#[test]
+fn a_shells_limit_of_open_files_is_no_fault_of_the_daemon() {
+    let desk = Desk::new();
+    let few = "[limits]\nmax_calls = 10\nmax_connections = 10\nready_ports = 1\n";
+    desk.write("few.toml", format!("{SOUND}{few}"));
+    let doctor = "ulimit -Sn 200; exec \"$0\" doctor --listen 0 few.toml";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", doctor, env!("CARGO_BIN_EXE_trunkline")]).current_dir(desk.folder.path());
+    let told = String::from_utf8(super::patiently(command, &["doctor"]).stdout).unwrap();
+    assert!(told.contains("descriptors") && !told.contains("descriptors.few"), "{told}");
 }
 
 #[test]
@@ -147,7 +368,7 @@ const COMMANDS: [(&[&str], &str, i32); 14] = [
         "none.toml: cannot be read: No such file or directory (os error 2); name another with --config FILE",
         78,
     ),
-    (&["check", "--config", "sound.toml", "sound.toml"], "cannot be used with", 64),
+    (&["check", "--config", "sound.toml", "sound.toml"], "Usage: trunkline check [OPTIONS] [FILE]", 64),
     (&["chekc"], "a similar subcommand exists: 'check'", 64),
     (
         &["explain", "--config", "sound.toml", "--from", "nrth", "--called", "+4930123456"],

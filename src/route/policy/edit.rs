@@ -92,7 +92,7 @@ impl Edit {
         let pattern = built.map_err(|error| {
             let text = error.to_string();
             let last = text.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            EditFault::Pattern(format!("no regular expression: {last}"))
+            EditFault::Pattern(format!("is no regular expression: {last}"))
         })?;
         Ok(Edit::Map { name, pattern: Expression(pattern), replacement: replacement.into() })
     }
