@@ -70,12 +70,12 @@ const MISTAKES: [Row; 60] = [
     (
         "numbers = { country = \"DE\" }",
         "numbers = { country = \"+49\" } #!",
-        "trunks.north.numbers.country: is no country known here",
+        "trunks.north.numbers.country: \"+49\" is no country known here; did you mean \"DE\"?",
     ),
     (
         "[node]\n",
         "[fraud]\nallow_countries = [\"UK\"] #!\n[node]\n",
-        "fraud.allow_countries[0]: is no country known here; did you mean \"GB\"?",
+        "fraud.allow_countries[0]: \"UK\" is no country known here; did you mean \"GB\"?",
     ),
     (
         "[node]\n",
