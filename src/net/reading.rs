@@ -34,6 +34,8 @@ use crate::sip::{Rejection, SipMessage};
 
 /// Octets of one read.
 const READ_OCTETS: usize = 16 * 1024;
+/// Messages that are taken from one connection in one go: one read brings hundreds of small ones.
+const TURN: usize = 16;
 /// RFC 5626 4.4.1: the answer to a keep-alive.
 const PONG: Bytes = Bytes::from_static(b"\r\n");
 /// After the end of a stream we read on this long, so that a last answer is not lost to a reset.
@@ -311,6 +313,7 @@ impl Reader {
     }
 
     async fn take_each(&mut self, busy: &mut Vec<u8>) -> Result<(), ConnectionOutcome> {
+        let mut taken = 0;
         loop {
             let class = match self.glance(busy) {
                 Dealt::Done => {
@@ -320,8 +323,11 @@ impl Reader {
                 Dealt::Read(class) => class,
             };
             let Some(framed) = self.framer.next(self.connection.flow.remote) else { return Ok(()) };
-            // One read brings hundreds of small messages: other connections, and the datagrams, have their turn between them.
-            tokio::task::consume_budget().await;
+            if taken == TURN {
+                self.let_others_pass().await;
+                taken = 0;
+            }
+            taken += 1;
             self.connection.mark_used();
             self.has_moved_on = true;
             match framed {
@@ -333,6 +339,13 @@ impl Reader {
                 Framed::Refused(rejection) => self.refuse(rejection)?,
             }
         }
+    }
+
+    /// What was taken so far is decided upon, and other connections and the datagrams have their turn: many peers that send
+    /// without a pause delay a call of another one by a few messages each (R-B4).
+    async fn let_others_pass(&self) {
+        self.shared.sink.settle();
+        tokio::task::yield_now().await;
     }
 
     /// Deals with the next message without reading it, where that can be done: while calls are shed. Answers are gathered, so that

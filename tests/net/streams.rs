@@ -49,6 +49,29 @@ async fn messages_of_one_write_arrive_one_by_one_and_in_order() {
     assert_eq!(first.1.flow, second.1.flow);
 }
 
+/// One thread reads both, as on a small machine.
+#[tokio::test]
+async fn connections_that_send_without_a_pause_take_turns() {
+    let mut world = World::tcp();
+    let streams = [connect(&world).await, connect(&world).await];
+    for _ in &streams {
+        assert!(matches!(world.news().await, News::FlowOpened(..)));
+    }
+    for (stream, name) in streams.iter().zip(["a", "b"]) {
+        let many: String = (0..60).map(|number| options(&format!("{name}{number}"))).collect();
+        assert_eq!(stream.try_write(many.as_bytes()).unwrap(), many.len());
+    }
+    let (mut in_one_go, mut last, mut longest) = (0, None, 0);
+    for _ in 0..120 {
+        let flow = world.message().await.1.flow.id;
+        in_one_go = if last == Some(flow) { in_one_go + 1 } else { 1 };
+        last = Some(flow);
+        longest = longest.max(in_one_go);
+        assert!(world.ear.undecided() <= 32, "{} messages wait to be decided upon", world.ear.undecided());
+    }
+    assert!(longest <= 32, "one was read {longest} times before the other");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_is_announced_before_its_first_message_and_after_its_end() {
     let mut world = World::tcp();

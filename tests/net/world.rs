@@ -37,6 +37,8 @@ pub struct Ear {
     places: AtomicUsize,
     /// Every call is refused at a glance.
     sheds: AtomicBool,
+    /// Messages that were offered since they were last decided upon.
+    undecided: AtomicUsize,
     room: Notify,
 }
 
@@ -49,6 +51,10 @@ impl Ear {
     pub fn set_sheds(&self, sheds: bool) {
         self.sheds.store(sheds, Ordering::SeqCst);
     }
+
+    pub fn undecided(&self) -> usize {
+        self.undecided.load(Ordering::SeqCst)
+    }
 }
 
 impl Sink for Ear {
@@ -57,8 +63,13 @@ impl Sink for Ear {
         if taken.is_err() {
             return Err(received);
         }
+        self.undecided.fetch_add(1, Ordering::SeqCst);
         let _ = self.heard.try_send(Heard::Message(class, received));
         Ok(())
+    }
+
+    fn settle(&self) {
+        self.undecided.store(0, Ordering::SeqCst);
     }
 
     fn is_shedding(&self) -> bool {
@@ -94,7 +105,7 @@ impl World {
     pub fn new(settings: NetSettings) -> World {
         let (sender, heard) = mpsc::channel(HEARD);
         let (places, sheds) = (AtomicUsize::new(usize::MAX), AtomicBool::new(false));
-        let ear = Arc::new(Ear { heard: sender, places, sheds, room: Notify::new() });
+        let ear = Arc::new(Ear { heard: sender, places, sheds, undecided: AtomicUsize::new(0), room: Notify::new() });
         let entropy = Box::new(SeededEntropy::new(1));
         let mut signalling = Signalling::bind(settings, ear.clone(), entropy, Handle::current()).unwrap();
         signalling.serve().unwrap();
