@@ -179,7 +179,8 @@ async fn read(shared: &Shared, port: &UdpPort) {
             }
             shared.sink.settle();
         }
-        tokio::task::consume_budget().await;
+        // Other listeners and the connections have their turn.
+        tokio::task::yield_now().await;
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use trunkline::base::entropy::SeededEntropy;
+use trunkline::base::ids::ListenerId;
 use trunkline::base::limits::Limits;
 use trunkline::net::settings::{Acquaintance, Known};
 use trunkline::net::{Class, News, Signalling, StartError};
@@ -74,6 +75,27 @@ async fn a_datagram_the_system_does_not_take_is_told() {
     world.send(7, to(target), &"x".repeat(70_000));
     let news = world.news().await;
     assert!(matches!(news, News::TransmitFailed(id, TransmitFailure::SendFailed) if id.0 == 7), "{news:?}");
+}
+
+/// One thread reads both, as on a small machine.
+#[tokio::test]
+async fn listeners_to_which_datagrams_never_cease_to_come_take_turns() {
+    let mut settings = plain(UDP, Transport::Udp, Limits::default());
+    settings.listeners.extend(plain(ListenerId(3), Transport::Udp, Limits::default()).listeners);
+    let (mut world, peer) = (World::new(settings), peer());
+    for listener in [UDP, ListenerId(3)] {
+        for number in 0..150 {
+            peer.send_to(bye(&number.to_string()).as_bytes(), world.addr(listener)).unwrap();
+        }
+    }
+    let (mut in_one_go, mut last, mut longest) = (0, None, 0);
+    for _ in 0..300 {
+        let flow = world.message().await.1.flow.id;
+        in_one_go = if last == Some(flow) { in_one_go + 1 } else { 1 };
+        last = Some(flow);
+        longest = longest.max(in_one_go);
+    }
+    assert!(longest <= 128, "{longest} of one listener were read before the other's");
 }
 
 #[tokio::test(flavor = "multi_thread")]
