@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
 
 use serde_json::Value;
 
@@ -157,7 +158,9 @@ fn rows(ground: &Ground) -> (i64, i64) {
 fn a_database_that_takes_nothing_is_told_and_filled_later() {
     let ground = ground("[cdr]\nsqlite = \"calls.sqlite\"");
     let file = ground.state().join("cdr/calls.sqlite");
-    fs::create_dir_all(&file).unwrap();
+    fs::create_dir_all(ground.state().join("cdr")).unwrap();
+    // A link into a folder that is not there: nobody can make that file.
+    symlink(ground.state().join("nowhere/calls.sqlite"), &file).unwrap();
     let _running = ground.start();
     let (mut caller, callee) = (ground.udp(ground.caller()), ground.udp(ground.callee()));
     one_call(&ground, &mut caller, callee);
@@ -170,7 +173,7 @@ fn a_database_that_takes_nothing_is_told_and_filled_later() {
         });
     };
     until_refuses(1);
-    fs::remove_dir(&file).unwrap();
+    fs::remove_file(&file).unwrap();
     until_refuses(0);
     ground.until(|ground| match rows(ground) {
         (1, 2) => Ok(()),
