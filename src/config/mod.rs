@@ -214,8 +214,9 @@ fn check_folders(doc: &Document, settings: &Settings) {
         doc.error(key, format!("{} is there and is no socket; write a path where nothing is", control.display()));
     }
     if let Some(database) = settings.cdr.writer.database.as_deref().filter(|file| !is_database(file)) {
-        let text = format!("{} is something else than an SQLite database; name a file of its own", database.display());
-        doc.error("cdr.sqlite", text);
+        // No error: a database that was damaged keeps nobody from calling, and the records are in the spool.
+        let what = "is something else than an SQLite database, and takes no call records; name a file of its own";
+        doc.warn("cdr.sqlite", format!("{} {what}", database.display()));
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Desk, SOUND};
 /// What is replaced in the sound file, by what, and the finding behind file and line.
 type Row = (&'static str, &'static str, &'static str);
 
-const MISTAKES: [Row; 60] = [
+const MISTAKES: [Row; 59] = [
     (
         "bind = \"127.0.0.1\"\n",
         "bind = \"224.0.0.1\" #!\n",
@@ -57,11 +57,6 @@ const MISTAKES: [Row; 60] = [
         "is taken as it stands, without ~ and variables; write the whole path",
     ),
     ("state_dir = \"state\"", "state_dir = \"~/state\" #!", "node.state_dir: \"~/state\" is taken as it stands"),
-    (
-        "[node]\n",
-        "[cdr]\nsqlite = \"/etc/passwd\" #!\n[node]\n",
-        "is something else than an SQLite database; name a file of its own",
-    ),
     (
         "numbers = { country = \"DE\" }",
         "numbers = { country = \"UK\", incoming = \"national\" } #!",
@@ -270,7 +265,7 @@ fn a_mistake_is_told_with_file_line_and_what_to_do_and_nothing_besides() {
 }
 
 /// What is replaced in the sound file, by what, and the warning behind file and line.
-const DOUBTS: [Row; 9] = [
+const DOUBTS: [Row; 10] = [
     (
         "to = [\"platform\"]",
         "to = [\"platform\", \"platform\"] #!",
@@ -312,6 +307,11 @@ const DOUBTS: [Row; 9] = [
         "chain = \"chain.pem\"",
         "chain = \"client.pem\" #!",
         "certificates.main.chain: is not for servers (extended key usage)",
+    ),
+    (
+        "[node]\n",
+        "[cdr]\nsqlite = \"/etc/passwd\" #!\n[node]\n",
+        "is something else than an SQLite database, and takes no call records; name a file of its own",
     ),
 ];
 
