@@ -432,7 +432,6 @@ impl Call {
         (dialog.call_id() == call_id).then(|| dialog.local_tag.clone())
     }
 
-    /// A released call of which nothing is awaited any more ends.
     /// Nobody waits for answers to its BYE or CANCEL any more: a call that is being released is over, with its record.
     pub fn let_go(&mut self, work: &mut Work<'_>) {
         self.state = match std::mem::replace(&mut self.state, State::Ended) {
@@ -442,6 +441,7 @@ impl Call {
         self.settle(work);
     }
 
+    /// A released call of which nothing is awaited any more ends.
     fn settle(&mut self, work: &mut Work<'_>) {
         if let State::Releasing(releasing) = &self.state
             && releasing.is_done(&self.common)

@@ -173,14 +173,17 @@ async fn read(shared: &Shared, port: &UdpPort) {
     loop {
         if let Ok(mut ready) = watched.readable().await {
             unbroken.begin();
-            if read_batch(shared, port, unbroken.since(), (&mut buffer, &mut looks)) == Batch::Emptied {
-                unbroken.emptied();
-                ready.clear_ready();
-            }
+            let batch = read_batch(shared, port, unbroken.since(), (&mut buffer, &mut looks));
             shared.sink.settle();
+            match batch {
+                Batch::Emptied => {
+                    unbroken.emptied();
+                    ready.clear_ready();
+                }
+                // Other listeners and the connections have their turn.
+                Batch::Full => tokio::task::yield_now().await,
+            }
         }
-        // Other listeners and the connections have their turn.
-        tokio::task::yield_now().await;
     }
 }
 

@@ -232,17 +232,32 @@ fn user_start(uri: &[u8]) -> Option<usize> {
     [after(b"sip:"), after(b"sips:"), after(b"://")].into_iter().flatten().min()
 }
 
-/// `?User-to-User=value`, and the other fields that nobody may read.
+/// `?User-to-User=value`, and the other fields that nobody may read. What a value has in it is masked with it, and not
+/// looked at again: a line is as long as its sender likes.
 fn mask_fields(line: &mut [u8]) {
     let lower = line.to_ascii_lowercase();
-    for (at, _) in lower.iter().enumerate().filter(|(_, octet)| matches!(octet, b'?' | b'&' | b';')) {
-        let after = lower.get(at + 1..).unwrap_or_default();
-        let Some(field) = SECRET_FIELDS.iter().find(|field| after.starts_with(field)) else { continue };
-        let value = line.get_mut(at + 1 + field.len()..).unwrap_or_default();
-        let end =
-            value.iter().position(|octet| matches!(octet, b'&' | b'@') || ends_uri(*octet)).unwrap_or(value.len());
-        mask(value.get_mut(..end).unwrap_or_default());
+    let mut from = 0;
+    while let Some(at) = lower.get(from..).and_then(|rest| rest.iter().position(|octet| begins_field(*octet))) {
+        let name = from + at + 1;
+        let after = lower.get(name..).unwrap_or_default();
+        from = match SECRET_FIELDS.iter().find(|field| after.starts_with(field)) {
+            Some(field) => {
+                let value = line.get_mut(name + field.len()..).unwrap_or_default();
+                let end = value.iter().position(|octet| ends_value(*octet)).unwrap_or(value.len());
+                mask(value.get_mut(..end).unwrap_or_default());
+                name + field.len() + end
+            }
+            None => name,
+        };
     }
+}
+
+const fn begins_field(octet: u8) -> bool {
+    matches!(octet, b'?' | b'&' | b';')
+}
+
+const fn ends_value(octet: u8) -> bool {
+    matches!(octet, b'&' | b'@') || ends_uri(octet)
 }
 
 fn mask_description_line(line: &mut [u8]) {
@@ -395,6 +410,7 @@ mod tests {
             "Contact: <sip:a@h?Authorization=Digest%20S3CRET&body=S3CRET>",
             "To: <tel:+4930;postd=ppS3CRET;x=y>",
             "To: <sip:+4930;postd=ppS3CRET@h>",
+            "Contact: <sip:a;postd=1;body=S3CRET;postd=S3CRET@h?body=1&?;postd=;body=S3CRET>,<sip:b@h;postd=S3CRET>",
             "Authorization:\tDigest\tusername=\"S3CRET\"",
             "Proxy-Authorization: S3CRET",
             "Authorization:\r\n\tDigest S3CRET",
