@@ -38,6 +38,8 @@ use crate::trace::Trace;
 
 /// Rounds one task steers for others before the engine's thread takes over: its own connections wait meanwhile.
 const ROUNDS: usize = 4;
+/// How often the engine is told how long packets wait.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Whether the engine holds calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +74,8 @@ struct Ship {
     leaving: Vec<Transmit>,
     /// Connections that end after it.
     closing: Vec<FlowId>,
+    /// When the relay was last asked how long packets wait.
+    looked: Instant,
 }
 
 /// See the module. Shared by everyone who brings something.
@@ -102,7 +106,7 @@ impl Helm {
     /// The system gives no thread.
     pub fn launch(self: &Arc<Self>, cargo: Cargo) -> io::Result<JoinHandle<()>> {
         let (inputs, out, leaving, closing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let ship = Ship { cargo, unheard: Unheard::Nothing, inputs, out, leaving, closing };
+        let ship = Ship { cargo, unheard: Unheard::Nothing, inputs, out, leaving, closing, looked: Instant::ZERO };
         *self.ship.lock().unwrap_or_else(PoisonError::into_inner) = Some(ship);
         let helm = self.clone();
         Builder::new().name("engine".to_owned()).spawn(move || helm.watch())
@@ -197,6 +201,11 @@ impl Ship {
             self.obey();
         }
         self.inputs = inputs;
+        if now.instant.since(self.looked) >= LOOK {
+            self.looked = now.instant;
+            let waited = self.cargo.relay.longest_wait();
+            self.cargo.engine.handle(now, Input::MediaWaited(waited), &mut self.out);
+        }
         if self.cargo.engine.next_timeout().is_some_and(|deadline| deadline <= now.instant) {
             self.cargo.engine.handle_timeout(now, &mut self.out);
             self.obey();

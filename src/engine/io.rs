@@ -43,6 +43,8 @@ pub enum Input {
     TransmitFailed(TransmitId, TransmitFailure),
     Resolved(Resolution),
     Media(MediaEvent),
+    /// Packets have waited for the relay for so long at most since this was told before, about a tenth of a second ago.
+    MediaWaited(Duration),
     /// A new configuration; running calls keep the one they have.
     Snapshot(Arc<Snapshot>),
     /// What is provisioned has changed; running calls keep what they began with.
@@ -307,4 +309,6 @@ pub struct Gauges {
     pub ports_leased: usize,
     /// Port pairs ready for use.
     pub ports_ready: usize,
+    /// How long packets have waited for the relay lately, at most.
+    pub media_wait: Duration,
 }

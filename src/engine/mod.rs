@@ -315,6 +315,7 @@ impl Engine {
             Input::TransmitFailed(id, failure) => self.transactions.transmit_failed(now.instant, id, failure),
             Input::Resolved(resolution) => self.resolved(now, resolution, out),
             Input::Media(event) => self.media(now, event, out),
+            Input::MediaWaited(waited) => self.overload.media_waited(waited),
             Input::Snapshot(snapshot) => self.replace(now, snapshot, out),
             Input::Directory(directory) => self.directory = directory,
             Input::Command(id, command) => {
@@ -385,6 +386,7 @@ impl Engine {
             streams: self.supply.open_endpoints,
             ports_leased: self.supply.ports.leased(),
             ports_ready: self.supply.ports.ready(),
+            media_wait: self.overload.media_wait(),
         }
     }
 

@@ -1,9 +1,10 @@
 //! Which new calls are refused when messages wait too long for the engine (RFC 6357, R-A): those only, and at once, so that
 //! what is under way goes on. A pure value.
 //!
-//! Two things begin it. Requests have waited longer than `limits.max_wait_ms` for a while ([`strain`]): a short stall of the
-//! machine refuses nobody. Or many more come than the node is known to bear ([`Known`]): they are read soon enough, but what
-//! they cost shows when all of them talk, and nobody waits for that.
+//! Three things begin it. Requests have waited longer than `limits.max_wait_ms` for a while ([`strain`]): a short stall of the
+//! machine refuses nobody. Packets of the calls that talk wait too long for the relay ([`media`]), which counts as if the
+//! requests had. Or many more come than the node is known to bear ([`Known`]): they are read soon enough, but what they cost
+//! shows when all of them talk, and nobody waits for that.
 //!
 //! While calls are shed, a third of that wait is late. What is steered towards a wait is beyond it much of the time, and
 //! refusals, which wait in the same queue, are to be told within 100 ms (R-A2); with less, a slow node, to which a few
@@ -13,6 +14,7 @@
 //! Trunks share what there is ([`shares`]): one that asks for less than its share of the pace, or began less than its share
 //! of the latest calls, is served all the same, and the others get the less (R-A8). Emergency calls never come here (R-A9).
 
+mod media;
 mod pace;
 mod shares;
 mod strain;
@@ -23,6 +25,7 @@ use crate::base::Instant;
 use crate::base::bucket::{Bucket, Rate};
 use crate::base::ids::TrunkId;
 
+use media::Media;
 use pace::{Bounds, Pace};
 use shares::Shares;
 use strain::{Strain, Timing};
@@ -60,6 +63,7 @@ pub enum Wait {
 pub struct Overload {
     state: State,
     shares: Shares,
+    media: Media,
     known: Option<Known>,
 }
 
@@ -106,8 +110,11 @@ impl Default for State {
 impl Overload {
     /// A new call of `trunk` that has waited so long, where `most` is borne.
     pub fn judge(&mut self, now: Instant, trunk: TrunkId, waited: Duration, most: Duration) -> Fate {
-        let borne = if self.is_shedding() { most / LATE_WHILE_SHEDDING } else { most };
-        let timing = if waited > borne { Timing::Late } else { Timing::OnTime };
+        let (borne, media) = match self.state {
+            State::Bearing(_) => (most, self.media.lately()),
+            State::Shedding { .. } => (most / LATE_WHILE_SHEDDING, self.media.now()),
+        };
+        let timing = if waited > borne { Timing::Late } else { media };
         self.observe(now, (timing, waited));
         self.shares.asked(now, trunk);
         if let State::Shedding { last, pace } = &mut self.state {
@@ -123,6 +130,16 @@ impl Overload {
         }
         self.shares.begun(now, trunk);
         Fate::Taken
+    }
+
+    /// Packets have waited for the relay for so long at most since this was told before.
+    pub fn media_waited(&mut self, waited: Duration) {
+        self.media.looked(waited);
+    }
+
+    /// What was told last.
+    pub const fn media_wait(&self) -> Duration {
+        self.media.latest()
     }
 
     /// True while calls are shed.

@@ -124,6 +124,8 @@ impl Sources {
         gauge(encoder, "dialogs", "SIP dialogs held", held.dialogs)?;
         gauge(encoder, "calls", "Calls held", held.calls)?;
         gauge(encoder, "streams", "Media endpoints open at the relay", held.streams)?;
+        let waited = "How long media packets have waited for the relay lately, at most; above 0.02 calls are shed";
+        float(encoder, "media_wait_seconds", waited, held.media_wait.as_secs_f64())?;
         let open = usize::try_from(self.net.open.load(Ordering::Relaxed)).unwrap_or(0);
         gauge(encoder, "flows", "Connections open, both directions", open)?;
         let resting = usize::try_from(self.relay.counters().ports_resting).unwrap_or(usize::MAX);

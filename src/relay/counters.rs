@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::media::verdict::DropReason;
+use crate::relay::lateness::LongestWait;
 
 const REASONS: usize = DropReason::ALL.len();
 
@@ -20,6 +21,7 @@ pub struct WorkerCounters {
     pub ports_resting: Counter,
     pub rests_cut_short: Counter,
     pub misfits: Counter,
+    pub longest_wait: LongestWait,
     drops: [Counter; REASONS],
 }
 
@@ -86,6 +88,7 @@ impl Default for WorkerCounters {
             ports_resting: zero(),
             rests_cut_short: zero(),
             misfits: zero(),
+            longest_wait: LongestWait::default(),
             drops: std::array::from_fn(|_| zero()),
         }
     }

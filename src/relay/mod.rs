@@ -8,6 +8,7 @@
 mod command_queue;
 mod moving;
 mod counters;
+mod lateness;
 mod ports;
 mod socket;
 mod worker;
@@ -158,6 +159,11 @@ impl Relay {
             sum.commands_refused += worker.queue.refused();
         }
         sum
+    }
+
+    /// How long a packet has waited for its worker, of all workers the longest since the last look.
+    pub fn longest_wait(&self) -> Duration {
+        self.workers.iter().map(|worker| worker.counters.longest_wait.look()).max().unwrap_or_default()
     }
 
     /// Ends the workers and waits for them. Endpoints still open end without a word.

@@ -24,6 +24,7 @@ use crate::media::verdict::{DropReason, MediaPort, Slot, Verdict};
 use crate::relay::EventSink;
 use crate::relay::command_queue::{Order, Unheard};
 use crate::relay::counters::WorkerCounters;
+use crate::relay::lateness::{Batch, Lateness};
 use crate::relay::moving::{Expected, Moved, Queues};
 use crate::relay::ports::{Pair, PortShelves};
 use crate::relay::socket;
@@ -60,6 +61,7 @@ pub struct Worker {
     buffer: PacketBuffer,
     events: Vec<MediaEvent>,
     next_tick: Instant,
+    lateness: Lateness,
 }
 
 struct OwnedPair {
@@ -118,6 +120,7 @@ impl Worker {
             buffer: PacketBuffer::default(),
             events: Vec::with_capacity(BATCH),
             next_tick: Instant::ZERO,
+            lateness: Lateness::default(),
         })
     }
 
@@ -126,9 +129,10 @@ impl Worker {
         goes_first();
         let mut ready: Vec<epoll::Event> = Vec::with_capacity(BATCH);
         let mut orders = Vec::new();
+        let mut before = clock();
         loop {
             ready.clear();
-            let patience = self.patience();
+            let patience = self.patience(before);
             // An interrupted wait reports nothing; the list is empty then and the next wait goes on.
             let _ = epoll::wait(&self.epoll, spare_capacity(&mut ready), patience.as_ref());
             let now = clock();
@@ -151,17 +155,20 @@ impl Worker {
                 self.tick(now);
             }
             self.events.drain(..).for_each(|event| (self.sink)(event));
+            let batch = if ready.len() < BATCH { Batch::All } else { Batch::Full };
+            before = clock();
+            self.counters.longest_wait.note(self.lateness.dealt(batch, now, before));
         }
     }
 
     /// How long a wait may last; endless while nothing is open and nothing rests.
-    fn patience(&mut self) -> Option<Timespec> {
+    fn patience(&mut self, now: Instant) -> Option<Timespec> {
         if self.streams.is_empty() && self.resting.is_empty() {
             return None;
         }
         let deadlines = [self.streams.next_due(), self.streams.next_report()];
         let next = deadlines.into_iter().flatten().fold(self.next_tick, Instant::min);
-        Timespec::try_from(next - clock()).ok()
+        Timespec::try_from(next - now).ok()
     }
 
     /// Sends what the endpoints say by themselves and is due.

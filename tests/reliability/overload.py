@@ -10,7 +10,7 @@ import random
 import socket
 import time
 
-from proof import CALLED, CALLED_TRUNK, GAUGES, GOOD_CALLEE, GOOD_CALLER, PLATFORM, SHORT_GAUGES, Daemon, floor, main, note, quantile, row, settings
+from proof import CALLED, CALLED_TRUNK, GAUGES, GOOD_CALLEE, GOOD_CALLER, PLATFORM, SHORT_GAUGES, Daemon, floor, main, note, quantile, row, samples, settings, total
 from traffic import Apart, Callee, Caller, GoodTrunk, Tls, carrier, good_trunks, header, media_of, platform, rtp
 
 # What the daemon gets of its processor: an optimised build far less.
@@ -52,9 +52,13 @@ class Talking(Callee):
         self.mouth = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.mouth.bind((CALLED, self.media_port))
         self.mouth.setblocking(False)
-        # Who hears it: its packets are thrown away by the system once the buffer is full.
+        self.ear, self.said = None, 0
+
+    def heard_at(self, address, port):
+        """Who hears it: its packets are thrown away by the system once the buffer is full. With nobody there, the daemon would
+        be told so of each packet."""
         self.ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.ear.bind((PLATFORM, 40000))
+        self.ear.bind((address, port))
 
     def received(self, side, message, way):
         key = header(message, "Call-ID")
@@ -77,6 +81,7 @@ class Talking(Callee):
             for target in list(self.talking[self.turn].values()):
                 try:
                     self.mouth.sendto(packet, target)
+                    self.said += 1
                 except BlockingIOError:
                     continue
 
@@ -89,6 +94,7 @@ class Load:
 
     async def open(self):
         await (platform(self.caller, connections=8) if self.transport == "TLS" else carrier(self.caller)).open()
+        self.callee.heard_at(self.caller.side.address, self.caller.media_port)
         self.callee.side = Tls(self.callee, CALLED, 27231, connections=0)
         self.callee.side.secure = False
         await self.callee.side.open()
@@ -249,13 +255,20 @@ async def flood(load, daemon, rate, seconds):
     tally, help_ = load.fresh(), CallsForHelp(load.caller)
     # A carrier's never go to a platform (PF-51).
     helping = asyncio.ensure_future(help_.run()) if load.transport == "TLS" else None
-    used, began = daemon.processor_s(), time.monotonic()
+    used, began, said, relayed = daemon.processor_s(), time.monotonic(), load.callee.said, await aside(packets_sent)
     goodput, busy, late = await load.at(rate, seconds)
+    said, relayed = load.callee.said - said, await aside(packets_sent) - relayed
+    note(f"of {said} packets of the calls' audio, and those of the calls that are listened to, {relayed:.0f} were sent on")
     note(f"{rate:.0f} calls/s were offered and {goodput:.0f}/s completed: the daemon used {100 * (daemon.processor_s() - used) / (time.monotonic() - began):.1f} % of a processor meanwhile; the generator was {late:.0f} ms late itself (p99)")
     if helping:
         helping.cancel()
     paced_row("R-A", "the generator's own share of its processor", f"{100 * busy:.0f} %", f"at most {100 * BUSY:.0f} %: it is not the limit", busy <= BUSY)
     return goodput, tally, help_
+
+
+def packets_sent():
+    """RTP packets that the relay has sent on so far."""
+    return total(samples(), "sbc_media_packets_total", direction="sent", kind="rtp")
 
 
 async def overload(short, daemon):

@@ -266,3 +266,40 @@ fn refusals_that_cost_more_leave_less_and_not_nothing() {
 fn what_can_be_taken_is_not_shed() {
     assert_eq!(served(480, 20, 20).1.len(), 0);
 }
+
+/// Calls come every ten milliseconds and are read at once; in each tenth of a second the relay is asked how long packets
+/// waited.
+fn beside_media(overload: &mut Overload, (from, to): (u64, u64), waited: u64) -> Vec<Fate> {
+    let looks = |millis: u64| (millis % 100 == 0).then(|| wait(waited));
+    let judge = |millis: u64| {
+        if let Some(waited) = looks(millis) {
+            overload.media_waited(waited);
+        }
+        overload.judge(at(millis), TrunkId(0), wait(0), MOST)
+    };
+    (from..to).step_by(10).map(judge).collect()
+}
+
+#[test]
+fn audio_that_is_late_for_a_moment_refuses_nobody() {
+    let mut overload = Overload::default();
+    for stall in [1000, 2000, 3000] {
+        let fates = beside_media(&mut overload, (stall, stall + 200), 400);
+        assert!(fates.iter().all(|fate| *fate == Fate::Taken), "{stall}");
+        let fates = beside_media(&mut overload, (stall + 200, stall + 1000), 20);
+        assert!(fates.iter().all(|fate| *fate == Fate::Taken), "{stall}: no longer than a packet lasts");
+    }
+}
+
+#[test]
+fn calls_whose_audio_is_late_for_long_let_no_others_in_until_it_is_not() {
+    let mut overload = Overload::default();
+    let fates = beside_media(&mut overload, (1000, 2000), 21);
+    let taken = fates.iter().take_while(|fate| **fate == Fate::Taken).count();
+    assert!((20..=40).contains(&taken), "{taken} of a hundred in a second");
+    assert!(fates.iter().skip(taken).all(|fate| *fate == Fate::Shed));
+    assert_eq!(overload.media_wait(), wait(21));
+    let fates = beside_media(&mut overload, (2000, 2500), 3);
+    assert!(fates.contains(&Fate::Taken), "as many as are borne");
+    assert!(beside_media(&mut overload, (2500, 2600), 21).iter().all(|fate| *fate == Fate::Shed), "at the first look");
+}
