@@ -8,8 +8,9 @@
 //!
 //! While calls are shed, a third of that wait is late. What is steered towards a wait is beyond it much of the time, and
 //! refusals, which wait in the same queue, are to be told within 100 ms (R-A2); with less, a slow node, to which a few
-//! messages are a wait, is never used up. Late calls are shed at once, and those on time are taken at a [`pace`]. It ends
-//! when none was late or shed for [`CALM`].
+//! messages are a wait, is never used up. Late calls are shed at once, and those on time are taken at a [`pace`]. Once that
+//! refuses nobody any more, the rush is over, and a stall of the machine is borne as ever. It ends when none was late or
+//! shed for [`CALM`].
 //!
 //! Trunks share what there is ([`shares`]): one that asks for less than its share of the pace, or began less than its share
 //! of the latest calls, is served all the same, and the others get the less (R-A8). Emergency calls never come here (R-A9).
@@ -111,8 +112,8 @@ impl Overload {
     /// A new call of `trunk` that has waited so long, where `most` is borne.
     pub fn judge(&mut self, now: Instant, trunk: TrunkId, waited: Duration, most: Duration) -> Fate {
         let (borne, media) = match self.state {
-            State::Bearing(_) => (most, self.media.lately()),
-            State::Shedding { .. } => (most / LATE_WHILE_SHEDDING, self.media.now()),
+            State::Shedding { pace, .. } if pace.is_used_up() => (most / LATE_WHILE_SHEDDING, self.media.now()),
+            State::Bearing(_) | State::Shedding { .. } => (most, self.media.lately()),
         };
         let timing = if waited > borne { Timing::Late } else { media };
         self.observe(now, (timing, waited));

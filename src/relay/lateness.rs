@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn the_longest_wait_is_told_once() {
         let longest = LongestWait::default();
-        [30, 500, 20].map(|micros| longest.note(Duration::from_micros(micros)));
+        [30, 500, 20].into_iter().for_each(|micros| longest.note(Duration::from_micros(micros)));
         assert_eq!(longest.look(), Duration::from_micros(500));
         assert_eq!(longest.look(), Duration::ZERO);
     }

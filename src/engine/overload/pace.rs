@@ -49,6 +49,8 @@ pub(super) struct Pace {
     held: u32,
     taken: u32,
     seen: u32,
+    /// When it was set last, somebody had found no room.
+    was_used_up: bool,
     bounds: Bounds,
 }
 
@@ -95,6 +97,7 @@ impl Pace {
             held: 0,
             taken: 0,
             seen: 0,
+            was_used_up: true,
             bounds,
         }
     }
@@ -108,6 +111,11 @@ impl Pace {
         let takes = now >= self.from && self.bucket.take(now, Pace::rate(self.per_s));
         self.held = self.held.saturating_add(u32::from(!takes));
         takes
+    }
+
+    /// More come than it lets in, now or a moment ago.
+    pub const fn is_used_up(&self) -> bool {
+        self.was_used_up || self.held > 0
     }
 
     /// A call is taken.
@@ -147,6 +155,7 @@ impl Pace {
         } else if FEW * late < seen && self.held > 0 && (self.per_s < borne || now >= self.beyond) {
             self.rise(borne);
         }
+        self.was_used_up = self.held > 0;
         (self.set, self.late, self.held, self.taken, self.seen) = (now, 0, 0, 0, 0);
     }
 

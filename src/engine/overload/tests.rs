@@ -31,8 +31,15 @@ fn lasting_lateness_sheds_the_late_until_they_are_on_time_again() {
     assert_eq!(overload.judge(at(110), TrunkId(0), wait(51), MOST), Fate::Shed);
     assert_eq!(overload.judge(at(111), TrunkId(0), wait(16), MOST), Fate::Taken);
     assert_eq!(overload.judge(at(112), TrunkId(0), wait(17), MOST), Fate::Shed, "a third of it, while it lasts");
-    assert_eq!(overload.judge(at(5200), TrunkId(0), wait(1), MOST), Fate::Taken);
-    assert_eq!(overload.judge(at(5201), TrunkId(0), wait(51), MOST), Fate::Taken, "it was calm for five seconds");
+    assert_eq!(overload.judge(at(300), TrunkId(0), wait(1), MOST), Fate::Taken);
+    assert_eq!(
+        overload.judge(at(310), TrunkId(0), wait(17), MOST),
+        Fate::Taken,
+        "no pace has held anybody up: it is over"
+    );
+    assert_eq!(overload.judge(at(311), TrunkId(0), wait(51), MOST), Fate::Shed);
+    assert_eq!(overload.judge(at(5400), TrunkId(0), wait(1), MOST), Fate::Taken);
+    assert_eq!(overload.judge(at(5401), TrunkId(0), wait(51), MOST), Fate::Taken, "it was calm for five seconds");
 }
 
 #[test]
@@ -302,4 +309,10 @@ fn calls_whose_audio_is_late_for_long_let_no_others_in_until_it_is_not() {
     let fates = beside_media(&mut overload, (2000, 2500), 3);
     assert!(fates.contains(&Fate::Taken), "as many as are borne");
     assert!(beside_media(&mut overload, (2500, 2600), 21).iter().all(|fate| *fate == Fate::Shed), "at the first look");
+    // Hardly anybody calls: the rush is over, and a stall is borne.
+    for (look, waited) in [3, 3, 3, 21, 21].into_iter().enumerate() {
+        overload.media_waited(wait(waited));
+        let fate = overload.judge(at(2700 + 100 * look as u64), TrunkId(0), wait(0), MOST);
+        assert_eq!(fate, Fate::Taken, "{look}");
+    }
 }
