@@ -155,7 +155,7 @@ impl Worker {
                 self.tick(now);
             }
             self.events.drain(..).for_each(|event| (self.sink)(event));
-            let batch = if ready.len() < BATCH { Batch::All } else { Batch::Full };
+            let batch = if ready.len() == ready.capacity() { Batch::Full } else { Batch::All };
             before = clock();
             self.counters.longest_wait.note(self.lateness.dealt(batch, now, before));
         }

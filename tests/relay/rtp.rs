@@ -32,6 +32,22 @@ fn audio_goes_both_ways_with_its_payload_and_order() {
 }
 
 #[test]
+fn how_long_packets_wait_is_told() {
+    let mut bench = Bench::new(31_090, 2, REST);
+    let (a, b) = (Far::new(), Far::new());
+    let (to_a, _) = bench.call(a.plan(), b.plan());
+    bench.relay.longest_wait();
+    // Until the worker has dealt with what came.
+    let waited = (0..60_000u16).find_map(|step| {
+        a.send(&packet(0, step, 1, 1), to_a);
+        receive(&b.rtp);
+        Some(bench.relay.longest_wait()).filter(|waited| !waited.is_zero())
+    });
+    assert!(waited.is_some_and(|waited| waited < Duration::from_secs(10)), "{waited:?}");
+    bench.relay.stop();
+}
+
+#[test]
 fn payload_types_are_mapped_and_what_has_no_counterpart_is_dropped() {
     let mut bench = Bench::new(31_010, 2, REST);
     let (a, b) = (Far::new(), Far::new());

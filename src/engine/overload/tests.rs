@@ -277,7 +277,7 @@ fn what_can_be_taken_is_not_shed() {
 /// Calls come every ten milliseconds and are read at once; in each tenth of a second the relay is asked how long packets
 /// waited.
 fn beside_media(overload: &mut Overload, (from, to): (u64, u64), waited: u64) -> Vec<Fate> {
-    let looks = |millis: u64| (millis % 100 == 0).then(|| wait(waited));
+    let looks = |millis: u64| millis.is_multiple_of(100).then(|| wait(waited));
     let judge = |millis: u64| {
         if let Some(waited) = looks(millis) {
             overload.media_waited(waited);
@@ -314,5 +314,39 @@ fn calls_whose_audio_is_late_for_long_let_no_others_in_until_it_is_not() {
         overload.media_waited(wait(waited));
         let fate = overload.judge(at(2700 + 100 * look as u64), TrunkId(0), wait(0), MOST);
         assert_eq!(fate, Fate::Taken, "{look}");
+    }
+}
+
+/// A relay that can serve so many calls; each talks for `talk_s`, and twice as many come as end. How many talk at the end of each
+/// tenth of a second.
+fn talking(most: u64, talk_s: u64, seconds: u64) -> Vec<u64> {
+    let mut overload = Overload::default();
+    let mut ends = std::collections::VecDeque::new();
+    let per_s = 2 * most / talk_s;
+    let mut looks = Vec::new();
+    for look in 0..seconds * 10 {
+        for n in 0..per_s / 10 {
+            let now = at(100 * look + n * 1000 / per_s);
+            if overload.judge(now, TrunkId(0), wait(0), MOST) == Fate::Taken {
+                ends.push_back(look + 10 * talk_s);
+            }
+        }
+        while ends.front().is_some_and(|end| *end <= look) {
+            ends.pop_front();
+        }
+        overload.media_waited(if ends.len() as u64 > most { wait(200) } else { wait(2) });
+        looks.push(ends.len() as u64);
+    }
+    looks
+}
+
+#[test]
+fn of_calls_that_talk_for_long_as_many_are_held_as_can_be_heard() {
+    for (most, talk_s) in [(600, 3), (3_000, 30), (9_000, 180)] {
+        let looks = talking(most, talk_s, 6 * talk_s);
+        let full = &looks[looks.len() / 2..];
+        let (mean, worst) = (full.iter().sum::<u64>() / full.len() as u64, full.iter().max().unwrap());
+        let told = format!("{most} calls of {talk_s} s: {mean} on the average, {worst} at most");
+        assert!(mean * 100 >= most * 95 && worst * 100 <= most * 106, "{told}");
     }
 }
