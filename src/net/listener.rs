@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::LazyConfigAcceptor;
 use tokio_rustls::rustls::Connection as TlsSession;
 use tokio_rustls::rustls::server::Acceptor;
@@ -32,6 +32,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(60);
 const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 /// How long accepting rests when the process has no descriptor left (R-B6): no busy loop.
 const NO_DESCRIPTOR: Duration = Duration::from_millis(100);
+/// How often the log tells of that while it lasts.
+const TOLD_AGAIN: Duration = Duration::from_secs(60);
 
 /// Binds a listener of connections.
 ///
@@ -61,6 +63,7 @@ pub fn prepare_stream(stream: &TcpStream) {
 
 /// Accepts until the listener is taken away or the process ends.
 pub async fn serve(shared: Arc<Shared>, listener: ListenerId, transport: Transport, socket: TcpListener) {
+    let mut told: Option<Instant> = None;
     loop {
         match socket.accept().await {
             Ok((stream, remote)) => match transport {
@@ -74,7 +77,10 @@ pub async fn serve(shared: Arc<Shared>, listener: ListenerId, transport: Transpo
             },
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept connections for the moment");
+                if told.is_none_or(|at| at.elapsed() >= TOLD_AGAIN) {
+                    tracing::warn!(%error, "cannot accept connections for the moment");
+                    told = Some(Instant::now());
+                }
                 sleep(NO_DESCRIPTOR).await;
             }
         }

@@ -3,7 +3,7 @@ a second after the connections have gone everything works again (R-B6)."""
 import asyncio
 import time
 
-from proof import TCP, Daemon, main, needs_files, note, row, samples, settings, trunk, wait_until
+from proof import TCP, Daemon, log_of, main, needs_files, note, row, samples, settings, trunk, wait_until
 from streams import is_closed, tcp
 from traffic import good_trunks, until
 
@@ -58,6 +58,8 @@ async def starve(daemon, seconds):
         used, began = daemon.processor_s(), time.monotonic()
         await asyncio.sleep(seconds)
         share = 100 * (daemon.processor_s() - used) / (time.monotonic() - began)
+        told = log_of("trunkline").count("cannot accept connections")
+        row("R-B6", "lines of the log that say so", str(told), "1", told == 1)
         row("R-B6", "processor meanwhile", f"{share:.1f} %", "at most 5 %", share <= 5)
         served, asked = await calls_go_on(caller, callee, CALLS // 2)
         row("R-B6", "calls that go on, and end as they should", f"{served} of {asked}", "all", served == asked == CALLS // 2)
