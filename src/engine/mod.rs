@@ -386,7 +386,8 @@ impl Engine {
             streams: self.supply.open_endpoints,
             ports_leased: self.supply.ports.leased(),
             ports_ready: self.supply.ports.ready(),
-            media_wait: self.overload.media_wait(),
+            // What was told last says nothing of now, once nobody talks.
+            media_wait: if self.supply.open_endpoints == 0 { Duration::ZERO } else { self.overload.media_wait() },
         }
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline::engine::io::{Command, Event, Hold, NewCalls};
+use trunkline::engine::io::{Command, Event, Hold, Input, NewCalls};
 use trunkline::engine::shed::Shed;
 use trunkline::route::number::country;
 use trunkline::route::presentation::Presentation;
@@ -42,6 +42,29 @@ fn a_late_call_gets_503_with_a_time_to_come_back_and_calls_go_on() {
     assert_eq!(shed(&world, Shed::Overload), 2);
     world.caller_hangs_up(&mut talk);
     world.waited = Duration::ZERO;
+    let mut talk = world.talk(Platform, CarrierA);
+    world.caller_hangs_up(&mut talk);
+    world.finish();
+}
+
+/// Requests are read at once.
+#[test]
+fn while_audio_waits_for_the_relay_new_calls_get_503_and_calls_go_on() {
+    let mut world = World::new();
+    let mut talk = world.talk(Platform, CarrierA);
+    let mut told = Vec::new();
+    for _ in 0..6 {
+        world.feed(Input::MediaWaited(Duration::from_millis(50)));
+        world.send(Platform, invite(Platform, "+33", &sdp(Platform, "sendrecv")));
+        told.push(world.refusal(Platform).status());
+        world.pass(Duration::from_millis(60));
+    }
+    assert_eq!(told, [404, 404, 404, 404, 503, 503].map(Some), "three looks, and a tenth of a second");
+    assert_eq!((shed(&world, Shed::Overload), world.engine.gauges().media_wait), (2, Duration::from_millis(50)));
+    world.caller_hangs_up(&mut talk);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(world.engine.gauges().media_wait, Duration::ZERO, "nobody talks");
+    world.feed(Input::MediaWaited(Duration::from_millis(1)));
     let mut talk = world.talk(Platform, CarrierA);
     world.caller_hangs_up(&mut talk);
     world.finish();
