@@ -205,6 +205,7 @@ impl Ship {
             self.looked = now.instant;
             let waited = self.cargo.relay.longest_wait();
             self.cargo.engine.handle(now, Input::MediaWaited(waited), &mut self.out);
+            self.obey();
         }
         if self.cargo.engine.next_timeout().is_some_and(|deadline| deadline <= now.instant) {
             self.cargo.engine.handle_timeout(now, &mut self.out);
