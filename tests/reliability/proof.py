@@ -299,7 +299,13 @@ def total(found, name, **labels):
 
 
 def free_of_ports(daemon):
-    """Open files, two for each pair of ports that is leased, kept ready or at rest left out; once they stand still."""
+    """Open files, two for each pair of ports that is kept ready left out; once no pair rests, for one on its way back is in no count."""
+    def are_back():
+        found = samples()
+        return not total(found, "sbc_ports", state="leased") and not total(found, "sbc_ports", state="resting")
+
+    wait_until(are_back, 60, 0.5)
+
     def looked():
         found = samples()
         return int(sum(total(found, "sbc_ports", state=state) for state in ("leased", "ready", "resting"))), daemon.files_open()
