@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 
 /// A map of ids, or of what stands in the configuration, looked up by each message: no secret is spent on keys that nobody
 /// outside can choose.
-pub type IdMap<K, V> = HashMap<K, V, BuildHasherDefault<OwnCount>>;
+pub type IdMap<K, V> = HashMap<K, V, ById>;
+
+/// What hashes them.
+pub type ById = BuildHasherDefault<OwnCount>;
 
 /// Spreads a count of our own over a hash map.
 #[derive(Clone, Copy, Debug, Default)]

@@ -3,6 +3,7 @@
 
 pub mod bounds;
 pub mod bucket;
+pub mod churn;
 pub mod digit;
 pub mod entropy;
 pub mod ids;

@@ -1,17 +1,17 @@
 //! Requests that reach us by two paths (RFC 3261 8.2.2.2): the second copy is a loop or a fork, and is refused.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::base::ids::{IdMap, TransactionId};
+use crate::base::churn::Churned;
+use crate::base::ids::{ById, TransactionId};
 use crate::sip::Request;
 
 /// Open INVITEs of known peers by what a second copy would share with them. One entry for each server transaction of
 /// an INVITE, so their limit is its limit.
 #[derive(Debug, Default)]
 pub struct Merging {
-    by_key: HashMap<Arc<[u8]>, TransactionId>,
-    keys: IdMap<TransactionId, Arc<[u8]>>,
+    by_key: Churned<Arc<[u8]>, TransactionId>,
+    keys: Churned<TransactionId, Arc<[u8]>, ById>,
 }
 
 impl Merging {

@@ -29,7 +29,7 @@ mod ways;
 mod window;
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +37,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::base::bucket::Bucket;
+use crate::base::churn::Churned;
 use crate::base::ids::{CallId, EndpointId, FlowId, IdMap, NetworkId, ResolveId, TrunkId, WorkerId};
 use crate::base::timers::WakeUps;
 use crate::base::{Entropy, Instant, Now};
@@ -84,7 +85,7 @@ pub struct Engine {
     calls: BTreeMap<CallId, Box<Call>>,
     wake_ups: WakeUps<CallId>,
     /// Looked up, never walked: the order of a hash map is never seen.
-    dialogs: HashMap<DialogKey, (CallId, Side)>,
+    dialogs: Churned<DialogKey, (CallId, Side)>,
     merging: Merging,
     /// Calls that ring, and those whose transfer waits for their called party.
     awaited: BTreeMap<CallId, CallId>,
@@ -269,7 +270,7 @@ impl Engine {
             entropy,
             calls: BTreeMap::new(),
             wake_ups: WakeUps::default(),
-            dialogs: HashMap::new(),
+            dialogs: Churned::default(),
             merging: Merging::default(),
             awaited: BTreeMap::new(),
             identities: IdMap::default(),
@@ -371,7 +372,9 @@ impl Engine {
     pub fn resume(&mut self, checkpoint: Checkpoint) -> Result<(), Unrestorable> {
         let (id, dialogs) = (checkpoint.id(), checkpoint.dialogs());
         let call = Call::restore(checkpoint, &self.snapshot, &self.directory)?;
-        self.dialogs.extend(dialogs.into_iter().map(|(key, side)| (key, (id, side))));
+        for (key, side) in dialogs {
+            self.dialogs.insert(key, (id, side));
+        }
         self.wake_ups.set(id, call.next_timeout());
         self.calls.insert(id, Box::new(call));
         Ok(())

@@ -1,9 +1,10 @@
 //! All endpoints of one relay worker and who is joined to whom: a packet goes in, a verdict comes out.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::net::SocketAddr;
 
+use crate::base::churn::Churned;
 use crate::base::ids::EndpointId;
 use crate::base::{Entropy, Instant};
 use crate::media::dtmf::{Fate, HeardDigit, Told};
@@ -17,7 +18,7 @@ use crate::rtp::demux::PacketKind;
 #[derive(Default)]
 pub struct Streams {
     slots: Vec<Option<Box<Joined>>>,
-    by_id: HashMap<EndpointId, Slot>,
+    by_id: Churned<EndpointId, Slot>,
     /// Endpoints with a deadline of their own (digits, tones, fill). Room is kept for every slot there is.
     stirring: Vec<Slot>,
     /// The earliest of those deadlines, or earlier.

@@ -4,20 +4,21 @@
 //! dozen times: among 40,000 transactions an ordered map follows sixteen pointers for each, most of them to memory that
 //! nobody has touched for seconds. Keys come from the network and are hashed with a secret; ids are our own count.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::Entry as MapEntry;
-use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::key::Key;
 use crate::base::Instant;
-use crate::base::ids::{IdMap, TransactionId};
+use crate::base::churn::Churned;
+use crate::base::ids::{ById, TransactionId};
 
 /// A bounded map of keys to transactions `V`. Ids are given in order and never reused.
 #[derive(Debug)]
 pub struct Table<V> {
-    ids: HashMap<Arc<Key>, TransactionId>,
+    ids: Churned<Arc<Key>, TransactionId>,
     /// Boxed: a map keeps room for more than it holds.
-    entries: IdMap<TransactionId, Box<Entry<V>>>,
+    entries: Churned<TransactionId, Box<Entry<V>>, ById>,
     wake_ups: BTreeSet<(Instant, TransactionId)>,
     limit: usize,
     next_id: u64,
@@ -44,8 +45,8 @@ impl<V> Table<V> {
     /// `limit`: the most transactions held at once.
     pub fn new(limit: usize) -> Table<V> {
         Table {
-            ids: HashMap::new(),
-            entries: IdMap::default(),
+            ids: Churned::default(),
+            entries: Churned::default(),
             wake_ups: BTreeSet::new(),
             limit,
             next_id: 0,
