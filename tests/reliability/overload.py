@@ -342,7 +342,7 @@ async def aside(asks):
 
 async def recovery(short, load, peak):
     """The load falls: from five seconds later on everything is as it was."""
-    tally, low, seconds = load.caller.tally, 0.8 * peak, 4 if short else 30
+    tally, low, seconds = load.caller.tally, 0.8 * peak, 12 if short else 30
     fell = time.monotonic()
     await load.caller.run(low, 5 + HOLD + seconds)
     recovered = tally.between(fell + 5 + HOLD, fell + 5 + HOLD + seconds) / seconds
