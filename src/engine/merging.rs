@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::base::churn::Churned;
+use crate::base::churn::{Churned, Distant};
 use crate::base::ids::{ById, TransactionId};
 use crate::sip::Request;
 
@@ -10,14 +10,14 @@ use crate::sip::Request;
 /// an INVITE, so their limit is its limit.
 #[derive(Debug, Default)]
 pub struct Merging {
-    by_key: Churned<Arc<[u8]>, TransactionId>,
+    by_key: Distant<Arc<[u8]>, TransactionId>,
     keys: Churned<TransactionId, Arc<[u8]>, ById>,
 }
 
 impl Merging {
     /// True when a copy of `request` is open already.
     pub fn contains(&self, request: &Request) -> bool {
-        self.by_key.contains_key(key(request).as_slice())
+        self.by_key.get(key(request).as_slice()).is_some()
     }
 
     /// `request` has opened `transaction`.

@@ -28,7 +28,6 @@ mod turning_away;
 mod ways;
 mod window;
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
@@ -37,7 +36,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::base::bucket::Bucket;
-use crate::base::churn::Churned;
+use crate::base::churn::Distant;
 use crate::base::ids::{CallId, EndpointId, FlowId, IdMap, NetworkId, ResolveId, TrunkId, WorkerId};
 use crate::base::timers::WakeUps;
 use crate::base::{Entropy, Instant, Now};
@@ -85,7 +84,7 @@ pub struct Engine {
     calls: BTreeMap<CallId, Box<Call>>,
     wake_ups: WakeUps<CallId>,
     /// Looked up, never walked: the order of a hash map is never seen.
-    dialogs: Churned<DialogKey, (CallId, Side)>,
+    dialogs: Distant<DialogKey, (CallId, Side)>,
     merging: Merging,
     /// Calls that ring, and those whose transfer waits for their called party.
     awaited: BTreeMap<CallId, CallId>,
@@ -270,7 +269,7 @@ impl Engine {
             entropy,
             calls: BTreeMap::new(),
             wake_ups: WakeUps::default(),
-            dialogs: Churned::default(),
+            dialogs: Distant::default(),
             merging: Merging::default(),
             awaited: BTreeMap::new(),
             identities: IdMap::default(),
@@ -486,10 +485,8 @@ impl Engine {
                 }
                 Effect::DialogClosed { key } => {
                     // A party that moved to another call took its dialog along.
-                    if let Entry::Occupied(held) = self.dialogs.entry(key)
-                        && held.get().0 == call
-                    {
-                        held.remove();
+                    if self.dialogs.get(&key).is_some_and(|(holder, _)| *holder == call) {
+                        self.dialogs.remove(&key);
                     }
                 }
                 Effect::Join { key, side, trunk } => self.join(now, call, (key, side, trunk), out),

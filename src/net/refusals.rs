@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::base::bounds::Bound;
+use crate::base::ids::ById;
 use crate::base::limits::REFUSALS;
 use crate::sip::flow::Flow;
 use crate::sip::glance::PlainInvite;
@@ -19,16 +20,17 @@ const GENERATION: Duration = Duration::from_secs(32);
 /// See the module. Of one socket.
 #[derive(Debug)]
 pub struct Refusals {
+    /// Of the keys, which are hashes: the sets need no secret of their own.
     keys: RandomState,
-    young: HashSet<u64>,
-    old: HashSet<u64>,
+    young: HashSet<u64, ById>,
+    old: HashSet<u64, ById>,
     /// When the younger ones began.
     since: Instant,
 }
 
 impl Refusals {
     pub fn new(now: Instant) -> Refusals {
-        Refusals { keys: RandomState::new(), young: HashSet::new(), old: HashSet::new(), since: now }
+        Refusals { keys: RandomState::new(), young: HashSet::default(), old: HashSet::default(), since: now }
     }
 
     /// What is the same in each repetition, and in no other request of anybody.
@@ -63,7 +65,7 @@ impl Refusals {
             self.begin(now);
         }
         if past >= 2 * GENERATION {
-            self.old = HashSet::new();
+            self.old = HashSet::default();
         }
     }
 

@@ -5,18 +5,17 @@
 //! nobody has touched for seconds. Keys come from the network and are hashed with a secret; ids are our own count.
 
 use std::collections::BTreeSet;
-use std::collections::hash_map::Entry as MapEntry;
 use std::sync::Arc;
 
 use super::key::Key;
 use crate::base::Instant;
-use crate::base::churn::Churned;
+use crate::base::churn::{Churned, Distant};
 use crate::base::ids::{ById, TransactionId};
 
 /// A bounded map of keys to transactions `V`. Ids are given in order and never reused.
 #[derive(Debug)]
 pub struct Table<V> {
-    ids: Churned<Arc<Key>, TransactionId>,
+    ids: Distant<Arc<Key>, TransactionId>,
     /// Boxed: a map keeps room for more than it holds.
     entries: Churned<TransactionId, Box<Entry<V>>, ById>,
     wake_ups: BTreeSet<(Instant, TransactionId)>,
@@ -45,7 +44,7 @@ impl<V> Table<V> {
     /// `limit`: the most transactions held at once.
     pub fn new(limit: usize) -> Table<V> {
         Table {
-            ids: Churned::default(),
+            ids: Distant::default(),
             entries: Churned::default(),
             wake_ups: BTreeSet::new(),
             limit,
@@ -74,13 +73,13 @@ impl<V> Table<V> {
     pub fn insert_within(&mut self, above: usize, key: impl Into<Key>, value: V) -> Result<TransactionId, Refused> {
         let key = Arc::new(key.into());
         let is_full = self.entries.len() >= self.limit.saturating_add(above);
-        let place = match self.ids.entry(Arc::clone(&key)) {
-            MapEntry::Occupied(held) => return Err(Refused::Duplicate(*held.get())),
-            MapEntry::Vacant(_) if is_full => {
+        let place = match self.ids.place(Arc::clone(&key)) {
+            Ok(held) => return Err(Refused::Duplicate(*held)),
+            Err(_) if is_full => {
                 self.refused += 1;
                 return Err(Refused::Full);
             }
-            MapEntry::Vacant(place) => place,
+            Err(place) => place,
         };
         let id = TransactionId(self.next_id);
         self.next_id += 1;
