@@ -34,7 +34,7 @@ fn is_allowed() -> bool {
         let is_allowed = matches!(tried, Ok(Ok(())));
         if !is_allowed {
             tracing::info!(
-                "threads are not ranked: where processors are short, audio waits beside records and log; allow it by LimitNICE=-9 in the unit, or --ulimit nice=29"
+                "threads are not ranked: where processors are short, audio waits beside records and log; allow it by LimitNICE=-13 in the unit, or --ulimit nice=33"
             );
         }
         is_allowed

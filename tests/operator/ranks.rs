@@ -110,15 +110,15 @@ fn audio_goes_before_signalling_and_that_before_the_rest_where_it_is_allowed() {
     if !is_root() {
         return;
     }
-    // What LimitNICE=-9 of the unit comes to, and what a container with a capability has.
-    for (permission, ports) in [(Permission::Limit(9), "2547"), (Permission::Capability, "2548")] {
+    // What LimitNICE=-13 of the unit comes to, and what a container with a capability has.
+    for (permission, ports) in [(Permission::Limit(13), "2547"), (Permission::Capability, "2548")] {
         if !permission.can_be_given() {
             continue;
         }
         let (threads, log) = under(permission, ports);
         let own = threads["trunkline"];
         let below = |name: &str| own - threads[name];
-        assert_eq!((below("relay-0"), below("engine"), below("net")), (9, 4, 4), "{permission:?}: {threads:?}");
+        assert_eq!((below("relay-0"), below("engine"), below("net")), (13, 4, 4), "{permission:?}: {threads:?}");
         let is_ranked = |name: &str| ["relay-", "engine", "net"].iter().any(|ranked| name.starts_with(ranked));
         let others: Vec<_> = threads.iter().filter(|(name, _)| !is_ranked(name)).collect();
         assert!(others.len() > 1 && others.iter().all(|(_, nice)| **nice == own), "{permission:?}: {threads:?}");
