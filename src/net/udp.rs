@@ -169,11 +169,12 @@ async fn read(shared: &Shared, port: &UdpPort) {
     };
     let mut buffer = vec![0u8; DATAGRAM_OCTETS];
     let mut unbroken = Unbroken::default();
-    let mut looks = Looks { glancer: Glancer::default(), refusals: Refusals::new(Instant::now()) };
+    let mut looks = Looks { glancer: Glancer::default(), refusals: Refusals::new(Instant::now()), answers: Vec::new() };
     loop {
         if let Ok(mut ready) = watched.readable().await {
             unbroken.begin();
             let batch = read_batch(shared, port, unbroken.since(), (&mut buffer, &mut looks));
+            looks.answer(port);
             shared.sink.settle();
             match batch {
                 Batch::Emptied => {
@@ -191,6 +192,17 @@ async fn read(shared: &Shared, port: &UdpPort) {
 struct Looks {
     glancer: Glancer,
     refusals: Refusals,
+    /// Of one batch: they leave together, and whoever hears them is woken once.
+    answers: Vec<(SocketAddr, Bytes)>,
+}
+
+impl Looks {
+    fn answer(&mut self, port: &UdpPort) {
+        for (to, answer) in self.answers.drain(..) {
+            // An answer that does not leave is repeated when the request is.
+            let _ = port.send(to, answer);
+        }
+    }
 }
 
 /// How a batch ended.
@@ -241,7 +253,7 @@ fn take(
     if let Some(reason) = turned_away {
         return shared.counters.turned_away.add(reason);
     }
-    let settled = match glance(shared, port, (&flow, octets), (since, looks)) {
+    let settled = match glance(shared, (&flow, octets), (since, looks)) {
         Dealt::Done => return,
         Dealt::Read(settled) => settled,
     };
@@ -266,12 +278,7 @@ fn take(
 }
 
 /// Deals with a datagram without reading it, where that can be done: a peer's, while calls are shed or may be repeated.
-fn glance(
-    shared: &Shared,
-    port: &UdpPort,
-    (flow, octets): (&Flow, &[u8]),
-    (since, looks): (Option<Instant>, &mut Looks),
-) -> Dealt {
+fn glance(shared: &Shared, (flow, octets): (&Flow, &[u8]), (since, looks): (Option<Instant>, &mut Looks)) -> Dealt {
     let looks_on = shared.sink.is_shedding() || !looks.refusals.is_empty(Instant::now());
     if !looks_on || shared.gate.visitor(flow, &PeerIdentity::default()) != Visitor::Peer {
         return Dealt::Read(None);
@@ -281,8 +288,7 @@ fn glance(
     let mut answer = Vec::new();
     let dealt = glancing::deal(shared, flow, glance, (waited, Some(&mut looks.refusals)), &mut answer);
     if !answer.is_empty() {
-        // An answer that does not leave is repeated when the request is.
-        let _ = port.send(flow.remote, answer.into());
+        looks.answers.push((flow.remote, answer.into()));
     }
     dealt
 }
