@@ -16,6 +16,9 @@ from traffic import Apart, Callee, Caller, GoodTrunk, Tls, carrier, good_trunks,
 # What the daemon gets of its processor: an optimised build far less.
 SHARES = (0.3, 0.5)
 HOLD = 2.0
+# From so many hold times on as many calls end as are taken while others talk: before it they were taken by a node that had no audio yet,
+# which bears half as many again.
+STANDS = 2
 PACKETS_PER_S = 50
 TURNS = 10
 # How long a rate must be borne to be one that is borne.
@@ -35,9 +38,10 @@ SO_TIMESTAMPNS = 35
 BUSY = 0.85
 
 
-def paced_row(anchor, what, figure, limit, holds):
-    """A rate or a time, which is this machine's too. PACE=told: it is told, and does not decide, as where others use the processors."""
-    if os.environ.get("PACE") == "told":
+def paced_row(anchor, what, figure, limit, holds, at_all=True):
+    """A rate or a time, which is this machine's too. PACE=told: it is told, and decides only where not even what can be expected `at_all`
+    holds, as where others use the processors."""
+    if at_all and os.environ.get("PACE") == "told":
         note(f"{'holds' if holds else 'does not hold'}: {anchor}: {what}: {figure}; {limit}")
     else:
         row(anchor, what, figure, limit, holds)
@@ -89,8 +93,8 @@ class Talking(Callee):
 class Load:
     """Callers over one transport, and who is called over TLS."""
 
-    def __init__(self, transport):
-        self.caller, self.callee, self.transport = Caller(HOLD), Talking(), transport
+    def __init__(self, transport, daemon):
+        self.caller, self.callee, self.transport, self.daemon = Caller(HOLD), Talking(), transport, daemon
 
     async def open(self):
         await (platform(self.caller, connections=8) if self.transport == "TLS" else carrier(self.caller)).open()
@@ -101,12 +105,13 @@ class Load:
         self.speech = asyncio.ensure_future(self.callee.talk())
 
     async def at(self, rate, seconds):
-        """Calls at a rate: how many were completed in a second after the first hold time, our own share of a processor, and how late we
+        """Calls at a rate: how many were completed in a second once the load stands, our own share of a processor, and how late we
         ourselves were (p99, milliseconds): so much of every time that is measured is ours."""
         used, began, slept = time.process_time(), time.monotonic(), len(self.caller.late)
         await self.caller.run(rate, seconds)
         ended = time.monotonic()
-        goodput = self.caller.tally.between(began + HOLD, ended) / (ended - began - HOLD)
+        stood = began + STANDS * HOLD
+        goodput = self.caller.tally.between(stood, ended) / (ended - stood)
         return goodput, (time.process_time() - used) / (ended - began), quantile(self.caller.late[slept:], .99)
 
     async def peak(self, seconds):
@@ -139,9 +144,11 @@ class Load:
     async def offered(self, rate, seconds):
         """What is completed at a rate, and the part of it that was refused."""
         before, placed = sum(self.caller.tally.refused.values()), self.caller.tally.placed
+        used, began = self.daemon.processor_s(), time.monotonic()
         goodput, busy, late = await self.at(rate, seconds)
+        used = (self.daemon.processor_s() - used) / (time.monotonic() - began)
         refused = sum(self.caller.tally.refused.values()) - before
-        note(f"{rate:.0f} calls/s offered over {self.transport}: {goodput:.0f}/s completed, {refused} refused, generator at {100 * busy:.0f} % of its processor, itself {late:.0f} ms late")
+        note(f"{rate:.0f} calls/s offered over {self.transport}: {goodput:.0f}/s completed, {refused} refused, daemon at {100 * used:.1f} % of its processor, generator at {100 * busy:.0f} %, itself {late:.0f} ms late")
         return goodput, refused / (self.caller.tally.placed - placed)
 
     def fresh(self):
@@ -274,7 +281,7 @@ def packets_sent():
 
 async def overload(short, daemon):
     for transport in ("TLS", "UDP"):
-        load = Load(transport)
+        load = Load(transport, daemon)
         await load.open()
         peak = await load.peak(step_s(short))
         row("R-A", f"peak of completed calls in a second over {transport} (P)", f"{peak:.0f}", "found", peak > 0)
@@ -326,7 +333,7 @@ async def floods(short, daemon, load, peak, listener):
 def judge_goodput(load, times, goodput, peaks):
     least, (before, after) = LEAST[times], peaks
     peak = (before + after) / 2
-    paced_row("R-A1", f"goodput at {times}x over {load.transport} (P {before:.0f}/s before, {after:.0f}/s after)", f"{goodput:.0f}/s, {100 * goodput / peak:.0f} % of P", f"at least {100 * least:.0f} % of P", goodput >= least * peak)
+    paced_row("R-A1", f"goodput at {times}x over {load.transport} (P {before:.0f}/s before, {after:.0f}/s after)", f"{goodput:.0f}/s, {100 * goodput / peak:.0f} % of P", f"at least {100 * least:.0f} % of P", goodput >= least * peak, goodput >= 0.7 * peak)
 
 
 def judge_media(times, usual, figures):
@@ -346,7 +353,7 @@ async def recovery(short, load, peak):
     fell = time.monotonic()
     await load.caller.run(low, 5 + HOLD + seconds)
     recovered = tally.between(fell + 5 + HOLD, fell + 5 + HOLD + seconds) / seconds
-    paced_row("R-A7", "completed from 5 s after the load fell to 0.8 P", f"{100 * recovered / low:.0f} % of {low:.0f}/s", "at least 95 %", recovered >= 0.95 * low)
+    paced_row("R-A7", "completed from 5 s after the load fell to 0.8 P", f"{100 * recovered / low:.0f} % of {low:.0f}/s", "at least 95 %", recovered >= 0.95 * low, recovered >= 0.75 * low)
 
 
 async def beside_others(short, load, peak):
@@ -364,7 +371,7 @@ def judge(tally):
     refused = sum(tally.refused.values())
     note(f"{tally.placed} calls: {tally.answered} answered, refused {tally.refused}, {tally.silent} heard nothing in 32 s")
     slow = quantile(tally.refusing, .99)
-    paced_row("R-A2", f"{refused} refusals, p99", f"{slow:.0f} ms", "at most 100 ms", refused > 0 and slow <= 100)
+    paced_row("R-A2", f"{refused} refusals, p99", f"{slow:.0f} ms", "at most 100 ms", refused > 0 and slow <= 100, slow <= 500)
     row("R-A2", f"{refused} refusals, those without Retry-After", f"{tally.without_retry_after}", "some, none without", refused > 0 and not tally.without_retry_after)
     row("R-A2", "refusals other than 503, calls without any answer", f"{refused - tally.refused.get(503, 0)}, {tally.silent}", "0, 0", refused == tally.refused.get(503, 0) and not tally.silent)
     trying = quantile(tally.trying, .99)
