@@ -39,7 +39,7 @@ const TICK: Duration = Duration::from_millis(250);
 /// By how much a worker's nice value is below that of the threads that write records and logs. Those that answer calls
 /// stand between, nearer to these: a relay that needs two thirds of a busy processor is due more than that only where its
 /// weight is seven times theirs, and who uses all that is due to him waits for his turn. Measured at five times the calls
-/// that a node bears: nine nice values above signalling packets wait 2 ms longer than at rest (p99), with five 4 to 90 ms.
+/// that a node bears: nine nice values above signalling packets wait 1 to 5 ms longer than at rest (p99), five above it 4 to 95 ms.
 pub const PRECEDENCE: i32 = 13;
 /// The mark of the command queue among the sockets.
 const WAKE: u64 = u64::MAX;
