@@ -10,16 +10,16 @@
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
-use std::collections::hash_map::{Entry, RandomState};
+use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::ops::{Deref, DerefMut};
 
 use hashbrown::HashTable;
-use hashbrown::hash_table::{Entry as Slot, VacantEntry};
+use hashbrown::hash_table::{Entry, VacantEntry};
 
-/// See the module; for keys that lie in the map itself. Entries are put in by [`insert`](Churned::insert) and [`entry`](Churned::entry); everything else is
-/// the map's own.
-#[derive(Clone, Debug)]
+/// See the module; for keys that lie in the map itself. Entries are put in by [`insert`](Churned::insert); everything
+/// else is the map's own.
+#[derive(Debug)]
 pub struct Churned<K, V, S = RandomState> {
     map: HashMap<K, V, S>,
     /// Entries there is room for where no place is used up: at least twice as many as were ever held.
@@ -29,25 +29,18 @@ pub struct Churned<K, V, S = RandomState> {
 impl<K: Eq + Hash, V, S: BuildHasher> Churned<K, V, S> {
     /// Puts an entry in; the value that was under this key before.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
-        self.widen();
+        if let Some(more) = missing(self.map.len(), self.room) {
+            self.map.reserve(more);
+            // Written anew just now: no place is used up.
+            self.room = self.map.capacity();
+        }
         self.map.insert(key, value)
     }
+}
 
-    /// The place of this key.
-    pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
-        self.widen();
-        self.map.entry(key)
-    }
-
-    fn widen(&mut self) {
-        if self.map.len() < self.room / 2 {
-            return;
-        }
-        let wanted = self.room.saturating_mul(2).max(8);
-        self.map.reserve(wanted.saturating_sub(self.map.len()));
-        // Written anew just now: no place is used up.
-        self.room = self.map.capacity();
-    }
+/// For how many more entries there must be room before one is put in, where it is half full.
+fn missing(held: usize, room: usize) -> Option<usize> {
+    (held >= room / 2).then(|| room.saturating_mul(2).max(8).saturating_sub(held))
 }
 
 impl<K, V, S: Default> Default for Churned<K, V, S> {
@@ -71,7 +64,7 @@ impl<K, V, S> DerefMut for Churned<K, V, S> {
 }
 
 /// See the module; for keys that lie elsewhere. They are hashed with a secret.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Distant<K, V> {
     table: HashTable<Held<K, V>>,
     /// As in [`Churned`].
@@ -79,7 +72,7 @@ pub struct Distant<K, V> {
     secret: RandomState,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Held<K, V> {
     hash: u64,
     key: K,
@@ -142,11 +135,14 @@ impl<K: Eq + Hash, V> Distant<K, V> {
     /// # Errors
     /// There is none: where it may be put.
     pub fn place(&mut self, key: K) -> Result<&mut V, Vacant<'_, K, V>> {
-        self.widen();
+        if let Some(more) = missing(self.table.len(), self.room) {
+            self.table.reserve(more, Held::hash);
+            self.room = self.table.capacity();
+        }
         let hash = self.secret.hash_one(&key);
         match self.table.entry(hash, |held| held.key == key, Held::hash) {
-            Slot::Occupied(held) => Ok(&mut held.into_mut().value),
-            Slot::Vacant(place) => Err(Vacant { place, hash, key }),
+            Entry::Occupied(held) => Ok(&mut held.into_mut().value),
+            Entry::Vacant(place) => Err(Vacant { place, hash, key }),
         }
     }
 
@@ -157,16 +153,6 @@ impl<K: Eq + Hash, V> Distant<K, V> {
     {
         let held = self.table.find_entry(self.secret.hash_one(key), |held| held.key.borrow() == key).ok()?;
         Some(held.remove().0.value)
-    }
-
-    fn widen(&mut self) {
-        if self.table.len() < self.room / 2 {
-            return;
-        }
-        let wanted = self.room.saturating_mul(2).max(8);
-        self.table.reserve(wanted.saturating_sub(self.table.len()), Held::hash);
-        // Written anew just now: no place is used up.
-        self.room = self.table.capacity();
     }
 }
 
@@ -267,7 +253,7 @@ mod tests {
     fn a_key_is_found_replaced_and_removed_as_in_any_map() {
         let mut map = Map::default();
         assert_eq!((map.insert(1, 10), map.insert(1, 11)), (None, Some(10)));
-        *map.entry(2).or_insert(0) += 5;
+        assert_eq!(map.insert(2, 5), None);
         assert_eq!((map.get(&1), map.get(&2), map.len()), (Some(&11), Some(&5), 2));
         assert_eq!((map.remove(&1), map.remove(&1)), (Some(11), None));
     }

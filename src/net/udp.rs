@@ -192,7 +192,7 @@ async fn read(shared: &Shared, port: &UdpPort) {
 struct Looks {
     glancer: Glancer,
     refusals: Refusals,
-    /// Of one batch: they leave together, and whoever hears them is woken once.
+    /// Of one batch, [`BATCH`] at most: they leave together, and whoever hears them is woken once.
     answers: Vec<(SocketAddr, Bytes)>,
 }
 

@@ -16,9 +16,6 @@ from traffic import Apart, Callee, Caller, GoodTrunk, Tls, carrier, good_trunks,
 # What the daemon gets of its processor: an optimised build far less.
 SHARES = (0.3, 0.5)
 HOLD = 2.0
-# From so many hold times on as many calls end as are taken while others talk: before it they were taken by a node that had no audio yet,
-# which bears half as many again.
-STANDS = 2
 PACKETS_PER_S = 50
 TURNS = 10
 # How long a rate must be borne to be one that is borne.
@@ -105,13 +102,12 @@ class Load:
         self.speech = asyncio.ensure_future(self.callee.talk())
 
     async def at(self, rate, seconds):
-        """Calls at a rate: how many were completed in a second once the load stands, our own share of a processor, and how late we
+        """Calls at a rate: how many were completed in a second after the first hold time, our own share of a processor, and how late we
         ourselves were (p99, milliseconds): so much of every time that is measured is ours."""
         used, began, slept = time.process_time(), time.monotonic(), len(self.caller.late)
         await self.caller.run(rate, seconds)
         ended = time.monotonic()
-        stood = began + STANDS * HOLD
-        goodput = self.caller.tally.between(stood, ended) / (ended - stood)
+        goodput = self.caller.tally.between(began + HOLD, ended) / (ended - began - HOLD)
         return goodput, (time.process_time() - used) / (ended - began), quantile(self.caller.late[slept:], .99)
 
     async def peak(self, seconds):
