@@ -82,10 +82,11 @@ impl Known {
         Known { per_s, bucket: Bucket::full(now, Known::rate(per_s)), until: now + MEMORY }
     }
 
-    /// Half as many again as are borne, at least [`RUSH_PER_S`], and a quarter of a second's worth of calls at once, at
-    /// least [`RUSH`].
+    /// Half as many again as are borne, at least [`RUSH_PER_S`], and a tenth of a second's worth of calls at once, at
+    /// least [`RUSH`]: what comes at once also ends at once where calls last as long as each other, and whoever is refused then
+    /// waits for all those ends.
     fn rate(per_s: u32) -> Rate {
-        Rate::new(per_s.saturating_add(per_s / 2).max(RUSH_PER_S), (per_s / 4).max(RUSH))
+        Rate::new(per_s.saturating_add(per_s / 2).max(RUSH_PER_S), (per_s / 10).max(RUSH))
     }
 
     /// A call comes: whether there are more than can be borne, however soon they are read.

@@ -26,6 +26,9 @@ const MAKE_UP: Duration = Duration::from_millis(200);
 const AT_ONCE: u32 = 3;
 /// Where bounds are known, such a part more than what is borne is tried, and no more: what it costs comes late.
 const TRIED: u32 = 4;
+/// So many refusals cost as much as one call: what was known to be borne was learned beside fewer, and is less beside many.
+/// (Measured, each with its audio of two seconds over TLS: a call some 660 us of a processor, a refusal 8 to 20.)
+const REFUSALS_OF_A_CALL: u64 = 60;
 /// One late request of so many, and not just one, is too much for the pace; one of so many is little enough for more.
 const TOO_MANY: u64 = 2;
 const FEW: u64 = 20;
@@ -36,6 +39,8 @@ pub(super) struct Pace {
     per_s: u32,
     /// The pace never falls below half of it: what is late is shed all the same. Trunks share it.
     borne: Mean,
+    /// The one it began with.
+    first: u32,
     bucket: Bucket,
     /// None is taken before: more were than the pace allows.
     from: Instant,
@@ -88,6 +93,7 @@ impl Pace {
         Pace {
             per_s,
             borne: Mean::of(per_s),
+            first: per_s,
             bucket: Bucket::full(now, Pace::rate(per_s)),
             from: now + ahead.min(MAKE_UP),
             next_step: now,
@@ -155,8 +161,19 @@ impl Pace {
         } else if FEW * late < seen && self.held > 0 && (self.per_s < borne || now >= self.beyond) {
             self.rise(borne);
         }
+        if past < STEP && now < self.beyond && self.bounds == Bounds::Known {
+            self.make_room_for_refusals(past);
+        }
         self.was_used_up = self.held > 0;
         (self.set, self.late, self.held, self.taken, self.seen) = (now, 0, 0, 0, 0);
+    }
+
+    /// What those cost that were refused in the latest moment is not there for calls.
+    fn make_room_for_refusals(&mut self, moment: Duration) {
+        let millis = u64::try_from(moment.as_millis()).unwrap_or(u64::MAX).max(1);
+        let refused_per_s = u64::from(self.seen.saturating_sub(self.taken)) * 1000 / millis;
+        let cost = u32::try_from(refused_per_s / REFUSALS_OF_A_CALL).unwrap_or(u32::MAX);
+        self.per_s = self.per_s.min(self.first.saturating_sub(cost).max(self.first / 2)).max(1);
     }
 
     fn rise(&mut self, borne: u32) {

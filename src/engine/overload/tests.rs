@@ -132,7 +132,10 @@ fn a_rush_is_met_with_the_pace_that_the_last_one_left() {
     late(&mut overload, 20_000);
     let judged = (20_200..21_200).flat_map(|millis| [millis; 2]);
     let taken = judged.filter(|millis| overload.judge(at(*millis), TrunkId(0), wait(1), MOST) == Fate::Taken).count();
-    assert!((80..150).contains(&taken), "{taken} in a second of the 100 that were borne, in a rush of 1,000");
+    assert!(
+        (65..120).contains(&taken),
+        "{taken} in a second of the 100 that were borne less 31, the cost of 1,900 refusals"
+    );
 }
 
 /// A few calls are no rush, however few in a second were asked for when calls were last shed.
@@ -174,8 +177,8 @@ fn taken_of_a_rush(mut overload: Overload, from: u64, per_s: u64) -> u64 {
 fn where_it_is_known_what_is_borne_a_rush_is_met_before_it_is_late() {
     let known = taken_of_a_rush(after_a_rush(), 20_000, 500);
     assert!(
-        (25..=60).contains(&known),
-        "{known}, a quarter of a second's worth of 100 a second and what half as many again bring"
+        (10..=20).contains(&known),
+        "{known}, a tenth of a second's worth of 100 a second and what half as many again bring"
     );
     assert_eq!(taken_of_a_rush(after_a_rush(), 20_000, 130), 500, "somewhat more are borne until they are late");
     assert_eq!(taken_of_a_rush(Overload::default(), 20_000, 500), 500, "nothing is known");

@@ -267,15 +267,16 @@ fn flooded(before: Before, callers: usize, calls_per_s: u64, times: u64) -> (u64
 
 /// Connections, and calls that can be taken in a second.
 fn machines() -> impl Iterator<Item = (usize, u64)> {
-    [TLS, UDP].into_iter().flat_map(|callers| [100, 250, 400].map(|calls_per_s| (callers, calls_per_s)))
+    [TLS, UDP].into_iter().flat_map(|callers| [100, 250, 400, 440].map(|calls_per_s| (callers, calls_per_s)))
 }
 
-/// Of what can be completed at most, at least so many parts of a hundred are, and whoever is refused is told soon.
+/// Of what can be completed at most, at least so many parts of a hundred are, and whoever is refused is told soon: also
+/// when the calls that the flood began with end, all at once.
 fn is_met(times: u64, least: u64) {
     for (callers, calls_per_s) in machines() {
         let (refused, completed) = flooded(Before::ARush, callers, calls_per_s, times);
         let told = format!("{callers} connections, {calls_per_s}/s, p99 {refused} ms, {completed} %");
-        assert!(refused <= 100 && completed >= least, "{told}");
+        assert!(refused <= 45 && completed >= least, "{told}");
     }
 }
 
