@@ -198,11 +198,11 @@ class Tally:
 
 
 class Call:
-    __slots__ = ("serial", "call_id", "number", "way", "began", "heard", "final", "accepted", "accepted_at", "bye_began", "bye_answered")
+    __slots__ = ("serial", "call_id", "number", "way", "began", "heard", "final", "accepted", "accepted_at", "bye_began", "bye_tally", "bye_answered")
 
     def __init__(self, serial, call_id, number, began):
         self.serial, self.call_id, self.number, self.began = serial, call_id, number, began
-        self.way = self.accepted = self.accepted_at = self.bye_began = None
+        self.way = self.accepted = self.accepted_at = self.bye_began = self.bye_tally = None
         self.heard = self.final = self.bye_answered = False
 
 
@@ -302,6 +302,8 @@ class Caller:
 
     def hang_up(self, call):
         call.bye_began = time.monotonic()
+        # Where another tally begins meanwhile, this one hears of the end.
+        call.bye_tally = self.tally
         self.tally.byes += 1
         self.tally.talked.append(call.bye_began - call.accepted_at)
         self.in_dialog(call, "BYE", 2, call.accepted, repeated=True)
@@ -310,8 +312,8 @@ class Caller:
         call.bye_answered = True
         if status < 300:
             now = time.monotonic()
-            self.tally.byes_served += 1
-            self.tally.hanging_up.append(now - call.bye_began)
+            call.bye_tally.byes_served += 1
+            call.bye_tally.hanging_up.append(now - call.bye_began)
             self.tally.completed.append(now)
         self.calls.pop(call.call_id, None)
 
