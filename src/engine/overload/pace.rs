@@ -39,7 +39,7 @@ pub(super) struct Pace {
     per_s: u32,
     /// The pace never falls below half of it: what is late is shed all the same. Trunks share it.
     borne: Mean,
-    /// The one it began with.
+    /// The pace it began with.
     first: u32,
     bucket: Bucket,
     /// None is taken before: more were than the pace allows.
