@@ -48,6 +48,8 @@ pub(super) struct Pace {
     next_step: Instant,
     /// No step beyond `borne` before.
     beyond: Instant,
+    /// So long fewer than half of what is borne have called.
+    quiet: Duration,
     /// Since it was set: requests that were late, that found no room in the pace, that were taken, and all.
     set: Instant,
     late: u32,
@@ -70,6 +72,10 @@ pub(super) enum Bounds {
     Known,
 }
 
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Mean {
     fn of(per_s: u32) -> Mean {
         Mean(u64::from(per_s).saturating_mul(1000))
@@ -81,8 +87,7 @@ impl Mean {
 
     /// So many were taken in the latest moment.
     fn with(self, taken: u32, moment: Duration) -> Mean {
-        let millis = |time: Duration| u64::try_from(time.min(BORNE).as_millis()).unwrap_or(u64::MAX);
-        let before = self.0.saturating_mul(millis(BORNE).saturating_sub(millis(moment)));
+        let before = self.0.saturating_mul(millis(BORNE).saturating_sub(millis(moment.min(BORNE))));
         Mean(before.saturating_add(Mean::of(taken).0.saturating_mul(1000)) / millis(BORNE))
     }
 }
@@ -98,6 +103,7 @@ impl Pace {
             from: now + ahead.min(MAKE_UP),
             next_step: now,
             beyond: now + PROBATION,
+            quiet: Duration::ZERO,
             set: now,
             late: 0,
             held: 0,
@@ -152,12 +158,13 @@ impl Pace {
             self.borne = self.borne.with(self.taken, past);
         }
         let borne = self.borne_per_s();
-        if late > 1 && TOO_MANY * late > seen && now >= self.next_step {
+        let is_quiet = seen.saturating_mul(2000) < u64::from(borne).saturating_mul(millis(past));
+        self.quiet = if is_quiet { self.quiet + past } else { Duration::ZERO };
+        if self.quiet >= STEP {
+            self.begins_anew(now, borne);
+        } else if late > 1 && TOO_MANY * late > seen && now >= self.next_step {
             self.per_s = self.per_s.saturating_sub((self.per_s / 20).max(1)).max(borne / 2).max(1);
             (self.next_step, self.bounds) = (now + STEP, Bounds::Known);
-        } else if past >= STEP {
-            // Hardly anybody calls: what made it fall is over.
-            self.per_s = self.per_s.max(borne);
         } else if FEW * late < seen && self.held > 0 && (self.per_s < borne || now >= self.beyond) {
             self.rise(borne);
         }
@@ -168,10 +175,16 @@ impl Pace {
         (self.set, self.late, self.held, self.taken, self.seen) = (now, 0, 0, 0, 0);
     }
 
+    /// Hardly anybody calls: what made it fall is over. Nor does anybody talk when the others come back, and what they cost
+    /// shows as late as at first: a flood that pauses is met like a new one.
+    fn begins_anew(&mut self, now: Instant, borne: u32) {
+        (self.per_s, self.first, self.bounds) = (borne, borne, Bounds::Known);
+        self.beyond = now + PROBATION;
+    }
+
     /// What those cost that were refused in the latest moment is not there for calls.
     fn make_room_for_refusals(&mut self, moment: Duration) {
-        let millis = u64::try_from(moment.as_millis()).unwrap_or(u64::MAX).max(1);
-        let refused_per_s = u64::from(self.seen.saturating_sub(self.taken)) * 1000 / millis;
+        let refused_per_s = u64::from(self.seen.saturating_sub(self.taken)) * 1000 / millis(moment).max(1);
         let cost = u32::try_from(refused_per_s / REFUSALS_OF_A_CALL).unwrap_or(u32::MAX);
         self.per_s = self.per_s.min(self.first.saturating_sub(cost).max(self.first / 2)).max(1);
     }
