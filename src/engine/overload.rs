@@ -1,10 +1,11 @@
 //! Which new calls are refused when messages wait too long for the engine (RFC 6357, R-A): those only, and at once, so that
 //! what is under way goes on. A pure value.
 //!
-//! Three things begin it. Requests have waited longer than `limits.max_wait_ms` for a while ([`strain`]): a short stall of the
-//! machine refuses nobody. Packets of the calls that talk wait too long for the relay ([`media`]), which counts as if the
-//! requests had. Or many more come than the node is known to bear ([`Known`]): they are read soon enough, but what they cost
-//! shows when all of them talk, and nobody waits for that.
+//! Four things begin it. Requests have waited longer than `limits.max_wait_ms` for a while ([`strain`]): a short stall of the
+//! machine refuses nobody. Or ever longer beyond a third of it, while half as many again come as began before: what such a
+//! rush costs shows when all of them talk, and those taken meanwhile are too many already. Packets of the calls that talk wait
+//! too long for the relay ([`media`]), which counts as if the requests had. Or many more come than the node is known to bear
+//! ([`Known`]), however soon they are read.
 //!
 //! While calls are shed, a third of that wait is late. What is steered towards a wait is beyond it much of the time, and
 //! refusals, which wait in the same queue, are to be told within 100 ms (R-A2); with less, a slow node, to which a few
@@ -41,7 +42,7 @@ const MEMORY: Duration = Duration::from_secs(600);
 const CALM: Duration = Duration::from_secs(5);
 /// How often the pace is set anew.
 const LOOK: Duration = Duration::from_millis(100);
-/// While calls are shed, this part of what is borne otherwise is late.
+/// While calls are shed, this part of what is borne otherwise is late; and before, where a rush comes.
 const LATE_WHILE_SHEDDING: u32 = 3;
 
 /// What becomes of a new call.
@@ -98,15 +99,23 @@ impl Known {
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// Lateness is borne.
-    Bearing(Strain),
+    Bearing(Bearing),
     /// Late, or shed, last at this moment.
     Shedding { last: Instant, pace: Pace },
 }
 
 impl Default for State {
     fn default() -> State {
-        State::Bearing(Strain::default())
+        State::Bearing(Bearing::default())
     }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Bearing {
+    /// Of requests that have waited for longer than is borne.
+    strain: Strain,
+    /// Of those beyond a third of it: a rush shows sooner there.
+    rush: Strain,
 }
 
 impl Overload {
@@ -117,7 +126,8 @@ impl Overload {
             State::Bearing(_) | State::Shedding { .. } => (most, self.media.lately()),
         };
         let timing = if waited > borne { Timing::Late } else { media };
-        self.observe(now, (timing, waited));
+        let early = if waited > most / LATE_WHILE_SHEDDING { Timing::Late } else { media };
+        self.observe(now, timing, early, waited);
         self.shares.asked(now, trunk);
         if let State::Shedding { last, pace } = &mut self.state {
             let is_in_time = timing == Timing::OnTime && pace.takes(now);
@@ -149,19 +159,24 @@ impl Overload {
         matches!(self.state, State::Shedding { .. })
     }
 
-    fn first_pace(&mut self, now: Instant) -> Pace {
+    fn sheds_from(&mut self, now: Instant) {
         let known = self.known.filter(|known| now < known.until).map(|known| known.per_s);
         let bounds = if known.is_some() { Bounds::Known } else { Bounds::Unknown };
-        Pace::new(now, self.shares.first_pace(now, known), bounds)
+        let pace = Pace::new(now, self.shares.first_pace(now, known), bounds);
+        self.state = State::Shedding { last: now, pace };
     }
 
-    fn observe(&mut self, now: Instant, (timing, waited): (Timing, Duration)) {
+    fn observe(&mut self, now: Instant, timing: Timing, early: Timing, waited: Duration) {
         match (&mut self.state, timing) {
-            (State::Bearing(strain), Timing::Late | Timing::OnTime) => {
-                *strain = strain.with(now, (timing, waited));
+            (State::Bearing(bearing), Timing::Late | Timing::OnTime) => {
+                bearing.strain = bearing.strain.with(now, (timing, waited));
+                bearing.rush = bearing.rush.with(now, (early, waited));
+                let Bearing { strain, rush } = *bearing;
                 let is_rushed = self.known.as_mut().is_some_and(|known| known.is_rushed(now));
-                if is_rushed || timing == Timing::Late && strain.is_too_much() {
-                    self.state = State::Shedding { last: now, pace: self.first_pace(now) };
+                let is_too_much = timing == Timing::Late && strain.is_too_much()
+                    || early == Timing::Late && rush.is_rush(|| self.shares.begun_per_s(now));
+                if is_rushed || is_too_much {
+                    self.sheds_from(now);
                 }
             }
             (State::Shedding { last, pace }, Timing::OnTime) if now.since(*last) >= CALM => {

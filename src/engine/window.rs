@@ -46,6 +46,12 @@ impl<const N: usize> Window<N> {
         self.slots.iter().map(|&amount| u64::from(amount)).sum()
     }
 
+    /// The most that was added in one slot lately.
+    pub fn most(&mut self, now: Instant) -> u32 {
+        self.turn(now);
+        self.slots.iter().copied().max().unwrap_or_default()
+    }
+
     fn add_to(&mut self, number: u64, amount: u32) {
         if number + Self::length() <= self.newest {
             return;
@@ -97,7 +103,7 @@ mod tests {
         window.add(at(1800), 2);
         assert_eq!(window.sum(at(3600)), 3, "an hour later all of it counts");
         assert_eq!(window.sum(at(3660)), 2);
-        assert_eq!(window.sum(at(5460)), 0);
+        assert_eq!((window.most(at(3660)), window.sum(at(5460)), window.most(at(5460))), (2, 0, 0));
         assert_eq!(window.sum(at(1_000_000)), 0);
     }
 

@@ -6,16 +6,30 @@ use std::time::Duration;
 use super::LOOK;
 use crate::base::Instant;
 use crate::base::ids::TrunkId;
+use crate::engine::window::Window;
 
 /// Calls are counted for shares in pieces of this length; the last two are looked at.
 const PIECE: Duration = Duration::from_secs(1);
 
+/// A rush shows in one of these, the slots of the last second.
+const SLOT: Duration = Duration::from_millis(50);
+/// Where fewer than such a part of what comes in a rush began before it, that says nothing of what can be borne.
+const A_LITTLE: u32 = 30;
+
 /// Calls of late, by trunk.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shares {
     /// When the younger piece began.
     since: Instant,
     trunks: BTreeMap<TrunkId, Lately>,
+    /// Calls that began.
+    begun: Window<20>,
+}
+
+impl Default for Shares {
+    fn default() -> Shares {
+        Shares { since: Instant::ZERO, trunks: BTreeMap::new(), begun: Window::new(SLOT) }
+    }
 }
 
 /// Calls of one trunk.
@@ -30,6 +44,10 @@ struct Lately {
 struct Count {
     young: u64,
     old: u64,
+}
+
+fn narrow(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 impl Count {
@@ -62,6 +80,7 @@ impl Shares {
     pub fn begun(&mut self, now: Instant, trunk: TrunkId) {
         self.turn(now);
         self.trunks.entry(trunk).or_default().begun.young += 1;
+        self.begun.add(now, 1);
     }
 
     /// How many milliseconds are counted.
@@ -71,21 +90,24 @@ impl Shares {
         u64::try_from(past.max(LOOK).as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// The pace to begin with, and how long the calls that were taken would have lasted at it beyond the time they took: what
-    /// was known to be borne, or was borne in the last whole second. A rush that came out of quiet says nothing of what can be
-    /// borne, but that a quarter of it is not too much to begin with.
-    pub fn first_pace(&mut self, now: Instant, known: Option<u32>) -> (u32, Duration) {
+    /// Calls that began in the last whole second.
+    pub fn begun_per_s(&mut self, now: Instant) -> u32 {
         self.turn(now);
-        let narrow = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
-        let whole = narrow(self.trunks.values().map(|lately| lately.begun.old).sum());
-        let young = narrow(self.trunks.values().map(|lately| lately.begun.young).sum());
-        let begun = u64::from(whole) + u64::from(young);
-        let rush = narrow(begun.saturating_mul(1000) / self.span(now));
-        if whole == 0 && known.is_none() {
-            return ((rush / 4).max(1), Duration::ZERO);
+        narrow(self.trunks.values().map(|lately| lately.begun.old).sum())
+    }
+
+    /// The pace to begin with, and how long the calls that were taken would have lasted at it beyond the time they took: what
+    /// was known to be borne, or was borne in the last whole second. Of a rush that came out of quiet a sixth is not too much
+    /// to begin with, and an eighth more if it was borne for a second.
+    pub fn first_pace(&mut self, now: Instant, known: Option<u32>) -> (u32, Duration) {
+        let whole = self.begun_per_s(now);
+        let rush = self.begun.most(now).saturating_mul(20);
+        if known.is_none() && whole <= rush / A_LITTLE {
+            return ((rush / 6 + narrow(self.begun.sum(now)) / 8).max(1), Duration::ZERO);
         }
-        let per_s = whole.max(known.unwrap_or(rush / 4));
-        let ahead = (Duration::from_secs(1) * young / per_s.max(1)).saturating_sub(now.since(self.since));
+        let per_s = whole.max(known.unwrap_or_default()).max(1);
+        let young = narrow(self.trunks.values().map(|lately| lately.begun.young).sum());
+        let ahead = (Duration::from_secs(1) * young / per_s).saturating_sub(now.since(self.since));
         (per_s, ahead)
     }
 

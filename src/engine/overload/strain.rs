@@ -1,8 +1,9 @@
-//! How long requests have been late: whether that is a short stall of the machine, which refuses nobody, or too much.
+//! How long requests have been late: whether that is a short stall of the machine, which refuses nobody, or too much, or a rush
+//! that soon will be.
 
 use std::time::Duration;
 
-use super::RUSH;
+use super::{RUSH, RUSH_PER_S};
 use crate::base::Instant;
 
 /// How long requests must have been late before the first call is shed. When none comes for that long, none waited.
@@ -27,9 +28,13 @@ pub(super) struct Strain {
 /// Of the requests that were late.
 #[derive(Clone, Copy, Debug)]
 struct Waits {
+    /// The moment of the first.
+    since: Instant,
     first: Duration,
     longest: Duration,
     count: u32,
+    /// Those of moments that are over, and the moment after.
+    past: (u32, Instant),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +47,7 @@ impl Strain {
     /// One more request, and how long it has waited.
     pub fn with(self, now: Instant, (timing, waited): (Timing, Duration)) -> Strain {
         let waits = match timing {
-            Timing::Late => Some(self.waits.map_or(Waits::of(waited), |waits| waits.with(waited))),
+            Timing::Late => Some(self.waits.map_or(Waits::of(now, waited), |waits| waits.with(waited))),
             Timing::OnTime => self.waits,
         };
         let late_for = match self.latest.map(|(then, timing)| (now.since(then), timing)) {
@@ -57,7 +62,12 @@ impl Strain {
         };
         // A lateness of its own.
         let begins = late_for.is_zero();
-        let waits = if begins { (timing == Timing::Late).then_some(Waits::of(waited)) } else { waits };
+        let waits = if begins {
+            (timing == Timing::Late).then_some(Waits::of(now, waited))
+        } else {
+            let past = self.waits.map_or(0, |before| before.count);
+            waits.map(|waits| Waits { past: (past, now), ..waits })
+        };
         Strain { late_for, latest: Some((now, timing)), waits }
     }
 
@@ -65,15 +75,28 @@ impl Strain {
     pub fn is_too_much(self) -> bool {
         self.late_for >= if self.waits.is_some_and(Waits::grow) { PATIENCE_WITH_GROWTH } else { PATIENCE }
     }
+
+    /// They wait ever longer, and half as many again come as began in a second of late.
+    pub fn is_rush(self, begun_per_s: impl FnOnce() -> u32) -> bool {
+        self.late_for >= PATIENCE_WITH_GROWTH
+            && self.waits.is_some_and(|waits| waits.grow() && waits.came_faster_than(begun_per_s()))
+    }
 }
 
 impl Waits {
-    const fn of(first: Duration) -> Waits {
-        Waits { first, longest: first, count: 1 }
+    const fn of(now: Instant, first: Duration) -> Waits {
+        Waits { since: now, first, longest: first, count: 1, past: (0, now) }
     }
 
     fn with(self, waited: Duration) -> Waits {
         Waits { longest: self.longest.max(waited), count: self.count.saturating_add(1), ..self }
+    }
+
+    /// More came in a second than began, by half: those of moments that are over, since the first of them was sent.
+    fn came_faster_than(self, begun_per_s: u32) -> bool {
+        let (count, until) = self.past;
+        let bound = begun_per_s.saturating_add(begun_per_s / 2).max(RUSH_PER_S);
+        Duration::from_secs(1) * count > (until.since(self.since) + self.first) * bound
     }
 
     /// Ever more comes than is borne.
