@@ -37,7 +37,7 @@ const FEW: u64 = 20;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pace {
     per_s: u32,
-    /// The pace never falls below half of it: what is late is shed all the same. Trunks share it.
+    /// The pace never falls below half of what refusals leave of it: what is late is shed all the same. Trunks share it.
     borne: Mean,
     /// The pace it began with.
     first: u32,
@@ -85,10 +85,22 @@ impl Mean {
         u32::try_from(self.0 / 1000).unwrap_or(u32::MAX).max(1)
     }
 
-    /// So many were taken in the latest moment.
-    fn with(self, taken: u32, moment: Duration) -> Mean {
-        let before = self.0.saturating_mul(millis(BORNE).saturating_sub(millis(moment.min(BORNE))));
-        Mean(before.saturating_add(Mean::of(taken).0.saturating_mul(1000)) / millis(BORNE))
+    /// What so many in a moment cost that are refused.
+    fn of_refused(count: u32, moment: Duration) -> Mean {
+        Mean(Mean::of(count).0.saturating_mul(1000) / millis(moment).max(1) / REFUSALS_OF_A_CALL)
+    }
+
+    /// So many were taken in the latest moment, beside others that cost so much: without those, as many more would have been.
+    fn with(self, taken: u32, beside: Mean, moment: Duration) -> Mean {
+        let (all, latest) = (millis(BORNE), millis(moment.min(BORNE)));
+        let before = self.0.saturating_mul(all.saturating_sub(latest));
+        let taken = Mean::of(taken).0.saturating_mul(1000).saturating_add(beside.0.saturating_mul(latest));
+        Mean(before.saturating_add(taken) / all)
+    }
+
+    /// What is left of it beside others that cost so much: half at least.
+    fn less(self, cost: Mean) -> u32 {
+        Mean(self.0.saturating_sub(cost.0).max(self.0 / 2)).per_s()
     }
 }
 
@@ -140,7 +152,7 @@ impl Pace {
         self.bucket.owe(now, Pace::rate(self.per_s), MAKE_UP);
     }
 
-    /// Calls in a second that are borne.
+    /// Calls in a second that are borne where none is refused.
     pub fn borne_per_s(&self) -> u32 {
         self.borne.per_s()
     }
@@ -153,15 +165,16 @@ impl Pace {
             return;
         }
         let (late, seen) = (u64::from(self.late), u64::from(self.seen));
-        // Where none is refused, fewer come than could be taken.
-        if past < STEP && (self.late > 0 || self.held > 0) {
-            self.borne = self.borne.with(self.taken, past);
+        let refused = Mean::of_refused(self.seen.saturating_sub(self.taken), past);
+        // Where none is refused, fewer come than could be taken; and while none is taken, others were before.
+        if past < STEP && (self.late > 0 || self.held > 0) && self.set >= self.from {
+            self.borne = self.borne.with(self.taken, refused, past);
         }
-        let borne = self.borne_per_s();
+        let borne = self.borne.less(refused);
         let is_quiet = seen.saturating_mul(2000) < u64::from(borne).saturating_mul(millis(past));
         self.quiet = if is_quiet { self.quiet + past } else { Duration::ZERO };
         if self.quiet >= STEP {
-            self.begins_anew(now, borne);
+            self.begins_anew(now);
         } else if late > 1 && TOO_MANY * late > seen && now >= self.next_step {
             self.per_s = self.per_s.saturating_sub((self.per_s / 20).max(1)).max(borne / 2).max(1);
             (self.next_step, self.bounds) = (now + STEP, Bounds::Known);
@@ -169,7 +182,8 @@ impl Pace {
             self.rise(borne);
         }
         if past < STEP && now < self.beyond && self.bounds == Bounds::Known {
-            self.make_room_for_refusals(past);
+            // What those cost that were refused in the latest moment is not there for calls.
+            self.per_s = self.per_s.min(Mean::of(self.first).less(refused));
         }
         self.was_used_up = self.held > 0;
         (self.set, self.late, self.held, self.taken, self.seen) = (now, 0, 0, 0, 0);
@@ -177,16 +191,10 @@ impl Pace {
 
     /// Hardly anybody calls: what made it fall is over. Nor does anybody talk when the others come back, and what they cost
     /// shows as late as at first: a flood that pauses is met like a new one.
-    fn begins_anew(&mut self, now: Instant, borne: u32) {
+    fn begins_anew(&mut self, now: Instant) {
+        let borne = self.borne_per_s();
         (self.per_s, self.first, self.bounds) = (borne, borne, Bounds::Known);
         self.beyond = now + PROBATION;
-    }
-
-    /// What those cost that were refused in the latest moment is not there for calls.
-    fn make_room_for_refusals(&mut self, moment: Duration) {
-        let refused_per_s = u64::from(self.seen.saturating_sub(self.taken)) * 1000 / millis(moment).max(1);
-        let cost = u32::try_from(refused_per_s / REFUSALS_OF_A_CALL).unwrap_or(u32::MAX);
-        self.per_s = self.per_s.min(self.first.saturating_sub(cost).max(self.first / 2)).max(1);
     }
 
     fn rise(&mut self, borne: u32) {

@@ -345,6 +345,29 @@ fn what_is_borne_is_known_whatever_the_pace_has_tried() {
     }
 }
 
+/// Each is too short to show that more could be taken, and what its refusals cost is not there for calls: the next one is met with
+/// no less for it.
+#[test]
+fn floods_that_come_again_and_again_wear_nothing_down() {
+    for (callers, calls_per_s) in machines() {
+        for (flood, pause) in [(1, 1), (2, 3), (2, 8)] {
+            let mut machine = Machine::new(callers, calls_per_s, 60);
+            machine.plays(calls_per_s * 8 / 5, 12);
+            for _ in 0..10 {
+                machine.plays(0, pause);
+                machine.plays(calls_per_s * 10, flood);
+            }
+            let borne = match machine.law.state {
+                State::Shedding { pace, .. } => pace.borne_per_s(),
+                State::Bearing(_) => machine.law.known.map_or(0, |known| known.per_s),
+            };
+            let percent = u64::from(borne) * 100 / calls_per_s;
+            let told = format!("{callers} connections, {calls_per_s}/s, {flood} s after each {pause} s: {percent} %");
+            assert!((80..=140).contains(&percent), "{told}");
+        }
+    }
+}
+
 /// A node that was never overloaded, near what it can take, while something else has its processor for a moment in each second.
 #[test]
 fn stalls_of_a_node_that_knows_no_bounds_refuse_nobody() {
