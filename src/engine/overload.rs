@@ -132,7 +132,7 @@ impl Overload {
         if let State::Shedding { last, pace } = &mut self.state {
             let is_in_time = timing == Timing::OnTime && pace.takes(now);
             if !is_in_time {
-                if !self.shares.has_less_than_its_share(now, trunk, pace.borne_per_s()) {
+                if !self.shares.has_less_than_its_share(now, trunk, pace.left_per_s()) {
                     *last = now;
                     return Fate::Shed;
                 }

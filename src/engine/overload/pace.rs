@@ -5,7 +5,7 @@
 //! are given time to show, and rises soon to what is borne and slowly beyond. Its steps are small: that it was too much shows
 //! only when those calls talk, and by then it would have fallen far below. What is borne is the mean of what was taken, and
 //! not the most: who takes too many takes hardly any soon after, because they talk, and what comes out between is what can be
-//! taken.
+//! taken. What the refusals beside them cost counts as taken too: where fewer are refused, so many more can be.
 
 use std::time::Duration;
 
@@ -42,14 +42,17 @@ pub(super) struct Pace {
     /// The pace it began with.
     first: u32,
     bucket: Bucket,
+    /// What those cost that were refused in the latest moment.
+    refused: Mean,
     /// None is taken before: more were than the pace allows.
     from: Instant,
     /// No step down before.
     next_step: Instant,
     /// No step beyond `borne` before.
     beyond: Instant,
-    /// So long fewer than half of what is borne have called.
+    /// So long fewer than half of what is borne have called, and when somebody last did.
     quiet: Duration,
+    asked: Instant,
     /// Since it was set: requests that were late, that found no room in the pace, that were taken, and all.
     set: Instant,
     late: u32,
@@ -85,9 +88,11 @@ impl Mean {
         u32::try_from(self.0 / 1000).unwrap_or(u32::MAX).max(1)
     }
 
-    /// What so many in a moment cost that are refused.
-    fn of_refused(count: u32, moment: Duration) -> Mean {
-        Mean(Mean::of(count).0.saturating_mul(1000) / millis(moment).max(1) / REFUSALS_OF_A_CALL)
+    /// What so many in a moment cost that are refused, where this is borne: a quarter of it at most. Of calls that last for minutes a
+    /// refusal costs hardly a part.
+    fn of_refused(self, count: u32, moment: Duration) -> Mean {
+        let cost = Mean::of(count).0.saturating_mul(1000) / millis(moment).max(1) / REFUSALS_OF_A_CALL;
+        Mean(cost.min(self.0 / 4))
     }
 
     /// So many were taken in the latest moment, beside others that cost so much: without those, as many more would have been.
@@ -98,9 +103,9 @@ impl Mean {
         Mean(before.saturating_add(taken) / all)
     }
 
-    /// What is left of it beside others that cost so much: half at least.
+    /// What is left of it beside others that cost so much.
     fn less(self, cost: Mean) -> u32 {
-        Mean(self.0.saturating_sub(cost.0).max(self.0 / 2)).per_s()
+        Mean(self.0.saturating_sub(cost.0)).per_s()
     }
 }
 
@@ -116,6 +121,8 @@ impl Pace {
             next_step: now,
             beyond: now + PROBATION,
             quiet: Duration::ZERO,
+            asked: now,
+            refused: Mean(0),
             set: now,
             late: 0,
             held: 0,
@@ -157,23 +164,29 @@ impl Pace {
         self.borne.per_s()
     }
 
+    /// What refusals leave of it.
+    pub fn left_per_s(&self) -> u32 {
+        self.borne.less(self.refused)
+    }
+
     pub fn note(&mut self, now: Instant, timing: Timing) {
         self.seen = self.seen.saturating_add(1);
         self.late = self.late.saturating_add(u32::from(timing == Timing::Late));
-        let past = now.since(self.set);
+        let (past, pause) = (now.since(self.set), now.since(self.asked));
+        self.asked = now;
         if past < LOOK {
             return;
         }
         let (late, seen) = (u64::from(self.late), u64::from(self.seen));
-        let refused = Mean::of_refused(self.seen.saturating_sub(self.taken), past);
+        self.refused = self.borne.of_refused(self.seen.saturating_sub(self.taken), past);
         // Where none is refused, fewer come than could be taken; and while none is taken, others were before.
         if past < STEP && (self.late > 0 || self.held > 0) && self.set >= self.from {
-            self.borne = self.borne.with(self.taken, refused, past);
+            self.borne = self.borne.with(self.taken, self.refused, past);
         }
-        let borne = self.borne.less(refused);
+        let borne = self.left_per_s();
         let is_quiet = seen.saturating_mul(2000) < u64::from(borne).saturating_mul(millis(past));
         self.quiet = if is_quiet { self.quiet + past } else { Duration::ZERO };
-        if self.quiet >= STEP {
+        if self.quiet >= STEP || pause >= STEP {
             self.begins_anew(now);
         } else if late > 1 && TOO_MANY * late > seen && now >= self.next_step {
             self.per_s = self.per_s.saturating_sub((self.per_s / 20).max(1)).max(borne / 2).max(1);
@@ -183,7 +196,7 @@ impl Pace {
         }
         if past < STEP && now < self.beyond && self.bounds == Bounds::Known {
             // What those cost that were refused in the latest moment is not there for calls.
-            self.per_s = self.per_s.min(Mean::of(self.first).less(refused));
+            self.per_s = self.per_s.min(Mean::of(self.first).less(self.refused));
         }
         self.was_used_up = self.held > 0;
         (self.set, self.late, self.held, self.taken, self.seen) = (now, 0, 0, 0, 0);

@@ -13,8 +13,7 @@ const PIECE: Duration = Duration::from_secs(1);
 
 /// A rush shows in one of these, the slots of the last second.
 const SLOT: Duration = Duration::from_millis(50);
-/// Where fewer than such a part of what comes in a rush began before it, that says nothing of what can be borne.
-const A_LITTLE: u32 = 30;
+const SLOTS_IN_A_SECOND: u32 = 20;
 
 /// Calls of late, by trunk.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ pub(super) struct Shares {
     since: Instant,
     trunks: BTreeMap<TrunkId, Lately>,
     /// Calls that began.
-    begun: Window<20>,
+    begun: Window<{ SLOTS_IN_A_SECOND as usize }>,
 }
 
 impl Default for Shares {
@@ -97,15 +96,16 @@ impl Shares {
     }
 
     /// The pace to begin with, and how long the calls that were taken would have lasted at it beyond the time they took: what
-    /// was known to be borne, or was borne in the last whole second. Of a rush that came out of quiet a sixth is not too much
-    /// to begin with, and an eighth more if it was borne for a second.
+    /// was known to be borne, or was borne in the last whole second. Where nothing is known, a sixth of what began in the
+    /// busiest slot is not too much to begin with (most of what a call costs comes after it began), and an eighth more if that
+    /// was borne for a second.
     pub fn first_pace(&mut self, now: Instant, known: Option<u32>) -> (u32, Duration) {
         let whole = self.begun_per_s(now);
-        let rush = self.begun.most(now).saturating_mul(20);
-        if known.is_none() && whole <= rush / A_LITTLE {
-            return ((rush / 6 + narrow(self.begun.sum(now)) / 8).max(1), Duration::ZERO);
+        let guess = self.begun.most(now).saturating_mul(SLOTS_IN_A_SECOND) / 6 + narrow(self.begun.sum(now) / 8);
+        let per_s = whole.max(known.unwrap_or(guess)).max(1);
+        if whole == 0 && known.is_none() {
+            return (per_s, Duration::ZERO);
         }
-        let per_s = whole.max(known.unwrap_or_default()).max(1);
         let young = narrow(self.trunks.values().map(|lately| lately.begun.young).sum());
         let ahead = (Duration::from_secs(1) * young / per_s).saturating_sub(now.since(self.since));
         (per_s, ahead)

@@ -11,6 +11,8 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// The same when the latest has waited longer than the first by [`GROWTH`], and [`RUSH`] were late: more comes than is borne.
 const PATIENCE_WITH_GROWTH: Duration = Duration::from_millis(25);
 const GROWTH: Duration = Duration::from_millis(10);
+/// So many are a rush sooner: fewer come at once anywhere, or were kept by a stall.
+const EARLY_RUSH: u32 = 30;
 /// Requests that are judged within so short a time are of one moment.
 const MOMENT: Duration = Duration::from_millis(5);
 
@@ -78,8 +80,8 @@ impl Strain {
 
     /// They wait ever longer, and half as many again come as began in a second of late.
     pub fn is_rush(self, begun_per_s: impl FnOnce() -> u32) -> bool {
-        self.late_for >= PATIENCE_WITH_GROWTH
-            && self.waits.is_some_and(|waits| waits.grow() && waits.came_faster_than(begun_per_s()))
+        let is_rush = |waits: Waits| waits.grow() && waits.count >= EARLY_RUSH && waits.came_faster_than(begun_per_s());
+        self.late_for >= PATIENCE_WITH_GROWTH && self.waits.is_some_and(is_rush)
     }
 }
 
