@@ -30,6 +30,10 @@ class Daemon:
     def ready(self):
         return wait_until(lambda: scrape.fetch(METRICS + "/readyz", 5) is not None or self.process.poll() is not None, READY) and self.process.poll() is None
 
+    def has_no_calls(self, seconds):
+        """Whether every call is over within `seconds`."""
+        return wait_until(lambda: not any(name.split("{")[0] in ("sbc_calls", "sbc_dialogs") for name in busy(gauges())), seconds, 0.5)
+
     def idle(self, seconds, what):
         """Every gauge goes back to zero within `seconds`."""
         began = time.monotonic()

@@ -134,6 +134,8 @@ def with_trunkline(wanted):
         calls_over_udp_and_tcp()
     if "scenarios" in wanted:
         scenarios()
+        # A call whose ACK was lost is told so half a minute later, whoever is at that address by then.
+        daemon.has_no_calls(60)
     if "early" in wanted:
         before_the_answer()
     if "midcall" in wanted:
