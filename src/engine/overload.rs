@@ -16,6 +16,7 @@
 //! Trunks share what there is ([`shares`]): one that asks for less than its share of the pace, or began less than its share
 //! of the latest calls, is served all the same, and the others get the less (R-A8). Emergency calls never come here (R-A9).
 
+mod known;
 mod media;
 mod pace;
 mod shares;
@@ -24,9 +25,9 @@ mod strain;
 use std::time::Duration;
 
 use crate::base::Instant;
-use crate::base::bucket::{Bucket, Rate};
 use crate::base::ids::TrunkId;
 
+use known::Known;
 use media::Media;
 use pace::{Bounds, Pace};
 use shares::Shares;
@@ -36,14 +37,15 @@ use strain::{Strain, Timing};
 const RUSH: u32 = 10;
 /// Nor do fewer in a second: any node bears as many, and what is known of a quiet hour's stall may be less.
 const RUSH_PER_S: u32 = 50;
-/// What is known to be borne is believed for so long after calls were last shed: the machine may be another one by then.
-const MEMORY: Duration = Duration::from_secs(600);
 /// How long none may have been late or shed before lateness is borne again.
 const CALM: Duration = Duration::from_secs(5);
 /// How often the pace is set anew.
 const LOOK: Duration = Duration::from_millis(100);
 /// While calls are shed, this part of what is borne otherwise is late; and before, where a rush comes.
 const LATE_WHILE_SHEDDING: u32 = 3;
+
+/// What waits no longer than this part of what is borne finds a node at leisure.
+const SOON: u32 = 10;
 
 /// What becomes of a new call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,33 +69,6 @@ pub struct Overload {
     shares: Shares,
     media: Media,
     known: Option<Known>,
-}
-
-/// The pace that was borne when calls were last shed.
-#[derive(Clone, Copy, Debug)]
-struct Known {
-    per_s: u32,
-    /// What still comes before it is a rush.
-    bucket: Bucket,
-    until: Instant,
-}
-
-impl Known {
-    fn new(now: Instant, per_s: u32) -> Known {
-        Known { per_s, bucket: Bucket::full(now, Known::rate(per_s)), until: now + MEMORY }
-    }
-
-    /// Half as many again as are borne, at least [`RUSH_PER_S`], and a tenth of a second's worth of calls at once, at
-    /// least [`RUSH`]: what comes at once also ends at once where calls last as long as each other, and whoever is refused then
-    /// waits for all those ends.
-    fn rate(per_s: u32) -> Rate {
-        Rate::new(per_s.saturating_add(per_s / 2).max(RUSH_PER_S), (per_s / 10).max(RUSH))
-    }
-
-    /// A call comes: whether there are more than can be borne, however soon they are read.
-    fn is_rushed(&mut self, now: Instant) -> bool {
-        now < self.until && !self.bucket.take(now, Known::rate(self.per_s))
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -127,7 +102,7 @@ impl Overload {
         };
         let timing = if waited > borne { Timing::Late } else { media };
         let early = if waited > most / LATE_WHILE_SHEDDING { Timing::Late } else { media };
-        self.observe(now, timing, early, waited);
+        self.observe(now, (timing, early, waited), most);
         self.shares.asked(now, trunk);
         if let State::Shedding { last, pace } = &mut self.state {
             let is_in_time = timing == Timing::OnTime && pace.takes(now);
@@ -160,19 +135,19 @@ impl Overload {
     }
 
     fn sheds_from(&mut self, now: Instant) {
-        let known = self.known.filter(|known| now < known.until).map(|known| known.per_s);
+        let known = self.known.and_then(|known| known.per_s(now));
         let bounds = if known.is_some() { Bounds::Known } else { Bounds::Unknown };
         let pace = Pace::new(now, self.shares.first_pace(now, known), bounds);
         self.state = State::Shedding { last: now, pace };
     }
 
-    fn observe(&mut self, now: Instant, timing: Timing, early: Timing, waited: Duration) {
+    fn observe(&mut self, now: Instant, (timing, early, waited): (Timing, Timing, Duration), most: Duration) {
         match (&mut self.state, timing) {
             (State::Bearing(bearing), Timing::Late | Timing::OnTime) => {
                 bearing.strain = bearing.strain.with(now, (timing, waited));
                 bearing.rush = bearing.rush.with(now, (early, waited));
                 let Bearing { strain, rush } = *bearing;
-                let is_rushed = self.known.as_mut().is_some_and(|known| known.is_rushed(now));
+                let is_rushed = self.known.as_mut().is_some_and(|known| known.is_rushed(now, timing));
                 let is_too_much = timing == Timing::Late && strain.is_too_much()
                     || early == Timing::Late && rush.is_rush(|| self.shares.begun_per_s(now));
                 if is_rushed || is_too_much {
@@ -180,11 +155,13 @@ impl Overload {
                 }
             }
             (State::Shedding { last, pace }, Timing::OnTime) if now.since(*last) >= CALM => {
-                self.known = Some(Known::new(now, pace.borne_per_s()));
+                if pace.has_learned() {
+                    self.known = Some(Known::new(now, pace.borne_per_s()));
+                }
                 self.state = State::default();
             }
             (State::Shedding { last, pace }, Timing::Late | Timing::OnTime) => {
-                pace.note(now, timing);
+                pace.note(now, (timing, waited <= most / SOON));
                 if timing == Timing::Late {
                     *last = now;
                 }

@@ -5,7 +5,8 @@
 //! are given time to show, and rises soon to what is borne and slowly beyond. Its steps are small: that it was too much shows
 //! only when those calls talk, and by then it would have fallen far below. What is borne is the mean of what was taken, and
 //! not the most: who takes too many takes hardly any soon after, because they talk, and what comes out between is what can be
-//! taken. What the refusals beside them cost counts as taken too: where fewer are refused, so many more can be.
+//! taken. What the refusals beside them cost counts as taken too: where fewer are refused, so many more can be. Where hardly any
+//! waits at all, the node is at leisure, and what was taken so far is not what it can bear.
 
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ const STEP: Duration = Duration::from_millis(500);
 const PROBATION: Duration = Duration::from_secs(3);
 /// What is borne is the mean of about so long.
 const BORNE: Duration = Duration::from_secs(4);
+/// What is borne is known when it was looked at for so long: what a stall of the machine kept says nothing of it.
+const LEARNED: Duration = Duration::from_secs(1);
 /// What was taken too much is made up for by taking none, for no longer than this.
 const MAKE_UP: Duration = Duration::from_millis(200);
 /// Calls come in no even order, and who takes fewer at once takes fewer than the pace.
@@ -39,6 +42,8 @@ pub(super) struct Pace {
     per_s: u32,
     /// The pace never falls below half of what refusals leave of it: what is late is shed all the same. Trunks share it.
     borne: Mean,
+    /// How long it was looked at.
+    learned: Duration,
     /// The pace it began with.
     first: u32,
     bucket: Bucket,
@@ -59,6 +64,11 @@ pub(super) struct Pace {
     held: u32,
     taken: u32,
     seen: u32,
+    /// Somebody waited, if not for long; and how long nobody has.
+    has_waited: bool,
+    leisure: Duration,
+    /// Audio was late and requests were not: that they are not says nothing of what can be borne.
+    is_of_media: bool,
     /// When it was set last, somebody had found no room.
     was_used_up: bool,
     bounds: Bounds,
@@ -115,6 +125,7 @@ impl Pace {
         Pace {
             per_s,
             borne: Mean::of(per_s),
+            learned: Duration::ZERO,
             first: per_s,
             bucket: Bucket::full(now, Pace::rate(per_s)),
             from: now + ahead.min(MAKE_UP),
@@ -128,6 +139,9 @@ impl Pace {
             held: 0,
             taken: 0,
             seen: 0,
+            has_waited: false,
+            leisure: Duration::ZERO,
+            is_of_media: false,
             was_used_up: true,
             bounds,
         }
@@ -164,14 +178,22 @@ impl Pace {
         self.borne.per_s()
     }
 
+    /// True when that is more than the guess it began with.
+    pub fn has_learned(&self) -> bool {
+        self.learned >= LEARNED
+    }
+
     /// What refusals leave of it.
     pub fn left_per_s(&self) -> u32 {
         self.borne.less(self.refused)
     }
 
-    pub fn note(&mut self, now: Instant, timing: Timing) {
+    /// A request comes; `is_soon`: it has hardly waited.
+    pub fn note(&mut self, now: Instant, (timing, is_soon): (Timing, bool)) {
         self.seen = self.seen.saturating_add(1);
         self.late = self.late.saturating_add(u32::from(timing == Timing::Late));
+        self.has_waited |= !is_soon;
+        self.is_of_media |= is_soon && timing == Timing::Late;
         let (past, pause) = (now.since(self.set), now.since(self.asked));
         self.asked = now;
         if past < LOOK {
@@ -182,16 +204,21 @@ impl Pace {
         // Where none is refused, fewer come than could be taken; and while none is taken, others were before.
         if past < STEP && (self.late > 0 || self.held > 0) && self.set >= self.from {
             self.borne = self.borne.with(self.taken, self.refused, past);
+            self.learned += if self.has_waited || self.is_of_media { past } else { Duration::ZERO };
         }
         let borne = self.left_per_s();
         let is_quiet = seen.saturating_mul(2000) < u64::from(borne).saturating_mul(millis(past));
         self.quiet = if is_quiet { self.quiet + past } else { Duration::ZERO };
+        self.leisure = if self.has_waited { Duration::ZERO } else { self.leisure + past };
         if self.quiet >= STEP || pause >= STEP {
             self.begins_anew(now);
         } else if late > 1 && TOO_MANY * late > seen && now >= self.next_step {
             self.per_s = self.per_s.saturating_sub((self.per_s / 20).max(1)).max(borne / 2).max(1);
             (self.next_step, self.bounds) = (now + STEP, Bounds::Known);
         } else if FEW * late < seen && self.held > 0 && (self.per_s < borne || now >= self.beyond) {
+            if self.leisure >= PROBATION && !self.is_of_media {
+                self.bounds = Bounds::Unknown;
+            }
             self.rise(borne);
         }
         if past < STEP && now < self.beyond && self.bounds == Bounds::Known {
@@ -199,7 +226,7 @@ impl Pace {
             self.per_s = self.per_s.min(Mean::of(self.first).less(self.refused));
         }
         self.was_used_up = self.held > 0;
-        (self.set, self.late, self.held, self.taken, self.seen) = (now, 0, 0, 0, 0);
+        (self.set, self.late, self.held, self.taken, self.seen, self.has_waited) = (now, 0, 0, 0, 0, false);
     }
 
     /// Hardly anybody calls: what made it fall is over. Nor does anybody talk when the others come back, and what they cost
@@ -208,6 +235,7 @@ impl Pace {
         let borne = self.borne_per_s();
         (self.per_s, self.first, self.bounds) = (borne, borne, Bounds::Known);
         self.beyond = now + PROBATION;
+        self.leisure = Duration::ZERO;
     }
 
     fn rise(&mut self, borne: u32) {

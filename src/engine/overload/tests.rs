@@ -98,6 +98,9 @@ fn after_a_rush() -> Overload {
     }
     late(&mut overload, 1000);
     assert!(overload.is_shedding());
+    for n in 0..300 {
+        overload.judge(at(1150 + 5 * n), TrunkId(0), wait(10), MOST);
+    }
     for n in 0..70 {
         overload.judge(at(3000 + 100 * n), TrunkId(0), wait(0), MOST);
     }

@@ -232,6 +232,11 @@ impl Machine {
         Instant::from_nanos(self.now * 1000)
     }
 
+    /// Calls in a second that it is known to bear; 0: nothing is known.
+    fn knows(&self) -> u32 {
+        self.law.known.and_then(|known| known.per_s(self.at())).unwrap_or_default()
+    }
+
     fn sheds(&mut self, since: Micros) -> bool {
         self.law.judge(self.at(), TrunkId(0), Duration::from_micros(self.now - since), MOST) == Fate::Shed
     }
@@ -363,7 +368,7 @@ fn what_is_borne_is_known_whatever_the_pace_has_tried() {
             machine.plays(0, 3);
         }
         machine.plays(calls_per_s / 2, 10);
-        let known = machine.law.known.map_or(0, |known| u64::from(known.per_s)) * 100 / calls_per_s;
+        let known = u64::from(machine.knows()) * 100 / calls_per_s;
         assert!((60..=110).contains(&known), "{callers} connections, {calls_per_s}/s: {known} %");
     }
 }
@@ -382,7 +387,7 @@ fn floods_that_come_again_and_again_wear_nothing_down() {
             }
             let borne = match machine.law.state {
                 State::Shedding { pace, .. } => pace.borne_per_s(),
-                State::Bearing(_) => machine.law.known.map_or(0, |known| known.per_s),
+                State::Bearing(_) => machine.knows(),
             };
             let percent = u64::from(borne) * 100 / calls_per_s;
             let told = format!("{callers} connections, {calls_per_s}/s, {flood} s after each {pause} s: {percent} %");
@@ -405,6 +410,56 @@ fn stalls_of_a_node_that_knows_no_bounds_refuse_nobody() {
                 assert_eq!(refused, 0, "{callers} connections, {calls_per_s}/s, {stall} us");
             }
         }
+    }
+}
+
+/// Calls are shed for a moment, far below what can be taken. That says nothing of what can be: half of it is taken soon after.
+#[test]
+fn what_a_stall_kept_teaches_nothing() {
+    for (callers, calls_per_s) in machines() {
+        for stall in [200_000, 400_000, 800_000] {
+            let mut machine = Machine::new(callers, calls_per_s, 80);
+            machine.plays(calls_per_s / 4, 10);
+            let began = machine.now;
+            machine.works(stall);
+            machine.plays_since(began, calls_per_s / 4, 15);
+            let refused = machine.plays(calls_per_s * 3 / 4, 10).0.len();
+            assert_eq!(refused, 0, "{callers} connections, {calls_per_s}/s, {stall} us");
+        }
+    }
+}
+
+/// A flood comes while something else has half of the machine. When that is over, calls that grow by a fifth every five seconds are
+/// taken as far as they can be.
+#[test]
+fn load_that_grows_beyond_what_was_learned_in_a_bad_hour_is_taken() {
+    for (callers, calls_per_s) in machines() {
+        let mut machine = Machine::new(callers, calls_per_s / 2, 80);
+        machine.plays(calls_per_s, 10);
+        machine.plays(calls_per_s / 5, 12);
+        (machine.call, machine.refusal) = (SECOND / calls_per_s, SECOND / calls_per_s / 80);
+        let mut load = calls_per_s * 3 / 10;
+        while load < calls_per_s * 17 / 20 {
+            let refused = machine.plays(load, 5).0.len();
+            assert_eq!(refused, 0, "{callers} connections, {load}/s of {calls_per_s}/s");
+            load += load / 5;
+        }
+    }
+}
+
+/// What was learned when something else had three quarters of the machine is less than what comes, out of quiet: none of that waits,
+/// and so the node learns anew.
+#[test]
+fn what_was_learned_in_a_bad_hour_is_soon_forgotten() {
+    for (callers, calls_per_s) in machines().filter(|(_, calls_per_s)| *calls_per_s >= 250) {
+        let mut machine = Machine::new(callers, calls_per_s / 4, 80);
+        machine.plays(calls_per_s / 2, 10);
+        machine.plays(calls_per_s / 8, 12);
+        (machine.call, machine.refusal) = (SECOND / calls_per_s, SECOND / calls_per_s / 80);
+        let known = machine.knows();
+        let refused = [(); 4].map(|()| machine.plays(calls_per_s * 3 / 4, 5).0.len());
+        let told = format!("{callers} connections, {calls_per_s}/s, {known} known: {refused:?} refused in turn");
+        assert!(known > 0 && (refused[2] + refused[3]) as u64 * 40 <= calls_per_s * 15 / 2, "{told}");
     }
 }
 
