@@ -158,6 +158,9 @@ impl Overload {
                 if pace.has_learned() {
                     self.known = Some(Known::new(now, pace.borne_per_s()));
                 }
+                if let Some(known) = &mut self.known {
+                    known.was_borne(now, self.shares.begun_per_s(now));
+                }
                 self.state = State::default();
             }
             (State::Shedding { last, pace }, Timing::Late | Timing::OnTime) => {

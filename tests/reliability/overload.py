@@ -32,6 +32,8 @@ LEAST = {2: 0.9, 5: 0.9, 10: 0.8}
 FLOODS, SHORT_FLOODS = {2: 120, 5: 120, 10: 120}, {5: 20}
 # How many rounds each has; ROUNDS changes that. Where rates are told, one will do.
 ROUNDS, SHORT_ROUNDS, TOLD_ROUNDS = 5, 3, 1
+# By so much may a single round miss what all of them together must reach.
+ROUND = 0.1
 EMERGENCY = ["112", "110", "911"]
 # Linux: the time at which the system received a datagram comes with it.
 SO_TIMESTAMPNS = 35
@@ -155,12 +157,17 @@ class Load:
         return max(best, goodput)
 
     async def peak_again(self, peak, seconds):
-        """The same after a flood, near what it was."""
+        """The same after a flood, near what it was. It is a peak if the daemon has used up what it has: with a law that wears itself down there
+        would be some left."""
         await asyncio.sleep(CALM)
         self.fresh()
-        found = [(await self.offered(times * peak, seconds))[0] for times in (1, 1.5)]
+        at_once, used = (await self.offered(peak, seconds))[0], self.daemon.processor_s()
+        began = time.monotonic()
+        beyond, _ = await self.offered(1.5 * peak, seconds)
+        used = (self.daemon.processor_s() - used) / (time.monotonic() - began) / share()
+        paced_row("R-A", "of its share, used by the daemon at 1.5 P", f"{100 * used:.0f} %", "at least 90 %", used >= 0.9)
         await self.caller.over()
-        return max(found)
+        return max(at_once, beyond)
 
     async def offered(self, rate, seconds):
         """What is completed at a rate, and the part of it that was refused."""
@@ -329,7 +336,7 @@ def floods_of(short):
 
 def rounds_of(short):
     given = os.environ.get("ROUNDS")
-    return int(given) if given else TOLD_ROUNDS if is_told() else SHORT_ROUNDS if short else ROUNDS
+    return max(int(given), 1) if given else TOLD_ROUNDS if is_told() else SHORT_ROUNDS if short else ROUNDS
 
 
 async def floods(short, daemon, load, peak, listener):
@@ -351,7 +358,7 @@ async def floods(short, daemon, load, peak, listener):
             if listener:
                 heard.append(await aside(listener.figures))
             if times == 5 and not left:
-                await recovery(short, load, mean(peaks))
+                await recovery(short, load, peaks[-1])
             await load.caller.over()
             peaks.append(await load.peak_again(peaks[-1], step_s(short)))
         if listener and times == max(lengths):
@@ -367,10 +374,12 @@ async def floods(short, daemon, load, peak, listener):
 def judge_goodput(load, times, goodputs, peaks):
     """The goodput of every round, and P before the first and after each."""
     least, goodput = LEAST[times], mean(goodputs)
-    peak = mean([mean(around) for around in zip(peaks, peaks[1:])])
+    each = [mean(around) for around in zip(peaks, peaks[1:])]
+    peak, worst = mean(each), min(goodput / peak for goodput, peak in zip(goodputs, each))
     shown = ", ".join(f"{peak:.0f}" for peak in peaks)
     note(f"rounds: {', '.join(f'{goodput:.0f}' for goodput in goodputs)} calls/s completed; P before and after each {shown}")
-    paced_row("R-A1", f"goodput at {times}x over {load.transport} (P {peak:.0f}/s)", f"{goodput:.0f}/s, {100 * goodput / peak:.0f} % of P", f"at least {100 * least:.0f} % of P", goodput >= least * peak, goodput >= 0.7 * peak)
+    paced_row("R-A1", f"goodput at {times}x over {load.transport} (P {peak:.0f}/s)", f"{goodput:.0f}/s, {100 * goodput / peak:.1f} % of P", f"at least {100 * least:.0f} % of P", goodput >= least * peak, goodput >= 0.7 * peak)
+    paced_row("R-A1", f"the worst round of {len(each)}", f"{100 * worst:.0f} % of its P", f"at least {100 * (least - ROUND):.0f} %", worst >= least - ROUND, worst >= 0.6)
 
 
 def judge_media(times, usual, heard):

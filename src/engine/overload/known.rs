@@ -18,7 +18,11 @@ const PIECES: u64 = 8;
 /// See the module.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Known {
+    /// Calls in a second when calls were last shed.
     per_s: u32,
+    /// The most that have come in a second since without being late. It tells what is no rush, and not what a rush begins with: those
+    /// may have been calls that nobody answered.
+    seen: u32,
     /// What still comes before it is a rush.
     bucket: Bucket,
     until: Instant,
@@ -33,7 +37,7 @@ pub(super) struct Known {
 impl Known {
     pub fn new(now: Instant, per_s: u32) -> Known {
         let bucket = Bucket::full(now, Known::rate(per_s));
-        Known { per_s, bucket, until: now + MEMORY, since: now, calls: 0, was_late: false, mean: 0 }
+        Known { per_s, seen: per_s, bucket, until: now + MEMORY, since: now, calls: 0, was_late: false, mean: 0 }
     }
 
     /// Half as many again as are borne, at least [`RUSH_PER_S`], and a tenth of a second's worth of calls at once, at
@@ -41,6 +45,14 @@ impl Known {
     /// waits for all those ends.
     fn rate(per_s: u32) -> Rate {
         Rate::new(per_s.saturating_add(per_s / 2).max(RUSH_PER_S), (per_s / 10).max(RUSH))
+    }
+
+    /// Calls were shed and are no more: so many come in a second, and none is late.
+    pub fn was_borne(&mut self, now: Instant, per_s: u32) {
+        self.seen = self.seen.max(per_s);
+        if now < self.until {
+            self.until = now + MEMORY;
+        }
     }
 
     /// Calls in a second; `None`: that was too long ago.
@@ -51,7 +63,7 @@ impl Known {
     /// A call comes while none is shed: whether there are more than can be borne, however soon they are read.
     pub fn is_rushed(&mut self, now: Instant, timing: Timing) -> bool {
         self.follow(now, timing);
-        now < self.until && !self.bucket.take(now, Known::rate(self.per_s))
+        now < self.until && !self.bucket.take(now, Known::rate(self.seen))
     }
 
     /// What comes for seconds and is not late is borne.
@@ -62,7 +74,7 @@ impl Known {
                 let millis = u64::try_from(past.as_millis()).unwrap_or(u64::MAX);
                 let latest = u64::from(self.calls).saturating_mul(1_000_000) / millis.max(1);
                 self.mean = (self.mean.saturating_mul(PIECES - 1).saturating_add(latest)) / PIECES;
-                self.per_s = self.per_s.max(u32::try_from(self.mean / 1000).unwrap_or(u32::MAX));
+                self.seen = self.seen.max(u32::try_from(self.mean / 1000).unwrap_or(u32::MAX));
             }
             (self.since, self.calls, self.was_late) = (now, 0, false);
         }

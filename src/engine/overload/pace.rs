@@ -64,11 +64,10 @@ pub(super) struct Pace {
     held: u32,
     taken: u32,
     seen: u32,
-    /// Somebody waited, if not for long; and how long nobody has.
+    /// The same: somebody waited, if not for long, or audio did.
     has_waited: bool,
+    /// How long nobody has.
     leisure: Duration,
-    /// Audio was late and requests were not: that they are not says nothing of what can be borne.
-    is_of_media: bool,
     /// When it was set last, somebody had found no room.
     was_used_up: bool,
     bounds: Bounds,
@@ -141,7 +140,6 @@ impl Pace {
             seen: 0,
             has_waited: false,
             leisure: Duration::ZERO,
-            is_of_media: false,
             was_used_up: true,
             bounds,
         }
@@ -178,7 +176,7 @@ impl Pace {
         self.borne.per_s()
     }
 
-    /// True when that is more than the guess it began with.
+    /// True when it was looked at for long enough to know, while somebody waited.
     pub fn has_learned(&self) -> bool {
         self.learned >= LEARNED
     }
@@ -192,8 +190,7 @@ impl Pace {
     pub fn note(&mut self, now: Instant, (timing, is_soon): (Timing, bool)) {
         self.seen = self.seen.saturating_add(1);
         self.late = self.late.saturating_add(u32::from(timing == Timing::Late));
-        self.has_waited |= !is_soon;
-        self.is_of_media |= is_soon && timing == Timing::Late;
+        self.has_waited |= !is_soon || timing == Timing::Late;
         let (past, pause) = (now.since(self.set), now.since(self.asked));
         self.asked = now;
         if past < LOOK {
@@ -204,7 +201,7 @@ impl Pace {
         // Where none is refused, fewer come than could be taken; and while none is taken, others were before.
         if past < STEP && (self.late > 0 || self.held > 0) && self.set >= self.from {
             self.borne = self.borne.with(self.taken, self.refused, past);
-            self.learned += if self.has_waited || self.is_of_media { past } else { Duration::ZERO };
+            self.learned += if self.has_waited { past } else { Duration::ZERO };
         }
         let borne = self.left_per_s();
         let is_quiet = seen.saturating_mul(2000) < u64::from(borne).saturating_mul(millis(past));
@@ -216,7 +213,7 @@ impl Pace {
             self.per_s = self.per_s.saturating_sub((self.per_s / 20).max(1)).max(borne / 2).max(1);
             (self.next_step, self.bounds) = (now + STEP, Bounds::Known);
         } else if FEW * late < seen && self.held > 0 && (self.per_s < borne || now >= self.beyond) {
-            if self.leisure >= PROBATION && !self.is_of_media {
+            if self.leisure >= PROBATION {
                 self.bounds = Bounds::Unknown;
             }
             self.rise(borne);
