@@ -1,7 +1,7 @@
 """Two, five and ten times the calls that the node can take: it goes on completing nearly as many as at its best, refuses the others
 at once, breaks no BYE, takes every call for help, and loses no audio; when the load falls it is itself again within seconds, and
-while one trunk floods another does not feel it (R-A). The short form plays five times. A shared machine is another one every few
-minutes: a flood is played in rounds, the best is looked for before and after each, and the goodput of all compared with the mean of those. The daemon
+while one trunk floods another does not feel it (R-A). The short form plays five times, in rounds: a shared machine is another one every few
+minutes. The best is looked for before and after each round, and the goodput of all compared with the mean of those. The daemon
 has a small share of one processor, so that the generator, on another, is never the limit: both shares are shown. A call comes over TLS, then the same over UDP, goes out over TLS, and has audio
 of its called party, which is relayed, to the caller over TLS as SRTP."""
 import asyncio
@@ -29,9 +29,9 @@ CALM = 6
 # Of P, by how many times P is offered.
 LEAST = {2: 0.9, 5: 0.9, 10: 0.8}
 # The floods in their order, and how long a round of each lasts. FLOOD_S plays each round for so many seconds.
-FLOODS, SHORT_FLOODS = {2: 120, 5: 120, 10: 120}, {5: 20}
-# How many rounds each has; ROUNDS changes that. Where rates are told, one will do.
-ROUNDS, SHORT_ROUNDS, TOLD_ROUNDS = 5, 3, 1
+FLOODS, SHORT_FLOODS = {2: 600, 5: 600, 10: 600}, {5: 20}
+# How many rounds each has; ROUNDS changes that. Where rates are told, and where a flood lasts for ten minutes on end, one will do.
+ROUNDS, SHORT_ROUNDS = 1, 3
 # By so much may a single round miss what all of them together must reach.
 ROUND = 0.1
 EMERGENCY = ["112", "110", "911"]
@@ -336,7 +336,7 @@ def floods_of(short):
 
 def rounds_of(short):
     given = os.environ.get("ROUNDS")
-    return max(int(given), 1) if given else TOLD_ROUNDS if is_told() else SHORT_ROUNDS if short else ROUNDS
+    return max(int(given), 1) if given else SHORT_ROUNDS if short and not is_told() else ROUNDS
 
 
 async def floods(short, daemon, load, peak, listener):
