@@ -45,6 +45,9 @@ fn set_options(options: &mut ResolverOpts) {
     options.cache_size = DNS_ANSWERS;
     options.positive_max_ttl = Some(LONGEST_TTL);
     options.negative_max_ttl = Some(LONGEST_ABSENCE);
+    // Else a question leaves from any port above 1,023 and keeps it at every address of the machine while it waits: one
+    // of media's, or a listener's that is about to be bound. The system draws one of its own, at random too (RFC 6056).
+    options.os_port_selection = true;
 }
 
 fn server(address: &SocketAddr) -> NameServerConfig {

@@ -160,11 +160,14 @@ impl Deployment {
         examine(&loaded, &self.facts, Wish { daemon: self.daemon, listen: Duration::from_secs(3) }).unwrap()
     }
 
-    /// Codes of everything that is not as it should be.
+    /// Everything that is not as it should be.
+    pub fn wrong(&self) -> Vec<Finding> {
+        self.findings().into_iter().filter(|finding| finding.verdict >= Verdict::Warning).collect()
+    }
+
+    /// Codes of it.
     pub fn faults(&self) -> Vec<String> {
-        let found = self.findings();
-        let wrong = found.into_iter().filter(|finding| finding.verdict >= Verdict::Warning);
-        wrong.map(|finding| finding.code).collect()
+        self.wrong().into_iter().map(|finding| finding.code).collect()
     }
 }
 
@@ -245,6 +248,7 @@ fn on_a_healthy_deployment_of_many_peers_no_fault_is_invented() {
         .spoil("hosts = { ", &format!("hosts = {{ {names}"))
         .spoil("[limits]", &more);
     // The test's root is none of Microsoft's seven.
-    let faults: Vec<String> = deployment.faults().into_iter().filter(|code| code != "trust.roots_missing").collect();
-    assert!(faults.is_empty(), "{:#?}", deployment.findings());
+    let wrong = deployment.wrong().into_iter().filter(|finding| finding.code != "trust.roots_missing");
+    let wrong: Vec<Finding> = wrong.collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -1,6 +1,6 @@
 //! Names to addresses, against a DNS server of our own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -20,6 +20,8 @@ struct Server {
     fails: Arc<AtomicBool>,
     silent: Arc<AtomicBool>,
     asked: Arc<Mutex<Vec<String>>>,
+    /// Where the questions came from.
+    ports: Arc<Mutex<Vec<u16>>>,
 }
 
 fn server(records: Vec<Record>) -> Server {
@@ -27,12 +29,14 @@ fn server(records: Vec<Record>) -> Server {
     let address = socket.local_addr().unwrap();
     let (fails, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
     let silent = Arc::new(AtomicBool::new(false));
-    let (failing, log, deaf) = (fails.clone(), asked.clone(), silent.clone());
+    let ports = Arc::new(Mutex::new(Vec::new()));
+    let (failing, log, deaf, sources) = (fails.clone(), asked.clone(), silent.clone(), ports.clone());
     std::thread::spawn(move || {
         let mut buffer = [0u8; 4096];
         while let Ok((length, from)) = socket.recv_from(&mut buffer) {
             let Ok(request) = Message::from_vec(&buffer[..length]) else { continue };
             let query = request.queries[0].clone();
+            sources.lock().unwrap().push(from.port());
             log.lock().unwrap().push(format!("{} {}", query.query_type(), query.name()));
             if deaf.load(Ordering::SeqCst) {
                 continue;
@@ -50,7 +54,7 @@ fn server(records: Vec<Record>) -> Server {
             socket.send_to(&answer.to_vec().unwrap(), from).unwrap();
         }
     });
-    Server { address, fails, silent, asked }
+    Server { address, fails, silent, asked, ports }
 }
 
 fn host(name: &str, ttl: u32, last: u8) -> Record {
@@ -105,6 +109,26 @@ async fn a_static_host_is_answered_without_a_question() {
     assert_eq!(addresses(ask(&resolver, "sip.Example.com.", Some(5067)).await), ["192.0.2.7:5067"]);
     assert_eq!(addresses(ask(&resolver, "sip.example.com", None).await), ["192.0.2.7:5061"]);
     assert!(server.asked.lock().unwrap().is_empty());
+}
+
+/// A question waits for seconds where a server is silent. At a port of media it would keep a call from it, and a listener
+/// from starting; at one that can be foretold, anybody could answer it.
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_leave_from_ports_that_the_system_lends() {
+    let server = server(Vec::new());
+    let resolver = resolver(&server, &[]);
+    for number in 0..20 {
+        let answer = ask(&resolver, &format!("h{number}.example"), Some(5061)).await;
+        assert_eq!(answer, Err(ResolveFailure::NoSuchName));
+    }
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let mut range = range.split_whitespace().map(|port| port.parse::<u16>().unwrap());
+    let lent = range.next().unwrap()..=range.next().unwrap();
+    let ports = server.ports.lock().unwrap();
+    let others: Vec<&u16> = ports.iter().filter(|port| !lent.contains(port)).collect();
+    assert!(others.is_empty(), "{others:?} are outside {lent:?}");
+    let different: BTreeSet<&u16> = ports.iter().collect();
+    assert!(ports.len() >= 20 && different.len() > ports.len() / 2, "{ports:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
