@@ -4,14 +4,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
+
 use super::document::{Document, joined, key_of};
 use super::profile::known_profile;
 use super::settings::Settings;
 use super::trunk::foreign_family;
 use super::user_to_user;
+use crate::route::emergency::EmergencyRouteSettings;
 use crate::route::identify::ambiguities;
 use crate::route::media::Security;
-use crate::route::number::Reads;
+use crate::route::number::{Country, Reads};
 use crate::route::presentation::Unroutable;
 use crate::route::profile::{Need, Profile, Standing};
 use crate::route::role::PeerRole;
@@ -21,6 +24,7 @@ use crate::route::settings::{
 use crate::route::table::Pattern;
 use crate::route::trunk::{ClientCertificate, PeerShows, TargetSpec};
 use crate::sip::flow::{KeepAlive, LargeRequests, Transport};
+use crate::sip::uri::SipScheme;
 
 /// Reports everything that does not fit together.
 pub(super) fn check(doc: &Document, settings: &Settings) {
@@ -69,11 +73,16 @@ fn check_networks(doc: &Document, networks: &[NetworkSettings]) {
     }
 }
 
-/// What allows every address allows the special ones of this machine and its neighbours, and protects nothing.
+/// What is wider than every private range holds special addresses too, of this machine and its neighbours, and protects
+/// nothing: 0.0.0.0/0 in two halves is no less than in one.
 fn check_allowed_media(doc: &Document, network: &NetworkSettings) {
-    if network.allow_media.iter().any(|range| range.prefix_len() == 0) {
-        let text =
-            "would let media be sent to any address, this machine's own too; write the private ranges of this side";
+    // 10.0.0.0/8 (RFC 1918) and fc00::/7 (RFC 4193) are the widest.
+    let is_too_wide = |range: &&IpNet| range.prefix_len() < if range.addr().is_ipv4() { 8 } else { 7 };
+    if let Some(range) = network.allow_media.iter().find(is_too_wide) {
+        let text = format!(
+            "{range} is wider than any private range (/8, IPv6 /7) and would let media be sent to this machine's own addresses; write the \
+             private ranges of this side"
+        );
         doc.error(&key_of("networks", &network.name, "allow_media"), text);
     }
 }
@@ -315,6 +324,10 @@ fn check_plain_trunk(doc: &Document, listener: &ListenerSettings, trunk: &TrunkS
     {
         doc.error(path, only_tls.as_str());
     }
+    if trunk.registration.as_ref().is_some_and(|registration| registration.aor.scheme == SipScheme::Sips) {
+        let text = format!("sips: means TLS all the way, and listener \"{}\" is {found}; write sip:", listener.name);
+        doc.error(&at("registration.aor"), text);
+    }
     if trunk.behaviour.media.security != Security::Rtp {
         let text = format!("SRTP keys travel readable over {found}; write security = \"rtp\" or use a TLS listener");
         doc.warn(&at("media.security"), text);
@@ -333,6 +346,26 @@ fn check_emergency(doc: &Document, routing: &RoutingSettings) {
             );
             doc.error(&format!("emergency.routes[{index}].numbers"), text);
         }
+        check_help(doc, routing, index, route);
+    }
+}
+
+/// A call for help must reach who delivers it. A number that is one in no country may be a desk's in the house.
+fn check_help(doc: &Document, routing: &RoutingSettings, index: usize, route: &EmergencyRouteSettings) {
+    let is_public = |number: &String| Country::all().iter().any(|country| country.emergency.contains(&number.as_str()));
+    let takes_public = match &route.numbers[..] {
+        [] => {
+            routing.trunks.iter().any(|trunk| trunk.behaviour.presentation.numbers.country.is_some())
+                || routing.emergency.numbers.iter().any(is_public)
+        }
+        numbers => numbers.iter().any(is_public),
+    };
+    let is_carrier =
+        |name: &str| routing.trunks.iter().any(|trunk| trunk.name == name && trunk.behaviour.role == PeerRole::Carrier);
+    let mut led_to = route.to.iter().flat_map(|name| members(routing, name));
+    if takes_public && doc.is_accepted() && !led_to.any(is_carrier) {
+        let text = "leads to no carrier: a call for help must reach one that delivers it; write its trunk";
+        doc.warn(&format!("emergency.routes[{index}].to"), text);
     }
 }
 

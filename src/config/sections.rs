@@ -181,8 +181,31 @@ pub(super) fn limits(root: &Table<'_>) -> Limits {
         ready_ports: count("ready_ports", default.ready_ports, 32_768),
         record_octets: count("record_octets", default.record_octets, 1 << 32),
     };
+    contradictions(&table, &limits);
     table.close();
     limits
+}
+
+/// Limits inside others: one that is written above the other, or above its default, is never reached.
+fn contradictions(table: &Table<'_>, limits: &Limits) {
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let connections = ("max_connections", count(limits.max_connections));
+    let unknown = ("max_unknown_connections", count(limits.max_unknown_connections));
+    let inside = [
+        (("max_connections_per_source", count(limits.max_connections_per_source)), connections),
+        (unknown, connections),
+        (("max_unknown_connections_per_source", count(limits.max_unknown_connections_per_source)), unknown),
+        (("max_handshakes", count(limits.max_handshakes)), connections),
+        (("hello_s", limits.hello_s), ("handshake_s", limits.handshake_s)),
+    ];
+    for ((key, value), (other, most)) in inside {
+        let is_sound = |key| !table.doc().is_refused(&table.path_of(key));
+        if value > most && table.has(key) && is_sound(key) && is_sound(other) {
+            let text =
+                format!("is never reached, {other} = {most} comes first; write {most} at most, or raise {other}");
+            table.doc().warn(&table.path_of(key), text);
+        }
+    }
 }
 
 /// `memory_mb`: nothing, or enough for a daemon without calls.

@@ -1,5 +1,5 @@
 //! `trunkline doctor`: proves that a deployment can take calls, and says what to change where it cannot. Each file looks at
-//! one thing; what is pure there is given its facts, and only `reach` and `names` ask the network.
+//! one thing; what is pure there is given its facts, and only `reach`, `names` and `servers` ask the network.
 
 pub mod acceptance;
 pub mod back;
@@ -11,6 +11,7 @@ pub mod folders;
 pub mod host;
 pub mod names;
 pub mod reach;
+pub mod servers;
 pub mod deployment;
 pub mod tenants;
 
@@ -88,6 +89,7 @@ fn network(loaded: &Loaded, tenants: &tenants::Names, net: NetSettings, wish: Wi
     Ok(runtime.block_on(async {
         let resolver = names::resolver(&net);
         let mut findings = names::examine(loaded, tenants, &resolver).await;
+        findings.extend(servers::examine(loaded, &net.dns, &resolver).await);
         let ears = back::Ears::open(loaded, &net, wish.daemon, wish.listen).await;
         let answers = reach::examine(loaded, net, &resolver, wish.daemon).await;
         findings.extend(ears.hear(loaded, &answers, wish.listen).await);

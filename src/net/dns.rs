@@ -3,12 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
 };
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::system_conf::read_system_conf;
+use hickory_resolver::{ResolverBuilder, TokioResolver};
 
 use crate::base::limits::DNS_ANSWERS;
 use crate::sip::flow::ResolveFailure;
@@ -22,19 +23,71 @@ const LONGEST_TTL: Duration = Duration::from_secs(86_400);
 /// How long "no such name" is believed, whatever its zone says: a name that was added works soon.
 const LONGEST_ABSENCE: Duration = Duration::from_secs(60);
 
-/// A client of `servers`, or of the system's when there are none.
-///
-/// # Errors
-/// The system names no server.
-pub(super) fn build(servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
-    let mut builder = if servers.is_empty() {
-        TokioResolver::builder_tokio()?
-    } else {
-        let config = ResolverConfig::from_name_servers(servers.iter().map(server).collect());
-        TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-    };
+/// Clients of DNS servers.
+pub(super) struct Servers {
+    /// Asks two at a time, and takes the first answer.
+    together: TokioResolver,
+    /// Each server alone, where there are several.
+    each: Vec<TokioResolver>,
+}
+
+impl Servers {
+    /// Of `servers`, or of the system's when there are none.
+    ///
+    /// # Errors
+    /// The system names no server.
+    pub(super) fn new(servers: &[SocketAddr]) -> Result<Servers, NetError> {
+        let together = match servers {
+            [] => built(TokioResolver::builder_tokio()?)?,
+            servers => of(servers)?,
+        };
+        let known = if servers.is_empty() { system_servers() } else { servers.to_vec() };
+        let each = known.iter().filter(|_| known.len() > 1).map(|server| of(&[*server])).collect::<Result<_, _>>()?;
+        Ok(Servers { together, each })
+    }
+
+    /// Asks them together, and each alone once one had nothing to say but an error: the library takes that for the word of
+    /// all, however well the others know the name. `failure_of`: what an error means.
+    ///
+    /// # Errors
+    /// That no server has an answer, or that there is no such name.
+    pub(super) async fn ask<T, F>(
+        &self,
+        question: impl Fn(TokioResolver) -> F,
+        failure_of: fn(&NetError) -> ResolveFailure,
+    ) -> Result<T, ResolveFailure>
+    where
+        F: Future<Output = Result<T, NetError>>,
+    {
+        let mut said = question(self.together.clone()).await.map_err(|error| failure_of(&error));
+        for server in &self.each {
+            if said.as_ref().err() != Some(&ResolveFailure::ServerFailed) {
+                break;
+            }
+            let alone = question(server.clone()).await.map_err(|error| failure_of(&error));
+            if alone.as_ref().err() != Some(&ResolveFailure::TimedOut) {
+                said = alone;
+            }
+        }
+        said
+    }
+}
+
+fn of(servers: &[SocketAddr]) -> Result<TokioResolver, NetError> {
+    let config = ResolverConfig::from_name_servers(servers.iter().map(server).collect());
+    built(TokioResolver::builder_with_config(config, TokioRuntimeProvider::default()))
+}
+
+fn built(mut builder: ResolverBuilder<TokioRuntimeProvider>) -> Result<TokioResolver, NetError> {
     set_options(builder.options_mut());
     builder.build()
+}
+
+/// The servers that the system names, in its order; none where it names none that can be read.
+pub fn system_servers() -> Vec<SocketAddr> {
+    let Ok((config, _)) = read_system_conf() else { return Vec::new() };
+    let server = |server: &NameServerConfig| Some(SocketAddr::new(server.ip, server.connections.first()?.port));
+    config.name_servers().iter().filter_map(server).collect()
 }
 
 fn set_options(options: &mut ResolverOpts) {

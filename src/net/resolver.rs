@@ -13,12 +13,12 @@ use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::lookup::Lookup;
-use hickory_resolver::net::NetError;
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::arrival::News;
-use super::dns::{self, plain};
+pub use super::dns::system_servers;
+use super::dns::{self, Servers, plain};
 use super::naptr::{self, Pointer};
 use super::settings::DnsSettings;
 use super::shared::Shared;
@@ -41,7 +41,7 @@ const STATIC_TTL: Duration = Duration::from_secs(3600);
 /// Answers [`Resolve`] questions in tasks of the runtime.
 pub struct Resolver {
     hosts: BTreeMap<String, Vec<IpAddr>>,
-    dns: Option<TokioResolver>,
+    dns: Option<Servers>,
     kept: Mutex<HashMap<Key, Kept>>,
 }
 
@@ -79,12 +79,17 @@ struct Key {
 impl Resolver {
     /// Must be called inside the runtime. Without a usable server every name that is not static fails.
     pub fn new(settings: DnsSettings) -> Resolver {
-        let dns = dns::build(&settings.servers);
+        let dns = Servers::new(&settings.servers);
         if let Err(error) = &dns {
             tracing::warn!(%error, "no DNS server is known; only dns.hosts and addresses resolve");
         }
         let hosts = settings.hosts.into_iter().map(|(name, addresses)| (plain(&name), addresses)).collect();
         Resolver { hosts, dns: dns.ok(), kept: Mutex::new(HashMap::new()) }
+    }
+
+    /// Whether a static answer stands for the name.
+    pub fn is_static(&self, host: &str) -> bool {
+        self.hosts.contains_key(&plain(host))
     }
 
     /// The same, with the last good answers of the one before: other servers may fail as well.
@@ -240,7 +245,11 @@ impl Resolver {
     async fn addresses(&self, host: &str, port: u16, deadline: Instant) -> Result<Resolved, ResolveFailure> {
         let dns = self.dns.as_ref().ok_or(ResolveFailure::ServerFailed)?;
         // The dot keeps the system's search list out: the name is complete.
-        let answer = within(deadline, dns.lookup_ip(format!("{host}.")), dns::failure_of_host).await?;
+        let question = |servers: TokioResolver| {
+            let name = format!("{host}.");
+            async move { servers.lookup_ip(name).await }
+        };
+        let answer = within(deadline, dns.ask(question, dns::failure_of_host)).await?;
         let usable = answer.iter().filter(|address| dns::is_usable(*address));
         let mut addresses: Vec<_> =
             Bound::DnsRecords.first(DNS_RECORDS, usable).map(|address| SocketAddr::new(address, port)).collect();
@@ -255,7 +264,11 @@ impl Resolver {
     /// Records of one type; `None` when the name has none.
     async fn records(&self, name: &str, kind: RecordType, deadline: Instant) -> Result<Option<Lookup>, ResolveFailure> {
         let dns = self.dns.as_ref().ok_or(ResolveFailure::ServerFailed)?;
-        match within(deadline, dns.lookup(format!("{name}."), kind), dns::failure_of).await {
+        let question = |servers: TokioResolver| {
+            let name = format!("{name}.");
+            async move { servers.lookup(name, kind).await }
+        };
+        match within(deadline, dns.ask(question, dns::failure_of)).await {
             Ok(answer) => Ok(Some(answer)),
             Err(ResolveFailure::NoSuchName) => Ok(None),
             Err(failure @ (ResolveFailure::TimedOut | ResolveFailure::ServerFailed)) => Err(failure),
@@ -359,13 +372,9 @@ fn is_offered(service: &Service) -> bool {
 
 async fn within<T>(
     deadline: Instant,
-    question: impl Future<Output = Result<T, NetError>>,
-    failure_of: fn(&NetError) -> ResolveFailure,
+    question: impl Future<Output = Result<T, ResolveFailure>>,
 ) -> Result<T, ResolveFailure> {
-    match timeout_at(deadline, question).await {
-        Ok(answered) => answered.map_err(|error| failure_of(&error)),
-        Err(_) => Err(ResolveFailure::TimedOut),
-    }
+    timeout_at(deadline, question).await.unwrap_or(Err(ResolveFailure::TimedOut))
 }
 
 fn remaining(valid_until: std::time::Instant) -> Duration {

@@ -42,11 +42,25 @@ refused! {
     a_target_that_is_our_own_listener: SOUTH => "targets = [\"10.1.0.4:5060\"] #!\nsources = [\"10.2.0.2\"]",
         "trunks.south.targets", "is our own listener \"carrier\": calls would come back to us";
     media_to_anywhere: "allow_media = [\"10.0.0.0/8\"]" => "allow_media = [\"0.0.0.0/0\"] #!",
-        "networks.carrier.allow_media", "would let media be sent to any address";
+        "networks.carrier.allow_media", "0.0.0.0/0 is wider than any private range (/8, IPv6 /7) and would let media be sent to this machine's own addresses";
+    media_to_anywhere_in_two_halves: "allow_media = [\"10.0.0.0/8\"]" => "allow_media = [\"0.0.0.0/1\", \"128.0.0.0/1\"] #!",
+        "networks.carrier.allow_media", "0.0.0.0/1 is wider than any private range (/8, IPv6 /7)";
+    media_to_more_than_the_private_addresses: "allow_media = [\"10.0.0.0/8\"]" => "allow_media = [\"10.0.0.0/8\", \"fc00::/6\"] #!",
+        "networks.carrier.allow_media", "fc00::/6 is wider than any private range (/8, IPv6 /7)";
+    a_secure_address_of_record_without_tls: SOUTH => "targets = [\"10.2.0.2\"]\nregistration = { aor = \"sips:sbc@carrier.example\" } #!",
+        "trunks.south.registration.aor", "sips: means TLS all the way, and listener \"carrier\" is udp; write sip:";
     a_trunk_without_codecs: SOUTH => "targets = [\"10.2.0.2\"]\nmedia = { codecs = [] } #!",
         "trunks.south.media.codecs", "no codec is left to offer";
     a_target_with_a_scheme_is_refused: SOUTH => "targets = [\"sip:10.2.0.2\"] #!\nsources = [\"10.2.0.2\"]",
         "trunks.south.targets[0]", "write targets = [\"198.51.100.7:5060\"]";
+}
+
+#[test]
+fn media_to_all_private_addresses_is_fine() {
+    accepted(&changed(
+        "allow_media = [\"10.0.0.0/8\"]",
+        "allow_media = [\"10.0.0.0/8\", \"fc00::/7\", \"192.168.0.0/16\"]",
+    ));
 }
 
 #[test]

@@ -24,6 +24,14 @@ warned! {
         "routes[2]", "never reached: routes[1] takes every call from \"teams\"";
     an_expression_without_anchor: "from = \"pstn\"" => "from = \"pstn\"\ncalled = { regex = \"4930\" } #!",
         "routes[0].called.regex", "start it with ^ to mean its beginning";
+    a_limit_inside_a_smaller_one: "[limits]" => "[limits]\nmax_connections = 100\nmax_connections_per_source = 101 #!",
+        "limits.max_connections_per_source", "is never reached, max_connections = 100 comes first; write 100 at most, or raise max_connections";
+    a_deadline_inside_a_shorter_one: "[limits]" => "[limits]\nhandshake_s = 5\nhello_s = 6 #!",
+        "limits.hello_s", "is never reached, handshake_s = 5 comes first";
+    a_deadline_above_the_default_of_the_one_around_it: "[limits]" => "[limits]\nhello_s = 60 #!",
+        "limits.hello_s", "is never reached, handshake_s = ";
+    calls_for_help_that_no_carrier_gets: "[limits]" => "[emergency]\nnumbers = [\"112\"]\n[[emergency.routes]]\nto = [\"teams\"] #!\n[limits]",
+        "emergency.routes[0].to", "leads to no carrier: a call for help must reach one that delivers it; write its trunk";
     peer_names_where_no_certificate_is_asked_for: "certificates = [\"main\"]\n" => "certificates = [\"main\"]\nclient_certificate = \"never\"\n[trunks.x]\nprofile = \"generic-tls\"\nlistener = \"platform\"\ntargets = [\"203.0.113.9\"]\npeer_names = [\"a.example\"] #!\n",
         "trunks.x.peer_names", "asks for no certificate";
 }
@@ -31,6 +39,37 @@ warned! {
 #[test]
 fn the_good_file_has_no_warning() {
     assert_eq!(accepted(GOOD).warnings(), []);
+}
+
+/// One that equals the other is reached; a default that an operator's lower limit cuts off is nobody's mistake.
+#[test]
+fn limits_that_fit_into_each_other_are_not_warned_about() {
+    for written in ["max_connections = 100\nmax_connections_per_source = 100", "max_connections = 1", "handshake_s = 1"]
+    {
+        assert_eq!(accepted(&changed("[limits]", &format!("[limits]\n{written}"))).warnings(), [], "{written}");
+    }
+}
+
+/// A group counts by its members; a code of the house may be that of a desk.
+#[test]
+fn calls_for_help_that_reach_somebody_are_not_warned_about() {
+    let to_a_desk =
+        "[emergency]\nnumbers = [\"777\"]\n[[emergency.routes]]\nnumbers = [\"777\"]\nto = [\"teams\"]\n[limits]";
+    for route in ["[emergency]\nnumbers = [\"112\"]\n[[emergency.routes]]\nto = [\"pstn\"]\n[limits]", to_a_desk] {
+        assert_eq!(accepted(&changed("[limits]", route)).warnings(), [], "{route}");
+    }
+}
+
+/// Of a destination that is refused nothing more is said.
+#[test]
+fn a_call_for_help_to_a_trunk_that_is_not_there_is_one_finding() {
+    let report = read(&changed(
+        "[limits]",
+        "[emergency]\nnumbers = [\"112\"]\n[[emergency.routes]]\nto = [\"taems\"]\n[limits]",
+    ))
+    .unwrap_err();
+    assert_eq!(report.errors.len(), 1, "{report}");
+    assert_eq!(report.warnings.len(), 0, "{report}");
 }
 
 #[test]

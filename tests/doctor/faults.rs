@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::ExtendedKeyUsagePurpose;
-use trunkline::doctor::Daemon;
 use trunkline::doctor::clock::{Keeping, Stamp, Synchronised};
 use trunkline::doctor::folders::Room;
+use trunkline::doctor::{Daemon, Finding};
 use trunkline::net::pem;
 
 use crate::Deployment;
@@ -505,6 +505,98 @@ fn a_dns_server_that_takes_its_time() {
     let slow = dns_of("127.0.18.2".parse().unwrap(), Duration::from_millis(1200));
     only(&asked_at(slow), "dns.target.slow");
     nothing(&asked_at(dns_of("127.0.18.2".parse().unwrap(), Duration::ZERO)), "the server answers at once");
+}
+
+/// Two servers, of whom the target's name is asked. Either may be asked first, and both are at once.
+fn asked_at_both(servers: [std::net::SocketAddr; 2]) -> Deployment {
+    let [one, other] = servers;
+    let deployment = asked_at(one);
+    deployment.spoil(&format!("servers = [\"{one}\"]"), &format!("servers = [\"{one}\", \"{other}\"]"))
+}
+
+fn knowing(address: &str) -> std::net::SocketAddr {
+    dns_of(address.parse().unwrap(), Duration::ZERO)
+}
+
+/// Another server answers for it, and so no name is missed.
+#[test]
+fn one_of_two_dns_servers_says_nothing() {
+    let silent = UdpSocket::bind("127.0.18.3:0").unwrap();
+    let (good, dead) = (knowing("127.0.18.2"), silent.local_addr().unwrap());
+    for servers in [[good, dead], [dead, good]] {
+        let wrong = asked_at_both(servers).wrong();
+        assert!(matches!(&wrong[..], [one] if one.code == "dns.server.silent"), "{wrong:#?}");
+        assert_eq!(wrong[0].subject, format!("dns server {dead}"));
+    }
+}
+
+#[test]
+fn one_of_two_dns_servers_fails() {
+    let (good, bad) = (knowing("127.0.18.2"), dns(2));
+    let wrong = asked_at_both([good, bad]).wrong();
+    assert!(matches!(&wrong[..], [one] if one.code == "dns.server.failed"), "{wrong:#?}");
+    assert_eq!(wrong[0].subject, format!("dns server {bad}"));
+}
+
+/// That there is no such name is believed: whether it is found depends on who answers first.
+#[test]
+fn one_of_two_dns_servers_does_not_know_the_target() {
+    let (good, ignorant) = (knowing("127.0.18.2"), dns(3));
+    let wrong = asked_at_both([good, ignorant]).wrong();
+    let told: Vec<_> = wrong.iter().filter(|finding| finding.code == "dns.server.disagrees").collect();
+    assert_eq!(told.len(), 1, "{wrong:#?}");
+    assert_eq!(told[0].subject, format!("dns server {ignorant}"));
+    assert!(told[0].told.contains("no sip.platform.example") && told[0].told.contains(&good.to_string()), "{told:?}");
+}
+
+/// However many names of ours there are.
+#[test]
+fn one_of_two_dns_servers_does_not_know_the_target_of_a_node_with_many_names() {
+    let (good, ignorant) = (knowing("127.0.18.2"), dns(3));
+    let trunk = |number: usize| {
+        format!(
+            "[trunks.t{number}]\nprofile = \"generic-tls\"\nlistener = \"platform\"\nfqdn = \"t{number}.example.com\"\n\
+             targets = [\"127.0.18.{}:5061\"]\npeer_names = [\"sip.platform.example\"]\n",
+            30 + number
+        )
+    };
+    let trunks: String = (0..5).map(trunk).collect();
+    let deployment = asked_at_both([good, ignorant]).spoil("[[routes]]", &format!("{trunks}[[routes]]"));
+    let wrong = deployment.wrong();
+    let is_told = |finding: &Finding| {
+        finding.code == "dns.server.disagrees"
+            && finding.subject == format!("dns server {ignorant}")
+            && finding.told.contains("no sip.platform.example")
+    };
+    assert!(wrong.iter().any(is_told), "{wrong:#?}");
+}
+
+/// Peers' names may lead elsewhere at another server, ours not.
+#[test]
+fn dns_servers_lead_a_name_of_ours_to_different_addresses() {
+    let (good, old) = (knowing("203.0.113.10"), knowing("203.0.113.11"));
+    let deployment = Deployment::healthy()
+        .spoil("127.0.18.9:53\"", &format!("{good}\", \"{old}\""))
+        .spoil("\"sbc.example.com\" =", "\"other.example\" =");
+    let wrong = deployment.wrong();
+    let told: Vec<_> = wrong.iter().filter(|finding| finding.code == "dns.server.disagrees").collect();
+    assert_eq!(told.len(), 1, "{wrong:#?}");
+    assert_eq!(told[0].subject, format!("dns server {old}"));
+    assert!(told[0].told.contains("203.0.113.11"), "{told:?}");
+}
+
+#[test]
+fn dns_servers_that_both_know_the_names_are_good() {
+    let deployment = asked_at_both([knowing("127.0.18.2"), knowing("127.0.18.2")]);
+    nothing(&deployment, "both know it");
+    let asked = deployment.findings().iter().filter(|finding| finding.code == "dns.server").count();
+    assert_eq!(asked, 2);
+}
+
+/// It is the name that is missing, not a server.
+#[test]
+fn a_name_that_no_dns_server_knows_is_one_fault() {
+    only(&asked_at_both([dns(3), dns(3)]), "dns.target.no_such_name");
 }
 
 #[test]

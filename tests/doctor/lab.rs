@@ -12,8 +12,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use trunkline::config::load_overridden;
-use trunkline::doctor::clock::{Keeping, Synchronised};
-use trunkline::doctor::folders::Room;
 use trunkline::doctor::{Daemon, Finding, HostFacts, Verdict, Wish, examine};
 use trunkline::lab::platform::overriding;
 use trunkline::lab::platform::run::{self, prepare, set};
@@ -22,6 +20,7 @@ use trunkline::lab::platform::setting::Platform;
 use trunkline::lab::platform::stage::{Numbers, Patience};
 use trunkline::net::pem;
 
+use crate::machine;
 use crate::peer::dns;
 
 /// How often the lab's platform asks. Production: a minute.
@@ -86,17 +85,7 @@ impl Beside {
             &wish.directory.join("state").display().to_string(),
             &folder.path().join("state").display().to_string(),
         ) + "[limits]\nmax_calls = 20\nmax_connections = 100\n";
-        let facts = HostFacts {
-            now: Some(SystemTime::now()),
-            built: Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
-            keeping: Keeping { kernel: Some(Synchronised::Yes), ..Keeping::default() },
-            descriptors: Some(100_000),
-            receive_buffer: Some(8_388_608),
-            ephemeral: Some((64_000, 65_535)),
-            reserved: Vec::new(),
-            room: Some(|_| Some(Room { free: 1 << 40, all: 1 << 41 })),
-            public_roots: pem::certificates(&std::fs::read(&made.roots).unwrap()).unwrap(),
-        };
+        let facts = machine(pem::certificates(&std::fs::read(&made.roots).unwrap()).unwrap());
         let lab = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let stage = lab.block_on(set(&wish, platform.setting())).expect("a lab");
         let options = first_contact::SCENARIOS.iter().find(|scenario| scenario.name == "options").unwrap();

@@ -12,6 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tempfile::TempDir;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 use trunkline::config::{Loaded, Report, load};
 use trunkline::doctor::clock::{Keeping, Synchronised};
 use trunkline::doctor::folders::Room;
@@ -77,6 +78,21 @@ max_calls = 20
 max_connections = 100
 "#;
 
+/// A machine at which nothing is wrong, to which the world's roots are these.
+pub fn machine(public_roots: Vec<CertificateDer<'static>>) -> HostFacts {
+    HostFacts {
+        now: Some(SystemTime::now()),
+        built: Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
+        keeping: Keeping { kernel: Some(Synchronised::Yes), ..Keeping::default() },
+        descriptors: Some(100_000),
+        receive_buffer: Some(8_388_608),
+        ephemeral: Some((64_000, 65_535)),
+        reserved: Vec::new(),
+        room: Some(|_| Some(Room { free: 1 << 40, all: 1 << 41 })),
+        public_roots,
+    }
+}
+
 /// A port that nobody has; each test has its own, so that tests beside each other do not meet. One that the system chooses
 /// it would choose again, for the next test or for a connection.
 pub fn free_port() -> u16 {
@@ -112,17 +128,7 @@ impl Deployment {
             .replace("{target}", &target)
             .replace("{carrier}", &carrier().to_string())
             .replace("{dns}", "127.0.18.9:53");
-        let facts = HostFacts {
-            now: Some(SystemTime::now()),
-            built: Some(UNIX_EPOCH + Duration::from_secs(1_700_000_000)),
-            keeping: Keeping { kernel: Some(Synchronised::Yes), ..Keeping::default() },
-            descriptors: Some(100_000),
-            receive_buffer: Some(8_388_608),
-            ephemeral: Some((64_000, 65_535)),
-            reserved: Vec::new(),
-            room: Some(|_| Some(Room { free: 1 << 40, all: 1 << 41 })),
-            public_roots: authority.certificates(),
-        };
+        let facts = machine(authority.certificates());
         let folder = tempfile::tempdir().unwrap();
         Deployment { folder, authority, ours, platform, text, facts, daemon: Daemon::Absent, key_mode: 0o600 }
     }

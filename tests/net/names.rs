@@ -111,6 +111,27 @@ async fn a_static_host_is_answered_without_a_question() {
     assert!(server.asked.lock().unwrap().is_empty());
 }
 
+/// The library takes an error for the word of all servers, and a server that fails is the fastest there is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_fails_is_not_the_last_word_while_another_knows() {
+    let names: Vec<String> = (0..20).map(|number| format!("h{number}.example")).collect();
+    let good = server(names.iter().map(|name| host(&format!("{name}."), 300, 1)).collect());
+    let bad = server(Vec::new());
+    bad.fails.store(true, Ordering::SeqCst);
+    for servers in [[bad.address, good.address], [good.address, bad.address]] {
+        let resolver = Resolver::new(DnsSettings { servers: servers.to_vec(), hosts: BTreeMap::new() });
+        for name in &names {
+            assert_eq!(addresses(ask(&resolver, name, Some(5061)).await), ["192.0.2.1:5061"], "{name}");
+        }
+        // That a name does not exist is an answer.
+        assert_eq!(ask(&resolver, "nobody.example", Some(5061)).await, Err(ResolveFailure::NoSuchName));
+    }
+    assert!(!bad.asked.lock().unwrap().is_empty(), "it was asked");
+    good.fails.store(true, Ordering::SeqCst);
+    let resolver = Resolver::new(DnsSettings { servers: vec![bad.address, good.address], hosts: BTreeMap::new() });
+    assert_eq!(ask(&resolver, "h1.example", Some(5061)).await, Err(ResolveFailure::ServerFailed));
+}
+
 /// A question waits for seconds where a server is silent. At a port of media it would keep a call from it, and a listener
 /// from starting; at one that can be foretold, anybody could answer it.
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ import struct
 from proof import Daemon, main, row, settings, trunk
 from traffic import Callee, Caller, Udp, beside_good_calls, carrier
 
-SERVER = ("127.0.17.53", 27253)
+SERVER, SECOND = ("127.0.17.53", 27253), ("127.0.17.54", 27253)
 NAME = "sip.named.test"
 NAMED, ELSEWHERE = "127.0.17.41", "127.0.17.42"
 PORT = 27241
@@ -45,11 +45,11 @@ def address(text):
 class Server(asyncio.DatagramProtocol):
     """Answers as `mode` says."""
 
-    def __init__(self):
-        self.mode, self.asked = "good", 0
+    def __init__(self, at=SERVER):
+        self.mode, self.asked, self.at = "good", 0, at
 
     async def open(self):
-        self.transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, local_addr=SERVER)
+        self.transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, local_addr=self.at)
 
     def datagram_received(self, data, source):
         self.asked += 1
@@ -62,7 +62,7 @@ class Server(asyncio.DatagramProtocol):
         if len(message) > 1232:
             # What fits no datagram is asked for over TCP, where nobody listens.
             message = data[:2] + struct.pack(">HHHHH", 0x8380, 1, 0, 0, 0) + asked
-        wait = 5 if self.mode == "5 s slow" else 0
+        wait = {"5 s slow": 5, "the slower one": 0.1}.get(self.mode, 0)
         asyncio.get_running_loop().call_later(wait, self.transport.sendto, message, source)
 
     def says(self, name, kind):
@@ -91,8 +91,11 @@ MODES = {"NXDOMAIN": False, "silent": True, "SERVFAIL": True, "5 s slow": True, 
 
 
 class Parties:
+    def __init__(self):
+        self.server = Server()
+
     async def open(self):
-        self.server, self.caller, self.callee, self.other = Server(), Caller(0.2, host="sbc.test"), Callee(), Callee()
+        self.caller, self.callee, self.other = Caller(0.2, host="sbc.test"), Callee(), Callee()
         await self.server.open()
         await carrier(self.caller).open()
         self.callee.side, self.other.side = Udp(self.callee, NAMED, PORT), Udp(self.other, ELSEWHERE, PORT)
@@ -143,9 +146,33 @@ async def play_all(short):
     parties.close()
 
 
+async def play_beside_one_that_fails(short):
+    """Two servers, of whom the faster has nothing to say but an error, and a name that was never known before."""
+    parties, failing = Parties(), Server(SECOND)
+    parties.server.mode, failing.mode = "the slower one", "SERVFAIL"
+    await parties.open()
+    await failing.open()
+    tally = await parties.calls(4 if short else 100, 4 if short else 10)
+    slowest = max(tally.answering, default=0)
+    figure = f"{tally.answered} of {tally.placed} answered, slowest {slowest:.1f} s, refused {tally.refused}, the failing one asked {failing.asked} times"
+    holds = tally.answered == tally.placed > 0 and slowest <= PATIENCE and failing.asked > 0
+    row("R-K", "calls by name while the faster of two servers fails", figure, f"all answered within {PATIENCE:.0f} s", holds)
+    failing.transport.close()
+    parties.close()
+
+
+def node(servers):
+    named = ", ".join(f'"{host}:{port}"' for host, port in servers)
+    return Daemon(settings([("carrier", "named"), ("good-caller", "good-callee")], dns=f"servers = [{named}]", trunks__named=TRUNK))
+
+
 def play(short):
-    dns = f'servers = ["{SERVER[0]}:{SERVER[1]}"]'
-    daemon = Daemon(settings([("carrier", "named"), ("good-caller", "good-callee")], dns=dns, trunks__named=TRUNK))
+    daemon = node([SERVER, SECOND])
+    daemon.start()
+    asyncio.run(play_beside_one_that_fails(short))
+    daemon.unharmed()
+    daemon.stop()
+    daemon = node([SERVER])
     daemon.start()
     # The good trunk is one by address.
     beside_good_calls("R-K", short, lambda: asyncio.run(play_all(short)), hold=0.5)
